@@ -1,0 +1,35 @@
+"""genrec: semantic IDs, language-model recommenders, catalogue-constrained decoding.
+
+>>> import genrec
+>>> genrec.__version__
+'0.1.0'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Catalog": "genrec.data.catalog",
+    "Interactions": "genrec.data.interactions",
+    "SemanticIndex": "genrec.index",
+    "Recommender": "genrec.recommender",
+    "Recommendations": "genrec.recommender",
+}
+
+if TYPE_CHECKING:
+    from genrec.data.catalog import Catalog
+    from genrec.data.interactions import Interactions
+    from genrec.index import SemanticIndex
+    from genrec.recommender import Recommendations, Recommender
+
+__all__ = ["Catalog", "Interactions", "Recommendations", "Recommender", "SemanticIndex", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'genrec' has no attribute {name!r}")

@@ -1,0 +1,125 @@
+"""Settings: frozen pydantic models read from YAML, with unknown keys refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from genrec.errors import ConfigError, unknown_name
+
+
+class Settings(BaseModel):
+    """Base of every configuration object: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping.
+
+    Raises:
+        ConfigError: The file is missing, is not YAML, or is not a mapping.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("The settings file does not exist.", where=path, hint="Check the path.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The settings file is not valid YAML: {error}", where=path) from None
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise ConfigError("The settings file must hold key: value pairs.", where=path, expected="a YAML mapping")
+    return content
+
+
+def write_yaml(path: Path | str, settings: Settings | Mapping[str, Any]) -> None:
+    """Write settings as YAML, keys in the order of their definition."""
+    content = settings.model_dump(mode="json") if isinstance(settings, Settings) else dict(settings)
+    Path(path).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """Apply ``key.sub=value`` strings (values are YAML) to nested settings; the input is not changed.
+
+    >>> apply_overrides({"quantizer": {"levels": 3}}, ["quantizer.levels=4"])
+    {'quantizer': {'levels': 4}}
+    """
+    result: dict[str, Any] = {k: _copy(v) for k, v in content.items()}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"Cannot read the setting '{override}'.", expected="key.sub=value")
+        node: Any = result
+        *parents, last = key.split(".")
+        for depth, part in enumerate(parents):
+            if isinstance(node, list):
+                node = _list_item(node, part, override)
+                continue
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict | list):
+                raise ConfigError(
+                    f"Cannot set '{key}': '{'.'.join(parents[: depth + 1])}' is a value, not a group.", where=override
+                )
+        node[last] = yaml.safe_load(text)
+    return result
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _copy(v) for k, v in value.items()}
+    return [_copy(v) for v in value] if isinstance(value, list) else value
+
+
+def _list_item(node: list[Any], part: str, override: str) -> Any:
+    if not part.isdigit() or int(part) >= len(node):
+        raise ConfigError(f"'{part}' is not a position in a list of {len(node)}.", where=override)
+    return node[int(part)]
+
+
+def parse(cls: type[S], content: Mapping[str, Any], where: object = None) -> S:
+    """Validate a mapping into settings.
+
+    Raises:
+        ConfigError: One readable line per wrong key, with the nearest known key for unknown ones.
+    """
+    try:
+        return cls.model_validate(dict(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            owner = _owner(cls, first["loc"][:-1])
+            raise unknown_name("setting", str(first["loc"][-1]), owner, where=where or key) from None
+        others = error.error_count() - 1
+        more = f" (and {others} more)" if others else ""
+        shown = f"{where}: {key}" if where else key
+        raise ConfigError(
+            f"The setting '{key}' is wrong: {first['msg']}{more}.", where=shown, expected=_describe(first)
+        ) from None
+
+
+def _owner(cls: type[BaseModel], path: Iterable[Any]) -> list[str]:
+    current: Any = cls
+    for part in path:
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            continue
+        current = field.annotation
+        for option in getattr(current, "__args__", ()):
+            if isinstance(option, type) and issubclass(option, BaseModel):
+                current = option
+    return list(getattr(current, "model_fields", {})) or list(cls.model_fields)
+
+
+def _describe(error: Any) -> str | None:
+    context = error.get("ctx") or {}
+    return str(context["expected"]) if "expected" in context else None

@@ -1,0 +1,68 @@
+"""One family of errors: each says what is wrong, where, what was expected and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GenRecError(Exception):
+    """Something the user can fix.
+
+    Args:
+        what: One sentence: what is wrong.
+        where: File, row, column or configuration key.
+        expected: What would have been right.
+        hint: What to do next.
+    """
+
+    def __init__(
+        self, what: str, *, where: object = None, expected: str | None = None, hint: str | None = None
+    ) -> None:
+        self.what, self.where, self.expected, self.hint = what, where, expected, hint
+        lines = [what]
+        for label, value in (("where", where), ("expected", expected), ("to do", hint)):
+            if value is not None:
+                lines.append(f"  {label}: {value}")
+        super().__init__("\n".join(lines))
+
+
+class DataError(GenRecError):
+    """A table cannot be used as it is."""
+
+
+class ConfigError(GenRecError):
+    """A setting, recipe or preset is wrong or unknown."""
+
+
+class ArtifactError(GenRecError):
+    """A saved index or recommender is missing, damaged or does not fit."""
+
+
+class ModelError(GenRecError):
+    """A model cannot be built, trained or decoded as asked."""
+
+
+class MissingExtraError(GenRecError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"The package '{package}' is needed for this.", hint=f"pip install 'genrec[{extra}]'")
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], where: object = None) -> ConfigError:
+    """An error for a name that does not exist, with the nearest names that do.
+
+    >>> print(unknown_name("quantizer", "rq-kmean", ["rq-kmeans", "fsq"]))
+    Unknown quantizer 'rq-kmean'.
+      expected: one of fsq, rq-kmeans
+      to do: Did you mean 'rq-kmeans'?
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    return ConfigError(
+        f"Unknown {kind} '{name}'.",
+        where=where,
+        expected="one of " + ", ".join(names),
+        hint=f"Did you mean '{near[0]}'?" if near else None,
+    )
