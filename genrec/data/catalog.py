@@ -1,0 +1,227 @@
+"""The catalogue: items and their fields."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from genrec.data.columns import MISSING, clean_ids, normalise_field, positions_of, require_column
+from genrec.data.report import DataReport, Lines
+from genrec.data.tables import read_rows
+from genrec.errors import DataError
+from genrec.schema import Columns
+
+_NO_TEXT = (*(text.lower() for text in MISSING), "unknown", "n/a")
+_TITLE_PARTS = 2
+
+
+class Catalog:
+    """Items in the order of their file, each with a distinct ``item_id`` and any number of fields.
+
+    Use :meth:`read` or :meth:`from_frame`, which apply these rules and count them in :attr:`report`: broken rows are
+    left out; items listed again with the same content are merged, with other content the first is kept; ids are
+    strings; text that is a list in every row becomes a list; items without text stay.
+
+    Attributes:
+        frame: ``item_id`` (String) first, then the fields: String, Int64, Float64 or List(String).
+        report: What was repaired or left out.
+    """
+
+    def __init__(self, frame: pl.DataFrame, report: DataReport | None = None) -> None:
+        self.frame = frame
+        self.report = report or DataReport("items")
+
+    @classmethod
+    def read(cls, path: Path | str, *, id_column: str = Columns.Item) -> Catalog:
+        """Read a catalogue from a csv, tsv, jsonl (also ``.gz``) or parquet file.
+
+        Args:
+            path: The file; every column but the id becomes a field.
+            id_column: Name of the column with the ids.
+
+        Raises:
+            DataError: The file cannot be read, the id column or an id is missing.
+        """
+        report = DataReport("items")
+        frame, lines = read_rows(path, report)
+        return cls._build(frame, id_column, str(path), report, lines)
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, *, id_column: str = Columns.Item, where: str = "items") -> Catalog:
+        """Make a catalogue of a table in memory, by the same rules as :meth:`read`.
+
+        >>> Catalog.from_frame(pl.DataFrame({"item_id": [1, 2], "title": ["Cup", "Tea"]})).titles()
+        ['Cup', 'Tea']
+        """
+        return cls._build(frame, id_column, where, DataReport("items"), Lines())
+
+    @classmethod
+    def _build(cls, frame: pl.DataFrame, id_column: str, where: str, report: DataReport, lines: Lines) -> Catalog:
+        require_column(frame, id_column, "id_column", where)
+        if id_column != Columns.Item and Columns.Item in frame.columns:
+            raise DataError(
+                f"The table has '{id_column}' and also a column '{Columns.Item}'.",
+                where=where,
+                expected="one column of ids",
+                hint=f"Rename or remove the column '{Columns.Item}'.",
+            )
+        codes, unique = clean_ids(frame[id_column], report, lines, where)
+        missing = np.flatnonzero(codes < 0)
+        if len(missing):
+            places = ", ".join(lines.of(int(row)) for row in missing[:3])
+            raise DataError(
+                f"{len(missing)} items have no {id_column}.",
+                where=f"{where}: {places}{', ...' if len(missing) > 3 else ''}",
+                expected="an id in every row",
+                hint="Fill the ids in, or remove these rows.",
+            )
+        if not len(codes):
+            raise DataError("The catalogue has no items.", where=where, expected="one row for each item")
+        fields = [_field(frame[name], where) for name in frame.columns if name != id_column]
+        table = pl.DataFrame([unique.gather(codes.astype(np.uint32)).alias(Columns.Item), *fields])
+        if len(unique) < len(codes):
+            table = _without_duplicates(table, codes, report, lines)
+        empty = np.flatnonzero(~_has_text(table))
+        ids = table[Columns.Item]
+        report.add("items-without-text", len(empty), [f"item {ids[int(row)]!r}" for row in empty[:3]])
+        report.facts["items"] = table.height
+        return cls(table, report)
+
+    @cached_property
+    def item_ids(self) -> np.ndarray:
+        """``(n_items,)`` object array of str, in the order of the file."""
+        return np.array(self.frame[Columns.Item].to_list(), dtype=object)
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of every column but the id."""
+        return self.frame.columns[1:]
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def __repr__(self) -> str:
+        return f"Catalog({len(self):,} items, fields: {', '.join(self.fields) or 'none'})"
+
+    def positions(self, ids: Sequence[str] | np.ndarray | pl.Series) -> np.ndarray:
+        """Positions of item ids, ``(n,)`` int64, -1 where the catalogue has no such item.
+
+        >>> Catalog.from_frame(pl.DataFrame({"item_id": ["a", "b"]})).positions(["b", "x"]).tolist()
+        [1, -1]
+        """
+        return positions_of(ids, self.frame[Columns.Item])
+
+    def titles(self) -> list[str]:
+        """For every item what a person reads: its title, else its first two filled text fields, else its id."""
+        texts = {name: _shown(self.frame[name]) for name in self.fields if _is_text(self.frame[name])}
+        columns = pl.DataFrame(list(texts.values()))
+        others = [name for name in texts if name != Columns.Title]
+        parts = pl.concat_list(others).list.drop_nulls().list.head(_TITLE_PARTS) if others else None
+        described = [pl.when(parts.list.len() > 0).then(parts.list.join(" · "))] if parts is not None else []
+        title = [pl.col(Columns.Title)] if Columns.Title in texts else []
+        ids = self.frame[Columns.Item].alias("\x00id")
+        table = pl.DataFrame([ids, *columns.get_columns()])
+        return table.select(pl.coalesce(*title, *described, pl.col("\x00id"))).to_series().to_list()
+
+    def concat(self, other: Catalog) -> Catalog:
+        """This catalogue followed by new items; fields that one of them lacks are null.
+
+        Raises:
+            DataError: An item of ``other`` is already here.
+        """
+        known = np.flatnonzero(self.positions(other.frame[Columns.Item]) >= 0)
+        if len(known):
+            raise DataError(
+                f"{len(known)} of the {len(other)} new items are already in the catalogue.",
+                where=", ".join(repr(other.item_ids[row]) for row in known[:3]),
+                expected="new item ids only",
+                hint="Remove these rows from the table of new items.",
+            )
+        mine, theirs = _same_types(self.frame, other.frame)
+        return Catalog(pl.concat([mine, theirs], how="diagonal"))
+
+    def select(self, rows: np.ndarray | Sequence[int]) -> Catalog:
+        """Some items, ``(n,)`` positions or an ``(n_items,)`` bool mask, in the order given."""
+        index = np.asarray(rows)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+        return Catalog(self.frame[index])
+
+    def fingerprint(self) -> str:
+        """Hex SHA-256 of ids, names of fields and values; the same for the same content in any file format."""
+        content = io.BytesIO()
+        self.frame.write_ndjson(content)
+        return hashlib.sha256(content.getvalue()).hexdigest()
+
+
+def _field(series: pl.Series, where: str) -> pl.Series:
+    try:
+        return normalise_field(series)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"The field '{series.name}' cannot be used: {error}", where=where) from None
+
+
+def _without_duplicates(table: pl.DataFrame, codes: np.ndarray, report: DataReport, lines: Lines) -> pl.DataFrame:
+    """Keep the first row of every id; count what was the same and what was not."""
+    _, first = np.unique(codes, return_index=True)
+    keep = np.zeros(len(codes), dtype=bool)
+    keep[first] = True
+    again = np.flatnonzero(~keep)
+    # one text for each row of interest, so that any kind of column can be compared
+    texts = [pl.Series(table[rows].write_ndjson().splitlines()) for rows in (again, first[codes[again]])]
+    same = (texts[0] == texts[1]).to_numpy()
+    ids = table[Columns.Item]
+    for kind, rows in (("duplicate-items", again[same]), ("conflicting-items", again[~same])):
+        report.add(kind, len(rows), lines.examples(rows, [f"item {ids[int(row)]!r}" for row in rows[:3]]))
+    return table.filter(pl.Series(keep))
+
+
+def _is_text(series: pl.Series) -> bool:
+    return series.dtype == pl.String or isinstance(series.dtype, pl.List)
+
+
+def _shown(series: pl.Series) -> pl.Series:
+    """A field for reading, null where empty: the first entry of a list, the last step of a category path."""
+    text = series.list.first() if isinstance(series.dtype, pl.List) else series
+    text = text.str.strip_chars().str.replace(r"(?s)^.* > ", "")
+    return text.set(text.str.to_lowercase().is_in(_NO_TEXT), None).alias(series.name)
+
+
+def _has_text(table: pl.DataFrame) -> np.ndarray:
+    """Which items have any text, ``(n_items,)`` bool."""
+    result = np.zeros(table.height, dtype=bool)
+    for series in table.get_columns()[1:]:
+        if _is_text(series):
+            text = series.list.join(" ") if isinstance(series.dtype, pl.List) else series
+            empty = text.str.strip_chars().is_in(MISSING).fill_null(True)
+            result |= ~empty.to_numpy()
+    return result
+
+
+def _same_types(mine: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give shared columns one type: that of the first table where it fits without loss, else text."""
+    for name in theirs.columns:
+        if name not in mine.columns or mine.schema[name] == theirs.schema[name]:
+            continue
+        wanted, values = mine.schema[name], theirs[name]
+        if isinstance(wanted, pl.List) and not isinstance(values.dtype, pl.List):
+            texts = values.cast(pl.String)
+            cast = texts.to_frame().select(pl.when(texts.is_not_null()).then(pl.concat_list(name)).alias(name))[name]
+        elif isinstance(values.dtype, pl.List):
+            cast = values.list.join(", ")
+        else:
+            cast = values.cast(wanted, strict=False)
+        if cast.null_count() > values.null_count() or cast.dtype != wanted:
+            mine = mine.with_columns(_as_text(mine[name]))
+            cast = _as_text(values)
+        theirs = theirs.with_columns(cast)
+    return mine, theirs
+
+
+def _as_text(series: pl.Series) -> pl.Series:
+    return series.list.join(", ") if isinstance(series.dtype, pl.List) else series.cast(pl.String)

@@ -1,0 +1,226 @@
+"""Columns of any table made uniform: names, ids as strings, factors, list-valued fields."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from genrec.data.report import DataReport, Lines
+from genrec.errors import DataError
+
+MISSING = ("", "nan", "NaN", "NAN", "null", "NULL", "None", "<NA>")
+"""Texts that mean that there is no value."""
+
+
+def require_column(frame: pl.DataFrame, name: str, option: str, where: object) -> str:
+    """The name, if the table has that column.
+
+    Args:
+        frame: The table.
+        name: The wanted column.
+        option: Python argument that maps another name to it, such as ``item_column``.
+        where: The file, for messages.
+
+    Raises:
+        DataError: Names the columns that are there, the nearest one, and the option that maps it.
+    """
+    if name in frame.columns:
+        return name
+    near = nearest_column(frame.columns, name)
+    flag = "--" + option.replace("_", "-")
+    if any(column.lstrip("-").replace(".", "", 1).isdigit() for column in frame.columns):
+        raise DataError(
+            f"There is no column '{name}', and the first line looks like a row: {', '.join(frame.columns)}.",
+            where=where,
+            expected="a first line with the names of the columns",
+            hint="Add such a line to the file.",
+        )
+    raise DataError(
+        f"There is no column '{name}'.",
+        where=where,
+        expected=f"'{name}' among the columns, which are: {', '.join(frame.columns)}",
+        hint=(f"Did you mean '{near}'? " if near else "")
+        + f"Name the column that holds it: {flag} {near or 'COLUMN'} ({option}={near or 'COLUMN'!r} in Python).",
+    )
+
+
+_ALIASES = {
+    "item_id": ("asin", "parent_asin", "product_id", "business_id", "movie_id", "sku", "id", "item", "product"),
+    "user_id": ("reviewer_id", "customer_id", "username", "user", "uid", "customer"),
+    "timestamp": ("unix_review_time", "time", "date", "datetime", "ts", "created_at", "posted"),
+}
+
+
+def nearest_column(columns: Sequence[str], name: str) -> str | None:
+    """The column that was probably meant: the same but for case and signs, a usual other name, or similar letters."""
+    plain = {_plain(column): column for column in reversed(columns)}
+    for candidate in (name, *_ALIASES.get(name, ())):
+        if _plain(candidate) in plain:
+            return plain[_plain(candidate)]
+    near = difflib.get_close_matches(_plain(name), list(plain), n=1, cutoff=0.6)
+    return plain[near[0]] if near else None
+
+
+def _plain(name: str) -> str:
+    return "".join(sign for sign in name.lower() if sign.isalnum())
+
+
+def as_strings(series: pl.Series, where: object) -> pl.Series:
+    """Ids of any simple type as String; whole floats lose their ``.0``, NaN becomes null.
+
+    Raises:
+        DataError: The column holds lists, objects or true/false.
+    """
+    kind = series.dtype
+    if kind == pl.String:
+        return series
+    if kind.is_float():
+        series = series.set(~series.is_finite(), None)
+        whole = series.is_null() | ((series == series.round(0)) & (series.abs() < 2**53))
+        return (series.cast(pl.Int64) if whole.all() else series).cast(pl.String)
+    if kind.is_integer() or kind in (pl.Categorical, pl.Enum, pl.Null):
+        return series.cast(pl.String)
+    raise DataError(f"The column '{series.name}' holds {kind}, not ids.", where=where, expected="strings or integers")
+
+
+def factorize(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
+    """Number the distinct values of a String column in order of first appearance.
+
+    Returns:
+        ``codes (n_rows,)`` int32 with -1 for null, and the distinct values.
+    """
+    unique = series.drop_nulls().unique(maintain_order=True)
+    if not len(unique):
+        return np.full(len(series), -1, dtype=np.int32), unique
+    codes = series.cast(pl.Enum(unique)).to_physical()
+    return codes.cast(pl.Int32).fill_null(-1).to_numpy(), unique
+
+
+def clean_ids(series: pl.Series, report: DataReport, lines: Lines, where: object) -> tuple[np.ndarray, pl.Series]:
+    """Ids as factors: strings without surrounding blanks, and without the ``.0`` that a float column gave all of them.
+
+    Returns:
+        ``codes (n_rows,)`` int32 with -1 for missing ids, and the distinct ids in order of first appearance.
+    """
+    codes, unique = factorize(as_strings(series, where))
+    clean = unique.str.strip_chars()
+    clean = clean.set(clean.is_in(MISSING), None)
+    present = clean.drop_nulls()
+    if len(present) and present.str.contains(r"^-?\d+\.0$").all():
+        clean = clean.str.head(-2)
+    changed = ((clean != unique) & clean.is_not_null()).fill_null(False).to_numpy()
+    if not changed.any() and not clean.null_count():
+        return codes, unique
+    again, unique = factorize(clean)
+    # the extra last entries serve code -1, the rows without an id
+    rows = np.flatnonzero(np.r_[changed, False][codes])
+    if len(rows):
+        examples = [f"{series.name} {series[int(row)]!r}" for row in rows[:3]]
+        report.add("repaired-ids", report.count("repaired-ids") + len(rows), lines.examples(rows, examples))
+    return np.r_[again, np.int32(-1)][codes], unique
+
+
+def positions_of(ids: Sequence[str] | np.ndarray | pl.Series, known: pl.Series) -> np.ndarray:
+    """Where ids stand in a list of distinct ids, ``(n,)`` int64 with -1 where unknown."""
+    wanted = ids if isinstance(ids, pl.Series) else _series_of(ids)
+    if not len(wanted) or not len(known):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    found = as_strings(wanted, "ids").cast(pl.Enum(known), strict=False).to_physical()
+    return found.cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def _series_of(ids: Sequence[str] | np.ndarray) -> pl.Series:
+    values = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+    return pl.Series("ids", [str(value) for value in values], dtype=pl.String)
+
+
+def normalise_field(series: pl.Series) -> pl.Series:
+    """A field of the catalogue as String, numbers or List(String).
+
+    Lists keep their text entries, lists in lists are joined with ``" > "`` (category paths), objects become a list of
+    ``key: value``, text that is a JSON or Python list or object in every row becomes a list, dates become ISO text.
+    """
+    kind = series.dtype
+    if isinstance(kind, pl.List | pl.Array):
+        return _list_field(series.cast(pl.List(kind.inner)) if isinstance(kind, pl.Array) else series)
+    if isinstance(kind, pl.Struct):
+        series, kind = _json_of(series), pl.String()
+    if kind == pl.String:
+        parsed = _parsed_field(series)
+        return series if parsed is None else parsed
+    if kind.is_float():
+        return series.set(~series.is_finite(), None).cast(pl.Float64)
+    if kind.is_integer():
+        return series.cast(pl.Int64, strict=False)
+    if kind == pl.Binary:
+        raise DataError(f"The field '{series.name}' holds bytes.", expected="text, numbers or lists of text")
+    if kind == pl.Boolean:
+        return series.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
+    return series.cast(pl.String)
+
+
+def _list_field(series: pl.Series) -> pl.Series:
+    inner = series.dtype.inner  # type: ignore[attr-defined]
+    if isinstance(inner, pl.Struct):
+        return pl.Series(series.name, [_entries(row) for row in series.to_list()], dtype=pl.List(pl.String))
+    if isinstance(inner, pl.List):
+        series = series.list.eval(pl.element().cast(pl.List(pl.String)).list.drop_nulls().list.join(" > "))
+    return series.cast(pl.List(pl.String)).list.drop_nulls()
+
+
+def _json_of(series: pl.Series) -> pl.Series:
+    rows = [None if row is None else json.dumps(row, ensure_ascii=False, default=str) for row in series.to_list()]
+    return pl.Series(series.name, rows, dtype=pl.String)
+
+
+def _parsed_field(series: pl.Series) -> pl.Series | None:
+    """Lists from text such as ``["a", "b"]`` or ``{"key": "value"}``; None unless every filled row is like that."""
+    filled = series.set(series.str.strip_chars().is_in(MISSING), None)
+    looks = filled.drop_nulls().str.contains(r"(?s)^\s*(\[.*\]|\{.*\})\s*$")
+    if not len(looks) or not looks.all():
+        return None
+    rows: list[list[str] | None] = []
+    for text in filled.to_list():
+        value = None if text is None else _literal(text)
+        if text is not None and value is None:
+            return None
+        rows.append(None if value is None else _entries(value))
+    return pl.Series(series.name, rows, dtype=pl.List(pl.String))
+
+
+def _literal(text: str) -> Any:
+    """A list or mapping written as JSON or as Python, else None."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text.strip())
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+        if isinstance(value, list | dict):
+            return value
+    return None
+
+
+def _entries(value: Any) -> list[str] | None:
+    """Texts of a nested value: items of a list, ``key: value`` of a mapping, paths of a list of lists."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        pairs = ((key, _flat(entry)) for key, entry in value.items())
+        return [f"{key}: {text}" for key, text in pairs if text]
+    return [_flat(entry) for entry in value if entry is not None]
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(_entries(value) or ())
+    if isinstance(value, list | tuple):
+        return " > ".join(_flat(entry) for entry in value if entry is not None)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)

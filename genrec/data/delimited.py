@@ -1,0 +1,242 @@
+"""Reading csv and tsv bytes: broken rows are found by one vectorised pass, the rest goes to polars."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from genrec.data.report import N_EXAMPLES, Lines
+from genrec.errors import DataError
+
+_CHUNK = 1 << 24
+_LONGEST_RECORD = 1000
+_QUOTE, _NEWLINE, _RETURN = 34, 10, 13
+_MAX_FIELD = 1 << 27
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A table as it was read.
+
+    Attributes:
+        frame: The readable rows.
+        lines: Where they stand in the file.
+        broken: Number of rows left out.
+        examples: The first of them, with line numbers.
+    """
+
+    frame: pl.DataFrame
+    lines: Lines
+    broken: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Records:
+    """Records of a csv file, header included.
+
+    Attributes:
+        stops: ``(n_records,)`` int64, end of each record, its newline included.
+        separators: ``(n_records,)`` int64, separators outside quotes.
+        blank: ``(n_records,)`` bool, empty lines.
+        irregular: Quotes stand where the csv rules have none: only a slow reader can tell records apart.
+    """
+
+    stops: np.ndarray
+    separators: np.ndarray
+    blank: np.ndarray
+    irregular: bool
+    quoted: bool
+
+
+def parse_delimited(data: bytes, separator: str, where: object, *, quotes: bool = True) -> Parsed:
+    """Read csv or tsv text with a header; every column comes as String, empty fields as null.
+
+    Rows with more or fewer fields than the header are left out. Empty lines mean nothing.
+
+    Args:
+        data: UTF-8 text.
+        separator: One character. A csv file whose header has none of it but tabs or semicolons is read with those.
+        where: The file, for messages.
+        quotes: Whether ``"`` encloses fields; otherwise it is a sign like any other.
+
+    Raises:
+        DataError: No header, no rows, a column name twice, or no row fits the header.
+    """
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
+    separator = _actual_separator(data, separator)
+    records = _scan(data, ord(separator), quotes)
+    if records.irregular:
+        return _parse_slowly(data, separator, where)
+    used = np.flatnonzero(~records.blank)
+    if not len(used):
+        raise DataError("The file is empty.", where=where, expected="a header line and one line for each row")
+    starts = np.r_[0, records.stops[:-1]]
+    head = int(used[0])
+    names = _header(data[starts[head] : records.stops[head]].decode(), separator, where)
+    wrong = used[records.separators[used] != len(names) - 1]
+    good = used[records.separators[used] == len(names) - 1][1:]
+    _require_rows(len(good), len(wrong), len(names), separator, where)
+    numbers = None
+    if len(good) + 1 != len(records.stops) or records.quoted:
+        numbers = _line_numbers(data, starts, records.quoted)
+        data = _cut_out(data, starts, records.stops, np.r_[head, good])
+    try:
+        frame = pl.read_csv(data, separator=separator, infer_schema=False, quote_char='"' if quotes else None)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"The file cannot be read as csv: {error}", where=where) from None
+    frame.columns = names
+    lines = Lines("line", 2, None if numbers is None else numbers[good])
+    examples = [] if numbers is None else _wrong_fields(wrong, records, numbers, len(names))
+    return Parsed(frame, lines, len(wrong), examples)
+
+
+def _wrong_fields(wrong: np.ndarray, records: _Records, numbers: np.ndarray, n_fields: int) -> list[str]:
+    rows = wrong[:N_EXAMPLES].tolist()
+    return [f"line {numbers[r]}: {records.separators[r] + 1} fields where the header has {n_fields}" for r in rows]
+
+
+def _actual_separator(data: bytes, separator: str) -> str:
+    header = data[: data.find(b"\n") if b"\n" in data else len(data)].decode()
+    if separator == "," and "," not in header:
+        return next((other for other in ("\t", ";") if other in header), separator)
+    return separator
+
+
+def _scan(data: bytes, separator: int, quotes: bool) -> _Records:
+    """Find the ends of all records and count the separators of each, in chunks of the buffer."""
+    text = np.frombuffer(data, np.uint8)
+    stops: list[np.ndarray] = []
+    totals: list[np.ndarray] = []  # separators before each stop, from the start of the file
+    before, odd, irregular, quoted = 0, 0, False, False
+    for start in range(0, len(text), _CHUNK):
+        part = text[start : start + _CHUNK]
+        is_end, is_separator = part == _NEWLINE, part == separator
+        is_quote = part == _QUOTE
+        if quotes and (odd or is_quote.any()):
+            quoted = True
+            inside = (np.cumsum(is_quote, dtype=np.int64) + odd) & 1
+            irregular = irregular or _has_stray_quote(text, start + np.flatnonzero(is_quote), odd, separator)
+            odd = int(inside[-1])
+            is_end, is_separator = is_end & (inside == 0), is_separator & (inside == 0)
+        ends, separators = np.flatnonzero(is_end), np.flatnonzero(is_separator)
+        stops.append(ends + start + 1)
+        totals.append(np.searchsorted(separators, ends) + before)
+        before += len(separators)
+    ends_all, totals_all = np.concatenate([*stops, []]), np.concatenate([*totals, []])
+    if len(text) and (not len(ends_all) or ends_all[-1] != len(text)):
+        ends_all, totals_all = np.r_[ends_all, len(text)], np.r_[totals_all, before]
+    ends_all = ends_all.astype(np.int64)
+    blank = _blank(text, ends_all)
+    return _Records(ends_all, np.diff(totals_all, prepend=0).astype(np.int64), blank, irregular or bool(odd), quoted)
+
+
+def _has_stray_quote(text: np.ndarray, quotes: np.ndarray, odd: int, separator: int) -> bool:
+    """Whether a quote opens in the middle of a field or closes before its end."""
+    opening = (np.arange(len(quotes)) + odd) % 2 == 0
+    borders = np.array([separator, _NEWLINE, _RETURN, _QUOTE], np.uint8)
+    before, after = quotes[opening] - 1, quotes[~opening] + 1
+    before, after = before[before >= 0], after[after < len(text)]
+    return not (np.isin(text[before], borders).all() and np.isin(text[after], borders).all())
+
+
+def _blank(text: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    """Records that hold nothing but their line end."""
+    lengths = np.diff(stops, prepend=0)
+    ended = text[stops - 1] == _NEWLINE
+    returned = ended & (lengths > 1) & (text[np.maximum(stops - 2, 0)] == _RETURN)
+    return lengths - ended - returned == 0
+
+
+def _header(line: str, separator: str, where: object) -> list[str]:
+    try:
+        names = [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=separator))]
+    except csv.Error as error:
+        raise DataError(f"The header cannot be read: {error}.", where=where) from None
+    names = [name or f"column_{n + 1}" for n, name in enumerate(names)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"The header has the column '{twice[0]}' twice.", where=where, hint="Rename one of them.")
+    return names
+
+
+def _require_rows(good: int, wrong: int, n_fields: int, separator: str, where: object) -> None:
+    if good:
+        return
+    if wrong:
+        raise DataError(
+            f"No row has as many fields as the header ({n_fields}).",
+            where=where,
+            expected=f"fields separated by {separator!r}",
+            hint="Check the header and the separator; quote fields that contain it.",
+        )
+    raise DataError("The file has a header but no rows.", where=where, expected="one line for each row")
+
+
+def _line_numbers(data: bytes, starts: np.ndarray, quoted: bool) -> np.ndarray:
+    """Line number of every record, ``(n_records,)`` int64; quoted fields may hold line ends."""
+    if not quoted:
+        return np.arange(1, len(starts) + 1)
+    ends = np.concatenate(
+        [
+            np.flatnonzero(np.frombuffer(data, np.uint8, min(_CHUNK, len(data) - at), at) == _NEWLINE) + at
+            for at in range(0, len(data), _CHUNK)
+        ]
+    )
+    return np.searchsorted(ends, starts) + 1
+
+
+def _cut_out(data: bytes, starts: np.ndarray, stops: np.ndarray, records: np.ndarray) -> bytes:
+    """The bytes of some records only."""
+    if len(records) == len(stops):
+        return data
+    breaks = np.flatnonzero(np.diff(records) != 1)
+    first, last = records[np.r_[0, breaks + 1]], records[np.r_[breaks, len(records) - 1]]
+    view = memoryview(data)
+    return b"".join([view[a:b] for a, b in zip(starts[first].tolist(), stops[last].tolist(), strict=True)])
+
+
+def _parse_slowly(data: bytes, separator: str, where: object) -> Parsed:
+    """Record by record, for files with quotes where none belong: an open quote costs its own line only."""
+    csv.field_size_limit(_MAX_FIELD)
+    lines = data.decode().splitlines(keepends=True)
+    names: list[str] = []
+    rows: list[list[str | None]] = []
+    numbers: list[int] = []
+    broken: list[str] = []
+    at = 0
+    while at < len(lines):
+        fields, used = _next_record(lines, at, separator)
+        number, at = at + 1, at + used
+        if fields == [] or (not names and fields is None):
+            continue
+        if fields is not None and not names:
+            names = _header(lines[number - 1], separator, where)
+        elif fields is not None and len(fields) == len(names):
+            rows.append([value or None for value in fields])
+            numbers.append(number)
+        else:
+            found = "a quote that is not closed" if fields is None else f"{len(fields)} fields"
+            broken.append(f"line {number}: {found} where the header has {len(names)} fields")
+    if broken and not rows:
+        raise DataError(f"No row can be read ({broken[0]}).", where=where, hint="Close the quote, or double it inside.")
+    _require_rows(len(rows), len(broken), len(names), separator, where)
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+    return Parsed(frame, Lines("line", 2, np.array(numbers, dtype=np.int64)), len(broken), broken[:N_EXAMPLES])
+
+
+def _next_record(lines: list[str], at: int, separator: str) -> tuple[list[str] | None, int]:
+    """Fields of the record that begins at a line (None: broken) and the number of lines it takes."""
+    for used in range(1, min(_LONGEST_RECORD, len(lines) - at) + 1):
+        try:
+            records = list(csv.reader(lines[at : at + used], delimiter=separator, strict=True))
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                continue
+            return None, 1
+        return (records[0] if records else []), used
+    return None, 1

@@ -1,0 +1,323 @@
+"""Interactions: who had which item when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from genrec.data.catalog import Catalog
+from genrec.data.columns import clean_ids, nearest_column, positions_of, require_column
+from genrec.data.histories import Histories
+from genrec.data.report import DataReport, Lines
+from genrec.data.sorting import counters, repeated_rows, same_as_previous, sort_rows
+from genrec.data.tables import read_rows
+from genrec.data.timestamps import parse_times
+from genrec.errors import ConfigError, DataError
+from genrec.schema import Columns
+
+PARTS = ("train", "validation", "test")
+_PART_NAMES = {"train": 0, "validation": 1, "valid": 1, "val": 1, "dev": 1, "test": 2}
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Interactions of all users, grouped by user, oldest first.
+
+    Users stand in the order of their first appearance in the file; the rows of a user are sorted by time, equal times
+    by their place in the file. Use :meth:`read` or :meth:`from_frame`, which apply the rules of
+    :data:`genrec.data.report.RULES` and count them in :attr:`report`.
+
+    Attributes:
+        user_ids: ``(n_users,)`` String.
+        item_ids: ``(n_items,)`` String, the distinct items in order of first appearance.
+        offsets: ``(n_users + 1,)`` int64; user ``u`` owns rows ``offsets[u]:offsets[u + 1]``.
+        items: ``(n_rows,)`` int32 positions in ``item_ids``.
+        timestamps: ``(n_rows,)`` int64; 1, 2, 3, ... inside each user where there is no time column.
+        ordinal: The timestamps are only an order: there is no time column, or it holds 1..n inside each user.
+        parts: ``(n_rows,)`` int8 positions in :data:`PARTS` where the table names the part of each row, else None.
+        report: What was repaired or left out.
+    """
+
+    user_ids: pl.Series
+    item_ids: pl.Series
+    offsets: np.ndarray
+    items: np.ndarray
+    timestamps: np.ndarray
+    ordinal: bool
+    parts: np.ndarray | None = None
+    report: DataReport = field(default_factory=lambda: DataReport("interactions"))
+
+    @classmethod
+    def read(
+        cls,
+        path: Path | str,
+        *,
+        user_column: str = Columns.User,
+        item_column: str = Columns.Item,
+        time_column: str | None = Columns.Timestamp,
+        part_column: str | None = None,
+    ) -> Interactions:
+        """Read interactions from a csv, tsv, jsonl (also ``.gz``) or parquet file.
+
+        Args:
+            path: The file; other columns are ignored.
+            user_column: Name of the column with the user ids.
+            item_column: Name of the column with the item ids.
+            time_column: Name of the column with the times: integers of any unit (kept as given), decimals or ISO
+                dates. None: the order of the rows counts; so it does where the default name is not there.
+            part_column: Name of a column that says ``train``, ``validation`` or ``test``, for
+                :func:`genrec.data.split.custom_split`.
+
+        Raises:
+            DataError: The file cannot be read, a column is missing, or no row is usable.
+        """
+        report = DataReport("interactions")
+        frame, lines = read_rows(path, report)
+        names = (user_column, item_column, time_column, part_column)
+        return _build(frame, names, str(path), report, lines)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pl.DataFrame,
+        *,
+        user_column: str = Columns.User,
+        item_column: str = Columns.Item,
+        time_column: str | None = Columns.Timestamp,
+        part_column: str | None = None,
+        where: str = "interactions",
+    ) -> Interactions:
+        """Make interactions of a table in memory, by the same rules as :meth:`read`.
+
+        >>> rows = pl.DataFrame({"user_id": ["a", "a"], "item_id": ["x", "y"], "timestamp": [20, 10]})
+        >>> Interactions.from_frame(rows).frame["item_id"].to_list()
+        ['y', 'x']
+        """
+        names = (user_column, item_column, time_column, part_column)
+        return _build(frame, names, where, DataReport("interactions"), Lines())
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __repr__(self) -> str:
+        return f"Interactions({len(self):,} rows, {len(self.user_ids):,} users, {len(self.item_ids):,} items)"
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of rows of every user, ``(n_users,)`` int64."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The rows as a table ``user_id, item_id`` (String), ``timestamp`` (Int64)."""
+        users = np.repeat(np.arange(len(self.user_ids), dtype=np.uint32), self.lengths)
+        return pl.DataFrame(
+            [
+                self.user_ids.gather(users).alias(Columns.User),
+                self.item_ids.gather(self.items.astype(np.uint32)).alias(Columns.Item),
+                pl.Series(Columns.Timestamp, self.timestamps, dtype=pl.Int64),
+            ]
+        )
+
+    def histories(
+        self,
+        catalog: Catalog | Sequence[str] | np.ndarray,
+        *,
+        unknown: Literal["drop", "error"] = "drop",
+        consecutive_repeats: Literal["drop", "keep"] = "drop",
+    ) -> Histories:
+        """Every user's items as positions in a catalogue.
+
+        Args:
+            catalog: The catalogue, or the list of its item ids.
+            unknown: ``drop`` leaves rows of unknown items out and counts them in the report, ``error`` refuses them.
+            consecutive_repeats: ``drop`` counts the same item several times in a row once, ``keep`` keeps all.
+
+        Returns:
+            Histories of the users of whom an item is left, in the same order; ``timestamps`` is None when
+            :attr:`ordinal`.
+
+        Raises:
+            DataError: No item is known, or ``unknown`` is ``error`` and an item is unknown.
+            ConfigError: Another word for ``unknown`` or ``consecutive_repeats``.
+        """
+        return self.labelled_histories(catalog, unknown=unknown, consecutive_repeats=consecutive_repeats)[0]
+
+    def labelled_histories(
+        self,
+        catalog: Catalog | Sequence[str] | np.ndarray,
+        *,
+        unknown: Literal["drop", "error"] = "drop",
+        consecutive_repeats: Literal["drop", "keep"] = "drop",
+    ) -> tuple[Histories, np.ndarray | None]:
+        """Like :meth:`histories`, with the :attr:`parts` of the rows that are left, ``(n_rows,)`` int8 or None."""
+        for option, value, known in (
+            ("unknown", unknown, ("drop", "error")),
+            ("consecutive_repeats", consecutive_repeats, ("drop", "keep")),
+        ):
+            if value not in known:
+                raise ConfigError(f"{option} is {value!r}.", where="histories", expected=" or ".join(known))
+        positions = _positions(self.item_ids, catalog)
+        items = positions[self.items]
+        keep = items >= 0
+        self._note_unknown(keep, positions, unknown)
+        users = np.repeat(np.arange(len(self.user_ids), dtype=np.int32), self.lengths)
+        repeats = _repeats(items, users, keep)
+        self.report.add("consecutive-repeats", int(repeats.sum()))
+        if consecutive_repeats == "drop":
+            keep &= ~repeats
+        kept_users = users[keep]
+        counts = np.bincount(kept_users, minlength=len(self.user_ids))
+        self.report.add("users-without-items", int((counts == 0).sum()))
+        left = np.flatnonzero(counts)
+        offsets = np.r_[0, np.cumsum(counts[left])].astype(np.int64)
+        times = None if self.ordinal else self.timestamps[keep]
+        ids = np.array(self.user_ids.gather(left).to_list(), dtype=object)
+        parts = None if self.parts is None else self.parts[keep]
+        return Histories(ids, offsets, items[keep].astype(np.int32), times), parts
+
+    def _note_unknown(self, keep: np.ndarray, positions: np.ndarray, unknown: str) -> None:
+        n_rows = int(len(keep) - keep.sum())
+        names = self.item_ids.gather(np.flatnonzero(positions < 0)[:3]).to_list()
+        if n_rows and (unknown == "error" or n_rows == len(keep)):
+            raise DataError(
+                f"{n_rows} of {len(keep)} interactions are with items that the catalogue does not have.",
+                where="items " + ", ".join(repr(name) for name in names),
+                expected="item ids of the catalogue",
+                hint="Check that both tables use the same ids, or add the items to the catalogue.",
+            )
+        self.report.add("unknown-items", n_rows, [f"item {name!r}" for name in names])
+
+
+def _positions(ids: pl.Series, catalog: Catalog | Sequence[str] | np.ndarray) -> np.ndarray:
+    if isinstance(catalog, Catalog):
+        return catalog.positions(ids).astype(np.int32)
+    known = pl.Series("items", [str(item) for item in catalog], dtype=pl.String)
+    if known.n_unique() != len(known):
+        raise DataError("The list of item ids holds an id twice.", expected="distinct ids")
+    return positions_of(ids, known).astype(np.int32)
+
+
+def _repeats(items: np.ndarray, users: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Rows whose previous kept row of the same user has the same item, ``(n_rows,)`` bool."""
+    if keep.all():
+        return same_as_previous(items, users)
+    result = np.zeros(len(items), dtype=bool)
+    result[keep] = same_as_previous(items[keep], users[keep])
+    return result
+
+
+def _build(
+    frame: pl.DataFrame, names: tuple[str, str, str | None, str | None], where: str, report: DataReport, lines: Lines
+) -> Interactions:
+    user_column, item_column, time_column, part_column = names
+    require_column(frame, user_column, "user_column", where)
+    require_column(frame, item_column, "item_column", where)
+    time_column = _time_column(frame, time_column, where)
+    if not frame.height:
+        raise DataError("There are no interactions.", where=where, expected="one row for each interaction")
+    users, user_ids = clean_ids(frame[user_column], report, lines, where)
+    items, item_ids = clean_ids(frame[item_column], report, lines, where)
+    times = None if time_column is None else parse_times(frame[time_column], where)
+    parts = None if part_column is None else _parts(frame, part_column, where)
+    keep = (users >= 0) & (items >= 0)
+    missing = np.flatnonzero(~keep)
+    report.add("missing-ids", len(missing), lines.examples(missing))
+    if times is not None and time_column is not None:
+        unreadable = np.flatnonzero(keep & ~times.readable)
+        shown = [repr(frame[time_column][int(row)]) for row in unreadable[:3]]
+        report.add("unreadable-timestamps", len(unreadable), lines.examples(unreadable, shown))
+        report.add("fractional-timestamps", times.fractional)
+        keep &= times.readable
+    if not keep.any():
+        raise DataError("No row has a user, an item and a time.", where=where, expected="at least one usable row")
+    rows = np.flatnonzero(keep)
+    order = rows[sort_rows(users[rows], None if times is None else times.order[rows])]
+    stamps = counters(users[order]) if times is None else times.values[order]
+    ordinal = times is None or np.array_equal(stamps, counters(users[order]))
+    if times is None:
+        report.add("row-order", len(order))
+    else:
+        again = repeated_rows(users[order], items[order], times.order[order])
+        twice = np.sort(order[again])
+        report.add("duplicate-rows", len(twice), lines.examples(twice))
+        order, stamps = order[~again], stamps[~again]
+        stamps = counters(users[order]) if ordinal else stamps
+    selected = None if parts is None else parts[order]
+    return assemble(user_ids, item_ids, users[order], items[order], stamps, ordinal, selected, report)
+
+
+def assemble(
+    user_ids: pl.Series,
+    item_ids: pl.Series,
+    users: np.ndarray,
+    items: np.ndarray,
+    timestamps: np.ndarray,
+    ordinal: bool,
+    parts: np.ndarray | None,
+    report: DataReport,
+) -> Interactions:
+    """Interactions of sorted rows; users and items without a row are left out.
+
+    Args:
+        user_ids: Distinct user ids.
+        item_ids: Distinct item ids.
+        users: ``(n_rows,)`` positions in ``user_ids``, not decreasing.
+        items: ``(n_rows,)`` positions in ``item_ids``.
+        timestamps: ``(n_rows,)`` int64.
+        ordinal: See :attr:`Interactions.ordinal`; the timestamps are then counted anew.
+        parts: ``(n_rows,)`` int8 or None.
+        report: Goes into the result; its facts are set.
+    """
+    counts = np.bincount(users, minlength=len(user_ids))
+    used_users = np.flatnonzero(counts)
+    used_items = np.flatnonzero(np.bincount(items, minlength=len(item_ids)))
+    renumbered = np.zeros(len(item_ids), dtype=np.int32)
+    renumbered[used_items] = np.arange(len(used_items), dtype=np.int32)
+    offsets = np.r_[0, np.cumsum(counts[used_users])].astype(np.int64)
+    report.facts |= {"interactions": len(items), "users": len(used_users), "items_used": len(used_items)}
+    return Interactions(
+        user_ids.gather(used_users),
+        item_ids.gather(used_items),
+        offsets,
+        renumbered[items],
+        counters(users) if ordinal else timestamps,
+        ordinal,
+        parts,
+        report,
+    )
+
+
+def _time_column(frame: pl.DataFrame, name: str | None, where: str) -> str | None:
+    """The time column, or None for the order of the rows; a column that looks like a forgotten time is refused."""
+    if name is None or name in frame.columns:
+        return name
+    near = nearest_column(frame.columns, name)
+    if name != Columns.Timestamp:
+        require_column(frame, name, "time_column", where)
+    if near is None:
+        return None
+    raise DataError(
+        f"There is no column '{name}', but '{near}' may be the time.",
+        where=where,
+        expected=f"'{name}' among the columns, which are: {', '.join(frame.columns)}",
+        hint=f"Pass --time-column {near} (time_column={near!r} in Python), "
+        "or --time-column none (time_column=None) to use the order of the rows.",
+    )
+
+
+def _parts(frame: pl.DataFrame, name: str, where: str) -> np.ndarray:
+    """The part of every row, ``(n_rows,)`` int8 positions in :data:`PARTS`."""
+    require_column(frame, name, "part_column", where)
+    words = frame[name].cast(pl.String).str.strip_chars().str.to_lowercase()
+    parts = words.replace_strict(_PART_NAMES, default=None, return_dtype=pl.Int8)
+    if parts.null_count():
+        wrong = frame[name].filter(parts.is_null())[0]
+        raise DataError(f"The part {wrong!r} is unknown.", where=f"{where}, column {name}", expected=", ".join(PARTS))
+    return parts.to_numpy()

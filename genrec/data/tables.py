@@ -1,0 +1,247 @@
+"""Tables in and out: csv, tsv, JSON lines (also gzipped) and parquet, with one clear error for what cannot be read."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import logging
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+import polars as pl
+
+from genrec.data.delimited import Parsed, parse_delimited
+from genrec.data.jsonlines import parse_json_lines
+from genrec.data.report import DataReport, Lines
+from genrec.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+TEXT_KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_KNOWN = ", ".join([*TEXT_KINDS, ".parquet"]) + " (text kinds also with .gz)"
+_MAGIC = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"PAR1": "a parquet file",
+    b"\x1f\x8b": "a gzip file",
+    b"%PDF": "a PDF file",
+    b"\x89PNG": "a PNG image",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"SQLite format 3": "an SQLite database",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+_CHUNK = 1 << 24
+
+
+def read_table(path: Path | str) -> pl.DataFrame:
+    """Read a table by its suffix: ``.csv .tsv .jsonl .ndjson`` (also ``.gz``) or ``.parquet``.
+
+    Columns of csv and tsv files all come as String (so that leading zeros survive), empty fields as null. Broken
+    rows are left out with a warning; :class:`~genrec.data.catalog.Catalog` and
+    :class:`~genrec.data.interactions.Interactions` count them in their report.
+
+    Raises:
+        DataError: The file is missing, a folder, empty, binary, not UTF-8, of an unknown kind, or without any row.
+    """
+    report = DataReport(str(path))
+    frame, _ = read_rows(path, report)
+    for problem in report.problems:
+        logger.warning("%s: %d broken rows left out (%s)", path, problem.count, "; ".join(problem.examples))
+    return frame
+
+
+def read_rows(path: Path | str, report: DataReport) -> tuple[pl.DataFrame, Lines]:
+    """Like :func:`read_table`, with broken rows counted in ``report`` and the place of every row."""
+    path = Path(path)
+    kind = table_kind(path)
+    if kind == "parquet":
+        return _read_parquet(path), Lines("row")
+    parsed = _parse(read_text(path), kind, path)
+    if not parsed.frame.height:
+        found = f" ({parsed.examples[0]})" if parsed.examples else ""
+        raise DataError(f"No line can be read{found}.", where=path, expected="one JSON object a line")
+    report.add("broken-rows", parsed.broken, parsed.examples)
+    return parsed.frame, parsed.lines
+
+
+def table_kind(path: Path) -> str:
+    """``csv``, ``tsv``, ``jsonl`` or ``parquet``, by suffix.
+
+    Raises:
+        DataError: Another suffix.
+    """
+    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    kind = TEXT_KINDS.get(suffix.lower())
+    if kind is None and path.suffix.lower() == ".parquet":
+        kind = "parquet"
+    if kind is None:
+        _require_file(path)
+        hint = "If it holds one JSON object a line, rename it to .jsonl." if suffix.lower() == ".json" else None
+        raise DataError(f"Cannot tell what kind of table '{path.name}' is.", where=path, expected=_KNOWN, hint=hint)
+    return kind
+
+
+def _parse(data: bytes, kind: str, path: Path) -> Parsed:
+    if kind == "jsonl":
+        return parse_json_lines(data, path)
+    return parse_delimited(data, "\t" if kind == "tsv" else ",", path)
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        names = sorted(entry.name for entry in path.iterdir())[:8]
+        raise DataError(
+            "This is a folder, not a table.",
+            where=path,
+            expected=f"a file: {_KNOWN}",
+            hint=f"It holds {', '.join(names)}." if names else "It is empty.",
+        )
+    if not path.is_file():
+        near = sorted(entry.name for entry in path.parent.iterdir())[:8] if path.parent.is_dir() else []
+        there = f"That folder holds {', '.join(near)}." if near else "That folder does not exist or is empty."
+        raise DataError("The file does not exist.", where=path, hint=f"Check the path. {there}")
+
+
+def read_text(path: Path | str, encoding: str = "utf-8") -> bytes:
+    """The text of a file (unpacked when it ends in ``.gz``) as UTF-8 bytes without byte-order mark.
+
+    Raises:
+        DataError: The file is missing, a folder, empty, binary, a damaged gzip file, or not in that encoding.
+    """
+    data = b"".join(_chunks(Path(path)))
+    if encoding != "utf-8":
+        return data.decode(encoding).encode()
+    _require_utf8(data, Path(path))
+    return data
+
+
+def text_blocks(path: Path | str, size: int = 1 << 26) -> Iterator[bytes]:
+    """Like :func:`read_text`, in blocks of about ``size`` bytes that end with a line: for files larger than memory."""
+    rest, line = b"", 1
+    for chunk in _chunks(Path(path)):
+        rest += chunk
+        stop = rest.rfind(b"\n") + 1
+        if len(rest) >= size and stop:
+            block, rest = rest[:stop], rest[stop:]
+            _require_utf8(block, Path(path), line)
+            line += block.count(b"\n")
+            yield block
+    if rest.strip():
+        _require_utf8(rest, Path(path), line)
+        yield rest
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """The unpacked bytes of a text file, after a look at the first ones."""
+    _require_file(path)
+    packed = path.suffix.lower() == ".gz"
+    filled = False
+    try:
+        with gzip.open(path) if packed and path.stat().st_size else path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                if not filled:
+                    _require_text(chunk, path)
+                    chunk = chunk.removeprefix(codecs.BOM_UTF8)
+                filled = filled or bool(chunk.strip())
+                yield chunk
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"The gzip file is damaged: {error}.", where=path, hint="Fetch it again.") from None
+    except OSError as error:
+        raise DataError(f"The file cannot be read: {error.strerror}.", where=path) from None
+    if not filled:
+        raise DataError("The file is empty.", where=path, expected="a header and rows, or one JSON object a line")
+
+
+def _require_text(start: bytes, path: Path) -> None:
+    magic = next((name for sign, name in _MAGIC.items() if start.startswith(sign)), None)
+    if magic is None and b"\x00" not in start:
+        return
+    found = magic or "a binary file"
+    hint = "Export the table, or give the file its right suffix."
+    hint = "Save it as UTF-8 text." if found == "UTF-16 text" else hint
+    raise DataError(f"This is {found}, not a text table.", where=path, expected=_KNOWN, hint=hint)
+
+
+def _require_utf8(data: bytes, path: Path, first_line: int = 1) -> None:
+    if data.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), _CHUNK):
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(data[start : start + _CHUNK], final=start + _CHUNK >= len(data))
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, max(start - pending + error.start, 0)) + first_line
+            raise DataError(
+                "The file is not UTF-8 text.",
+                where=f"{path}, line {line}",
+                expected="UTF-8",
+                hint="If it is Latin-1 (Windows-1252), convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+            ) from None
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    _require_file(path)
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if not start:
+        raise DataError("The file is empty.", where=path, expected="a parquet file")
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        what = "The parquet file is damaged" if start == b"PAR1" else "This is not a parquet file"
+        raise DataError(f"{what}: {str(error).splitlines()[0]}", where=path, expected="a parquet file") from None
+    if frame.height == 0:
+        raise DataError("The table has no rows.", where=path, expected="one row for each item or interaction")
+    return frame
+
+
+def write_table(frame: pl.DataFrame, path: Path | str) -> None:
+    """Write a table by suffix (as :func:`read_table` reads it); readers see the old or the new file, never a part.
+
+    Lists become JSON text in csv and tsv files.
+
+    Raises:
+        DataError: Unknown suffix.
+    """
+    path = Path(path)
+    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    if suffix.lower() not in {*TEXT_KINDS, ".parquet"}:
+        raise DataError(f"Cannot tell what kind of table '{path.name}' is.", where=path, expected=_KNOWN)
+    kind = table_kind(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _write(frame, temporary, kind, packed=path.suffix.lower() == ".gz")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write(frame: pl.DataFrame, path: Path, kind: str, *, packed: bool) -> None:
+    if kind == "parquet":
+        frame.write_parquet(path)
+        return
+    if kind != "jsonl":
+        frame = frame.with_columns(_json_text(frame[name]) for name, t in frame.schema.items() if t.is_nested())
+    with path.open("wb") as raw:
+        # no name and no time in the gzip header: the same table gives the same bytes
+        stream: IO[bytes] = raw
+        if packed:
+            stream = cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+        if kind == "jsonl":
+            frame.write_ndjson(stream)
+        else:
+            frame.write_csv(stream, separator="\t" if kind == "tsv" else ",")
+        if packed:
+            stream.close()
+
+
+def _json_text(series: pl.Series) -> pl.Series:
+    """A list or struct column as JSON text; null stays null."""
+    lines = series.to_frame("x").write_ndjson().splitlines()
+    texts = pl.Series(series.name, lines, dtype=pl.String).str.slice(5).str.head(-1)
+    return texts.set(series.is_null(), None)
