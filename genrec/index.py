@@ -1,0 +1,327 @@
+"""The semantic index: items and their semantic IDs, with all that is needed to give new items theirs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genrec.artifacts import atomic_dir, read_manifest, require_free, write_manifest
+from genrec.config import parse
+from genrec.data.catalog import Catalog
+from genrec.errors import ArtifactError, DataError
+from genrec.item_tokenizer import ItemTokenizer
+from genrec.recipe import TokenizerRecipe, load_recipe
+from genrec.trie import Trie, group_paths
+
+if TYPE_CHECKING:
+    from genrec.data.histories import Histories
+    from genrec.index_report import IndexStats
+
+MANIFEST = "index.json"
+_CODES, _TENSORS, _VECTORS = "codes.safetensors", "quantizer.safetensors", "vectors.safetensors"
+_ITEMS, _ENCODER, _CARD = "items.parquet", "encoder.json", "README.md"
+
+
+class SemanticIndex:
+    """Item ⇄ semantic ID for a whole catalogue. Use :meth:`build` or :meth:`load`.
+
+    Attributes:
+        catalog: The items, in the order of their positions.
+        codes: ``(n_items, n_levels)`` int32, one unique path per item.
+        tokenizer: The fitted recipe.
+        lineage: Fingerprints of the indexes that this one grew from and, last, its own.
+
+    Example:
+        >>> import polars as pl
+        >>> titles = ["red cup", "blue cup", "green tea", "black tea"]
+        >>> catalog = Catalog.from_frame(pl.DataFrame({"item_id": list("abcd"), "title": titles}))
+        >>> index = SemanticIndex.build(catalog, "rq-kmeans-3x256")
+        >>> index.codes.shape, index.codebook_sizes
+        ((4, 4), (256, 256, 256, 16))
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        codes: np.ndarray,
+        tokenizer: ItemTokenizer,
+        vectors: np.ndarray | Path,
+        ancestors: list[str] | None = None,
+    ) -> None:
+        self.catalog, self.codes, self.tokenizer = catalog, codes, tokenizer
+        self.lineage = [*(ancestors or []), self.fingerprint]
+        self._vectors = vectors
+
+    @classmethod
+    def build(
+        cls,
+        catalog: Catalog,
+        recipe: TokenizerRecipe | str,
+        *,
+        train: Histories | None = None,
+        seed: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SemanticIndex:
+        """Give every item of a catalogue a semantic ID.
+
+        Shuffled rows give every item the same codes, and the same seed and machine the same bytes.
+
+        Args:
+            catalog: The items.
+            recipe: A recipe, the name of a shipped one, or the path of a YAML file.
+            train: Training histories over ``catalog``, never validation or test: for encoders that learn from
+                interactions, and to put popular items first where codes collide.
+            seed: Other seed than the recipe's.
+            progress: Called by slow encoders with the items done and the items in all.
+
+        Raises:
+            ConfigError: The recipe is unknown or wrong.
+            DataError: The items cannot be encoded, quantized or told apart.
+        """
+        chosen = load_recipe(recipe) if isinstance(recipe, str) else recipe
+        if seed is not None:
+            chosen = chosen.model_copy(update={"seed": seed})
+        tokenizer, items = ItemTokenizer.fit(chosen, catalog, train, progress=progress)
+        return cls(catalog, items.codes, tokenizer, items.vectors)
+
+    def encode_new(self, catalog: Catalog) -> SemanticIndex:
+        """A grown index: new items are appended, published rows keep their positions and semantic IDs.
+
+        Encoder, quantizer and level sizes are frozen. Adding A and then B equals adding both, but for the numbers that
+        disambiguation gives to new items that collide with each other.
+
+        Args:
+            catalog: The new items only.
+
+        Raises:
+            DataError: An item is already in the index, cannot be encoded, or finds no free path.
+        """
+        both = self.catalog.concat(catalog)  # refuses known ids before any work
+        added = self.tokenizer.encode_new(catalog, self.codes)
+        return SemanticIndex(
+            both,
+            np.concatenate([self.codes, added.codes]),
+            self.tokenizer,
+            np.concatenate([self.vectors(), added.vectors]),
+            self.lineage,
+        )
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __repr__(self) -> str:
+        return f"SemanticIndex({len(self):,} items, recipe '{self.recipe.name}', levels {self.codebook_sizes})"
+
+    @property
+    def item_ids(self) -> np.ndarray:
+        """``(n_items,)`` object array of str."""
+        return self.catalog.item_ids
+
+    @property
+    def recipe(self) -> TokenizerRecipe:
+        """The recipe with which the index was built."""
+        return self.tokenizer.recipe
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Number of codes of every level, disambiguation included."""
+        return self.tokenizer.codebook_sizes
+
+    @property
+    def n_levels(self) -> int:
+        """Length of a semantic ID."""
+        return self.codes.shape[1]
+
+    @cached_property
+    def quantizer_levels(self) -> int:
+        """Levels that come from the quantizer; the rest comes from disambiguation."""
+        from genrec.quantizers import build_quantizer
+
+        return len(build_quantizer(self.recipe.quantizer).codebook_sizes)
+
+    @property
+    def codebooks(self) -> list[np.ndarray | None] | None:
+        """``(codebook_size, code_dim)`` float32 per level, None for a level without; None when no level has any."""
+        books = self.tokenizer.quantizer.codebooks
+        if books is None:
+            return None
+        return [*books, *([None] * (self.n_levels - len(books)))]
+
+    @cached_property
+    def trie(self) -> Trie:
+        """The valid paths."""
+        return Trie.from_codes(self.codes, self.codebook_sizes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of ids, codes and codebook sizes: what a recommender depends on."""
+        head = json.dumps([list(self.codebook_sizes), self.item_ids.tolist()], ensure_ascii=True)
+        digest = hashlib.sha256(head.encode())
+        digest.update(np.ascontiguousarray(self.codes, dtype="<i4").tobytes())
+        return digest.hexdigest()
+
+    def vectors(self) -> np.ndarray:
+        """Item vectors as quantized, ``(n_items, dim)`` float32; read from the folder when first asked for.
+
+        Raises:
+            ArtifactError: The folder from which the index was loaded has gone.
+        """
+        if isinstance(self._vectors, Path):
+            self._vectors = _read_arrays(self._vectors)["vectors"]
+        return self._vectors
+
+    def stats(self) -> IndexStats:
+        """Numbers that say how good the index is."""
+        from genrec.index_report import compute_stats
+
+        return compute_stats(self)
+
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> None:
+        """Write the index folder, atomically.
+
+        Args:
+            folder: Where to; must not exist or be empty unless ``overwrite``.
+            overwrite: Replace an older folder.
+
+        Raises:
+            ArtifactError: The folder holds something.
+        """
+        from safetensors.numpy import save_file
+
+        require_free(folder, overwrite=overwrite)
+        vectors = np.ascontiguousarray(self.vectors(), dtype=np.float32)
+        with atomic_dir(folder, overwrite=overwrite) as work:
+            save_file({"codes": np.ascontiguousarray(self.codes)}, work / _CODES)
+            save_file({"vectors": vectors}, work / _VECTORS)
+            save_file(self.tokenizer.tensors, work / _TENSORS)
+            self.catalog.frame.write_parquet(work / _ITEMS, compression="zstd", statistics=False)
+            _write_json(work / _ENCODER, self.tokenizer.rests["encoder"])
+            (work / _CARD).write_text(_card(self), encoding="utf-8")
+            write_manifest(work, MANIFEST, self._manifest())
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "kind": "semantic-index",
+            "n_items": len(self),
+            "codebook_sizes": list(self.codebook_sizes),
+            "quantizer_levels": self.quantizer_levels,
+            "fingerprint": self.fingerprint,
+            "lineage": self.lineage,
+            "recipe": self.recipe.model_dump(mode="json"),
+            "quantizer": dict(self.tokenizer.rests["quantizer"]),
+            "disambiguation": dict(self.tokenizer.rests["disambiguation"]),
+        }
+
+    @classmethod
+    def load(cls, folder: Path | str) -> SemanticIndex:
+        """Read an index folder after checking every file's SHA-256.
+
+        Raises:
+            ArtifactError: Not an index, a newer format, or a file is missing, damaged or does not fit the others.
+        """
+        import polars as pl
+
+        folder = Path(folder)
+        manifest = read_manifest(folder, MANIFEST, "index")
+        recipe = parse(TokenizerRecipe, manifest["recipe"], where=folder / MANIFEST)
+        rests = {name: manifest[name] for name in ("quantizer", "disambiguation")}
+        rests["encoder"] = json.loads((folder / _ENCODER).read_text(encoding="utf-8"))
+        index = cls(
+            Catalog(pl.read_parquet(folder / _ITEMS)),
+            _read_arrays(folder / _CODES)["codes"],
+            ItemTokenizer(recipe, _read_arrays(folder / _TENSORS), rests),
+            folder / _VECTORS,
+            manifest["lineage"][:-1],
+        )
+        if index.fingerprint != manifest["fingerprint"]:
+            raise ArtifactError(
+                "Items, codes and manifest of this index do not belong together.",
+                where=folder,
+                expected=f"fingerprint {manifest['fingerprint']}",
+                hint="Copy the whole folder again.",
+            )
+        return index
+
+    def save_pretrained(self, folder: Path | str, *, overwrite: bool = False) -> None:
+        """The same as :meth:`save`, under the name that Hugging Face users know."""
+        self.save(folder, overwrite=overwrite)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str) -> SemanticIndex:
+        """The same as :meth:`load`, under the name that Hugging Face users know."""
+        return cls.load(folder)
+
+    def position(self, item_id: str) -> int:
+        """Position of an item.
+
+        Raises:
+            DataError: The index does not have it; names the nearest id.
+        """
+        import difflib
+
+        position = int(self.catalog.positions([item_id])[0])
+        if position < 0:
+            near = difflib.get_close_matches(item_id, self.item_ids[:100_000].tolist(), n=1, cutoff=0.6)
+            raise DataError(
+                f"Item {item_id!r} is not in the index.",
+                expected=f"one of {len(self):,} ids, such as {self.item_ids[0]!r}",
+                hint=f"Did you mean {near[0]!r}?" if near else None,
+            )
+        return position
+
+
+def _card(index: SemanticIndex) -> str:
+    """The ``README.md`` of an index folder."""
+    recipe = index.recipe
+    sizes = " × ".join(f"{size:,}" for size in index.codebook_sizes)
+    return f"""# Semantic index
+
+{len(index):,} items, each with {index.n_levels} codes; codebook sizes {sizes}.
+Collision rate before disambiguation: {_collision_rate(index):.2%}; after: 0.00%.
+
+| part | method |
+|---|---|
+| recipe | {recipe.name} |
+| item encoder | {recipe.encoder.get("name")} |
+| quantizer | {recipe.quantizer.get("name")}, {index.quantizer_levels} levels |
+| disambiguation | {recipe.disambiguation.get("name")} |
+
+```python
+from genrec.index import SemanticIndex
+
+index = SemanticIndex.load(".")
+index.codes  # ({len(index)}, {index.n_levels}) int32, row n belongs to index.item_ids[n]
+```
+
+`index.json` holds the resolved recipe, the fingerprint and the SHA-256 of every file.
+`genrec index show` prints a full report.
+"""
+
+
+def _collision_rate(index: SemanticIndex) -> float:
+    depth = index.quantizer_levels
+    return 1 - (int(group_paths(index.codes[:, :depth], index.codebook_sizes[:depth]).max()) + 1) / len(index)
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise ArtifactError(
+            "A file of this index has gone.", where=path, hint="Load the index again from where it is now."
+        ) from None
+    except SafetensorError as error:
+        raise ArtifactError(f"A file of this index cannot be read: {error}", where=path) from None
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")

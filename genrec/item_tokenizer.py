@@ -1,0 +1,164 @@
+"""A recipe at work: the fitted encoder, quantizer and disambiguation that give items their semantic IDs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
+from genrec.quantizers import Quantizer, build_quantizer
+from genrec.recipe import TokenizerRecipe
+
+if TYPE_CHECKING:
+    from genrec.data.catalog import Catalog
+    from genrec.data.histories import Histories
+    from genrec.encoders import ItemEncoder
+
+logger = logging.getLogger(__name__)
+
+_PARTS = ("encoder", "quantizer")
+
+
+@dataclass(frozen=True)
+class TokenizedItems:
+    """Items with their paths, in catalogue order.
+
+    Attributes:
+        vectors: ``(n_items, dim)`` float32.
+        codes: ``(n_items, n_levels)`` int32, unique.
+    """
+
+    vectors: np.ndarray
+    codes: np.ndarray
+
+
+class ItemTokenizer:
+    """A fitted recipe. Its parts are built from their saved state when they are first needed.
+
+    Args:
+        recipe: The recipe.
+        tensors: Arrays of the parts, named ``encoder.…`` and ``quantizer.…``.
+        rests: JSON-able rest of ``encoder``, ``quantizer`` and ``disambiguation``.
+    """
+
+    def __init__(
+        self, recipe: TokenizerRecipe, tensors: Mapping[str, np.ndarray], rests: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self.recipe, self.tensors, self.rests = recipe, dict(tensors), dict(rests)
+
+    @classmethod
+    def fit(
+        cls,
+        recipe: TokenizerRecipe,
+        catalog: Catalog,
+        train: Histories | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[ItemTokenizer, TokenizedItems]:
+        """Learn from a catalogue and give its items their paths.
+
+        Args:
+            recipe: What to build.
+            catalog: The items.
+            train: Training histories (positions into ``catalog``), for collaborative encoders and popularity.
+            progress: Called by slow encoders with the items done and the items in all.
+
+        Raises:
+            ConfigError: A part of the recipe is wrong; found before any work is done.
+            DataError: The items cannot be encoded, quantized or told apart.
+        """
+        from genrec.encoders import build_encoder
+
+        encoder = build_encoder(recipe.encoder_settings())
+        quantizer, rule = build_quantizer(recipe.quantizer), build_disambiguation(recipe.disambiguation)
+        logger.info("encoding %d items with '%s'", len(catalog), encoder.name)
+        encoder.progress = progress
+        encoder.fit(catalog, train)
+        vectors = encoder.encode(catalog)
+        order = _canonical(catalog)
+        ordered, item_ids = np.asarray(vectors)[order], catalog.item_ids[order]
+        logger.info("quantizing vectors of %d dimensions with '%s'", vectors.shape[1], quantizer.name)
+        quantizer.fit(ordered, seed=recipe.seed)
+        popularity = None if train is None else np.bincount(train.items, minlength=len(catalog))[order]
+        codes = quantizer.encode(ordered, item_ids=item_ids)
+        items = QuantizedItems(item_ids, codes, quantizer.codebook_sizes, ordered, quantizer, popularity)
+        rule.fit(items)
+        paths = rule.resolve(items)
+        return cls._of(recipe, encoder, quantizer, rule), TokenizedItems(vectors, _unsorted(paths, order))
+
+    @classmethod
+    def _of(
+        cls, recipe: TokenizerRecipe, encoder: ItemEncoder[Any], quantizer: Quantizer, rule: Disambiguation
+    ) -> ItemTokenizer:
+        tensors: dict[str, np.ndarray] = {}
+        rests: dict[str, Mapping[str, Any]] = {"disambiguation": rule.state()}
+        for name, (arrays, rest) in zip(_PARTS, (encoder.state(), quantizer.state()), strict=True):
+            tensors |= {f"{name}.{key}": np.ascontiguousarray(array) for key, array in arrays.items()}
+            rests[name] = rest
+        return cls(recipe, tensors, rests)
+
+    def encode_new(self, catalog: Catalog, published: np.ndarray) -> TokenizedItems:
+        """Give further items paths with everything frozen.
+
+        Args:
+            catalog: Items that are not in the index yet.
+            published: ``(n_published, n_levels)`` int32 paths that are taken.
+
+        Raises:
+            DataError: The items cannot be encoded, or there is no room for them.
+        """
+        vectors = self.encoder.encode(catalog)
+        order = _canonical(catalog)
+        ordered, item_ids = np.asarray(vectors)[order], catalog.item_ids[order]
+        codes = self.quantizer.encode(ordered, item_ids=item_ids)
+        items = QuantizedItems(item_ids, codes, self.quantizer.codebook_sizes, ordered, self.quantizer)
+        return TokenizedItems(vectors, _unsorted(self.disambiguation.resolve(items, published), order))
+
+    @cached_property
+    def encoder(self) -> ItemEncoder[Any]:
+        """The fitted item encoder."""
+        from genrec.encoders import build_encoder
+
+        encoder = build_encoder(self.recipe.encoder_settings())
+        encoder.load_state(self._tensors_of("encoder"), dict(self.rests["encoder"]))
+        return encoder
+
+    @cached_property
+    def quantizer(self) -> Quantizer:
+        """The fitted quantizer."""
+        quantizer = build_quantizer(self.recipe.quantizer)
+        quantizer.load_state(self._tensors_of("quantizer"), self.rests["quantizer"])
+        return quantizer
+
+    @cached_property
+    def disambiguation(self) -> Disambiguation:
+        """The rule as it was fixed for this index."""
+        rule = build_disambiguation(self.recipe.disambiguation)
+        rule.load_state(self.rests["disambiguation"])
+        return rule
+
+    @cached_property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Sizes of all levels of a path; builds no network."""
+        return self.disambiguation.codebook_sizes(build_quantizer(self.recipe.quantizer).codebook_sizes)
+
+    def _tensors_of(self, part: str) -> dict[str, np.ndarray]:
+        prefix = f"{part}."
+        return {n.removeprefix(prefix): array for n, array in self.tensors.items() if n.startswith(prefix)}
+
+
+def _canonical(catalog: Catalog) -> np.ndarray:
+    """Rows in the order of their ids, so that a shuffled table gives every item the same codes."""
+    ids = catalog.item_ids.tolist()
+    return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
+
+
+def _unsorted(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
+    result = np.empty_like(rows)
+    result[order] = rows
+    return result

@@ -1,0 +1,40 @@
+"""Quantizers: item vectors to a few integer codes. One method per file; any can replace any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genrec.errors import ConfigError, unknown_name
+from genrec.quantizers.base import Quantizer
+from genrec.quantizers.fsq import FSQ
+from genrec.quantizers.random import RandomCodes
+from genrec.quantizers.rq_kmeans import ResidualKMeans
+from genrec.quantizers.rq_vae import RQVAE
+
+QUANTIZERS: dict[str, type[Quantizer]] = {cls.name: cls for cls in (ResidualKMeans, RQVAE, FSQ, RandomCodes)}
+
+__all__ = ["FSQ", "QUANTIZERS", "RQVAE", "Quantizer", "RandomCodes", "ResidualKMeans", "build_quantizer"]
+
+
+def build_quantizer(content: Mapping[str, Any]) -> Quantizer:
+    """An unfitted quantizer from the ``quantizer`` part of a recipe.
+
+    Args:
+        content: ``{"name": ..., **settings of that quantizer}``.
+
+    Raises:
+        ConfigError: No name, an unknown name (the nearest known one is suggested), or a wrong setting.
+
+    Example:
+        >>> build_quantizer({"name": "rq-kmeans", "levels": 4}).codebook_sizes
+        (256, 256, 256, 256)
+    """
+    name = content.get("name")
+    if name is None:
+        raise ConfigError(
+            "The quantizer has no name.", where="quantizer.name", expected="one of " + ", ".join(sorted(QUANTIZERS))
+        )
+    if name not in QUANTIZERS:
+        raise unknown_name("quantizer", str(name), QUANTIZERS, where="quantizer.name")
+    return QUANTIZERS[name].from_settings({k: v for k, v in content.items() if k != "name"})

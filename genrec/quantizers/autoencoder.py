@@ -1,0 +1,149 @@
+"""What the trained quantizers share: scaling of the vectors, small networks, and training with early stopping."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from genrec.config import Settings
+from genrec.quantizers.base import chunks
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingSettings(Settings):
+    """Settings of the optimisation of an autoencoder."""
+
+    epochs: int = Field(150, ge=1, description="most passes over the vectors")
+    batch_size: int = Field(512, ge=1, description="vectors per step")
+    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, falling to a tenth along a cosine")
+    patience: int = Field(15, ge=1, description="stop after so many epochs without a better reconstruction")
+    min_improvement: float = Field(1e-3, ge=0, description="relative improvement of the error that counts as better")
+    sample: int | None = Field(65_536, ge=1, description="most vectors used for training; None: all")
+
+
+class Scaler:
+    """Shift by the mean and division by one number, so that the average component has variance one.
+
+    One number for all components keeps angles and relative distances as they are.
+    """
+
+    def __init__(self, mean: np.ndarray, scale: float) -> None:
+        self.mean, self.scale = mean, scale
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> Scaler:
+        """Measure rows ``(n, dim)``; constant rows get scale 1."""
+        mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
+        scale = float(np.sqrt(np.mean((x - mean) ** 2, dtype=np.float64)))
+        return cls(mean, scale if scale > 1e-12 else 1.0)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Vectors to scaled vectors, both ``(n, dim)`` float32."""
+        return ((x - self.mean) / np.float32(self.scale)).astype(np.float32)
+
+    def backward(self, z: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`forward`."""
+        return (z * np.float32(self.scale) + self.mean).astype(np.float32)
+
+
+def mlp(widths: Sequence[int]) -> nn.Sequential:
+    """Linear layers with ReLU between them: ``widths[0]`` in, ``widths[-1]`` out."""
+    from torch import nn
+
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's global CPU generator seeded inside the block and put back after it."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def train(
+    model: nn.Module,
+    x: Tensor,
+    settings: TrainingSettings,
+    loss_of: Callable[[Tensor], Tensor],
+    error_of: Callable[[], float],
+    epochs: int | None = None,
+) -> float:
+    """Train until the reconstruction stops getting better, and leave the model in its best state.
+
+    Args:
+        model: Its trainable parameters and its buffers are the state.
+        x: ``(n, dim)`` training vectors.
+        settings: How long and how fast.
+        loss_of: Loss of a batch ``(b, dim)``.
+        error_of: Reconstruction error of the whole sample; decides about stopping.
+        epochs: Other number of epochs than in the settings.
+
+    Returns:
+        The best error.
+    """
+    import torch
+
+    most = settings.epochs if epochs is None else epochs
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: 0.55 + 0.45 * float(np.cos(np.pi * e / most)))
+    best, best_state, since = error_of(), _copy(model), 0
+    for epoch in range(most):
+        model.train()
+        for rows in torch.randperm(len(x)).split(settings.batch_size):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(x[rows]).backward()
+            optimizer.step()
+        schedule.step()
+        error = error_of()
+        logger.debug("epoch %d: error %.5f", epoch + 1, error)
+        since = 0 if error < best * (1 - settings.min_improvement) else since + 1
+        if error < best:
+            best, best_state = error, _copy(model)
+        if since >= settings.patience:
+            break
+    model.load_state_dict(best_state)
+    model.eval()
+    logger.info("trained %d of %d epochs, error %.5f", epoch + 1, most, best)
+    return best
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def apply(module: Callable[[Tensor], Tensor], x: np.ndarray) -> np.ndarray:
+    """Run a network over rows in chunks without gradients, ``(n, a) -> (n, b)`` float32."""
+    import torch
+
+    with torch.inference_mode():
+        return np.concatenate([module(torch.from_numpy(chunk)).numpy() for _, chunk in chunks(x)])
+
+
+def to_arrays(module: nn.Module, prefix: str) -> dict[str, np.ndarray]:
+    """Parameters of a network as named arrays."""
+    return {f"{prefix}.{name}": value.detach().cpu().numpy() for name, value in module.state_dict().items()}
+
+
+def from_arrays(module: nn.Module, tensors: Mapping[str, np.ndarray], prefix: str) -> None:
+    """Put back what :func:`to_arrays` gave."""
+    import torch
+
+    own = {n.removeprefix(f"{prefix}."): a for n, a in tensors.items() if n.startswith(f"{prefix}.")}
+    module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in own.items()})
+    module.eval()

@@ -1,0 +1,164 @@
+"""The one interface of everything that turns item vectors into codes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from genrec.config import Settings, parse
+from genrec.errors import ArtifactError, DataError
+
+CHUNK = 16_384
+
+
+class Quantizer(ABC):
+    """Maps float vectors ``(n, dim)`` to codes ``(n, n_levels)``.
+
+    Subclasses set ``name``, ``Config`` and, where the codes do not build on each other, ``parallel``.
+
+    Args:
+        settings: The method's settings; its defaults when not given.
+
+    Attributes:
+        codebook_sizes: Number of codes of every level.
+    """
+
+    name: ClassVar[str]
+    """Name in recipes."""
+    Config: ClassVar[type[Settings]]
+    """Settings of the method."""
+    parallel: ClassVar[bool] = False
+    """True: slots that do not depend on each other; False: residual levels, coarse to fine."""
+
+    settings: Settings
+
+    @classmethod
+    def from_settings(cls, content: Mapping[str, Any]) -> Self:
+        """Build from plain settings, with unknown keys refused.
+
+        Raises:
+            ConfigError: A key is unknown or a value is wrong.
+        """
+        return cls(parse(cls.Config, content, where="quantizer"))  # type: ignore[call-arg]
+
+    @property
+    @abstractmethod
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Number of codes of every level, known before fitting."""
+
+    @abstractmethod
+    def fit(self, x: np.ndarray, *, seed: int) -> None:
+        """Learn from vectors.
+
+        Args:
+            x: ``(n, dim)`` float32; may be memory-mapped.
+            seed: The same seed, rows and machine give the same codes.
+
+        Raises:
+            DataError: No rows, another shape, or values that are not finite.
+        """
+
+    @abstractmethod
+    def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
+        """Codes of vectors, ``(n, n_levels)`` int32, worked out in chunks.
+
+        Args:
+            x: ``(n, dim)`` float32; may be memory-mapped.
+            item_ids: ``(n,)`` ids, for the few methods that look at ids instead of vectors.
+
+        Raises:
+            DataError: The vectors do not fit what was fitted.
+            ArtifactError: The quantizer was not fitted.
+        """
+
+    @property
+    def codebooks(self) -> list[np.ndarray] | None:
+        """``(codebook_size, code_dim)`` float32 per level where the method has them, else None.
+
+        In the space of the vectors for k-means, in the latent space of the method otherwise.
+        """
+        return None
+
+    def reconstruct(self, codes: np.ndarray) -> np.ndarray | None:
+        """Vectors that codes stand for, ``(n, n_levels) -> (n, dim)`` float32, or None where not defined."""
+        return None
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """What :meth:`encode` needs: arrays (to safetensors) and a small JSON-able rest."""
+
+    @abstractmethod
+    def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+
+
+def check_vectors(x: np.ndarray, *, dim: int | None = None) -> None:
+    """Refuse what cannot be quantized.
+
+    Raises:
+        DataError: Not two-dimensional, no rows or columns, another dimension, or values that are not finite.
+    """
+    if x.ndim != 2 or 0 in x.shape:
+        raise DataError(f"Item vectors of shape {x.shape}.", expected="(n_items, dim) with at least one row and column")
+    if dim is not None and x.shape[1] != dim:
+        raise DataError(
+            f"Item vectors have {x.shape[1]} dimensions.",
+            expected=f"{dim}, as when the quantizer was fitted",
+            hint="Use the encoder with which the index was built.",
+        )
+    for start, chunk in chunks(x):
+        bad = ~np.isfinite(chunk).all(axis=1)
+        if bad.any():
+            raise DataError(
+                "An item vector holds values that are not finite (NaN or infinity).",
+                where=f"row {start + int(np.flatnonzero(bad)[0])}",
+                expected="finite numbers",
+                hint="Check the item encoder or the precomputed vectors of that item.",
+            )
+
+
+def chunks(x: np.ndarray, size: int = CHUNK) -> Iterator[tuple[int, np.ndarray]]:
+    """Consecutive float32 blocks of rows with their first row number."""
+    for start in range(0, len(x), size):
+        yield start, np.ascontiguousarray(x[start : start + size], dtype=np.float32)
+
+
+def sample_rows(x: np.ndarray, size: int | None, seed: int) -> np.ndarray:
+    """At most ``size`` rows drawn without replacement, in their order, as a float32 copy."""
+    if size is None or len(x) <= size:
+        return np.array(x, dtype=np.float32)
+    rows = np.sort(np.random.default_rng(seed).choice(len(x), size, replace=False))
+    return np.array(x[rows], dtype=np.float32)
+
+
+def nearest(x: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """Number of the nearest centroid of every row, ``(n, dim), (k, dim) -> (n,)`` int32."""
+    scores = x @ centroids.T
+    scores -= 0.5 * np.einsum("kd,kd->k", centroids, centroids)
+    return scores.argmax(axis=1).astype(np.int32)
+
+
+def residual_encode(x: np.ndarray, codebooks: Sequence[np.ndarray]) -> np.ndarray:
+    """Greedy residual codes, ``(n, dim) -> (n, n_levels)`` int32: nearest centroid of what earlier levels left."""
+    rest = np.array(x, dtype=np.float32)
+    codes = np.empty((len(x), len(codebooks)), dtype=np.int32)
+    for level, codebook in enumerate(codebooks):
+        codes[:, level] = nearest(rest, codebook)
+        rest -= codebook[codes[:, level]]
+    return codes
+
+
+def residual_decode(codes: np.ndarray, codebooks: Sequence[np.ndarray]) -> np.ndarray:
+    """Sum of the chosen centroids, ``(n, n_levels) -> (n, dim)`` float32."""
+    total = np.zeros((len(codes), codebooks[0].shape[1]), dtype=np.float32)
+    for level, codebook in enumerate(codebooks):
+        total += codebook[codes[:, level]]
+    return total
+
+
+def not_fitted(name: str) -> ArtifactError:
+    """The error for using a quantizer before it was fitted."""
+    return ArtifactError(f"The quantizer '{name}' was not fitted.", hint="Call fit, or load a saved index.")

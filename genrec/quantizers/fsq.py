@@ -1,0 +1,175 @@
+"""Finite scalar quantization in product slots: the unified item tokenizer of RecGPT."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from genrec.config import Settings
+from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, from_arrays, mlp, seeded, to_arrays, train
+from genrec.quantizers.base import Quantizer, check_vectors, chunks, not_fitted, sample_rows
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class FSQSettings(TrainingSettings):
+    """Settings of :class:`FSQ`."""
+
+    slots: int = Field(4, ge=1, description="codes per item")
+    levels: tuple[int, ...] = Field((8, 8, 8, 6, 5), min_length=1, description="steps of every scalar of a slot")
+    encoder: Literal["split", "mlp"] = Field(
+        "split", description="split: each slot sees its own part of the vector; mlp: every slot sees all of it"
+    )
+    rotate: bool = Field(False, description="turn the vectors at random first, so that the parts carry equal shares")
+    hidden: tuple[int, ...] = Field((512,), description="widths of the decoder's (and the mlp encoder's) inner layers")
+    loss: Literal["l1", "mse"] = Field("l1", description="reconstruction loss")
+
+    @field_validator("levels")
+    @classmethod
+    def _at_least_three(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
+        if min(levels) < 3:
+            raise ValueError("every scalar needs at least 3 steps")
+        return levels
+
+
+class FSQ(Quantizer):
+    """Finite scalar quantization (arXiv 2309.15505) in parallel slots, after RecGPT (arXiv 2506.06270).
+
+    A slot's part of the vector is projected to ``len(levels)`` scalars, each bounded and rounded to its number of
+    steps; the code is the mixed-radix number of the steps, so a slot has ``prod(levels)`` codes and no codebook has to
+    be learned. As in RecGPT the projection is shared by the slots. The decoder is an MLP over all slots (the
+    released one reads the last slot's state alone). Rounding runs in float32 whatever the autocast.
+
+    ``codebooks`` are the grid of the scalars, ``(codebook_size, len(levels))``, the same array for every slot.
+
+    Example:
+        >>> FSQ().codebook_sizes
+        (15360, 15360, 15360, 15360)
+    """
+
+    name: ClassVar[str] = "fsq"
+    Config: ClassVar[type[Settings]] = FSQSettings
+    parallel: ClassVar[bool] = True
+
+    def __init__(self, settings: FSQSettings | None = None) -> None:
+        self.settings: FSQSettings = settings or FSQSettings()
+        self._scaler: Scaler | None = None
+        self._rotation: np.ndarray | None = None  # (padded dim, padded dim)
+        self._encoder: nn.Module | None = None
+        self._decoder: nn.Module | None = None
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Number of codes of every slot."""
+        return (math.prod(self.settings.levels),) * self.settings.slots
+
+    @property
+    def codebooks(self) -> list[np.ndarray] | None:
+        """The grid of scalars, ``(codebook_size, len(levels))`` float32, per slot."""
+        return [self._grid()] * self.settings.slots
+
+    def fit(self, x: np.ndarray, *, seed: int) -> None:
+        """Train the projections on (a sample of) the vectors; see :meth:`Quantizer.fit`."""
+        import torch
+        from torch import nn
+        from torch.nn.functional import l1_loss, mse_loss
+
+        check_vectors(x)
+        settings = self.settings
+        rows = sample_rows(x, settings.sample, seed)
+        self._scaler = Scaler.of(rows)
+        if settings.rotate:
+            width = self._padded(x.shape[1])
+            self._rotation = np.linalg.qr(np.random.default_rng(seed).normal(size=(width, width)))[0].astype(np.float32)
+        compare = l1_loss if settings.loss == "l1" else mse_loss
+        with seeded(seed):
+            self._encoder, self._decoder = encoder, decoder = self._networks(x.shape[1])
+            rounding, sample = self._rounding(), torch.from_numpy(self._input(rows))
+            target = torch.from_numpy(self._scaler.forward(rows))
+
+            def decoded(batch: Tensor) -> Tensor:
+                return decoder(rounding(encoder(batch))[0].flatten(1))
+
+            both = torch.cat([sample, target], dim=1)
+            cut = sample.shape[1]
+
+            def error_of() -> float:
+                with torch.inference_mode():
+                    return float(compare(torch.from_numpy(apply(decoded, sample.numpy())), target))
+
+            def loss_of(batch: Tensor) -> Tensor:
+                return compare(decoded(batch[:, :cut]), batch[:, cut:])
+
+            train(nn.ModuleDict({"encoder": encoder, "decoder": decoder}), both, settings, loss_of, error_of)
+
+    def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
+        """Project, round and number; see :meth:`Quantizer.encode`."""
+        if self._scaler is None or self._encoder is None:
+            raise not_fitted(self.name)
+        check_vectors(x, dim=len(self._scaler.mean))
+        encoder, rounding = self._encoder, self._rounding()
+        codes = np.empty((len(x), self.settings.slots), dtype=np.int32)
+        for start, chunk in chunks(x):
+            codes[start : start + len(chunk)] = apply(lambda batch: rounding(encoder(batch))[1], self._input(chunk))
+        return codes
+
+    def reconstruct(self, codes: np.ndarray) -> np.ndarray:
+        """Decoded grid points, ``(n, dim)`` float32."""
+        if self._scaler is None or self._decoder is None:
+            raise not_fitted(self.name)
+        scalars = self._grid()[codes].reshape(len(codes), -1)
+        return self._scaler.backward(apply(self._decoder, scalars))
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Both networks, the scaling and the rotation."""
+        if self._scaler is None or self._encoder is None or self._decoder is None:
+            raise not_fitted(self.name)
+        tensors = to_arrays(self._encoder, "encoder") | to_arrays(self._decoder, "decoder")
+        tensors["mean"] = self._scaler.mean
+        if self._rotation is not None:
+            tensors["rotation"] = self._rotation
+        return tensors, {"scale": self._scaler.scale}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+        self._scaler = Scaler(np.asarray(tensors["mean"]), float(rest["scale"]))
+        self._rotation = np.asarray(tensors["rotation"]) if "rotation" in tensors else None
+        self._encoder, self._decoder = self._networks(len(self._scaler.mean))
+        from_arrays(self._encoder, tensors, "encoder")
+        from_arrays(self._decoder, tensors, "decoder")
+
+    def _padded(self, dim: int) -> int:
+        return -(-dim // self.settings.slots) * self.settings.slots
+
+    def _input(self, x: np.ndarray) -> np.ndarray:
+        """Vectors as the encoder takes them: scaled, padded to a multiple of the slots, turned."""
+        if self._scaler is None:
+            raise not_fitted(self.name)
+        scaled = self._scaler.forward(x)
+        padded = np.pad(scaled, ((0, 0), (0, self._padded(x.shape[1]) - x.shape[1])))
+        return padded if self._rotation is None else padded @ self._rotation
+
+    def _networks(self, dim: int) -> tuple[nn.Module, nn.Module]:
+        from torch import nn
+
+        settings, width, scalars = self.settings, self._padded(dim), len(self.settings.levels)
+        inner: list[nn.Module]
+        if settings.encoder == "split":
+            inner = [nn.Unflatten(1, (settings.slots, -1)), nn.Linear(width // settings.slots, scalars)]
+        else:
+            inner = [mlp((width, *settings.hidden, settings.slots * scalars)), nn.Unflatten(1, (settings.slots, -1))]
+        return nn.Sequential(*inner), mlp((settings.slots * scalars, *settings.hidden, dim))
+
+    def _rounding(self) -> Any:
+        import vector_quantize_pytorch
+
+        return vector_quantize_pytorch.FSQ(list(self.settings.levels), force_quantization_f32=True)
+
+    def _grid(self) -> np.ndarray:
+        """``(codebook_size, len(levels))`` float32: the scalars of every code."""
+        return np.asarray(self._rounding().implicit_codebook.numpy(), dtype=np.float32)

@@ -1,0 +1,94 @@
+"""k-means with the same bytes for the same seed: faiss where installed, scikit-learn otherwise."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Literal
+
+import numpy as np
+
+from genrec.errors import MissingExtraError
+
+Backend = Literal["auto", "faiss", "scikit-learn"]
+
+
+def resolve_backend(backend: Backend) -> Literal["faiss", "scikit-learn"]:
+    """The backend that will be used.
+
+    Raises:
+        MissingExtraError: faiss is asked for and not installed.
+    """
+    installed = importlib.util.find_spec("faiss") is not None
+    if backend == "faiss" and not installed:
+        raise MissingExtraError("faiss-cpu", "ann")
+    if backend == "auto":
+        return "faiss" if installed else "scikit-learn"
+    return backend
+
+
+def kmeans(x: np.ndarray, k: int, *, iterations: int, seed: int, backend: Backend = "auto") -> np.ndarray:
+    """Centroids of Lloyd's k-means (MacQueen 1967; k-means++ starts, Arthur & Vassilvitskii 2007, in scikit-learn).
+
+    Args:
+        x: ``(n, dim)`` float32, finite.
+        k: Number of centroids wanted.
+        iterations: Most rounds of Lloyd's algorithm.
+        seed: Seed of the starts.
+        backend: Implementation.
+
+    Returns:
+        ``(live, dim)`` float32 distinct centroids with ``1 <= live <= min(k, distinct rows)``.
+    """
+    distinct = _distinct_rows(x, k)
+    if distinct is not None:
+        return distinct
+    run = _faiss if resolve_backend(backend) == "faiss" else _sklearn
+    centroids = run(x, k, iterations, seed)
+    return _distinct_in_order(centroids)
+
+
+def _distinct_rows(x: np.ndarray, k: int) -> np.ndarray | None:
+    """The distinct rows, sorted, when there are at most ``k``: they are then the best centroids."""
+    if len(x) > 4 * k and len(np.unique(x[: 4 * k], axis=0)) > k:  # the usual case, found without sorting all rows
+        return None
+    rows = np.unique(x, axis=0)
+    return rows if len(rows) <= k else None
+
+
+def _distinct_in_order(centroids: np.ndarray) -> np.ndarray:
+    _, first = np.unique(centroids, axis=0, return_index=True)
+    return np.ascontiguousarray(centroids[np.sort(first)], dtype=np.float32)
+
+
+def _faiss(x: np.ndarray, k: int, iterations: int, seed: int) -> np.ndarray:
+    import faiss
+
+    starts = _plus_plus(x, k, seed)  # faiss starts from random rows, which leaves more of the deeper levels unused
+    model = faiss.Kmeans(
+        x.shape[1],
+        k,
+        niter=iterations,
+        seed=seed % (1 << 31),
+        min_points_per_centroid=1,
+        max_points_per_centroid=len(x),
+    )
+    model.train(x, init_centroids=starts)
+    return np.array(model.centroids, dtype=np.float32)
+
+
+def _sklearn(x: np.ndarray, k: int, iterations: int, seed: int) -> np.ndarray:
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    # More threads add partial sums in the order in which they finish: the last bits would differ between runs.
+    with threadpool_limits(1):
+        model = KMeans(k, init=_plus_plus(x, k, seed), n_init=1, max_iter=iterations, tol=1e-4)
+        return np.asarray(model.fit(x).cluster_centers_, dtype=np.float32)
+
+
+def _plus_plus(x: np.ndarray, k: int, seed: int) -> np.ndarray:
+    from sklearn.cluster import kmeans_plusplus
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return np.asarray(kmeans_plusplus(x, k, random_state=seed % (1 << 32))[0], dtype=np.float32)

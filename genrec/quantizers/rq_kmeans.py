@@ -1,0 +1,117 @@
+"""Residual k-means: every level clusters what the levels before it left over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from genrec.config import Settings
+from genrec.quantizers.base import (
+    Quantizer,
+    check_vectors,
+    chunks,
+    nearest,
+    not_fitted,
+    residual_decode,
+    residual_encode,
+    sample_rows,
+)
+from genrec.quantizers.kmeans import Backend, kmeans, resolve_backend
+
+
+class ResidualKMeansSettings(Settings):
+    """Settings of :class:`ResidualKMeans`."""
+
+    levels: int = Field(3, ge=1, description="codes per item")
+    codebook_size: int = Field(256, ge=1, description="centroids per level")
+    iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm per level")
+    sample: int | None = Field(65_536, ge=1, description="most rows used for fitting; None: all")
+    normalize: bool = Field(False, description="scale vectors to unit length first")
+    backend: Backend = "auto"
+
+
+class ResidualKMeans(Quantizer):
+    """Residual k-means (RQ-KMeans), the tokenizer of OneRec (arXiv 2502.18965) and GRID (arXiv 2507.22224).
+
+    Level 0 clusters the vectors; each further level clusters the residuals. A level for which there are fewer distinct
+    residuals than codes uses fewer codes; the centroids of the others are zero and never chosen.
+
+    Example:
+        >>> quantizer = ResidualKMeans(ResidualKMeansSettings(levels=2, codebook_size=4))
+        >>> quantizer.fit(np.eye(8, dtype=np.float32), seed=0)
+        >>> quantizer.encode(np.eye(8, dtype=np.float32)).shape
+        (8, 2)
+    """
+
+    name: ClassVar[str] = "rq-kmeans"
+    Config: ClassVar[type[Settings]] = ResidualKMeansSettings
+
+    def __init__(self, settings: ResidualKMeansSettings | None = None) -> None:
+        self.settings: ResidualKMeansSettings = settings or ResidualKMeansSettings()
+        self._live: list[np.ndarray] = []  # per level (live_l, dim): centroids that are in use
+        self._backend = ""
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Number of codes of every level."""
+        return (self.settings.codebook_size,) * self.settings.levels
+
+    @property
+    def codebooks(self) -> list[np.ndarray] | None:
+        """``(codebook_size, dim)`` float32 per level, in the space of the vectors; unused rows are zero."""
+        size = self.settings.codebook_size
+        return [np.pad(live, ((0, size - len(live)), (0, 0))) for live in self._live] or None
+
+    def fit(self, x: np.ndarray, *, seed: int) -> None:
+        """Fit one k-means per level on (a sample of) the vectors; see :meth:`Quantizer.fit`."""
+        check_vectors(x)
+        self._backend = resolve_backend(self.settings.backend)
+        rest = self._prepare(sample_rows(x, self.settings.sample, seed))
+        live = []
+        for level in range(self.settings.levels):
+            centroids = kmeans(
+                rest,
+                self.settings.codebook_size,
+                iterations=self.settings.iterations,
+                seed=seed + level,
+                backend=self._backend,  # type: ignore[arg-type]
+            )
+            for start, chunk in chunks(rest):
+                rest[start : start + len(chunk)] -= centroids[nearest(chunk, centroids)]
+            live.append(centroids)
+        self._live = live
+
+    def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
+        """Nearest centroid per level; see :meth:`Quantizer.encode`."""
+        if not self._live:
+            raise not_fitted(self.name)
+        check_vectors(x, dim=self._live[0].shape[1])
+        codes = np.empty((len(x), self.settings.levels), dtype=np.int32)
+        for start, chunk in chunks(x):
+            codes[start : start + len(chunk)] = residual_encode(self._prepare(chunk), self._live)
+        return codes
+
+    def reconstruct(self, codes: np.ndarray) -> np.ndarray:
+        """Sum of the centroids, ``(n, dim)``; of unit-length vectors where ``normalize`` is set."""
+        books = self.codebooks
+        if books is None:
+            raise not_fitted(self.name)
+        return residual_decode(codes, books)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Centroids in use per level, and the backend that found them."""
+        return {f"centroids_{level}": live for level, live in enumerate(self._live)}, {"backend": self._backend}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+        self._live = [np.asarray(tensors[f"centroids_{level}"]) for level in range(self.settings.levels)]
+        self._backend = str(rest["backend"])
+
+    def _prepare(self, x: np.ndarray) -> np.ndarray:
+        if not self.settings.normalize:
+            return x
+        norms = np.linalg.norm(x, axis=1, keepdims=True)
+        return x / np.where(norms > 0, norms, 1)

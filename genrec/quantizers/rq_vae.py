@@ -1,0 +1,198 @@
+"""RQ-VAE: an autoencoder whose latent vector is a sum of codebook entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from genrec.config import Settings
+from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, from_arrays, mlp, seeded, to_arrays, train
+from genrec.quantizers.base import (
+    Quantizer,
+    check_vectors,
+    chunks,
+    not_fitted,
+    residual_decode,
+    residual_encode,
+    sample_rows,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_KMEANS_ROWS = 16_384
+
+
+class RQVAESettings(TrainingSettings):
+    """Settings of :class:`RQVAE`."""
+
+    levels: int = Field(3, ge=1, description="codes per item")
+    codebook_size: int = Field(256, ge=1, description="entries per level")
+    latent_dim: int = Field(32, ge=1, description="width of the quantized latent vector")
+    hidden: tuple[int, ...] = Field((512, 256), description="widths of the encoder's inner layers; the decoder mirrors")
+    commitment: float = Field(0.25, ge=0, description="weight that pulls latents to their entries")
+    decay: float = Field(0.95, gt=0, lt=1, description="of the moving average that updates the entries")
+    revive_below: float = Field(1.0, ge=0, description="an entry with fewer hits per step is replaced; 0: never")
+    rotation_trick: bool = Field(True, description="gradients through the rotation to the entry, not straight through")
+    warmup: int = Field(10, ge=0, description="epochs of the plain autoencoder before the entries start from k-means")
+
+
+class RQVAE(Quantizer):
+    """Residual-quantized autoencoder, the tokenizer of TIGER (arXiv 2305.05065).
+
+    An MLP encodes, residual vector quantization (arXiv 2107.03312) with codebooks kept as moving averages quantizes,
+    an MLP decodes. Entries start from k-means on the latents of an autoencoder that was trained for a few epochs
+    without quantization; entries that fall out of use are replaced by latents; gradients may pass by the rotation
+    trick (arXiv 2410.06424). Training ends when the reconstruction stops improving: minutes, not the tens of
+    thousands of epochs that are common in public code.
+
+    ``codebooks`` are in latent space, ``(codebook_size, latent_dim)``.
+
+    Example:
+        >>> RQVAE(RQVAESettings(levels=4, codebook_size=64)).codebook_sizes
+        (64, 64, 64, 64)
+    """
+
+    name: ClassVar[str] = "rq-vae"
+    Config: ClassVar[type[Settings]] = RQVAESettings
+
+    def __init__(self, settings: RQVAESettings | None = None) -> None:
+        self.settings: RQVAESettings = settings or RQVAESettings()
+        self._scaler: Scaler | None = None
+        self._encoder: nn.Module | None = None
+        self._decoder: nn.Module | None = None
+        self._codebooks: list[np.ndarray] = []
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Number of codes of every level."""
+        return (self.settings.codebook_size,) * self.settings.levels
+
+    @property
+    def codebooks(self) -> list[np.ndarray] | None:
+        """``(codebook_size, latent_dim)`` float32 per level, in latent space."""
+        return list(self._codebooks) or None
+
+    def fit(self, x: np.ndarray, *, seed: int) -> None:
+        """Train on (a sample of) the vectors; see :meth:`Quantizer.fit`."""
+        import torch
+
+        check_vectors(x)
+        rows = sample_rows(x, self.settings.sample, seed)
+        self._scaler = Scaler.of(rows)
+        with seeded(seed):
+            self._encoder, self._decoder = self._networks(x.shape[1])
+            self._codebooks = self._train(torch.from_numpy(self._scaler.forward(rows)))
+
+    def _networks(self, dim: int) -> tuple[nn.Module, nn.Module]:
+        widths = (dim, *self.settings.hidden, self.settings.latent_dim)
+        return mlp(widths), mlp(widths[::-1])
+
+    def _train(self, x: Tensor) -> list[np.ndarray]:
+        import torch
+        from torch import nn
+        from torch.nn.functional import mse_loss
+
+        settings, encoder, decoder = self.settings, self._encoder, self._decoder
+        if encoder is None or decoder is None:
+            raise not_fitted(self.name)
+        rvq = self._residual_vq()
+        model = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
+        if settings.warmup:
+            train(
+                model,
+                x,
+                settings,
+                lambda batch: mse_loss(decoder(encoder(batch)), batch),
+                lambda: _error(x.numpy(), apply(lambda batch: decoder(encoder(batch)), x.numpy())),
+                epochs=settings.warmup,
+            )
+        rvq.train()
+        with torch.no_grad(), _quiet():  # the first call sets the entries by k-means
+            rvq(encoder(x[:_KMEANS_ROWS])[None])
+        model["rvq"] = rvq
+
+        def loss_of(batch: Tensor) -> Tensor:
+            quantized, _, commitment = rvq(encoder(batch)[None])
+            return mse_loss(decoder(quantized[0]), batch) + commitment.sum()
+
+        def error_of() -> float:
+            latents, books = apply(encoder, x.numpy()), _books(rvq)
+            decoded = apply(decoder, residual_decode(residual_encode(latents, books), books))
+            return _error(x.numpy(), decoded)
+
+        train(model, x, settings, loss_of, error_of)
+        return _books(rvq)
+
+    def _residual_vq(self) -> Any:
+        from vector_quantize_pytorch import ResidualVQ
+
+        settings = self.settings
+        return ResidualVQ(
+            dim=settings.latent_dim,
+            num_quantizers=settings.levels,
+            codebook_size=settings.codebook_size,
+            kmeans_init=True,
+            kmeans_iters=20,
+            decay=settings.decay,
+            threshold_ema_dead_code=settings.revive_below,
+            commitment_weight=settings.commitment,
+            rotation_trick=settings.rotation_trick and settings.latent_dim > 1,
+        )
+
+    def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
+        """Nearest entry per level in latent space; see :meth:`Quantizer.encode`."""
+        if self._scaler is None or self._encoder is None:
+            raise not_fitted(self.name)
+        check_vectors(x, dim=len(self._scaler.mean))
+        codes = np.empty((len(x), self.settings.levels), dtype=np.int32)
+        for start, chunk in chunks(x):
+            latents = apply(self._encoder, self._scaler.forward(chunk))
+            codes[start : start + len(chunk)] = residual_encode(latents, self._codebooks)
+        return codes
+
+    def reconstruct(self, codes: np.ndarray) -> np.ndarray:
+        """Decoded sum of the entries, ``(n, dim)`` float32."""
+        if self._scaler is None or self._decoder is None:
+            raise not_fitted(self.name)
+        return self._scaler.backward(apply(self._decoder, residual_decode(codes, self._codebooks)))
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Both networks, the codebooks and the scaling."""
+        if self._scaler is None or self._encoder is None or self._decoder is None:
+            raise not_fitted(self.name)
+        tensors = to_arrays(self._encoder, "encoder") | to_arrays(self._decoder, "decoder")
+        tensors |= {f"codebook_{level}": book for level, book in enumerate(self._codebooks)}
+        return tensors | {"mean": self._scaler.mean}, {"scale": self._scaler.scale}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+        self._scaler = Scaler(np.asarray(tensors["mean"]), float(rest["scale"]))
+        self._encoder, self._decoder = self._networks(len(self._scaler.mean))
+        from_arrays(self._encoder, tensors, "encoder")
+        from_arrays(self._decoder, tensors, "decoder")
+        self._codebooks = [np.asarray(tensors[f"codebook_{level}"]) for level in range(self.settings.levels)]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's warning that there are fewer vectors than entries: small catalogues are no mistake."""
+    from loguru import logger as library_logger
+
+    library_logger.disable("vector_quantize_pytorch")
+    try:
+        yield
+    finally:
+        library_logger.enable("vector_quantize_pytorch")
+
+
+def _books(rvq: Any) -> list[np.ndarray]:
+    return [np.ascontiguousarray(layer.codebook.detach().numpy()) for layer in rvq.layers]
+
+
+def _error(x: np.ndarray, decoded: np.ndarray) -> float:
+    return float(np.mean((x - decoded) ** 2))
