@@ -1,0 +1,113 @@
+"""A decoder over flat code tokens, trained on whole histories with a loss at every item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import DynamicCache
+
+from genrec.models.base import (
+    CodeModel,
+    CodeModelConfig,
+    CodeModelOutput,
+    CodeTable,
+    Start,
+    StepState,
+    build_backbone,
+    level_loss,
+)
+from genrec.models.tree import BeamTree, additive, causal_mask, last_real, positions
+
+
+class CodeDecoderConfig(CodeModelConfig):
+    """Configuration of :class:`CodeDecoder`."""
+
+    model_type = "genrec-decoder"
+
+
+@dataclass
+class CodeDecoderState(StepState):
+    """Search state: the newest hidden state, the history's cache with the tree behind it, the token count per user."""
+
+    newest: Tensor | None = None
+    cache: DynamicCache | None = None
+    tree: BeamTree | None = None
+    lengths: Tensor | None = None
+
+
+class CodeDecoder(CodeModel):
+    """Every item is ``n_levels`` tokens of one causal sequence (Llama, Qwen3 or any decoder that takes 4-D masks)."""
+
+    config_class = CodeDecoderConfig
+
+    def __init__(self, config: CodeDecoderConfig) -> None:
+        super().__init__(config)
+        self.backbone = build_backbone(config.backbone, config.dropout)
+        dim = self.backbone.config.hidden_size
+        self.input_table = CodeTable(self.codebook_sizes, dim)
+        self.output_table = CodeTable(self.codebook_sizes, dim)
+        self.start = Start(dim)
+        self.post_init()
+
+    def _tokens(self, codes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors of the start and of every code, ``(users, 1 + items * levels, dim)``, and their mask."""
+        tokens = self.input_table.embed(codes).flatten(1, 2)
+        vectors, token_mask = self.start(tokens, mask.repeat_interleave(self.n_levels, dim=1))
+        return F.dropout(vectors, self.config.dropout, self.training), token_mask
+
+    def _run(self, vectors: Tensor, mask: Tensor, cache: DynamicCache | None = None) -> Tensor:
+        causal = causal_mask(mask)
+        output = self.backbone(
+            inputs_embeds=vectors,
+            position_ids=positions(mask),
+            attention_mask=None if causal is None else additive(causal, vectors.dtype),
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+        return output.last_hidden_state
+
+    def forward(self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None) -> CodeModelOutput:
+        """See :meth:`CodeModel.forward`; one pass gives a loss at every item."""
+        users, items, levels = codes.shape
+        targets = mask if target_mask is None else mask & target_mask
+        hidden = self._run(*self._tokens(codes, mask))
+        # Column j predicts token j, because the start stands in front; group the columns by item.
+        predicting = hidden[:, :-1].reshape(users, items, levels, -1)[targets]
+        right = codes[targets]
+        smoothing = self.config.label_smoothing if self.training else 0.0
+        return CodeModelOutput(
+            loss=level_loss(self.output_table, predicting, right, smoothing), n_targets=targets.sum()
+        )
+
+    def prefill(self, codes: Tensor, mask: Tensor) -> CodeDecoderState:
+        """See :meth:`CodeModel.prefill`."""
+        vectors, token_mask = self._tokens(codes, mask)
+        cache = DynamicCache()
+        hidden = self._run(vectors, token_mask, cache)
+        newest = hidden[torch.arange(len(hidden), device=hidden.device), last_real(token_mask)]
+        return CodeDecoderState(
+            newest=newest, cache=cache, tree=BeamTree(token_mask), lengths=token_mask.sum(1, keepdim=True)
+        )
+
+    def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
+        """See :meth:`CodeModel.step`."""
+        if not isinstance(state, CodeDecoderState) or state.newest is None or state.tree is None:
+            raise TypeError("step needs the state that prefill returned.")
+        level = state.level
+        if codes is None or parents is None or state.lengths is None:
+            hidden = state.newest[:, None]
+        else:
+            mask = state.tree.grow(parents)
+            vectors = self.input_table.embed(codes[..., None], level - 1)[..., 0, :]
+            hidden = self.backbone(
+                inputs_embeds=vectors,
+                attention_mask=additive(mask, vectors.dtype),
+                position_ids=(state.lengths + level - 1).expand_as(codes),
+                past_key_values=state.cache,
+                use_cache=True,
+            ).last_hidden_state
+        state.level += 1
+        return self.output_table.logits(hidden, level)

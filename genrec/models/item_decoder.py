@@ -1,0 +1,112 @@
+"""A two-level decoder: one position per item over the history, one short code decoder per item.
+
+The history costs one position per item instead of one per code, and the codes of the next item are read from one state.
+This is the RQ-Transformer of Lee et al. 2022 (arXiv 2203.01941) with items in the place of image patches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import DynamicCache
+
+from genrec.models.base import (
+    CodeModel,
+    CodeModelConfig,
+    CodeModelOutput,
+    CodeTable,
+    Start,
+    StepState,
+    build_backbone,
+    level_loss,
+)
+from genrec.models.tree import BeamTree, additive, causal_mask, last_real, positions
+
+
+class ItemDecoderConfig(CodeModelConfig):
+    """Configuration of :class:`ItemDecoder`."""
+
+    model_type = "genrec-item-decoder"
+
+
+@dataclass
+class ItemDecoderState(StepState):
+    """Search state: the user vector, the cache of the code decoder and its tree."""
+
+    user: Tensor | None = None
+    cache: DynamicCache | None = None
+    tree: BeamTree | None = None
+
+
+class ItemDecoder(CodeModel):
+    """History decoder over item vectors (sum of code vectors) and code decoder that starts from a user's state."""
+
+    config_class = ItemDecoderConfig
+
+    def __init__(self, config: ItemDecoderConfig) -> None:
+        super().__init__(config)
+        self.history = build_backbone(config.backbone, config.dropout)
+        dim = self.history.config.hidden_size
+        self.codes = build_backbone({**(config.backbone or {}), **(config.depth_backbone or {})}, config.dropout)
+        code_dim = self.codes.config.hidden_size
+        self.input_table = CodeTable(self.codebook_sizes, dim)
+        self.code_table = CodeTable(self.codebook_sizes, code_dim)
+        self.output_table = CodeTable(self.codebook_sizes, code_dim)
+        self.start = Start(dim)
+        self.bridge = nn.Linear(dim, code_dim, bias=False)
+        self.post_init()
+
+    def _states(self, codes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """State before the first and after every item, ``(users, 1 + items, dim)``, and the mask of these columns."""
+        vectors, columns = self.start(self.input_table.embed(codes).sum(-2), mask)
+        vectors = F.dropout(vectors, self.config.dropout, self.training)
+        causal = causal_mask(columns)
+        output = self.history(
+            inputs_embeds=vectors,
+            position_ids=positions(columns),
+            attention_mask=None if causal is None else additive(causal, vectors.dtype),
+            use_cache=False,
+        )
+        return output.last_hidden_state, columns
+
+    def forward(self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None) -> CodeModelOutput:
+        """See :meth:`CodeModel.forward`; one pass gives a loss at every item."""
+        targets = mask if target_mask is None else mask & target_mask
+        states = self._states(codes, mask)[0][:, :-1][targets]  # (n, dim)
+        right = codes[targets]  # (n, levels)
+        known = self.code_table.embed(right[:, :-1])
+        inputs = torch.cat([self.bridge(states)[:, None], known], dim=1)
+        inputs = F.dropout(inputs, self.config.dropout, self.training)
+        hidden = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        loss = level_loss(self.output_table, hidden, right, self.config.label_smoothing if self.training else 0.0)
+        return CodeModelOutput(loss=loss, n_targets=targets.sum())
+
+    def prefill(self, codes: Tensor, mask: Tensor) -> ItemDecoderState:
+        """See :meth:`CodeModel.prefill`."""
+        states, columns = self._states(codes, mask)
+        newest = states[torch.arange(len(states), device=states.device), last_real(columns)]
+        return ItemDecoderState(user=self.bridge(newest), cache=DynamicCache())
+
+    def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
+        """See :meth:`CodeModel.step`."""
+        if not isinstance(state, ItemDecoderState) or state.user is None:
+            raise TypeError("step needs the state that prefill returned.")
+        level = state.level
+        if codes is None or parents is None or state.tree is None:
+            state.tree = BeamTree(torch.ones(len(state.user), 1, dtype=torch.bool, device=state.user.device))
+            hidden = self.codes(inputs_embeds=state.user[:, None], past_key_values=state.cache, use_cache=True)
+        else:
+            mask = state.tree.grow(parents)
+            vectors = self.code_table.embed(codes[..., None], level - 1)[..., 0, :]
+            hidden = self.codes(
+                inputs_embeds=vectors,
+                attention_mask=additive(mask, vectors.dtype),
+                position_ids=torch.full_like(codes, level),
+                past_key_values=state.cache,
+                use_cache=True,
+            )
+        state.level += 1
+        return self.output_table.logits(hidden.last_hidden_state, level)

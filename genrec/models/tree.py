@@ -1,0 +1,98 @@
+"""Beams as a tree inside one sequence per user: the caches are append-only, nothing is repeated or reordered.
+
+All beams of a user are query positions of one sequence. Each sees the user's prefix and its own ancestors, through an
+additive mask. So the prefix is computed and stored once per user, whatever the number of beams.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, EncoderDecoderCache
+
+T = TypeVar("T")
+
+
+class BeamTree:
+    """Which cached columns every beam of every user may attend to.
+
+    Args:
+        prefix_mask: ``(users, prefix)`` bool: real columns of the history.
+    """
+
+    def __init__(self, prefix_mask: Tensor) -> None:
+        self.prefix_mask = prefix_mask
+        self.visible = prefix_mask.new_zeros(len(prefix_mask), 1, 0)  # (users, beams, tree columns)
+
+    def grow(self, parents: Tensor) -> Tensor:
+        """Append one column per beam.
+
+        Args:
+            parents: ``(users, beams)`` which beam of the level before each new beam continues.
+
+        Returns:
+            ``(users, beams, prefix + tree columns)`` bool, the new columns last.
+        """
+        users, beams = parents.shape
+        width = self.visible.shape[2]
+        ancestors = self.visible.gather(1, parents[:, :, None].expand(users, beams, width))
+        itself = torch.eye(beams, dtype=torch.bool, device=parents.device).expand(users, beams, beams)
+        self.visible = torch.cat([ancestors, itself], dim=2)
+        prefix = self.prefix_mask[:, None, :].expand(users, beams, -1)
+        return torch.cat([prefix, self.visible], dim=2)
+
+
+def additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """A boolean mask ``(users, queries, keys)`` as an additive one ``(users, 1, queries, keys)``.
+
+    The dtype's minimum is used instead of -inf, which gives NaN in some attention kernels.
+    """
+    result = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+    return result.masked_fill_(~mask, torch.finfo(dtype).min)[:, None]
+
+
+def causal_mask(mask: Tensor) -> Tensor | None:
+    """Causal attention over real columns, ``(users, n, n)`` bool; None where plain causal attention is the same.
+
+    Padding on the right never reaches a real position, so no mask is needed there. A padding row sees itself.
+    """
+    if bool((mask[:, 1:] <= mask[:, :-1]).all()):
+        return None
+    n = mask.shape[1]
+    causal = torch.ones(n, n, dtype=torch.bool, device=mask.device).tril()
+    return (causal & mask[:, None, :]) | torch.eye(n, dtype=torch.bool, device=mask.device)
+
+
+def positions(mask: Tensor) -> Tensor:
+    """Position of every column among the real ones, ``(users, n)`` int64, the same whichever side is padded."""
+    return (mask.long().cumsum(1) - 1).clamp_min(0)
+
+
+def last_real(mask: Tensor) -> Tensor:
+    """Column of the newest real entry, ``(users,)`` int64."""
+    columns = torch.arange(mask.shape[1], device=mask.device)
+    return torch.where(mask, columns, -1).amax(1)
+
+
+def fork(state: T) -> T:
+    """A search state that can be continued apart from this one.
+
+    Nothing is copied: caches and trees only ever replace their tensors by longer ones, so both sides keep theirs.
+    """
+    clone = copy.copy(state)
+    if isinstance(clone, DynamicCache):
+        clone.layers = [copy.copy(layer) for layer in clone.layers]
+    elif isinstance(clone, EncoderDecoderCache):
+        clone.self_attention_cache = fork(clone.self_attention_cache)
+        clone.cross_attention_cache = fork(clone.cross_attention_cache)
+        clone.is_updated = dict(clone.is_updated)
+    elif dataclasses.is_dataclass(clone):
+        for field in dataclasses.fields(clone):
+            value = getattr(clone, field.name)
+            if isinstance(value, DynamicCache | EncoderDecoderCache | BeamTree):
+                setattr(clone, field.name, fork(value))
+    return clone

@@ -1,0 +1,167 @@
+"""transformers' Trainer with bucketed batches and validation by real recommendations."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from genrec.errors import ConfigError
+from genrec.models.base import CodeModel
+from genrec.training.config import TrainConfig
+from genrec.training.examples import BucketSampler, CodeCollator, HistoryExamples
+
+logger = logging.getLogger(__name__)
+
+Validate = Callable[[], dict[str, float]]
+"""Recommends with the model in training for the validation sample; returns metrics such as ``ndcg@10``."""
+
+DEFAULTS: dict[str, Any] = {
+    "num_train_epochs": 20,
+    "per_device_train_batch_size": 256,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.05,
+    "lr_scheduler_type": "cosine",
+    "warmup_steps": 200,
+    "adam_beta2": 0.98,
+    "eval_strategy": "epoch",
+    "save_strategy": "epoch",
+    "logging_strategy": "epoch",
+    "save_total_limit": 2,
+    "load_best_model_at_end": True,
+    "greater_is_better": True,
+    "report_to": "none",
+    "disable_tqdm": True,
+    "remove_unused_columns": False,
+    "dataloader_num_workers": 0,
+    "dataloader_pin_memory": False,
+}
+
+
+class RecommenderTrainer(Trainer):
+    """Trainer whose evaluation generates recommendations and whose batches hold rows of similar length."""
+
+    def __init__(self, *args: Any, validate: Validate | None = None, sampler: BucketSampler, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._validate_recommendations = validate
+        self._bucket_sampler = sampler
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
+        return self._bucket_sampler
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Metrics of recommendations for the validation sample, each with the prefix ``eval_``."""
+        if self._validate_recommendations is None:
+            return {}
+        measured = self._validate_recommendations()
+        metrics = {f"eval_{name}": value for name, value in measured.items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+class StopOnRequest(TrainerCallback):
+    """Ends training after the current step, with a checkpoint, once :attr:`requested` is set (Ctrl-C in the CLI)."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Ask the trainer to save and stop."""
+        if self.requested:
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+
+def training_arguments(config: TrainConfig, folder: Path, *, validates: bool) -> TrainingArguments:
+    """``TrainingArguments`` from the defaults of genrec and the ``trainer`` settings.
+
+    Raises:
+        ConfigError: transformers does not know or refuses an option.
+    """
+    settings = {**DEFAULTS, "metric_for_best_model": f"ndcg@{config.validation.k}", **config.trainer}
+    if not validates:
+        settings.update(eval_strategy="no", load_best_model_at_end=False)
+        settings.pop("metric_for_best_model")
+    settings.update(output_dir=str(folder), seed=config.seed, data_seed=config.seed)
+    try:
+        return TrainingArguments(**settings)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"transformers refuses the trainer settings: {error}", where="trainer") from None
+
+
+def build_trainer(
+    model: CodeModel,
+    examples: HistoryExamples,
+    collator: CodeCollator,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    validate: Validate | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> RecommenderTrainer:
+    """A trainer that keeps its checkpoints in ``folder``.
+
+    Args:
+        model: Network to fit, in place.
+        examples: Training rows.
+        collator: Makes batches.
+        config: Settings of the run.
+        folder: For checkpoints.
+        validate: Generated validation; None trains for all epochs without it.
+        callbacks: More transformers callbacks (progress, logging).
+    """
+    arguments = training_arguments(config, folder, validates=validate is not None)
+    batch = arguments.train_batch_size * arguments.world_size
+    sampler = BucketSampler(examples.lengths, batch, pool=config.examples.bucket_pool, seed=config.seed)
+    more = [EarlyStoppingCallback(config.validation.patience)] if validate is not None else []
+    trainer = RecommenderTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=examples,
+        eval_dataset=examples if validate is not None else None,  # asked for by transformers, never read
+        data_collator=collator,
+        callbacks=[*more, *callbacks],
+        validate=validate,
+        sampler=sampler,
+    )
+    # transformers prints a line per log entry when its bars are off; the command line shows progress itself.
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def usable_checkpoint(folder: Path) -> str | None:
+    """The newest complete checkpoint in ``folder``; incomplete ones (killed while writing) are removed."""
+    while folder.is_dir() and (newest := get_last_checkpoint(str(folder))):
+        if _complete(Path(newest)):
+            return newest
+        logger.warning("Removing the incomplete checkpoint %s.", newest)
+        shutil.rmtree(newest)
+    return None
+
+
+def _complete(checkpoint: Path) -> bool:
+    # transformers writes trainer_state.json last.
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return all((checkpoint / name).is_file() for name in ("model.safetensors", "optimizer.pt", "scheduler.pt"))
+
+
+def set_seed(seed: int) -> None:
+    """Seed Python, numpy and torch."""
+    from transformers import set_seed as seed_all
+
+    seed_all(seed)
+    torch.use_deterministic_algorithms(False)
