@@ -1,0 +1,318 @@
+"""Reports: flat rows for machines, tables for people, one line a user for further analysis."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from genrec.artifacts import write_atomic
+from genrec.data.tables import write_table
+from genrec.evaluation.evaluator import EvaluationResult
+from genrec.evaluation.uncertainty import bootstrap_metrics
+from genrec.schema import Columns
+
+Row = dict[str, Any]
+_IN_ROWS = ("recall", "ndcg", "mrr", "hit")
+_SHOWN = ("recall@5", "ndcg@5", "recall@10", "ndcg@10")
+_BEYOND = (
+    "novelty",
+    "popularity_lift",
+    "diversity",
+    "id_recall",
+    "id_ndcg",
+    "collision_inflation",
+)
+_SPREAD = ("coverage", "gini")
+MAIN_SLICES = ("all", "novel", "repeat")
+REPEATS_NOTE = "Seen items were excluded, so repeat targets could not be hit."
+
+
+def rows(
+    result: EvaluationResult,
+    *,
+    benchmark: str,
+    dataset: str,
+    split: str = "test",
+    targets: Sequence[str] = ("all", "novel"),
+    seed: int | None = None,
+    command: str | None = None,
+    device: str = "cpu",
+    commit: str | None = None,
+    resamples: int = 1000,
+    more: Mapping[str, Any] | None = None,
+) -> list[Row]:
+    """Flat rows of one result, one a slice, each metric with the ends of its 95 % interval.
+
+    Args:
+        result: What was measured.
+        benchmark: Name of the benchmark, kebab-case.
+        dataset: Name of the dataset.
+        split: ``test`` or ``validation``.
+        targets: Slices that get a row.
+        seed: Of the recommender, None for what has none.
+        command: What repeats it.
+        device: Where it ran.
+        commit: Of the code.
+        resamples: Of the bootstrap; 0 leaves the intervals out.
+        more: Further keys.
+
+    Returns:
+        Rows whose values JSON can hold; what is undefined is None.
+
+    Raises:
+        DataError: A slice that the result does not have.
+    """
+    made = []
+    for name in targets:
+        row = {
+            "benchmark": benchmark,
+            "dataset": dataset,
+            "split": split,
+            "targets": name,
+            "recommender": result.recommender,
+            "kind": result.kind,
+            "seed": seed,
+            "users": int(result.mask(name).sum()),
+            "items": result.items,
+            **_figures(result, name, resamples),
+            **{key: value for key, value in result.metrics.items() if key.split("@")[0] in _SPREAD and name == "all"},
+            "exclude_seen": result.exclude_seen,
+            "valid": result.valid,
+            "short_users": result.short_users,
+            "missing": result.missing,
+            "remark": result.remark,
+            "seconds": round(result.seconds, 3),
+            "command": command,
+            "device": device,
+            "commit": commit,
+            **(more or {}),
+        }
+        made.append({key: _plain(value) for key, value in row.items()})
+    return made
+
+
+def _figures(result: EvaluationResult, targets: str, resamples: int) -> dict[str, float]:
+    means = result.slice_metrics(targets)
+    names = [f"{kind}@{k}" for k in result.ks for kind in _IN_ROWS]
+    beyond = {name: value for name, value in means.items() if name.split("@")[0] in _BEYOND}
+    if not resamples:
+        return {name: means[name] for name in names} | beyond
+    mask = result.mask(targets)
+    owners = None if result.owners is None else result.owners[mask]
+    intervals = bootstrap_metrics(result.ranks[mask], names, owners, resamples=resamples)
+    figures: dict[str, float] = {}
+    for name in names:
+        figures |= {name: means[name], f"{name}_low": intervals[name].low, f"{name}_high": intervals[name].high}
+    return figures | beyond
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_results(folder: Path | str, name: str, content: Sequence[Row], *, title: str, command: str) -> None:
+    """Write ``NAME.json`` (the rows) and ``NAME.md`` (the same as a table, with the command that repeats it).
+
+    Args:
+        folder: Made if it does not exist.
+        name: Kebab-case, without a suffix.
+        content: Rows of :func:`rows`.
+        title: Heading of the page.
+        command: What repeats it.
+    """
+    folder = Path(folder)
+    write_atomic(folder / f"{name}.json", json.dumps(list(content), indent=1, ensure_ascii=False) + "\n")
+    main = [row for row in content if row.get("targets") in MAIN_SLICES]
+    others = [row for row in content if row.get("targets") not in MAIN_SLICES]
+    page = [f"# {title}", "", f"`{command}`", "", markdown_table(main), "", _notes(content), ""]
+    if others:
+        page += ["## Slices", "", markdown_table(others), ""]
+    if beyond := beyond_lines(content):
+        page += ["## Beyond accuracy", "", _markdown(beyond), ""]
+    write_atomic(folder / f"{name}.md", "\n".join(page))
+
+
+def markdown_table(content: Sequence[Row], metrics: Sequence[str] = _SHOWN) -> str:
+    """Rows as a Markdown table, each figure with its interval where it has one."""
+    leading = ("dataset", "split", "targets", "recommender", "seed", "users")
+    many = [key for key in leading if key in ("targets", "recommender", "users") or len(_values(content, key)) > 1]
+    remarks = any(row.get("remark") for row in content)
+    lines = [
+        {
+            **{key: _text(row.get(key)) for key in many},
+            **{metric: _with_interval(row, metric) for metric in metrics if any(metric in r for r in content)},
+            "seconds": _text(row.get("seconds")),
+            **({"remark": _text(row.get("remark"))} if remarks else {}),
+        }
+        for row in content
+    ]
+    return _markdown(lines)
+
+
+def beyond_lines(content: Sequence[Row], k: int = 10) -> list[dict[str, str]]:
+    """Cells of a table beyond accuracy, one line a row over all targets; columns that no row has are left out.
+
+    Args:
+        content: Rows of :func:`rows`.
+        k: Cut-off of the figures that have one.
+    """
+    over_all = [row for row in content if row.get("targets") == "all"]
+    keys = [key for key in (f"{name}@{k}" for name in (*_SPREAD, *_BEYOND)) if any(key in row for row in over_all)]
+    if not keys:
+        return []
+    several = len(_values(over_all, "seed")) > 1
+    return [
+        {
+            "recommender": _text(row.get("recommender")),
+            **({"seed": _text(row.get("seed"))} if several else {}),
+            **{key: _beyond_text(key, row.get(key)) for key in keys},
+            "valid": "–" if row.get("valid") is None else f"{row['valid']:.1%}",
+            "short lists": _text(row.get("short_users")),
+        }
+        for row in over_all
+    ]
+
+
+def _beyond_text(key: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if key.startswith(("novelty", "popularity_lift")) else f"{value:.4f}"
+
+
+def _markdown(lines: Sequence[Mapping[str, str]]) -> str:
+    if not lines:
+        return ""
+    head = list(lines[0])
+    table = [head, ["---"] * len(head), *([line[key] for key in head] for line in lines)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in table)
+
+
+def _values(content: Sequence[Row], key: str) -> set[Any]:
+    return {row.get(key) for row in content}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _with_interval(row: Row, metric: str) -> str:
+    value, low, high = (row.get(key) for key in (metric, f"{metric}_low", f"{metric}_high"))
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if low is None or high is None else f"{value:.4f} ({low:.4f}–{high:.4f})"
+
+
+def _notes(content: Sequence[Row]) -> str:
+    notes = ["Item level, full ranking of the catalogue. In brackets: 95 % bootstrap interval over users."]
+    if any(row.get("exclude_seen") for row in content):
+        notes.append(REPEATS_NOTE)
+    return "\n".join(notes)
+
+
+def result_table(
+    results: Sequence[EvaluationResult], metrics: Sequence[str] = _SHOWN, targets: Sequence[str] | None = None
+) -> str:
+    """Plain text table of results for a terminal, one line a recommender and slice, with notes below.
+
+    Args:
+        results: In the order of the lines.
+        metrics: Columns; those beyond the evaluated cut-offs are left out.
+        targets: Slices; None: all that have cases.
+    """
+    lines = []
+    for name in targets or _slices(results):
+        for result in results:
+            if name not in result.masks:
+                continue
+            means = result.slice_metrics(name)
+            lines.append(
+                {
+                    "targets": name,
+                    "recommender": result.recommender,
+                    "users": f"{int(result.mask(name).sum()):,}",
+                    **{metric: _number(means[metric]) for metric in metrics if metric in means},
+                    "users/s": f"{result.users_per_second:,.0f}" if name == "all" else "",
+                    "remark": result.remark,
+                }
+            )
+    notes = [
+        f"{result.recommender}: {1 - result.valid:.2%} of the recommended entries are not valid."
+        for result in results
+        if result.valid < 1.0
+    ]
+    if any(result.exclude_seen and result.masks.get("repeat", np.zeros(1)).any() for result in results):
+        notes.append(REPEATS_NOTE)
+    return "\n".join([plain_table(lines), *notes])
+
+
+def _slices(results: Sequence[EvaluationResult]) -> list[str]:
+    names = dict.fromkeys(name for result in results for name, mask in result.masks.items() if mask.any())
+    return list(names)
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"
+
+
+def plain_table(lines: Sequence[Mapping[str, str]]) -> str:
+    """Text cells in aligned columns; columns of figures to the right, columns that are empty everywhere left out.
+
+    >>> print(plain_table([{"name": "a", "n": "10"}, {"name": "long", "n": "2"}]))
+    name   n
+    ----  --
+    a     10
+    long   2
+    """
+    keys = [key for key in dict.fromkeys(key for line in lines for key in line) if any(line.get(key) for line in lines)]
+    cells = [keys, *([line.get(key, "") for key in keys] for line in lines)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(keys))]
+    right = [_figures_only(row[column] for row in cells[1:]) for column in range(len(keys))]
+    cells.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip()
+        for row in cells
+    )
+
+
+def _figures_only(cells: Iterable[str]) -> bool:
+    return all(not cell or cell == "–" or cell.lstrip("+-")[:1].isdigit() for cell in cells)
+
+
+def per_user_frame(result: EvaluationResult, item_ids: np.ndarray) -> pl.DataFrame:
+    """One line a case: ``user_id``, ``item_id`` (the target), ``rank`` (null where it is not in the list), slices.
+
+    Where they were measured also ``id_rank`` and the figures beyond accuracy.
+
+    Args:
+        result: What was measured.
+        item_ids: ``(n_items,)`` ids of the catalogue.
+    """
+    return pl.DataFrame(
+        {
+            Columns.User: pl.Series(result.user_ids.tolist(), dtype=pl.String),
+            Columns.Item: pl.Series(item_ids[result.targets].tolist(), dtype=pl.String),
+            Columns.Rank: _nullable(result.ranks),
+            **{name: mask for name, mask in result.masks.items() if name != "all"},
+            **({} if result.id_ranks is None else {"id_rank": _nullable(result.id_ranks)}),
+            **result.figures,
+        }
+    )
+
+
+def _nullable(ranks: np.ndarray) -> pl.Series:
+    series = pl.Series(ranks, dtype=pl.Int32)
+    return series.set(series == 0, None)
+
+
+def write_per_user(path: Path | str, result: EvaluationResult, item_ids: np.ndarray) -> None:
+    """Write :func:`per_user_frame`; the suffix of the path says how (``.parquet``)."""
+    write_table(per_user_frame(result, item_ids), Path(path))

@@ -1,0 +1,219 @@
+"""The one interface of everything that ranks items: generative models and baselines alike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genrec.data.histories import Histories
+from genrec.errors import DataError
+from genrec.schema import Columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+    from genrec.data.interactions import Interactions
+    from genrec.generative import GenerativeRecommender
+    from genrec.index import SemanticIndex
+    from genrec.training.config import TrainConfig
+
+HistoriesLike = Histories | Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """Ranked items of many users, best first.
+
+    Attributes:
+        items: ``(n_users, k)`` int32 catalogue positions; -1, only at the end, where fewer items are allowed.
+        scores: ``(n_users, k)`` float32, not increasing along a row; ``-inf`` where ``items`` is -1.
+        catalogue_ids: ``(n_items,)`` object array of the item ids that the positions point into.
+    """
+
+    items: np.ndarray
+    scores: np.ndarray
+    catalogue_ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def item_ids(self) -> list[list[str]]:
+        """Recommended ids of every user, without fillers: row ``u`` has at most ``k`` entries."""
+        return [self.catalogue_ids[row[row >= 0]].tolist() for row in self.items]
+
+    def ranks_of(self, targets: np.ndarray) -> np.ndarray:
+        """Rank of one target item a user: ``(n_users,)`` int32, from 1; 0 where the target is not in the list.
+
+        Args:
+            targets: ``(n_users,)`` catalogue positions.
+
+        >>> lists, ids = np.array([[4, 2], [1, -1]]), np.arange(5).astype(str)
+        >>> Recommendations(lists, lists.astype(np.float32), ids).ranks_of(np.array([2, 3])).tolist()
+        [2, 0]
+        """
+        targets = np.asarray(targets)
+        if targets.shape != (len(self),):
+            raise DataError(f"{len(self)} lists but targets of shape {targets.shape}.", expected="one target a list")
+        hits = (self.items == targets[:, None]) & (self.items >= 0)
+        width = hits.shape[1]
+        first = np.where(hits, np.arange(1, width + 1), width + 1).min(axis=1, initial=width + 1)
+        return np.where(first > width, 0, first).astype(np.int32)
+
+    def to_frame(self, user_ids: Sequence[str] | np.ndarray) -> pl.DataFrame:
+        """Long table ``user_id, rank, item_id, score`` with ranks from 1."""
+        import polars as pl
+
+        rows, columns = np.nonzero(self.items >= 0)
+        return pl.DataFrame(
+            {
+                Columns.User: np.asarray(user_ids, dtype=object)[rows].tolist(),
+                Columns.Rank: (columns + 1).astype(np.int32),
+                Columns.Item: self.catalogue_ids[self.items[rows, columns]].tolist(),
+                Columns.Score: self.scores[rows, columns],
+            },
+            schema_overrides={Columns.User: pl.String, Columns.Item: pl.String},
+        )
+
+
+class Recommender(ABC):
+    """Ranks the items of one catalogue for users' histories.
+
+    Subclasses set ``name`` and ``item_ids`` and implement :meth:`_rank`.
+    """
+
+    name: str
+    kind: str = "generative"
+    """``generative`` or ``baseline``: how reports file it."""
+    item_ids: np.ndarray
+    """``(n_items,)`` object array of str: the catalogue."""
+
+    def recommend(
+        self,
+        histories: HistoriesLike,
+        k: int,
+        *,
+        exclude_seen: bool = True,
+        allow: Collection[str] | None = None,
+        deny: Collection[str] | None = None,
+    ) -> Recommendations:
+        """The ``k`` best items of every history.
+
+        Args:
+            histories: :class:`Histories` over this catalogue, or lists of item ids, oldest first.
+            k: Length of a list; fewer come back where fewer items are allowed, never fillers.
+            exclude_seen: Never recommend an item of the user's own history.
+            allow: Only these item ids may be recommended (None: all).
+            deny: These item ids are never recommended.
+
+        Returns:
+            Distinct real items, ranked; one row per history.
+
+        Raises:
+            DataError: An item id that the catalogue does not have, or ``k`` below 1.
+        """
+        if k < 1:
+            raise DataError(f"k is {k}.", expected="at least 1")
+        known = histories if isinstance(histories, Histories) else self.to_histories(histories)
+        if len(known.items) and not 0 <= known.items.min() <= known.items.max() < len(self.item_ids):
+            raise DataError(
+                "A history points outside the catalogue.",
+                where=f"position {known.items.min() if known.items.min() < 0 else known.items.max()}",
+                expected=f"positions from 0 to {len(self.item_ids) - 1}",
+                hint="Build the histories with the catalogue that the recommender was made for.",
+            )
+        allowed = self._allowed(allow, deny)
+        items, scores = self._rank(known, min(k, len(self.item_ids)), exclude_seen, allowed)
+        return Recommendations(items, scores, self.item_ids)
+
+    @classmethod
+    def train(
+        cls,
+        index: SemanticIndex,
+        interactions: Interactions,
+        config: TrainConfig | str = "item-decoder-small",
+        *,
+        out: Path | str,
+        overrides: Sequence[str] = (),
+        **options: Any,
+    ) -> GenerativeRecommender:
+        """Train a generative recommender; see :func:`genrec.fitting.train`.
+
+        Args:
+            index: Semantic index of the catalogue.
+            interactions: All interactions; held-out ones are split off as the configuration says.
+            config: Settings, a shipped preset or a YAML path.
+            out: Folder of the recommender; the same call again continues or returns what is there.
+            overrides: ``key.sub=value`` strings, when ``config`` is a name.
+            options: Passed on to :func:`genrec.fitting.train`.
+        """
+        from genrec.fitting import train
+        from genrec.training.config import load_train_config
+
+        settings = load_train_config(config, overrides) if isinstance(config, str) else config
+        return train(index, interactions, settings, out, **options)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str, **options: Any) -> GenerativeRecommender:
+        """Load a saved recommender; see :meth:`genrec.generative.GenerativeRecommender.from_pretrained`."""
+        from genrec.generative import GenerativeRecommender
+
+        return GenerativeRecommender.from_pretrained(folder, **options)
+
+    @abstractmethod
+    def _rank(
+        self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rank items.
+
+        Args:
+            histories: Users' items; ALL of a user's items count as seen, even where the model reads only the newest.
+            k: At most ``n_items``.
+            exclude_seen: See :meth:`recommend`.
+            allowed: ``(n_items,)`` bool, or None for all.
+
+        Returns:
+            ``items (n_users, k)`` int32 padded with -1 and ``scores (n_users, k)`` float32 padded with -inf.
+        """
+
+    def to_histories(self, sequences: Sequence[Sequence[str]]) -> Histories:
+        """Turn lists of item ids into :class:`Histories` over this catalogue.
+
+        Raises:
+            DataError: An id is not in the catalogue.
+        """
+        positions = self._positions
+        try:
+            return Histories.from_lists([[positions[item] for item in sequence] for sequence in sequences])
+        except KeyError as error:
+            raise DataError(
+                f"Item {error.args[0]!r} is not in the catalogue.",
+                where="histories",
+                expected=f"ids of the {len(self.item_ids)} catalogue items, such as {self.item_ids[0]!r}",
+            ) from None
+
+    @property
+    def _positions(self) -> dict[str, int]:
+        cached = self.__dict__.get("_position_of")
+        if cached is None:
+            cached = self.__dict__["_position_of"] = {item: n for n, item in enumerate(self.item_ids.tolist())}
+        return cached
+
+    def _allowed(self, allow: Collection[str] | None, deny: Collection[str] | None) -> np.ndarray | None:
+        if allow is None and not deny:
+            return None
+        allowed = np.full(len(self.item_ids), allow is None)
+        for ids, value in ((allow, True), (deny, False)):
+            for item in ids or ():
+                if item not in self._positions:
+                    raise DataError(
+                        f"Item {item!r} of the {'allow' if value else 'deny'} list is not in the catalogue."
+                    )
+                allowed[self._positions[item]] = value
+        return allowed
