@@ -1,0 +1,135 @@
+"""What the commands share: consoles, errors without tracebacks, progress and summaries."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from genrec.errors import GenRecError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def quiet_libraries() -> None:
+    """Keep the chatter of the libraries below us off the screen; genrec says itself what happens."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("genrec").setLevel(logging.INFO)
+
+
+def guarded(command: F) -> F:
+    """Turn errors that a user can fix into one message and exit code 1, and Ctrl-C into exit code 130."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        quiet_libraries()
+        try:
+            return command(*args, **kwargs)
+        except GenRecError as error:
+            first, *rest = str(error).split("\n")
+            err.print("[bold red]Error:[/] ", end="")
+            err.print(first, markup=False)
+            for line in rest:
+                err.print(line, markup=False)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            err.print("\nStopped. Nothing was half-written; run the same command again.")
+            raise typer.Exit(130) from None
+
+    return run  # type: ignore[return-value]
+
+
+def say(text: str = "") -> None:
+    """Print a line of plain text."""
+    out.print(text, markup=False)
+
+
+def heading(text: str) -> None:
+    """Print a heading."""
+    out.print(f"\n[bold]{text}[/]")
+
+
+def markdown(text: str) -> None:
+    """Print Markdown: rendered on a terminal, as it is into a file."""
+    if out.is_terminal:
+        out.print(Markdown(text))
+    else:
+        say(text)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+    """Print a table; all columns but the first are right-aligned when they hold numbers."""
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for at, name in enumerate(columns):
+        numeric = all(isinstance(row[at], int | float) or str(row[at]).replace(".", "").isdigit() for row in rows)
+        grid.add_column(name, justify="right" if at and numeric else "left")
+    for row in rows:
+        grid.add_row(*[f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row])
+    out.print(grid)
+
+
+def summary(made: dict[str, object], then: Sequence[str] = ()) -> None:
+    """The end of every command: what was made, where, and what to run next."""
+    out.print()
+    width = max((len(key) for key in made), default=0)
+    for key, value in made.items():
+        out.print(f"[bold]{key:<{width}}[/]  ", end="")
+        out.print(str(value), markup=False)
+    if then:
+        out.print("[bold]next[/]")
+        for command in then:
+            out.print(f"  {command}", markup=False, style="cyan")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr; yields ``update(done, total)``. Without a terminal: a line now and then."""
+    if not err.is_terminal:
+        yield _plain_progress(label)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _plain_progress(label: str) -> Callable[[int, int], None]:
+    last = time.monotonic()
+
+    def update(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > 10:
+            last = time.monotonic()
+            err.print(f"{label}: {done:,} of {total:,}")
+
+    return update
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: ``0.4 s``, ``12 s``, ``3 min 05 s``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

@@ -1,0 +1,83 @@
+"""``genrec generate``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genrec.cli.console import duration, guarded, progress, say, summary
+
+
+@guarded
+def generate(
+    model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
+    histories: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
+    out: Annotated[Path, typer.Option("--out", help="Table to write: .parquet, .csv or .jsonl.")],
+    k: Annotated[int, typer.Option("--k", min=1, help="Items a user.")] = 10,
+    beams: Annotated[
+        int | None, typer.Option("--beams", min=1, help="Hypotheses a user (default: as trained).")
+    ] = None,
+    exclude_seen: Annotated[
+        bool, typer.Option("--exclude-seen/--include-seen", help="Never recommend an item of the user's history.")
+    ] = True,
+    allow: Annotated[Path | None, typer.Option("--allow", help="Table with item_id: only these items.")] = None,
+    deny: Annotated[Path | None, typer.Option("--deny", help="Table with item_id: never these items.")] = None,
+    index: Annotated[
+        Path | None, typer.Option("--index", help="A grown index to use instead of the saved one.")
+    ] = None,
+    batch_users: Annotated[int | None, typer.Option("--batch-users", min=1, help="Users decoded together.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the table at --out.")] = False,
+) -> None:
+    """Recommend for many users, into a table."""
+    from genrec.artifacts import require_free
+    from genrec.data.interactions import Interactions
+    from genrec.data.tables import table_kind
+    from genrec.generate import generate as run
+    from genrec.generative import GenerativeRecommender
+    from genrec.index import SemanticIndex
+
+    if not overwrite:
+        require_free(out)
+    table_kind(out)
+    grown = SemanticIndex.load(index) if index else None
+    recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)
+    recommender.beams = beams or recommender.beams
+    recommender.batch_users = batch_users or recommender.batch_users
+    table = Interactions.read(histories)
+    known = table.histories(recommender.item_ids)
+    dropped = table.report.count("unknown-items")
+    if dropped:
+        say(f"{dropped:,} rows of items that are not in the catalogue were left out.")
+    began = time.monotonic()
+    with progress("generating") as update:
+        result = run(
+            recommender,
+            known,
+            k,
+            out=out,
+            exclude_seen=exclude_seen,
+            allow=_ids(allow),
+            deny=_ids(deny),
+            titles=recommender.index.catalog.titles(),
+            progress=update,
+        )
+    seconds = time.monotonic() - began
+    made: dict[str, object] = {
+        "table": f"{out} ({result.frame.height:,} rows: user_id, rank, item_id, score, title)",
+        "users": f"{result.users:,} in {duration(seconds)} ({result.users / max(seconds, 1e-9):,.0f} users/s)",
+    }
+    if result.short:
+        made["fewer than k"] = f"{result.short:,} users, because fewer items are allowed for them"
+    summary(made)
+
+
+def _ids(path: Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    from genrec.data.catalog import Catalog
+
+    return Catalog.read(path).item_ids.tolist()

@@ -1,0 +1,43 @@
+"""The ``genrec`` command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from genrec.cli import data, demo, evaluate, generate, index, train
+
+app = typer.Typer(
+    help="Generative recommendation: semantic-ID index, language-model recommender, real items out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data.app, name="data", help="Look at tables, and make them from public raw dumps.")
+app.add_typer(index.app, name="index", help="Build, show and grow a semantic-ID index.")
+app.command("train", help="Train a recommender on an index; the same command again resumes.")(train.train)
+app.command("generate", help="Recommend for many users, into a table.")(generate.generate)
+app.command("evaluate", help="Measure recommenders beside honest baselines.")(evaluate.evaluate)
+app.command("demo", help="The whole job on embedded data, in minutes.")(demo.demo)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from genrec import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version)] = False,
+) -> None:
+    """Options of every command."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,123 @@
+"""``genrec train``."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genrec.cli.console import duration, err, guarded, say, summary
+
+if TYPE_CHECKING:
+    from genrec.index import SemanticIndex
+
+
+@guarded
+def train(
+    index: Annotated[Path, typer.Argument(help="Folder of the semantic index.")],
+    interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the recommender.")],
+    config: Annotated[str, typer.Option("--config", help="Training preset, or a YAML file.")] = "item-decoder-small",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: key.sub=value.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+) -> None:
+    """Train a recommender on an index; the same command again resumes."""
+    from genrec.artifacts import require_free
+    from genrec.data.interactions import Interactions
+    from genrec.fitting import TrainingStoppedError, split_for
+    from genrec.fitting import train as fit
+    from genrec.generative import MANIFEST
+    from genrec.index import SemanticIndex
+    from genrec.training.config import load_train_config
+
+    settings = load_train_config(config, set_ or ())
+    if not (out / MANIFEST).is_file():
+        require_free(out, overwrite=overwrite)
+    semantic_index = SemanticIndex.load(index)
+    table = Interactions.read(interactions)
+    split = split_for(table, semantic_index, settings)
+    say(
+        f"{len(semantic_index.item_ids):,} items, {len(split.train):,} training users with "
+        f"{len(split.train.items):,} interactions, {len(split.validation.targets):,} validation and "
+        f"{len(split.test.targets):,} test cases held out ({split.name})."
+    )
+    _show_example(semantic_index, split)
+    reporter = make_reporter()
+    previous = signal.signal(signal.SIGINT, reporter.on_interrupt)
+    began = time.monotonic()
+    try:
+        recommender = fit(semantic_index, split, settings, out, overwrite=overwrite, callbacks=[reporter])
+    except TrainingStoppedError as stopped:
+        err.print(f"\n{stopped}", markup=False)
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    metrics = recommender.metrics
+    reached = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("validation", {}).items())
+    summary(
+        {
+            "recommender": out,
+            "network": f"{settings.model.architecture}, {recommender.model.num_parameters():,} parameters",
+            "validation": f"{reached} (epoch {metrics.get('best_epoch', 0):.0f}, generated)" if reached else "none",
+            "time": duration(time.monotonic() - began),
+        },
+        [
+            f"genrec evaluate {out} {interactions} --out {out}-eval",
+            f"genrec generate {out} {interactions} --k 10 --out {out}-recs.parquet",
+        ],
+    )
+
+
+def _show_example(index: SemanticIndex, split: Any) -> None:
+    """One training example as the model reads it."""
+    user = int(split.train.lengths.clip(max=4).argmax())
+    items = split.train[user][:4]
+    codes = " ".join("".join(f"<{level}_{code}>" for level, code in enumerate(index.codes[item])) for item in items)
+    titles = index.catalog.select(items).titles()
+    say(f"Example: user {split.train.user_ids[user]}: {' → '.join(titles)}\n  reads {codes}")
+
+
+def make_reporter() -> Any:
+    """A transformers callback that prints a line per epoch and turns Ctrl-C into a checkpoint."""
+    from genrec.training.trainer import StopOnRequest
+
+    class Reporter(StopOnRequest):
+        def __init__(self) -> None:
+            super().__init__()
+            self.began = self.epoch_began = time.monotonic()
+            self.loss = 0.0
+            self.bar: Any = None
+
+        def on_interrupt(self, number: int, frame: Any) -> None:
+            if self.requested:
+                raise KeyboardInterrupt
+            self.requested = True
+            err.print("\nStopping after this step, with a checkpoint (Ctrl-C again: at once) …")
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self.began = time.monotonic()
+            if state.global_step:
+                say(f"Continuing at step {state.global_step:,} of {state.max_steps:,}.")
+            else:
+                say(f"{state.max_steps:,} steps in {state.num_train_epochs} epochs at most.")
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+            if err.is_terminal:
+                spent = duration(time.monotonic() - self.began)
+                err.print(f"  step {state.global_step:,}/{state.max_steps:,}  {spent}", end="\r")
+            return super().on_step_end(args, state, control, **kwargs)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+            logs = logs or {}
+            if "loss" in logs:
+                self.loss = logs["loss"]
+            measured = {k.removeprefix("eval_"): v for k, v in logs.items() if k.startswith("eval_")}
+            if measured:
+                figures = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
+                spent = duration(time.monotonic() - self.began)
+                say(f"epoch {state.epoch:5.1f}  loss {self.loss:.3f}  validation {figures}  ({spent})")
+
+    return Reporter()
