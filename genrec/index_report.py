@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genrec.errors import DataError
+from genrec.schema import Columns
 from genrec.trie import group_paths
 
 if TYPE_CHECKING:
@@ -91,11 +92,10 @@ class IndexStats:
 def compute_stats(index: SemanticIndex, *, seed: int = 0) -> IndexStats:
     """Measure an index; ``seed`` draws the pairs of items that are compared."""
     depth = index.quantizer_levels
-    buckets = collisions(index)
-    kinds = [("slot" if index.tokenizer.quantizer.parallel else "residual")] * depth
-    kinds += ["disambiguation"] * (index.n_levels - depth)
-    vectors = index.vectors()
-    centred = _Cosine(vectors)
+    buckets = np.bincount(group_paths(index.codes[:, :depth], index.codebook_sizes[:depth]))
+    kind = "slot" if index.tokenizer.quantizer.parallel else "residual"
+    kinds = [kind] * depth + ["disambiguation"] * (index.n_levels - depth)
+    cosine, first_two = _Cosine(index.vectors()), index.codes[:, :2]
     return IndexStats(
         tokenizer=index.recipe.name,
         quantizer=str(index.recipe.quantizer["name"]),
@@ -109,19 +109,13 @@ def compute_stats(index: SemanticIndex, *, seed: int = 0) -> IndexStats:
             level_stats(index.codes[:, n], index.codebook_sizes[n], level=n + 1, kind=kind)
             for n, kind in enumerate(kinds)
         ),
-        reconstruction_error=_reconstruction_error(index, vectors),
-        similarity_random=centred.of_pairs(np.zeros(len(index), dtype=np.int64), seed),
-        similarity_first=centred.of_pairs(index.codes[:, 0].astype(np.int64), seed),
-        similarity_second=None
-        if depth < 2
-        else centred.of_pairs(group_paths(index.codes[:, :2], index.codebook_sizes[:2]), seed),
+        reconstruction_error=_reconstruction_error(index),
+        similarity_random=cosine.of_pairs(np.zeros(len(index), dtype=np.int64), seed),
+        similarity_first=cosine.of_pairs(index.codes[:, 0].astype(np.int64), seed),
+        similarity_second=cosine.of_pairs(group_paths(first_two, index.codebook_sizes[:2]), seed)
+        if depth > 1
+        else None,
     )
-
-
-def collisions(index: SemanticIndex) -> np.ndarray:
-    """Items on every distinct path before disambiguation, ``(n_paths,)`` int64."""
-    depth = index.quantizer_levels
-    return np.bincount(group_paths(index.codes[:, :depth], index.codebook_sizes[:depth]))
 
 
 def level_stats(codes: np.ndarray, size: int, *, level: int = 1, kind: str = "residual") -> LevelStats:
@@ -193,12 +187,12 @@ class _Cosine:
         return rows[np.argsort(-similar, kind="stable")[:k]]
 
 
-def _reconstruction_error(index: SemanticIndex, vectors: np.ndarray) -> float | None:
+def _reconstruction_error(index: SemanticIndex) -> float | None:
     rows = np.arange(len(index)) if len(index) <= _ROWS else np.linspace(0, len(index) - 1, _ROWS).astype(np.int64)
     again = index.tokenizer.quantizer.reconstruct(index.codes[rows, : index.quantizer_levels])
     if again is None:
         return None
-    x = vectors[rows]
+    x = index.vectors()[rows]
     total = float(((x - x.mean(axis=0)) ** 2).sum(dtype=np.float64))
     lost = float(((x - again) ** 2).sum(dtype=np.float64))
     return lost / total if total > 1e-9 * len(x) else 0.0
@@ -222,13 +216,10 @@ def verdicts(stats: IndexStats) -> list[str]:
         )
     if stats.similarity_first is not None and stats.similarity_random is not None:
         gain = stats.similarity_first - stats.similarity_random
-        if gain > 0.1:
-            result.append(
-                f"Items that share their first code resemble each other (mean cosine {stats.similarity_first:.2f}, "
-                f"random pairs {stats.similarity_random:.2f})."
-            )
-        else:
-            result.append("Items that share their first code resemble each other no more than random pairs do.")
+        result.append(
+            f"Items that share their first code resemble each other {'' if gain > 0.1 else 'little '}more than random "
+            f"pairs do (mean cosine {stats.similarity_first:.2f} against {stats.similarity_random:.2f})."
+        )
     return result
 
 
@@ -269,21 +260,20 @@ def _level_table(stats: IndexStats) -> list[str]:
 
 
 def _quality(stats: IndexStats) -> list[str]:
+    similar = (stats.similarity_random, stats.similarity_first, stats.similarity_second)
+    cosines = ["–" if value is None else f"{value:.3f}" for value in similar]
+    lost = "–" if stats.reconstruction_error is None else f"{stats.reconstruction_error:.1%}"
     rows = [
         ("collision rate before disambiguation", f"{stats.collision_rate:.2%}"),
         ("items that share their codes before disambiguation", f"{stats.colliding_items:.2%}"),
         ("collision rate after disambiguation", "0.00%"),
         ("largest collision group", f"{stats.largest_bucket:,} items"),
-        ("variance of the vectors lost by the codes", _number(stats.reconstruction_error, "{:.1%}")),
-        ("mean cosine of random pairs", _number(stats.similarity_random, "{:.3f}")),
-        ("mean cosine of pairs that share code 1", _number(stats.similarity_first, "{:.3f}")),
-        ("mean cosine of pairs that share codes 1 and 2", _number(stats.similarity_second, "{:.3f}")),
+        ("variance of the vectors lost by the codes", lost),
+        ("mean cosine of random pairs", cosines[0]),
+        ("mean cosine of pairs that share code 1", cosines[1]),
+        ("mean cosine of pairs that share codes 1 and 2", cosines[2]),
     ]
     return ["| what | value |", "|---|--:|", *(f"| {name} | {value} |" for name, value in rows)]
-
-
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
 
 
 def _largest_prefixes(index: SemanticIndex, length: int, k: int) -> list[list[int]]:
@@ -301,9 +291,9 @@ def show_item(index: SemanticIndex, item_id: str, *, neighbours: int = 5) -> str
     row = index.position(item_id)
     titles, cosine = index.catalog.titles(), _Cosine(index.vectors())
     codes = index.codes[row].tolist()
-    lines = [f"# {titles[row]}", "", f"- item_id: {item_id}", f"- codes: `{_path(codes)}`"]
+    lines = [f"# {titles[row]}", "", f"- {Columns.Item}: {item_id}", f"- codes: `{_path(codes)}`"]
     for field, value in index.catalog.frame.row(row, named=True).items():
-        if field != "item_id" and value not in (None, "", []):
+        if field != Columns.Item and value not in (None, "", [], titles[row]):
             lines.append(f"- {field}: {_short(', '.join(value) if isinstance(value, list) else str(value), 300)}")
     shown = {row}
     for length in range(index.n_levels - 1, 0, -1):

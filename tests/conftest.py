@@ -5,24 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from support import TINY_BACKBONES, TINY_TOKENIZER, TINY_TRAINING, make_tables
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-QWEN = {
-    "model_type": "qwen3",
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 1,
-    "head_dim": 16,
-}
-TINY_BACKBONES = {
-    "item-decoder": QWEN,
-    "decoder": {**QWEN, "model_type": "llama"},
-    "seq2seq": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2},
-}
+# Tiny networks gain nothing from threads, and lose much on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(params=sorted(TINY_BACKBONES))
@@ -46,46 +34,6 @@ def tiny_model():
         return model.eval()
 
     return build
-
-
-TINY_TRAINING = [
-    "model.backbone.hidden_size=32",
-    "model.backbone.intermediate_size=64",
-    "model.backbone.num_hidden_layers=1",
-    "model.backbone.num_attention_heads=2",
-    "model.backbone.num_key_value_heads=2",
-    "model.backbone.head_dim=16",
-    "model.max_items=6",
-    "validation.users=40",
-    "validation.beams=5",
-    "generation.beams=10",
-    "trainer.num_train_epochs=2",
-    "trainer.per_device_train_batch_size=16",
-    "trainer.warmup_steps=2",
-]
-TINY_TOKENIZER = ["encoder.dim=16", "quantizer.levels=2", "quantizer.codebook_size=8"]
-
-
-def make_tables(n_items=60, n_users=80, seed=0):
-    """A tiny shop: items of six kinds in two colours, users who walk through one kind; some titles are equal."""
-    import numpy as np
-    import polars as pl
-
-    rng = np.random.default_rng(seed)
-    kinds = ("cup", "tea", "tent", "lamp", "rope", "soap")
-    items = pl.DataFrame(
-        {
-            "item_id": [f"i{n:03d}" for n in range(n_items)],
-            "title": [f"{('red', 'blue')[n % 2]} {kinds[n % 6]} {n // 12}" for n in range(n_items)],
-            "categories": [[kinds[n % 6], "home" if n % 3 else "outdoor"] for n in range(n_items)],
-        }
-    )
-    rows = []
-    for user in range(n_users):
-        kind, at = rng.integers(6), rng.integers(0, n_items // 6)
-        walk = [kind + 6 * ((at + step) % (n_items // 6)) for step in range(rng.integers(4, 10))]
-        rows += [(f"u{user:03d}", f"i{item:03d}", 1_700_000_000 + 60 * step) for step, item in enumerate(walk)]
-    return items, pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
 
 
 @pytest.fixture(scope="session")

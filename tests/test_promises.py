@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from conftest import TINY_TOKENIZER
+from support import TINY_TOKENIZER
 
 from genrec.baselines import TransitionCounts, fit_baselines
 from genrec.data import Catalog, Interactions

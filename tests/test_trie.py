@@ -27,6 +27,7 @@ def brute_force(codes):
 
 
 @given(catalogues())
+@settings(deadline=None, max_examples=60)
 def test_equals_brute_force_dict(catalogue):
     codes, sizes = catalogue
     trie = Trie.from_codes(codes, sizes)
@@ -43,6 +44,7 @@ def test_equals_brute_force_dict(catalogue):
 
 
 @given(catalogues())
+@settings(deadline=None, max_examples=60)
 def test_every_node_has_a_child_and_every_leaf_one_item(catalogue):
     codes, sizes = catalogue
     trie = Trie.from_codes(codes, sizes)
@@ -56,6 +58,7 @@ def test_every_node_has_a_child_and_every_leaf_one_item(catalogue):
 
 
 @given(catalogues(), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=60)
 def test_find_and_paths_are_inverse(catalogue, random):
     codes, sizes = catalogue
     trie = Trie.from_codes(codes, sizes)
@@ -70,6 +73,7 @@ def test_find_and_paths_are_inverse(catalogue, random):
 
 
 @given(catalogues(), st.data())
+@settings(deadline=None, max_examples=60)
 def test_restrict_equals_a_trie_of_the_rest(catalogue, data):
     codes, sizes = catalogue
     allowed = np.array(data.draw(st.lists(st.booleans(), min_size=len(codes), max_size=len(codes))))
@@ -83,7 +87,7 @@ def test_restrict_equals_a_trie_of_the_rest(catalogue, data):
 
 
 @given(catalogues())
-@settings(max_examples=20)
+@settings(deadline=None, max_examples=60)
 def test_row_order_does_not_matter(catalogue):
     codes, sizes = catalogue
     trie, turned = Trie.from_codes(codes, sizes), Trie.from_codes(codes[::-1], sizes)

@@ -25,11 +25,15 @@ class CooccurrenceSettings(Settings):
     window: int = Field(
         default=5, ge=1, description="Two items of a history count when at most this many places apart."
     )
-    weighting: Literal["ppmi", "log"] = Field(
-        default="ppmi", description="Positive pointwise mutual information, or log(1 + count)."
+    weighting: Literal["ppmi", "log-ratio", "log"] = Field(
+        default="ppmi",
+        description="Positive pointwise mutual information, log(1 + the same ratio), or log(1 + count).",
     )
     smoothing: float = Field(
-        default=0.75, gt=0, le=1, description="Exponent of the context frequencies in ppmi; below 1 damps rare items."
+        default=0.75,
+        gt=0,
+        le=1,
+        description="Exponent of the context frequencies in the ratio; below 1 damps rare ones.",
     )
     seed: int = Field(default=0, ge=0)
 
@@ -68,7 +72,7 @@ class CooccurrenceEncoder(ItemEncoder[CooccurrenceSettings]):
                 expected="histories of two items or more",
                 hint="Use more interactions, or an encoder that reads only text, such as 'lsa'.",
             )
-        weighed = _ppmi(counts, self.settings.smoothing) if self.settings.weighting == "ppmi" else _log(counts)
+        weighed = _weighed(counts, self.settings)
         u, s, _ = truncated_svd(weighed, self.settings.dim, seed=self.settings.seed)
         self._item_ids = [ids[n] for n in order]
         self._vectors = normalize_rows(u * np.sqrt(s)) if len(s) else np.zeros((len(ids), 1), dtype=np.float32)
@@ -117,18 +121,19 @@ def count_pairs(items: np.ndarray, offsets: np.ndarray, n_items: int, window: in
     return total
 
 
-def _ppmi(counts: csr_matrix, smoothing: float) -> csr_matrix:
-    """max(0, log(p(i, j) / (p(i) p(j)))), the context probability p(j) from counts to the power of ``smoothing``."""
+def _weighed(counts: csr_matrix, settings: CooccurrenceSettings) -> csr_matrix:
+    """Counts as association: from p(i, j) / (p(i) p(j)), or from the counts alone.
+
+    The context probability p(j) is made of counts to the power of ``smoothing``.
+    """
+    result = counts.copy()
+    if settings.weighting == "log":
+        result.data = np.log1p(counts.data)
+        return result
     sums = np.asarray(counts.sum(axis=1)).ravel()
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    context = sums**smoothing
-    result = counts.copy()
-    result.data = np.maximum(0.0, np.log(counts.data * context.sum() / (sums[rows] * context[counts.indices])))
+    context = sums**settings.smoothing
+    ratio = counts.data * context.sum() / (sums[rows] * context[counts.indices])
+    result.data = np.maximum(0.0, np.log(ratio)) if settings.weighting == "ppmi" else np.log1p(ratio)
     result.eliminate_zeros()
-    return result
-
-
-def _log(counts: csr_matrix) -> csr_matrix:
-    result = counts.copy()
-    result.data = np.log1p(counts.data)
     return result

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_STEPS = 16
+"""At least so many steps make an epoch, down to 16 vectors a step."""
+
 
 class TrainingSettings(Settings):
     """Settings of the optimisation of an autoencoder."""
 
-    epochs: int = Field(150, ge=1, description="most passes over the vectors")
-    batch_size: int = Field(512, ge=1, description="vectors per step")
+    epochs: int = Field(100, ge=1, description="most passes over the vectors")
+    batch_size: int = Field(512, ge=1, description="most vectors per step; small catalogues get smaller steps")
     learning_rate: float = Field(1e-3, gt=0, description="of AdamW, falling to a tenth along a cosine")
-    patience: int = Field(15, ge=1, description="stop after so many epochs without a better reconstruction")
+    patience: int = Field(12, ge=1, description="stop after so many epochs without a better reconstruction")
     min_improvement: float = Field(1e-3, ge=0, description="relative improvement of the error that counts as better")
     sample: int | None = Field(65_536, ge=1, description="most vectors used for training; None: all")
 
@@ -100,12 +103,13 @@ def train(
     import torch
 
     most = settings.epochs if epochs is None else epochs
+    batch_size = min(settings.batch_size, max(16, -(-len(x) // _STEPS)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: 0.55 + 0.45 * float(np.cos(np.pi * e / most)))
     best, best_state, since = error_of(), _copy(model), 0
     for epoch in range(most):
         model.train()
-        for rows in torch.randperm(len(x)).split(settings.batch_size):
+        for rows in torch.randperm(len(x)).split(batch_size):
             optimizer.zero_grad(set_to_none=True)
             loss_of(x[rows]).backward()
             optimizer.step()

@@ -134,19 +134,35 @@ def sample_rows(x: np.ndarray, size: int | None, seed: int) -> np.ndarray:
     return np.array(x[rows], dtype=np.float32)
 
 
-def nearest(x: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """Number of the nearest centroid of every row, ``(n, dim), (k, dim) -> (n,)`` int32."""
+def centroid_scores(x: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """``(n, k)`` float32, the higher the nearer: minus half the squared distance, up to a constant of the row."""
     scores = x @ centroids.T
     scores -= 0.5 * np.einsum("kd,kd->k", centroids, centroids)
+    return scores
+
+
+def nearest(x: np.ndarray, centroids: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """Number of the nearest centroid of every row, ``(n, dim), (k, dim) -> (n,)`` int32.
+
+    Args:
+        x: Rows.
+        centroids: Centroids.
+        bias: ``(k,)`` head start of every centroid, in units of half the squared distance.
+    """
+    scores = centroid_scores(x, centroids)
+    if bias is not None:
+        scores += bias
     return scores.argmax(axis=1).astype(np.int32)
 
 
-def residual_encode(x: np.ndarray, codebooks: Sequence[np.ndarray]) -> np.ndarray:
+def residual_encode(
+    x: np.ndarray, codebooks: Sequence[np.ndarray], biases: Sequence[np.ndarray] | None = None
+) -> np.ndarray:
     """Greedy residual codes, ``(n, dim) -> (n, n_levels)`` int32: nearest centroid of what earlier levels left."""
     rest = np.array(x, dtype=np.float32)
     codes = np.empty((len(x), len(codebooks)), dtype=np.int32)
     for level, codebook in enumerate(codebooks):
-        codes[:, level] = nearest(rest, codebook)
+        codes[:, level] = nearest(rest, codebook, None if biases is None else biases[level])
         rest -= codebook[codes[:, level]]
     return codes
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from genrec.errors import MissingExtraError
+from genrec.quantizers.base import centroid_scores
 
 Backend = Literal["auto", "faiss", "scikit-learn"]
 
@@ -92,3 +93,52 @@ def _plus_plus(x: np.ndarray, k: int, seed: int) -> np.ndarray:
 
     with threadpool_limits(1):
         return np.asarray(kmeans_plusplus(x, k, random_state=seed % (1 << 32))[0], dtype=np.float32)
+
+
+def balance(
+    x: np.ndarray, centroids: np.ndarray, *, rounds: int = 4, steps: int = 10, softness: float = 0.03
+) -> tuple[np.ndarray, np.ndarray]:
+    """Centroids and head starts that give every centroid about the same number of rows.
+
+    The head starts are the dual prices of the optimal-transport problem with equal shares, found by Sinkhorn steps
+    (Cuturi 2013, arXiv 1306.0895), in turn with moving the centroids to the means of their rows. They are kept, so
+    that later rows are spread by the same rule: :func:`genrec.quantizers.base.nearest` with ``bias``.
+
+    Args:
+        x: ``(n, dim)`` float32.
+        centroids: ``(k, dim)`` float32 to start from.
+        rounds: Times that the centroids move.
+        steps: Sinkhorn steps per round.
+        softness: Temperature as a share of half the median squared length of the rows.
+
+    Returns:
+        ``(k, dim)`` float32 centroids and ``(k,)`` float32 head starts, at most 0.
+    """
+    bias = np.zeros(len(centroids), dtype=np.float32)
+    temperature = softness * float(np.median(np.einsum("nd,nd->n", x, x))) / 2
+    if temperature <= 0:
+        return centroids, bias
+    for _ in range(rounds):
+        scores = centroid_scores(x, centroids)
+        bias = _prices(scores, bias, temperature, steps)
+        centroids = _means(x, (scores + bias).argmax(axis=1), centroids)
+    return centroids, _prices(centroid_scores(x, centroids), bias, temperature, steps)
+
+
+def _prices(scores: np.ndarray, bias: np.ndarray, temperature: float, steps: int) -> np.ndarray:
+    for _ in range(steps):
+        shares = (scores + bias) / temperature
+        shares -= shares.max(axis=1, keepdims=True)
+        np.exp(shares, out=shares)
+        shares /= shares.sum(axis=1, keepdims=True)
+        load = shares.mean(axis=0, dtype=np.float64) * len(bias)
+        bias = (bias - temperature * np.log(np.maximum(load, 1e-12))).astype(np.float32)
+    return bias - bias.max()
+
+
+def _means(x: np.ndarray, chosen: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    order = np.argsort(chosen, kind="stable")
+    live, starts, counts = np.unique(chosen[order], return_index=True, return_counts=True)
+    moved = centroids.copy()
+    moved[live] = np.add.reduceat(x[order], starts, axis=0) / counts[:, None]
+    return moved

@@ -19,7 +19,7 @@ from genrec.quantizers.base import (
     residual_encode,
     sample_rows,
 )
-from genrec.quantizers.kmeans import Backend, kmeans, resolve_backend
+from genrec.quantizers.kmeans import Backend, balance, kmeans, resolve_backend
 
 
 class ResidualKMeansSettings(Settings):
@@ -30,6 +30,7 @@ class ResidualKMeansSettings(Settings):
     iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm per level")
     sample: int | None = Field(65_536, ge=1, description="most rows used for fitting; None: all")
     normalize: bool = Field(False, description="scale vectors to unit length first")
+    balanced: bool = Field(False, description="give every code about as many items, at some cost in precision")
     backend: Backend = "auto"
 
 
@@ -37,7 +38,8 @@ class ResidualKMeans(Quantizer):
     """Residual k-means (RQ-KMeans), the tokenizer of OneRec (arXiv 2502.18965) and GRID (arXiv 2507.22224).
 
     Level 0 clusters the vectors; each further level clusters the residuals. A level for which there are fewer distinct
-    residuals than codes uses fewer codes; the centroids of the others are zero and never chosen.
+    residuals than codes uses fewer codes; the centroids of the others are zero and never chosen. ``balanced`` evens
+    out the items per code, as OneRec does, by prices that are learned once and hold for new items too.
 
     Example:
         >>> quantizer = ResidualKMeans(ResidualKMeansSettings(levels=2, codebook_size=4))
@@ -52,6 +54,7 @@ class ResidualKMeans(Quantizer):
     def __init__(self, settings: ResidualKMeansSettings | None = None) -> None:
         self.settings: ResidualKMeansSettings = settings or ResidualKMeansSettings()
         self._live: list[np.ndarray] = []  # per level (live_l, dim): centroids that are in use
+        self._biases: list[np.ndarray] | None = None  # per level (live_l,): head starts that balance the codes
         self._backend = ""
 
     @property
@@ -70,7 +73,7 @@ class ResidualKMeans(Quantizer):
         check_vectors(x)
         self._backend = resolve_backend(self.settings.backend)
         rest = self._prepare(sample_rows(x, self.settings.sample, seed))
-        live = []
+        live, biases = [], []
         for level in range(self.settings.levels):
             centroids = kmeans(
                 rest,
@@ -79,10 +82,14 @@ class ResidualKMeans(Quantizer):
                 seed=seed + level,
                 backend=self._backend,  # type: ignore[arg-type]
             )
+            bias = None
+            if self.settings.balanced and len(centroids) == self.settings.codebook_size:
+                centroids, bias = balance(rest, centroids)
             for start, chunk in chunks(rest):
-                rest[start : start + len(chunk)] -= centroids[nearest(chunk, centroids)]
+                rest[start : start + len(chunk)] -= centroids[nearest(chunk, centroids, bias)]
             live.append(centroids)
-        self._live = live
+            biases.append(np.zeros(len(centroids), dtype=np.float32) if bias is None else bias)
+        self._live, self._biases = live, biases if self.settings.balanced else None
 
     def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
         """Nearest centroid per level; see :meth:`Quantizer.encode`."""
@@ -91,7 +98,7 @@ class ResidualKMeans(Quantizer):
         check_vectors(x, dim=self._live[0].shape[1])
         codes = np.empty((len(x), self.settings.levels), dtype=np.int32)
         for start, chunk in chunks(x):
-            codes[start : start + len(chunk)] = residual_encode(self._prepare(chunk), self._live)
+            codes[start : start + len(chunk)] = residual_encode(self._prepare(chunk), self._live, self._biases)
         return codes
 
     def reconstruct(self, codes: np.ndarray) -> np.ndarray:
@@ -102,12 +109,16 @@ class ResidualKMeans(Quantizer):
         return residual_decode(codes, books)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Centroids in use per level, and the backend that found them."""
-        return {f"centroids_{level}": live for level, live in enumerate(self._live)}, {"backend": self._backend}
+        """Centroids in use and head starts per level, and the backend that found them."""
+        tensors = {f"centroids_{level}": live for level, live in enumerate(self._live)}
+        tensors |= {f"bias_{level}": bias for level, bias in enumerate(self._biases or ())}
+        return tensors, {"backend": self._backend}
 
     def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
         """Take back what :meth:`state` gave."""
-        self._live = [np.asarray(tensors[f"centroids_{level}"]) for level in range(self.settings.levels)]
+        levels = range(self.settings.levels)
+        self._live = [np.asarray(tensors[f"centroids_{level}"]) for level in levels]
+        self._biases = [np.asarray(tensors[f"bias_{level}"]) for level in levels] if self.settings.balanced else None
         self._backend = str(rest["backend"])
 
     def _prepare(self, x: np.ndarray) -> np.ndarray:

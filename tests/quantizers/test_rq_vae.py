@@ -1,0 +1,50 @@
+import logging
+
+import numpy as np
+
+from genrec.quantizers.rq_vae import RQVAE, RQVAESettings
+
+
+def clusters(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=(20, 12))[rng.integers(0, 20, n)] * 2 + rng.normal(size=(n, 12)) * 0.3).astype(np.float32)
+
+
+def test_uses_its_codes_and_keeps_clusters_together():
+    x = clusters()
+    quantizer = RQVAE(RQVAESettings(levels=2, codebook_size=16, latent_dim=8, hidden=(32,), epochs=8, warmup=4))
+    quantizer.fit(x, seed=0)
+    codes = quantizer.encode(x)
+    assert all(len(np.unique(codes[:, level])) >= 14 for level in range(2))
+    again = quantizer.reconstruct(codes)
+    assert ((x - again) ** 2).sum() < 0.5 * ((x - x.mean(axis=0)) ** 2).sum()
+    assert [book.shape for book in quantizer.codebooks] == [(16, 8), (16, 8)]
+
+
+def test_stops_when_nothing_improves(caplog):
+    quantizer = RQVAE(
+        RQVAESettings(levels=1, codebook_size=4, latent_dim=2, hidden=(), epochs=500, patience=2, min_improvement=0.05)
+    )
+    with caplog.at_level(logging.INFO, logger="genrec.quantizers.autoencoder"):
+        quantizer.fit(clusters(100), seed=0)
+    trained = int(caplog.messages[-1].split()[1])
+    assert trained < 500
+
+
+def test_the_straight_through_variant_and_no_warmup_work():
+    x = clusters(100)
+    quantizer = RQVAE(
+        RQVAESettings(levels=2, codebook_size=8, latent_dim=4, hidden=(8,), epochs=2, warmup=0, rotation_trick=False)
+    )
+    quantizer.fit(x, seed=0)
+    assert np.isfinite(quantizer.reconstruct(quantizer.encode(x))).all()
+
+
+def test_leaves_the_global_generator_alone():
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    RQVAE(RQVAESettings(levels=1, codebook_size=4, latent_dim=2, hidden=(), epochs=1)).fit(clusters(20), seed=0)
+    assert torch.rand(1) == expected
