@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genrec.data.columns import factorize, nearest_column, positions_of
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "near"),
+    [
+        (["User ID", "x"], "user_id", "User ID"),
+        (["uid", "asin", "when"], "item_id", "asin"),
+        (["reviewerID", "asin"], "user_id", "reviewerID"),
+        (["unixReviewTime"], "timestamp", "unixReviewTime"),
+        (["timestmp"], "timestamp", "timestmp"),
+        (["rating", "comment"], "timestamp", None),
+    ],
+)
+def test_nearest_column(columns, name, near):
+    assert nearest_column(columns, name) == near
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.none() | st.text(max_size=2)))
+def test_factorize_numbers_values_by_first_appearance(values):
+    codes, unique = factorize(pl.Series("x", values, dtype=pl.String))
+    expected = list(dict.fromkeys(value for value in values if value is not None))
+    assert unique.to_list() == expected
+    assert codes.tolist() == [-1 if value is None else expected.index(value) for value in values]
+    assert codes.dtype == np.int32
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.text(max_size=1)), st.lists(st.text(max_size=1), unique=True))
+def test_positions_agree_with_index(ids, known):
+    expected = [known.index(name) if name in known else -1 for name in ids]
+    assert positions_of(ids, pl.Series(known, dtype=pl.String)).tolist() == expected
+
+
+def test_the_data_modules_do_not_import_torch():
+    code = "import sys, genrec.data, genrec.data.raw; sys.exit(any(m in sys.modules for m in ('torch', 'sklearn')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
