@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +16,6 @@ from genrec.errors import DataError
 from genrec.schema import Columns
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import polars as pl
 
     from genrec.data.interactions import Interactions
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from genrec.training.config import TrainConfig
 
 HistoriesLike = Histories | Sequence[Sequence[str]]
+
+MANIFEST = "recommender.json"
+"""The file that makes a folder a saved recommender."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,21 @@ class Recommender(ABC):
         return train(index, interactions, settings, out, **options)
 
     @classmethod
-    def from_pretrained(cls, folder: Path | str, **options: Any) -> GenerativeRecommender:
-        """Load a saved recommender; see :meth:`genrec.generative.GenerativeRecommender.from_pretrained`."""
+    def from_pretrained(cls, folder: Path | str, **options: Any) -> Recommender:
+        """Load a saved recommender of any kind, a generative one or a baseline.
+
+        Args:
+            folder: Written by ``save_pretrained``.
+            options: Of :meth:`genrec.generative.GenerativeRecommender.from_pretrained` or
+                :func:`genrec.baselines.load_baseline`; both know ``device``.
+
+        Raises:
+            ArtifactError: Not a recommender, or a file is missing or damaged.
+        """
+        if saved_kind(folder) == "baseline":
+            from genrec.baselines import load_baseline
+
+            return load_baseline(folder, **options)
         from genrec.generative import GenerativeRecommender
 
         return GenerativeRecommender.from_pretrained(folder, **options)
@@ -217,3 +233,13 @@ class Recommender(ABC):
                     )
                 allowed[self._positions[item]] = value
         return allowed
+
+
+def saved_kind(folder: Path | str) -> str | None:
+    """``generative`` or ``baseline``: the kind of a saved recommender; None where its manifest cannot be read."""
+    try:
+        content = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    kind = content.get("kind") if isinstance(content, dict) else None
+    return kind if isinstance(kind, str) else None

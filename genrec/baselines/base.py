@@ -1,50 +1,199 @@
-"""What every baseline shares: fitting on the training part, and ranking by scores in chunks of users."""
+"""The interface of baselines: settings, fitting and choosing on the right parts, saving."""
 
 from __future__ import annotations
 
+import copy
+import time
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
-from typing import ClassVar, Self
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import scipy.sparse as sp
 
-from genrec.baselines.ranking import TopK, tie_order
+from genrec.config import Settings, parse
 from genrec.data.histories import Histories
-from genrec.errors import DataError, ModelError
+from genrec.errors import ModelError
+from genrec.metrics import ndcg_at
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
 
-_CHUNK_CELLS = 1 << 25
-_CHUNK_USERS = 1024
+if TYPE_CHECKING:
+    from genrec.data.split import EvaluationSet, Split
+
+FitProgress = Callable[[str, int, int], None]
+"""Called with what is being done, steps done, and steps in all."""
+
+
+@dataclass(frozen=True)
+class FitInputs:
+    """What a baseline may use beside the training part; see :meth:`Baseline.fit`.
+
+    Attributes:
+        vectors: ``(n_items, dim)`` float32 item vectors.
+        validation: Cases that decide when to stop.
+        exclude_seen: As the baseline will be used.
+        seed: Of everything random.
+        deadline: On the clock of ``time.monotonic``.
+        device: Of networks.
+        progress: Called after every epoch.
+    """
+
+    vectors: np.ndarray | None = None
+    validation: EvaluationSet | None = None
+    exclude_seen: bool = True
+    seed: int = 0
+    deadline: float | None = None
+    device: str | None = None
+    progress: FitProgress | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
 
 class Baseline(Recommender):
     """A recommender that is fitted in seconds to minutes on a CPU.
 
-    Subclasses set ``name`` and implement :meth:`fit`, which must read the training part only.
+    Subclasses set ``name`` and ``Config`` and implement :meth:`fit`, which must learn from the training part only.
+
+    Args:
+        settings: Values of the fields of ``Config``; the others have their defaults.
+
+    Attributes:
+        settings: All settings.
+        choices: What :meth:`choose` tried, ``{"settings": {...}, "ndcg@10": value on validation}`` each.
+        info: What should be remembered with a saved baseline, such as the split; values that JSON can hold.
+
+    Raises:
+        ConfigError: A setting is unknown or wrong.
     """
 
     name: str
     kind: str = "baseline"
+    Config: ClassVar[type[Settings]] = Settings
+    """Settings of the method."""
+    needs_vectors: ClassVar[bool] = False
+    """Whether :meth:`fit` needs item vectors."""
+    scoring_settings: ClassVar[frozenset[str]] = frozenset()
+    """Settings that only ranking reads: trying other values does not need another fit."""
     repeats_only: ClassVar[bool] = False
     """It can only recommend items of the history, so it means something only where seen items are allowed."""
     fit_seconds: float = float("nan")
-    """How long fitting took, where :func:`genrec.baselines.fit_baselines` did it."""
+    """How long choosing and fitting took, where :func:`genrec.baselines.train_baseline` did it."""
+
+    settings: Settings
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = parse(self.Config, settings, where=f"baseline '{self.name}'")
+        self.choices: list[dict[str, Any]] = []
+        self.info: dict[str, Any] = {}
 
     @abstractmethod
-    def fit(self, train: Histories, item_ids: Sequence[str] | np.ndarray) -> Self:
+    def fit(
+        self,
+        train: Histories,
+        item_ids: Sequence[str] | np.ndarray,
+        *,
+        vectors: np.ndarray | None = None,
+        validation: EvaluationSet | None = None,
+        exclude_seen: bool = True,
+        seed: int = 0,
+        seconds: float | None = None,
+        device: str | None = None,
+        progress: FitProgress | None = None,
+    ) -> Self:
         """Learn from the training part.
 
         Args:
             train: Training sequences, nothing held out among them.
             item_ids: ``(n_items,)`` the catalogue that ``train`` points into.
+            vectors: ``(n_items, dim)`` float32 item vectors, for those that need them.
+            validation: Cases that decide when to stop training, for those that train in epochs; None: all epochs.
+            exclude_seen: Whether seen items are excluded in that decision.
+            seed: Of everything random.
+            seconds: Networks stop training after so long (their result then depends on the speed of the machine).
+            device: Where networks are trained and used, such as ``cuda``; None: CPU.
+            progress: Called after every epoch.
 
         Returns:
             The baseline itself.
 
         Raises:
-            DataError: ``train`` points outside the catalogue, or the catalogue is empty.
+            DataError: ``train`` points outside the catalogue, the catalogue is empty, or the vectors are missing or
+                do not fit.
         """
+
+    @classmethod
+    def candidates(cls, train: Histories) -> list[dict[str, Any]]:
+        """Settings that :meth:`choose` tries when it is given none, for this training part; the first one wins ties."""
+        return [{}]
+
+    @classmethod
+    def choose(
+        cls,
+        split: Split,
+        item_ids: Sequence[str] | np.ndarray,
+        grid: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        vectors: np.ndarray | None = None,
+        exclude_seen: bool = True,
+        seed: int = 0,
+        seconds: float | None = None,
+        device: str | None = None,
+        progress: FitProgress | None = None,
+    ) -> Self:
+        """Fit on ``split.train`` with the settings of the best validation NDCG@10.
+
+        Args:
+            split: Only its training and validation parts are read.
+            item_ids: ``(n_items,)`` the catalogue.
+            grid: Settings to try, see :func:`genrec.baselines.tuning.product`; None: :meth:`candidates`.
+            vectors: ``(n_items, dim)`` float32 item vectors, for those that need them.
+            exclude_seen: As the baseline will be used.
+            seed: Of everything random.
+            seconds: Nothing new is tried after so long; the best until then is taken.
+            device: Of networks.
+            progress: Called after every epoch and every candidate.
+
+        Returns:
+            The fitted baseline; of equally good settings the first ones of the grid.
+
+        Raises:
+            ConfigError: The grid is empty, or has an unknown or wrong setting.
+        """
+        from genrec.baselines.tuning import search
+
+        inputs = FitInputs(
+            vectors=vectors,
+            validation=split.validation,
+            exclude_seen=exclude_seen,
+            seed=seed,
+            deadline=None if seconds is None else time.monotonic() + seconds,
+            device=device,
+            progress=progress,
+        )
+        tried = cls.candidates(split.train) if grid is None else grid
+        return search(cls, split.train, item_ids, tried, inputs)
+
+    def ndcg(self, cases: EvaluationSet, *, exclude_seen: bool = True, k: int = 10) -> float:
+        """Mean NDCG@k on cases; 0 where there are none."""
+        lists = self.recommend(cases.histories, k, exclude_seen=exclude_seen)
+        ranks = lists.ranks_of(cases.targets)
+        return float(ndcg_at(ranks, k).mean()) if len(ranks) else 0.0
+
+    def adapted(self, settings: Settings) -> Self | None:
+        """A fitted copy with other settings, or None where they need another fit (see ``scoring_settings``)."""
+        own, wanted = (
+            {key: value for key, value in each.model_dump().items() if key not in self.scoring_settings}
+            for each in (self.settings, settings)
+        )
+        if own != wanted:
+            return None
+        other = copy.copy(self)
+        other.settings, other.choices, other.info = settings, [], {}
+        return other
 
     def recommend(
         self,
@@ -64,71 +213,21 @@ class Baseline(Recommender):
             raise ModelError(f"The baseline '{self.name}' is not fitted.", hint="Call fit(train, item_ids) first.")
         return super().recommend(histories, k, exclude_seen=exclude_seen, allow=allow, deny=deny)
 
-
-class ScoringBaseline(Baseline):
-    """A baseline that gives scores; the top-k, its ties and the switches are shared.
-
-    Order: score, then popularity in the training part (higher first), then catalogue position. An item whose score is
-    ``-inf`` cannot be recommended, so fewer than ``k`` may come back.
-
-    Subclasses implement :meth:`score` and, if they learn more than popularity, :meth:`_learn`.
-
-    Attributes:
-        popularity: ``(n_items,)`` int64, number of training interactions of every item.
-    """
-
-    popularity: np.ndarray
-
-    def fit(self, train: Histories, item_ids: Sequence[str] | np.ndarray) -> Self:
-        """See :meth:`Baseline.fit`."""
-        n_items = len(item_ids)
-        if not n_items:
-            raise DataError("The catalogue is empty.", where=f"baseline '{self.name}'")
-        if len(train.items) and not 0 <= train.items.min() <= train.items.max() < n_items:
-            raise DataError(
-                "The training part points outside the catalogue.",
-                where=f"baseline '{self.name}'",
-                expected=f"positions from 0 to {n_items - 1}",
-            )
-        self.__dict__.pop("_position_of", None)
-        self.item_ids = np.asarray(item_ids, dtype=object)
-        self.popularity = np.bincount(train.items, minlength=n_items).astype(np.int64)
-        self._places = tie_order(self.popularity)
-        self._learn(train)
-        return self
-
-    def _learn(self, train: Histories) -> None:
-        """Learn more than popularity; ``item_ids`` and ``popularity`` are already there."""
+    @abstractmethod
+    def state(self) -> dict[str, np.ndarray]:
+        """Arrays that :meth:`load_state` needs, beside the settings and the item ids."""
 
     @abstractmethod
-    def score(self, histories: Histories) -> np.ndarray | sp.sparray:
-        """Scores of every item for some users, seen items included.
+    def load_state(self, tensors: Mapping[str, np.ndarray], *, device: str | None = None) -> None:
+        """Take back what :meth:`state` gave; ``settings`` and ``item_ids`` are already there."""
 
-        Args:
-            histories: A chunk of users.
+    def save_pretrained(self, folder: Path | str, *, overwrite: bool = False) -> None:
+        """Write a self-contained folder; see :func:`genrec.baselines.load_baseline`.
 
-        Returns:
-            ``(n_users, n_items)`` float32, dense or sparse. In a sparse matrix the entries that are not stored have
-            the score :meth:`background`.
+        Raises:
+            ArtifactError: The folder exists and ``overwrite`` is false.
+            ModelError: The baseline is not fitted.
         """
+        from genrec.baselines.storage import save_baseline
 
-    def background(self) -> np.ndarray | None:
-        """Score of the entries that a sparse :meth:`score` does not store.
-
-        Returns:
-            ``(n_items,)`` float32, or None: such items cannot be recommended.
-        """
-        return None
-
-    def _rank(
-        self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        top = TopK(k, self._places, self.background(), allowed)
-        items = np.full((len(histories), k), -1, dtype=np.int32)
-        scores = np.full((len(histories), k), -np.inf, dtype=np.float32)
-        chunk = int(np.clip(_CHUNK_CELLS // len(self.item_ids), 1, _CHUNK_USERS))
-        for start in range(0, len(histories), chunk):
-            users = np.arange(start, min(start + chunk, len(histories)))
-            part = histories.select(users)
-            items[users], scores[users] = top(self.score(part), part if exclude_seen else None)
-        return items, scores
+        save_baseline(self, folder, overwrite=overwrite)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from genrec.baselines.base import ScoringBaseline
+from genrec.baselines.scoring import ScoringBaseline
 from genrec.data.histories import Histories
 
 

@@ -7,6 +7,9 @@ import scipy.sparse as sp
 
 from genrec.data.histories import Histories
 
+_MANY = 8
+"""Rows with so many times more candidates than places, all but a few of them equal, are not sorted."""
+
 
 def tie_order(popularity: np.ndarray) -> np.ndarray:
     """Place of every item among items of equal score: more popular first, then by catalogue position.
@@ -75,32 +78,45 @@ class TopK:
         return self._sparse(sp.csr_array(scores), rows, items)
 
     def _dense(self, scores: np.ndarray, rows: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        ranked = scores.astype(np.float32)[:, self._by_place]  # ties now resolve by column
-        ranked[np.isnan(ranked)] = -np.inf
-        ranked[rows, self._places[items]] = -np.inf
+        ranked = np.array(scores, dtype=np.float32)
+        if np.isnan(ranked.max(initial=-np.inf)):
+            ranked[np.isnan(ranked)] = -np.inf
+        ranked[rows, items] = -np.inf
         if self._allowed is not None:
-            ranked[:, ~self._allowed[self._by_place]] = -np.inf
+            ranked[:, ~self._allowed] = -np.inf
         cut = self.n_items - self.k
         bound = np.partition(ranked, cut, axis=1)[:, cut, None]
+        near = (ranked >= bound) & (ranked > -np.inf)
+        crowded = np.flatnonzero(near.sum(axis=1) > _MANY * self.k)
+        near[crowded] = False
+        at, item = np.nonzero(near)
+        best = self._best(at, item, ranked[at, item], len(ranked))
+        if len(crowded):
+            best[0][crowded], best[1][crowded] = self._many_ties(ranked[crowded], bound[crowded])
+        return best
+
+    def _many_ties(self, scores: np.ndarray, bound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The best of rows of which many items share the last value that gets in, without sorting those."""
+        ranked = scores[:, self._by_place]  # ties now resolve by column
         above, level = ranked > bound, ranked == bound
         room = self.k - above.sum(axis=1, keepdims=True)
         taken = above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= room))
         columns = np.nonzero(taken)[1].reshape(len(ranked), self.k)
         values = np.take_along_axis(ranked, columns, axis=1)
-        best = np.argsort(-values, axis=1, kind="stable")
-        values = np.take_along_axis(values, best, axis=1)
-        chosen = self._by_place[np.take_along_axis(columns, best, axis=1)]
+        order = np.argsort(-values, axis=1, kind="stable")
+        values = np.take_along_axis(values, order, axis=1)
+        chosen = self._by_place[np.take_along_axis(columns, order, axis=1)]
         return np.where(values > -np.inf, chosen, -1).astype(np.int32), values
 
     def _sparse(self, stored: sp.csr_array, rows: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n_users = stored.shape[0]
         at = np.repeat(np.arange(n_users), np.diff(stored.indptr))
         item, value = stored.indices.astype(np.int64), stored.data.astype(np.float32)
-        usable = ~_contains(rows * self.n_items + items, at * self.n_items + item) & (value > -np.inf)
+        usable = ~contains(rows * self.n_items + items, at * self.n_items + item) & (value > -np.inf)
         if self._allowed is not None:
             usable &= self._allowed[item]
         kept = np.flatnonzero(usable)
-        kept = kept[_near_top(at[kept], value[kept], self.k, n_users)]
+        kept = kept[near_top(at[kept], value[kept], self.k, n_users)]
         best = self._best(at[kept], item[kept], value[kept], n_users)
         if not len(self._order):
             return best
@@ -156,7 +172,7 @@ class TopK:
         return rows, self._order[places]
 
 
-def _near_top(at: np.ndarray, value: np.ndarray, k: int, n_users: int) -> np.ndarray:
+def near_top(at: np.ndarray, value: np.ndarray, k: int, n_users: int) -> np.ndarray:
     """Entries that reach the ``k``-th best value of their row (ties included), so that few remain to be sorted.
 
     Args:
@@ -182,10 +198,10 @@ def _near_top(at: np.ndarray, value: np.ndarray, k: int, n_users: int) -> np.nda
     return np.asarray(value >= bounds[at])
 
 
-def _contains(known: np.ndarray, keys: np.ndarray) -> np.ndarray:
+def contains(known: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """For every key, whether it is among the known ones."""
     if not len(known):
-        return np.zeros(len(keys), dtype=bool)
+        return np.zeros(keys.shape, dtype=bool)
     known = np.sort(known)
     where = np.minimum(np.searchsorted(known, keys), len(known) - 1)
     return known[where] == keys

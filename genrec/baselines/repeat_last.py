@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sp
 
-from genrec.baselines.base import ScoringBaseline
+from genrec.baselines.scoring import ScoringBaseline
 from genrec.data.histories import Histories
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+from pydantic import Field
 
-from genrec.baselines.base import ScoringBaseline
+from genrec.baselines.base import FitInputs
+from genrec.baselines.scoring import ScoringBaseline
+from genrec.baselines.sparse import ages, pack_sparse, unpack_sparse
+from genrec.baselines.tuning import product
+from genrec.config import Settings
 from genrec.data.histories import Histories
-from genrec.errors import ConfigError
-from genrec.metrics import ndcg_at
 
-if TYPE_CHECKING:
-    from genrec.data.split import Split
 
-_LOG = logging.getLogger(__name__)
+class TransitionSettings(Settings):
+    """Settings of :class:`TransitionCounts`."""
+
+    window: int = Field(3, ge=1, description="longest distance that counts as a transition")
+    last: int = Field(3, ge=1, description="how many of the newest items of a history are read")
 
 
 class TransitionCounts(ScoringBaseline):
@@ -35,11 +39,8 @@ class TransitionCounts(ScoringBaseline):
         window: Longest distance that counts as a transition.
         last: How many of the newest items of a history are read.
 
-    Attributes:
-        choices: Validation NDCG@10 of every ``(window, last)`` that :meth:`choose` tried, else empty.
-
     Raises:
-        ConfigError: ``window`` or ``last`` below 1.
+        ConfigError: ``window`` or ``last`` below 1, or an unknown setting.
 
     >>> train = Histories.from_lists([[0, 1, 2], [0, 1], [2, 0]])
     >>> TransitionCounts(window=1, last=1).fit(train, ["a", "b", "c"]).recommend([["a"]], 2).item_ids
@@ -47,67 +48,48 @@ class TransitionCounts(ScoringBaseline):
     """
 
     name = "transition-counts"
+    Config: ClassVar[type[Settings]] = TransitionSettings
+    scoring_settings: ClassVar[frozenset[str]] = frozenset({"last"})
 
-    def __init__(self, window: int = 3, last: int = 3) -> None:
-        for key, value in (("window", window), ("last", last)):
-            if value < 1:
-                raise ConfigError(f"The setting '{key}' of transition counts is {value}.", expected="at least 1")
-        self.window, self.last = window, last
-        self.choices: dict[tuple[int, int], float] = {}
+    settings: TransitionSettings
 
-    def _learn(self, train: Histories) -> None:
-        self._weights = _normalised(_count(train, self.window, len(self.item_ids)))
+    def __init__(self, window: int = 3, last: int = 3, **unknown: Any) -> None:
+        super().__init__(window=window, last=last, **unknown)
+
+    @property
+    def window(self) -> int:
+        """Longest distance that counts as a transition."""
+        return self.settings.window
+
+    @property
+    def last(self) -> int:
+        """How many of the newest items of a history are read."""
+        return self.settings.last
+
+    @classmethod
+    def candidates(cls, train: Histories) -> list[dict[str, Any]]:
+        """Windows and history lengths 1, 3 and 10."""
+        return product(window=(1, 3, 10), last=(1, 3, 10))
+
+    def _learn(self, train: Histories, inputs: FitInputs) -> None:
+        self._weights = _normalised(_count(train, self.settings.window, len(self.item_ids)))
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return pack_sparse("weights", self._weights)
+
+    def _load(self, tensors: Mapping[str, np.ndarray], device: str | None) -> None:
+        self._weights = unpack_sparse("weights", tensors)
 
     def score(self, histories: Histories) -> sp.csr_array:
         """Sparse scores: only items that followed one of the read items in training are stored."""
-        newest = histories.last(self.last)
-        rows = np.repeat(np.arange(len(newest)), newest.lengths)
-        age = np.repeat(newest.offsets[1:], newest.lengths) - np.arange(len(newest.items))  # r + 1
-        shape = (len(newest), len(self.item_ids))
-        readers = sp.csr_array((1.0 / age, (rows, newest.items)), shape=shape)
+        read = histories.last(self.settings.last)
+        rows, age = ages(read)  # age = r + 1
+        readers = sp.csr_array((1.0 / age, (rows, read.items)), shape=(len(read), len(self.item_ids)))
         return sp.csr_array(readers @ self._weights).astype(np.float32)
 
     def background(self) -> np.ndarray:
         """Zero for every item: no transition was seen."""
         return np.zeros(len(self.item_ids), dtype=np.float32)
-
-    @classmethod
-    def choose(
-        cls,
-        split: Split,
-        item_ids: Sequence[str] | np.ndarray,
-        grid: Sequence[int] = (1, 3, 10),
-        *,
-        exclude_seen: bool = True,
-    ) -> Self:
-        """Fit on ``split.train`` with the window and history length of the best validation NDCG@10.
-
-        Args:
-            split: Only its training and validation parts are read.
-            item_ids: ``(n_items,)`` the catalogue.
-            grid: Values that are tried for ``window`` and for ``last``, every pair.
-            exclude_seen: As the baseline will be used.
-
-        Returns:
-            The fitted baseline; of equal pairs the first one of the grid.
-
-        Raises:
-            ConfigError: The grid is empty.
-        """
-        if not grid:
-            raise ConfigError("The grid of transition counts is empty.", expected="window sizes such as (1, 3, 10)")
-        choices = {}
-        for window in grid:
-            tried = cls(window).fit(split.train, item_ids)
-            for last in grid:
-                tried.last = last
-                lists = tried.recommend(split.validation.histories, 10, exclude_seen=exclude_seen)
-                ranks = lists.ranks_of(split.validation.targets)
-                choices[window, last] = float(ndcg_at(ranks, 10).mean()) if len(ranks) else 0.0
-                _LOG.debug("transition counts: window %d, last %d: NDCG@10 %.5f", window, last, choices[window, last])
-        best = cls(*max(choices, key=choices.__getitem__)).fit(split.train, item_ids)
-        best.choices = choices
-        return best
 
 
 def _count(train: Histories, window: int, n_items: int) -> sp.csr_array:

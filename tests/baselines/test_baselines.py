@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from genrec.baselines import BASELINES, Popularity, RepeatLast, TransitionCounts, fit_baselines
+from genrec.baselines import (
+    BASELINES,
+    QUICK_BASELINES,
+    Popularity,
+    RepeatLast,
+    TransitionCounts,
+    fit_baselines,
+    load_baseline,
+    product,
+    train_baseline,
+)
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, Split, leave_one_out
 from genrec.errors import ConfigError, DataError, ModelError
@@ -25,9 +35,24 @@ def split():
     return leave_one_out(random_histories())
 
 
+VECTORS = np.random.default_rng(5).normal(size=(N_ITEMS, 8)).astype(np.float32)
+NETWORK = {"epochs": 2, "dim": 8, "heads": 2, "layers": 1, "max_items": 6, "dropout": 0.1, "batch_size": 32}
+SETTINGS = {
+    "linear-probe": {"epochs": 2, "dim": 4, "negatives": 16, "last": 3, "temperature": 0.2},
+    "sasrec": NETWORK,
+    "bert4rec": {**NETWORK, "mask_share": 0.3},
+}
+FLOATING = ("sasrec", "bert4rec")
+
+
+def fit_all(split):
+    """All baselines, the trained ones small and with fixed settings."""
+    return fit_baselines(split, IDS, BASELINES, vectors=VECTORS, settings=SETTINGS)
+
+
 @pytest.fixture(scope="module")
 def fitted(split):
-    return {baseline.name: baseline for baseline in fit_baselines(split, IDS)}
+    return {baseline.name: baseline for baseline in fit_all(split)}
 
 
 def transition_scores(train, history, window, last):
@@ -58,26 +83,111 @@ def test_transition_counts_follow_their_definition(split, window, last):
 
 
 def test_choose_takes_the_best_validation_ndcg(split):
-    chosen = TransitionCounts.choose(split, IDS, (1, 3))
-    assert set(chosen.choices) == {(1, 1), (1, 3), (3, 1), (3, 3)}
+    grid = product(window=(1, 3), last=(1, 3))
+    chosen = TransitionCounts.choose(split, IDS, grid)
+    assert [choice["settings"] for choice in chosen.choices] == grid
     values = {}
-    for window, last in chosen.choices:
-        lists = TransitionCounts(window, last).fit(split.train, IDS).recommend(split.validation.histories, 10)
+    for choice in chosen.choices:
+        lists = TransitionCounts(**choice["settings"]).fit(split.train, IDS).recommend(split.validation.histories, 10)
         ranks = lists.ranks_of(split.validation.targets)
-        values[window, last] = np.mean([1 / np.log2(rank + 1) if rank else 0.0 for rank in ranks])
-    assert values == pytest.approx(chosen.choices)
+        value = np.mean([1 / np.log2(rank + 1) if rank else 0.0 for rank in ranks])
+        assert choice["ndcg@10"] == pytest.approx(value)
+        values[tuple(choice["settings"].values())] = value
     assert values[chosen.window, chosen.last] == max(values.values())
+
+
+def test_settings_that_only_ranking_reads_need_no_other_fit(split, monkeypatch):
+    fits = []
+    learn = TransitionCounts._learn
+    monkeypatch.setattr(
+        TransitionCounts, "_learn", lambda self, *given: (fits.append(self.window), learn(self, *given))
+    )
+    TransitionCounts.choose(split, IDS, product(window=(1, 3), last=(1, 3, 10)))
+    assert fits == [1, 3]
 
 
 @pytest.mark.parametrize("settings", [{"window": 0}, {"last": 0}])
 def test_impossible_settings_are_refused(settings):
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="greater than or equal to 1"):
         TransitionCounts(**settings)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_unknown_settings_are_refused(split, name):
+    with pytest.raises(ConfigError, match="nonsense"):
+        train_baseline(name, split, IDS, vectors=VECTORS, settings={"nonsense": 1})
 
 
 def test_an_empty_grid_is_refused(split):
     with pytest.raises(ConfigError, match="grid"):
         TransitionCounts.choose(split, IDS, ())
+
+
+def test_fixed_settings_are_not_searched(split):
+    chosen = train_baseline("transition-counts", split, IDS, settings={"last": 2})
+    assert [choice["settings"] for choice in chosen.choices] == product(window=(1, 3, 10), last=(2,))
+    assert chosen.last == 2
+    assert chosen.info["split"] == "leave-one-out"
+
+
+def test_only_the_quick_baselines_are_fitted_unless_others_are_named(split):
+    assert [baseline.name for baseline in fit_baselines(split, IDS)] == list(QUICK_BASELINES)
+
+
+def test_out_of_time_takes_the_best_so_far(split):
+    chosen = train_baseline("transition-counts", split, IDS, seconds=0.0)
+    assert len(chosen.choices) == 1
+
+
+@pytest.mark.parametrize("name", ["text-neighbours", "graph-heuristic", "linear-probe"])
+def test_missing_and_wrong_vectors_are_refused(split, name):
+    with pytest.raises(DataError, match="needs item vectors"):
+        train_baseline(name, split, IDS)
+    with pytest.raises(DataError, match="29 item vectors for 30 items"):
+        train_baseline(name, split, IDS, vectors=VECTORS[1:])
+    broken = VECTORS.copy()
+    broken[3, 2] = np.nan
+    with pytest.raises(DataError, match="not finite"):
+        train_baseline(name, split, IDS, vectors=broken)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_saved_and_loaded_it_recommends_the_same(fitted, split, name, tmp_path):
+    fitted[name].save_pretrained(tmp_path / "saved")
+    again = load_baseline(tmp_path / "saved")
+    assert type(again) is type(fitted[name])
+    assert again.settings == fitted[name].settings
+    assert (again.choices, again.info) == (fitted[name].choices, fitted[name].info)
+    for exclude_seen in (True, False):
+        before, after = (
+            one.recommend(split.test.histories, 7, exclude_seen=exclude_seen, deny=["i3"])
+            for one in (fitted[name], again)
+        )
+        np.testing.assert_array_equal(before.items, after.items)
+        np.testing.assert_array_equal(before.scores, after.scores)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_same_seed_gives_the_same_bytes(fitted, split, name):
+    again = train_baseline(name, split, IDS, vectors=VECTORS, settings=SETTINGS.get(name))
+    before, after = fitted[name].state(), again.state()
+    assert before.keys() == after.keys()
+    for key in before:
+        np.testing.assert_array_equal(before[key], after[key], err_msg=key)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_longer_lists_begin_with_the_shorter_ones(fitted, split, name):
+    longer = fitted[name].recommend(split.test.histories, 23, exclude_seen=False)
+    for k in (1, 8, 10):
+        shorter = fitted[name].recommend(split.test.histories, k, exclude_seen=False)
+        np.testing.assert_array_equal(shorter.items, longer.items[:, :k])
+
+
+@pytest.mark.parametrize("name", [name for name in BASELINES if name != "repeat-last"])
+def test_users_without_items_get_something(fitted, name):
+    lists = fitted[name].recommend([[], ["i1"]], 5)
+    assert [len(row) for row in lists.item_ids] == [5, 5]
 
 
 def test_popularity_counts_training_interactions():
@@ -126,8 +236,8 @@ def test_a_result_does_not_depend_on_the_other_users(fitted, split, name, monkey
     for user in (0, 17, len(histories) - 1):
         alone = fitted[name].recommend(histories.select(np.array([user])), 10, exclude_seen=False)
         np.testing.assert_array_equal(alone.items[0], together.items[user])
-        np.testing.assert_array_equal(alone.scores[0], together.scores[user])
-    monkeypatch.setattr("genrec.baselines.base._CHUNK_USERS", 7)
+        np.testing.assert_allclose(alone.scores[0], together.scores[user], rtol=1e-4 if name in FLOATING else 0)
+    monkeypatch.setattr("genrec.baselines.scoring._CHUNK_USERS", 7)
     chunked = fitted[name].recommend(histories, 10, exclude_seen=False)
     np.testing.assert_array_equal(chunked.items, together.items)
 
@@ -136,7 +246,7 @@ def test_nothing_held_out_reaches_a_baseline(split, fitted):
     """Other test targets change nothing; other validation targets change at most what is chosen on them."""
     rng = np.random.default_rng(1)
     other = EvaluationSet(split.test.histories, rng.integers(0, N_ITEMS, len(split.test.targets)).astype(np.int32))
-    again = fit_baselines(Split(split.train, split.validation, other, split.name), IDS)
+    again = fit_all(Split(split.train, split.validation, other, split.name))
     for baseline in again:
         first = fitted[baseline.name].recommend(split.test.histories, 10, exclude_seen=False)
         second = baseline.recommend(split.test.histories, 10, exclude_seen=False)
@@ -147,6 +257,8 @@ def test_nothing_held_out_reaches_a_baseline(split, fitted):
 def test_unknown_names_suggest_the_nearest(split):
     with pytest.raises(ConfigError, match="transition-counts"):
         fit_baselines(split, IDS, ["transitions-counts"])
+    with pytest.raises(ConfigError, match="sasrec"):
+        fit_baselines(split, IDS, settings={"sasrek": {}})
 
 
 def test_a_baseline_that_is_not_fitted_says_so():

@@ -41,9 +41,19 @@ def problems(draw):
     return k, tie_order(rng.integers(0, 3, n_items)), scores, stored, seen, allowed, backgrounds[background]
 
 
-@settings(deadline=None, max_examples=200)
-@given(problems())
-def test_sparse_and_dense_top_k_equal_sorting_everything(problem):
+@pytest.mark.parametrize("many", [0, 8])
+@settings(deadline=None, max_examples=100)
+@given(problem=problems())
+def test_sparse_and_dense_top_k_equal_sorting_everything(many, problem):
+    mock = pytest.MonkeyPatch()
+    mock.setattr("genrec.baselines.ranking._MANY", many)
+    try:
+        check_top_k(problem)
+    finally:
+        mock.undo()
+
+
+def check_top_k(problem):
     k, places, scores, stored, seen, allowed, background = problem
     rows, columns = np.nonzero(stored)
     sparse = sp.csr_array((scores[rows, columns], (rows, columns)), shape=scores.shape)

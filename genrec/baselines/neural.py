@@ -1,0 +1,204 @@
+"""What the baselines share that train a network: settings, early stopping, saving."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from genrec.baselines.base import FitInputs
+from genrec.baselines.scoring import ScoringBaseline
+from genrec.config import Settings
+from genrec.data.histories import Histories
+from genrec.data.split import EvaluationSet
+from genrec.errors import ConfigError, DataError
+from genrec.metrics import ndcg_at, ranks_from_scores
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from genrec.baselines.transformer import ItemTransformer
+
+_SCORE_BATCH = 256
+
+
+class NeuralSettings(Settings):
+    """Settings of a network that is trained in epochs."""
+
+    epochs: int = Field(60, ge=1, description="most passes over the training part")
+    patience: int = Field(5, ge=1, description="stop after so many epochs without a better validation NDCG@10")
+    batch_size: int = Field(128, ge=1, description="histories (or pairs) per step")
+    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, constant")
+    weight_decay: float = Field(0.0, ge=0, description="of AdamW")
+    validation_users: int = Field(10_000, ge=1, description="cases, a fixed sample, that decide when to stop")
+
+
+class TransformerSettings(NeuralSettings):
+    """Settings of a Transformer over items."""
+
+    dim: int = Field(64, ge=1, description="width of embeddings and states")
+    layers: int = Field(2, ge=1, description="number of blocks")
+    heads: int = Field(2, ge=1, description="attention heads; must divide dim")
+    dropout: float = Field(0.5, ge=0, lt=1, description="of embeddings, attention and the outputs of every block")
+    max_items: int = Field(50, ge=2, description="newest items of a history that are read")
+
+
+class NeuralBaseline(ScoringBaseline):
+    """A baseline whose network is trained with early stopping on validation NDCG@10 (of a fixed sample of cases).
+
+    Attributes:
+        curve: Validation NDCG@10 after every epoch.
+    """
+
+    settings: NeuralSettings
+    curve: list[float]
+
+    def _train(
+        self,
+        network: nn.Module,
+        batches: Callable[[int], Iterable[Any]],
+        loss_of: Callable[[Any], Tensor],
+        inputs: FitInputs,
+        refresh: Callable[[], None] | None = None,
+    ) -> None:
+        """Train in place.
+
+        :meth:`score` must use the network as it is, at the latest after ``refresh``, which is called before measuring.
+        """
+        from genrec.baselines.optimise import optimise
+
+        cases = _sample(inputs.validation, self.settings.validation_users, inputs.seed)
+
+        def measure() -> float:
+            if refresh is not None:
+                refresh()
+            return 0.0 if cases is None else self._quick_ndcg(cases, inputs.exclude_seen)
+
+        measured = None if cases is None else measure
+        self.curve = optimise(network, batches, loss_of, measured, self.settings, inputs, self.name)
+
+    def _quick_ndcg(self, cases: EvaluationSet, exclude_seen: bool) -> float:
+        """NDCG@10 by counting better items, which needs no lists."""
+        values = []
+        for users in self._chunks(len(cases)):
+            histories = cases.histories.select(users)
+            scores = np.asarray(self.score(histories))
+            if exclude_seen:
+                scores[np.repeat(np.arange(len(users)), histories.lengths), histories.items] = -np.inf
+            values.append(ndcg_at(ranks_from_scores(scores, cases.targets[users]), 10))
+        return float(np.concatenate(values).mean())
+
+
+class TransformerBaseline(NeuralBaseline):
+    """A baseline on :class:`genrec.baselines.transformer.ItemTransformer`; subclasses say how it is trained."""
+
+    settings: TransformerSettings
+    causal: bool
+    _network: ItemTransformer
+
+    @classmethod
+    def candidates(cls, train: Histories) -> list[dict[str, Any]]:
+        """Dropout and width, the likeliest first; length and batch follow from the data, see :func:`sizes_for`."""
+        return [
+            {"dropout": dropout, "dim": dim, **sizes_for(train)} for dropout, dim in ((0.5, 64), (0.5, 128), (0.3, 64))
+        ]
+
+    def _learn(self, train: Histories, inputs: FitInputs) -> None:
+        from genrec.quantizers.autoencoder import seeded
+
+        usable = train.select(train.lengths >= 2)
+        if not len(usable):
+            raise DataError(
+                "No training history has two items.",
+                where=f"baseline '{self.name}'",
+                expected="users with at least 4 interactions under leave-one-out",
+            )
+        with seeded(inputs.seed):
+            self._network = self._build(inputs.device)
+            batches = self._batches(usable, inputs.seed)
+            self._train(self._network, batches, self._loss, inputs)
+
+    def _build(self, device: str | None) -> ItemTransformer:
+        from genrec.baselines.transformer import ItemTransformer
+
+        settings = self.settings
+        if settings.dim % settings.heads:
+            raise ConfigError(
+                f"A width of {settings.dim} cannot be divided among {settings.heads} heads.",
+                where=f"baseline '{self.name}'",
+                expected="dim as a multiple of heads",
+            )
+        network = ItemTransformer(
+            len(self.item_ids),
+            settings.max_items,
+            settings.dim,
+            settings.layers,
+            settings.heads,
+            settings.dropout,
+            causal=self.causal,
+        )
+        return network.to(device or "cpu")
+
+    @abstractmethod
+    def _batches(self, train: Histories, seed: int) -> Callable[[int], Iterable[Any]]:
+        """Batches of an epoch, a function of seed and epoch."""
+
+    @abstractmethod
+    def _loss(self, batch: Any) -> Tensor:
+        """Loss of a batch."""
+
+    @abstractmethod
+    def _inputs(self, histories: Histories) -> np.ndarray:
+        """What the network reads for a recommendation, ``(n_users, length)`` padded with -1 on the right."""
+
+    def score(self, histories: Histories) -> np.ndarray:
+        """Inner products of the state after the history and the item vectors, ``(n_users, n_items)`` float32."""
+        import torch
+
+        states = np.zeros((len(histories), self.settings.dim), dtype=np.float32)
+        order = np.argsort(histories.lengths, kind="stable")
+        network, device = self._network, self._network.table.device
+        was_training = network.training
+        network.eval()
+        with torch.inference_mode():
+            for start in range(0, len(order), _SCORE_BATCH):
+                users = order[start : start + _SCORE_BATCH]
+                read = self._inputs(histories.select(users))
+                last = (read >= 0).sum(axis=1) - 1
+                users, read, last = users[last >= 0], read[last >= 0], last[last >= 0]
+                if len(users):
+                    hidden = network(torch.from_numpy(read.astype(np.int64)).to(device))
+                    rows = torch.arange(len(users), device=device)
+                    states[users] = hidden[rows, torch.from_numpy(last).to(device)].cpu().numpy()
+            scores = (torch.from_numpy(states).to(device) @ network.items.T).cpu().numpy()
+        network.train(was_training)
+        return np.asarray(scores)
+
+    def _state(self) -> dict[str, np.ndarray]:
+        from genrec.quantizers.autoencoder import to_arrays
+
+        return to_arrays(self._network, "network")
+
+    def _load(self, tensors: Mapping[str, np.ndarray], device: str | None) -> None:
+        from genrec.quantizers.autoencoder import from_arrays
+
+        self._network = self._build(None)
+        from_arrays(self._network, tensors, "network")
+        self._network.to(device or "cpu")
+
+
+def sizes_for(train: Histories) -> dict[str, int]:
+    """A length that holds nine of ten training histories, and batches small enough for a hundred steps an epoch."""
+    longest = float(np.quantile(train.lengths, 0.9)) if len(train) else 0.0
+    length = next((size for size in (20, 50, 100) if longest < size), 200)
+    rows = int(np.ceil(train.lengths / length).sum())
+    return {"max_items": length, "batch_size": next((size for size in (128, 64, 32) if rows >= 100 * size), 16)}
+
+
+def _sample(cases: EvaluationSet | None, users: int, seed: int) -> EvaluationSet | None:
+    if cases is None or not len(cases):
+        return None
+    return cases.select(np.sort(np.random.default_rng([seed, 1]).permutation(len(cases))[:users]))

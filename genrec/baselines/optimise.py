@@ -1,0 +1,89 @@
+"""Training a small network in epochs until validation stops getting better."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from genrec.baselines.base import FitInputs
+
+if TYPE_CHECKING:
+    from genrec.baselines.neural import NeuralSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+def optimise(
+    network: nn.Module,
+    batches: Callable[[int], Iterable[Any]],
+    loss_of: Callable[[Any], Tensor],
+    measure: Callable[[], float] | None,
+    settings: NeuralSettings,
+    inputs: FitInputs,
+    name: str,
+) -> list[float]:
+    """Train in place and leave the network in the state of its best epoch.
+
+    Args:
+        network: Its parameters are trained; it is in evaluation mode afterwards.
+        batches: Batches of an epoch.
+        loss_of: Loss of a batch.
+        measure: Validation metric, higher is better; None trains for all epochs.
+        settings: How long and how fast.
+        inputs: Deadline and progress.
+        name: For progress and logging.
+
+    Returns:
+        The metric after every epoch.
+    """
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
+    )
+    curve: list[float] = []
+    best_state, since = _copy(network), 0
+    for epoch in range(settings.epochs):
+        total = _epoch(network, optimizer, batches(epoch), loss_of, inputs)
+        network.eval()
+        if measure is not None:
+            curve.append(measure())
+            since = 0 if curve[-1] > max(curve[:-1], default=-1.0) else since + 1
+            if not since:
+                best_state = _copy(network)
+        shown = f", NDCG@10 {curve[-1]:.4f}" if curve else ""
+        _LOG.info("%s: epoch %d of %d: loss %.4f%s", name, epoch + 1, settings.epochs, total, shown)
+        if inputs.progress is not None:
+            inputs.progress(f"{name}: loss {total:.3f}{shown}", epoch + 1, settings.epochs)
+        if since >= settings.patience or inputs.late:
+            break
+    if measure is not None:
+        network.load_state_dict(best_state)
+    return curve
+
+
+def _epoch(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[Any],
+    loss_of: Callable[[Any], Tensor],
+    inputs: FitInputs,
+) -> float:
+    network.train()
+    losses = []
+    for batch in batches:
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        losses.append(loss.detach())
+        if inputs.late:
+            break
+    return float(torch.stack(losses).mean())
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -1,0 +1,32 @@
+"""All baselines by name; a new one is one file and one line here."""
+
+from __future__ import annotations
+
+from genrec.baselines.base import Baseline
+from genrec.baselines.bert4rec import Bert4Rec
+from genrec.baselines.graph_heuristic import GraphHeuristic
+from genrec.baselines.item_knn import ItemKNN
+from genrec.baselines.linear_probe import LinearProbe
+from genrec.baselines.popularity import Popularity
+from genrec.baselines.recent_popularity import RecentPopularity
+from genrec.baselines.repeat_last import RepeatLast
+from genrec.baselines.sasrec import SASRec
+from genrec.baselines.text_neighbours import TextNeighbours
+from genrec.baselines.transitions import TransitionCounts
+
+CLASSES: dict[str, type[Baseline]] = {
+    cls.name: cls
+    for cls in (
+        Popularity,
+        RecentPopularity,
+        RepeatLast,
+        TransitionCounts,
+        ItemKNN,
+        TextNeighbours,
+        GraphHeuristic,
+        LinearProbe,
+        SASRec,
+        Bert4Rec,
+    )
+}
+"""In the order of reports."""

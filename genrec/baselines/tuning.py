@@ -1,0 +1,92 @@
+"""Choosing the settings of a baseline on the validation part."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from genrec.baselines.base import Baseline, FitInputs
+from genrec.data.histories import Histories
+from genrec.errors import ConfigError
+
+_LOG = logging.getLogger(__name__)
+
+B = TypeVar("B", bound=Baseline)
+
+
+def product(**values: Sequence[Any]) -> list[dict[str, Any]]:
+    """Every combination of values as settings; the last name changes fastest.
+
+    >>> product(window=(1, 3), last=(2,))
+    [{'window': 1, 'last': 2}, {'window': 3, 'last': 2}]
+    """
+    return [dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values())]
+
+
+def search(
+    make: type[B],
+    train: Histories,
+    item_ids: Sequence[str] | np.ndarray,
+    grid: Sequence[Mapping[str, Any]],
+    inputs: FitInputs,
+) -> B:
+    """Fit with every candidate and keep the one with the best validation NDCG@10, see :meth:`Baseline.choose`.
+
+    Args:
+        make: The baseline.
+        train: Training part.
+        item_ids: ``(n_items,)`` the catalogue.
+        grid: Settings to try, in this order; all are checked before anything is fitted.
+        inputs: With the validation cases.
+
+    Raises:
+        ConfigError: The grid is empty, or has an unknown or wrong setting.
+    """
+    if not grid:
+        raise ConfigError(f"The grid of '{make.name}' is empty.", expected="at least one set of settings")
+    hopefuls = [make(**candidate) for candidate in grid]
+    if len(hopefuls) == 1:
+        return _fit(hopefuls[0], train, item_ids, inputs)
+    best, best_value, previous = hopefuls[0], -1.0, None
+    choices: list[dict[str, Any]] = []
+    for number, hopeful in enumerate(hopefuls):
+        if number and inputs.late:
+            _LOG.warning("%s: out of time after %d of %d candidates", make.name, number, len(hopefuls))
+            break
+        fitted = None if previous is None else previous.adapted(hopeful.settings)
+        if fitted is None:
+            fitted = _fit(hopeful, train, item_ids, inputs)
+        value = _value(fitted, inputs)
+        choices.append({"settings": dict(grid[number]), "ndcg@10": value})
+        _LOG.info("%s: %s: NDCG@10 %.5f", make.name, grid[number], value)
+        if inputs.progress is not None:
+            inputs.progress(f"{make.name}: candidates", number + 1, len(hopefuls))
+        if value > best_value:
+            best, best_value = fitted, value
+        previous = fitted
+    best.choices = choices
+    return best
+
+
+def _fit(baseline: B, train: Histories, item_ids: Sequence[str] | np.ndarray, inputs: FitInputs) -> B:
+    return baseline.fit(
+        train,
+        item_ids,
+        vectors=inputs.vectors,
+        validation=inputs.validation,
+        exclude_seen=inputs.exclude_seen,
+        seed=inputs.seed,
+        seconds=None if inputs.deadline is None else max(0.0, inputs.deadline - time.monotonic()),
+        device=inputs.device,
+        progress=inputs.progress,
+    )
+
+
+def _value(baseline: Baseline, inputs: FitInputs) -> float:
+    cases = inputs.validation
+    return 0.0 if cases is None or not len(cases) else baseline.ndcg(cases, exclude_seen=inputs.exclude_seen)

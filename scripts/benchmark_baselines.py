@@ -1,0 +1,184 @@
+"""Fit and measure all baselines on some datasets; one table a dataset and split, written after every baseline.
+
+    python scripts/benchmark_baselines.py DATA_FOLDER [DATA_FOLDER ...] --seconds 900
+
+A DATA_FOLDER holds items.jsonl and interactions.csv. Writes scripts/results/baselines-NAME.json and .md for the
+leave-one-out split and baselines-NAME-global-time.* where timestamps are real. What is already in a table is not run
+again. Settings are chosen on the validation part; test cases are ranked over the whole catalogue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genrec.baselines import BASELINES, train_baseline
+from genrec.baselines.neural import NeuralBaseline
+from genrec.baselines.registry import CLASSES
+from genrec.data import Catalog, Interactions
+from genrec.data.split import Split, global_time, leave_one_out
+from genrec.encoders import build_encoder
+from genrec.evaluation import evaluate, rows, write_results
+
+RESULTS = Path(__file__).resolve().parent / "results"
+SPLITS = ("leave-one-out", "global-time")
+
+
+def main() -> None:
+    options = parse()
+    import torch  # now, so that loading it is not counted as time of a baseline
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    for folder in options.folders:
+        run_dataset(folder, options)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--baselines", nargs="+", choices=BASELINES, default=list(BASELINES), metavar="NAME")
+    parser.add_argument("--splits", nargs="+", choices=SPLITS, default=list(SPLITS))
+    parser.add_argument("--seconds", type=float, help="time of each baseline for choosing and training (default: none)")
+    parser.add_argument("--encoder", default="minilm", help="a sentence model, or lsa (default: minilm)")
+    parser.add_argument("--cuts", nargs=2, type=float, default=(0.8, 0.9), help="global time: shares of interactions")
+    parser.add_argument("--include-seen", action="store_true", help="seen items may be recommended")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME.KEY=VALUE", help="fix settings: sasrec.dim=128")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", help="of networks, such as cuda")
+    parser.add_argument("--threads", type=int, help="of torch")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser.parse_args()
+
+
+def run_dataset(folder: Path, options: argparse.Namespace) -> None:
+    name = folder.resolve().name
+    catalog = Catalog.read(folder / "items.jsonl")
+    table = Interactions.read(folder / "interactions.csv")
+    histories = table.histories(catalog)
+    vectors: np.ndarray | None = None
+    for split in splits(histories, options):
+        page = f"baselines-{name}" + ("" if split.name == SPLITS[0] else f"-{split.name}")
+        page += "-seen-allowed" if options.include_seen else ""
+        path = options.out / f"{page}.json"
+        content = json.loads(path.read_text()) if path.is_file() else []
+        print(
+            f"\n{page}: {len(split.train):,} users, {len(catalog):,} items, {len(split.test):,} test cases", flush=True
+        )
+        for baseline in options.baselines:
+            if any((row["recommender"], row["seed"]) == (baseline, seed_of(baseline, options)) for row in content):
+                print(f"  {baseline}: already there", flush=True)
+                continue
+            if CLASSES[baseline].needs_vectors and vectors is None:
+                vectors = encode(catalog, options.encoder)
+            content += measure(baseline, split, catalog, vectors, name, options)
+            content.sort(key=lambda row: (row["targets"], BASELINES.index(row["recommender"]), row["seed"] or 0))
+            write_results(options.out, page, content, title=title(name, split, options), command=command(options))
+
+
+def splits(histories: Any, options: argparse.Namespace) -> Iterator[Split]:
+    if "leave-one-out" in options.splits:
+        yield leave_one_out(histories)
+    if "global-time" in options.splits and histories.timestamps is not None:
+        yield global_time(histories, validation_from=options.cuts[0], test_from=options.cuts[1])
+
+
+def encode(catalog: Catalog, name: str) -> np.ndarray:
+    started = time.monotonic()
+    settings = {"name": "lsa"} if name == "lsa" else {"name": "sentence", "model": name}
+    encoder = build_encoder(settings)
+    encoder.progress = lambda done, total: print(f"\r  {name}: {done:,} of {total:,} texts", end="", flush=True)
+    encoder.fit(catalog)
+    vectors = encoder.encode(catalog)
+    print(f"\r  {name}: {len(vectors):,} vectors in {time.monotonic() - started:.0f} s", flush=True)
+    return vectors
+
+
+def measure(
+    name: str, split: Split, catalog: Catalog, vectors: np.ndarray | None, dataset: str, options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    started, busy = time.monotonic(), time.process_time()
+    exclude_seen = not options.include_seen
+    baseline = train_baseline(
+        name,
+        split,
+        catalog.item_ids,
+        vectors=vectors,
+        seed=options.seed,
+        settings=fixed(options).get(name),
+        exclude_seen=exclude_seen,
+        seconds=options.seconds,
+        device=options.device,
+        progress=lambda what, done, total: print(
+            f"  {time.monotonic() - started:6.0f} s  {what}  {done}/{total}", flush=True
+        ),
+    )
+    cpu = time.process_time() - busy
+    result = evaluate(baseline, split.test, exclude_seen=exclude_seen)
+    more = {
+        "protocol": split.name,
+        "seconds": round(baseline.fit_seconds + result.seconds, 2),
+        "fit_seconds": round(baseline.fit_seconds, 2),
+        "fit_cpu_seconds": round(cpu, 2),
+        "rank_seconds": round(result.seconds, 2),
+        "settings": baseline.settings.model_dump(mode="json"),
+        "tried": baseline.choices,
+        "curve": [round(value, 5) for value in getattr(baseline, "curve", [])],
+        "encoder": options.encoder if CLASSES[name].needs_vectors else None,
+    }
+    shown = {key: result.metrics[key] for key in ("recall@10", "ndcg@10")}
+    figures = "  ".join(f"{key} {value:.4f}" for key, value in shown.items())
+    print(f"  {name}: {figures}  in {more['seconds']} s with {more['settings']}", flush=True)
+    return rows(
+        result,
+        benchmark="baselines",
+        dataset=dataset,
+        targets=[target for target in ("all", "novel") if result.masks[target].any()],
+        seed=seed_of(name, options),
+        command=command(options),
+        device=options.device or f"{platform.machine()} cpu",
+        commit=commit(),
+        more=more,
+    )
+
+
+def seed_of(name: str, options: argparse.Namespace) -> int | None:
+    """The seed of what is trained; None where nothing is random."""
+    return options.seed if issubclass(CLASSES[name], NeuralBaseline) else None
+
+
+def fixed(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """``sasrec.dim=128`` as settings by baseline."""
+    from genrec.config import apply_overrides
+
+    return apply_overrides({}, options.set)
+
+
+def title(name: str, split: Split, options: argparse.Namespace) -> str:
+    seen = "seen items allowed" if options.include_seen else "seen items excluded"
+    return f"Baselines on {name}: {split.name}, full ranking, {seen}; seconds are for choosing, fitting and ranking"
+
+
+def command(options: argparse.Namespace) -> str:
+    """What repeats it, without the paths of this machine."""
+    given = [*(str(folder) for folder in options.folders), "--out", str(options.out)]
+    rest = " ".join(argument for argument in sys.argv[1:] if argument not in given)
+    return f"python scripts/benchmark_baselines.py DATA_FOLDER {rest}".strip()
+
+
+def commit() -> str | None:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() or None
+
+
+if __name__ == "__main__":
+    main()

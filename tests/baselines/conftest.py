@@ -1,0 +1,13 @@
+"""Networks of a few rows: more threads only wait for each other."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

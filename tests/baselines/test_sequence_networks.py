@@ -1,0 +1,146 @@
+"""SASRec, BERT4Rec and what they are made of."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from genrec.baselines import Bert4Rec, SASRec
+from genrec.baselines.softmax import full_softmax_loss
+from genrec.baselines.transformer import ItemTransformer
+from genrec.data.histories import Histories
+from genrec.data.split import leave_one_out
+from genrec.errors import ConfigError, DataError
+
+N_ITEMS = 20
+IDS = [f"i{n}" for n in range(N_ITEMS)]
+SMALL = {"dim": 16, "layers": 1, "max_items": 8, "dropout": 0.0, "batch_size": 16, "learning_rate": 1e-2}
+
+
+def circle(users=60, seed=0):
+    """After item n comes item n + 1."""
+    rng = np.random.default_rng(seed)
+    return Histories.from_lists(
+        [((rng.integers(N_ITEMS) + np.arange(rng.integers(4, 12))) % N_ITEMS).tolist() for _ in range(users)]
+    )
+
+
+@pytest.mark.parametrize("cells", [1, 60, 1 << 22])
+def test_the_full_softmax_equals_cross_entropy(cells, monkeypatch):
+    monkeypatch.setitem(__import__("genrec.baselines.softmax", fromlist=["_CELLS"])._CELLS, "cpu", cells)
+    torch.manual_seed(0)
+    hidden, items = torch.randn(7, 5, requires_grad=True), torch.randn(11, 5, requires_grad=True)
+    targets = torch.randint(11, (7,))
+    expected = F.cross_entropy(hidden @ items.T, targets)
+    wanted = torch.autograd.grad(3 * expected, (hidden, items))
+    loss = full_softmax_loss(hidden, items, targets)
+    got = torch.autograd.grad(3 * loss, (hidden, items))
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(got, wanted)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_states_do_not_depend_on_padding_nor_causal_ones_on_what_comes_later(causal):
+    torch.manual_seed(0)
+    network = ItemTransformer(N_ITEMS, 6, 8, 2, 2, 0.0, causal=causal).eval()
+    items = torch.tensor([[3, 1, 4, 2]])
+    alone = network(items)
+    padded = network(F.pad(items, (0, 2), value=-1))
+    torch.testing.assert_close(padded[:, :4], alone)
+    other = network(torch.tensor([[3, 1, 9, 2]]))
+    same = torch.isclose(other, alone, atol=1e-6).all(dim=2)[0].tolist()
+    assert same == ([True, True, False, False] if causal else [False] * 4)
+
+
+@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+def test_it_learns_what_comes_next(make):
+    split = leave_one_out(circle(150))
+    baseline = make(**SMALL, epochs=20).fit(split.train, IDS)
+    assert baseline.ndcg(split.test, k=1) > 0.8
+
+
+@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+def test_training_stops_early_and_keeps_the_best_epoch(make, monkeypatch):
+    values = iter([0.2, 0.5, 0.4, 0.3, 0.9])
+    seen = []
+    monkeypatch.setattr(make, "_quick_ndcg", lambda self, *given: (seen.append(self.state()), next(values))[1])
+    split = leave_one_out(circle(20))
+    baseline = make(**SMALL, epochs=9, patience=2).fit(split.train, IDS, validation=split.validation)
+    assert baseline.curve == [0.2, 0.5, 0.4, 0.3]
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+@pytest.mark.parametrize("exclude_seen", [True, False])
+def test_the_quick_metric_is_that_of_the_lists(make, exclude_seen):
+    split = leave_one_out(circle(30))
+    baseline = make(**SMALL, epochs=3)
+    baseline.fit(split.train, IDS, validation=split.validation, exclude_seen=exclude_seen)
+    assert baseline.ndcg(split.validation, exclude_seen=exclude_seen) == pytest.approx(max(baseline.curve), abs=1e-6)
+
+
+@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+def test_without_validation_all_epochs_are_trained(make):
+    steps = []
+    make(**SMALL, epochs=3).fit(circle(10), IDS, progress=lambda what, done, total: steps.append((done, total)))
+    assert steps == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+def test_only_the_newest_items_are_read(make):
+    baseline = make(**{**SMALL, "max_items": 3}, epochs=1).fit(circle(10), IDS)
+    long, short = [5, 6, 7, 1, 2, 3], [1, 2, 3] if make is SASRec else [2, 3]
+    np.testing.assert_array_equal(*(baseline.score(Histories.from_lists([items])) for items in (long, short)))
+
+
+def test_every_target_is_trained_on_once():
+    baseline = SASRec(**{**SMALL, "max_items": 4})
+    train = circle(30)
+    counts = np.zeros(N_ITEMS, dtype=int)
+    for batch in baseline._batches(train, 0)(0):
+        targets = batch[:, 1:]
+        counts += np.bincount(targets[targets >= 0], minlength=N_ITEMS)
+    expected = sum(np.bincount(items[1:], minlength=N_ITEMS) for items in train)
+    np.testing.assert_array_equal(counts, expected)
+
+
+@pytest.mark.parametrize("last_only", [0.0, 1.0, 0.5])
+def test_masks_hide_real_items_and_at_least_one(last_only):
+    baseline = Bert4Rec(**SMALL, mask_share=0.2, last_only=last_only)
+    for items, hidden in baseline._batches(circle(40), 0)(0):
+        assert hidden.any(axis=1).all()
+        assert not hidden[items < 0].any()
+        newest = np.arange(items.shape[1]) == (items >= 0).sum(axis=1, keepdims=True) - 1
+        only_newest = (hidden == newest).all(axis=1)
+        assert only_newest.all() if last_only == 1.0 else not only_newest.all()
+
+
+@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+def test_what_cannot_be_trained_is_refused(make):
+    with pytest.raises(DataError, match="two items"):
+        make(**SMALL).fit(Histories.from_lists([[1], [2]]), IDS)
+    with pytest.raises(ConfigError, match="heads"):
+        make(**SMALL, heads=3).fit(circle(5), IDS)
+
+
+@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+def test_the_caller_keeps_its_random_numbers(make):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    make(**SMALL, epochs=1).fit(circle(5), IDS, seed=7)
+    torch.testing.assert_close(torch.rand(3), expected)
+
+
+def test_candidates_fit_the_data():
+    """Long enough for nine of ten histories, batches small enough for a hundred steps."""
+    for make in (SASRec, Bert4Rec):
+        for histories, expected in (
+            ([[0] * 30] * 19 + [[0] * 500], (50, 16)),
+            ([[0] * 5] * 7000, (20, 64)),
+            ([[0] * 900], (200, 16)),
+        ):
+            grid = make.candidates(Histories.from_lists(histories))
+            assert {(each["max_items"], each["batch_size"]) for each in grid} == {expected}
+            for each in grid:
+                make(**each)

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from genrec.baselines import TextNeighbours
+from genrec.baselines.vectors import products
+from genrec.data.histories import Histories
+
+N_ITEMS = 15
+IDS = [f"i{n}" for n in range(N_ITEMS)]
+RNG = np.random.default_rng(0)
+VECTORS = (RNG.normal(size=(N_ITEMS, 6)) * RNG.uniform(0.1, 5, (N_ITEMS, 1))).astype(np.float32)
+CASES = Histories.from_lists([[1, 2, 3, 3], [4], [5, 6]])
+
+
+@pytest.mark.parametrize("last", [1, 2, None])
+def test_scores_are_cosines_to_the_mean_of_the_newest(last):
+    baseline = TextNeighbours(last=last).fit(CASES, IDS, vectors=VECTORS)
+    unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
+    for row, history in zip(baseline.score(CASES), CASES, strict=True):
+        mean = unit[history if last is None else history[-last:]].mean(axis=0)
+        np.testing.assert_allclose(row, unit @ mean / np.linalg.norm(mean), atol=1e-6)
+
+
+def test_equal_vectors_tie_whatever_the_batch():
+    vectors = np.repeat(RNG.normal(size=(1, 50)), N_ITEMS, axis=0).astype(np.float32)
+    baseline = TextNeighbours().fit(Histories.from_lists([[7, 7], [9]]), IDS, vectors=vectors)
+    assert baseline.recommend([["i0"]] * 3, 3).item_ids == [["i7", "i9", "i1"]] * 3
+
+
+def test_items_without_a_vector_come_after_what_is_alike():
+    vectors = np.array([[1, 0], [0, 0], [1, 1], [-1, 0]], dtype=np.float32)
+    baseline = TextNeighbours().fit(Histories.from_lists([[1, 1]]), IDS[:4], vectors=vectors)
+    assert baseline.recommend([["i0"]], 3).item_ids == [["i2", "i1", "i3"]]
+
+
+def test_products_do_not_depend_on_how_they_are_cut(monkeypatch):
+    left, right = RNG.normal(size=(7, 40)).astype(np.float32), RNG.normal(size=(90, 40)).astype(np.float32)
+    whole = products(left, right)
+    np.testing.assert_allclose(whole, left @ right.T, atol=1e-5)
+    monkeypatch.setattr("genrec.baselines.vectors._CELLS", 400)
+    np.testing.assert_array_equal(products(left, right), whole)
+    np.testing.assert_array_equal(products(left[3:4], right)[0], whole[3])
