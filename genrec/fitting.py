@@ -17,12 +17,12 @@ from genrec.data.filters import drop_consecutive_repeats
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split, make_split
-from genrec.errors import ArtifactError, GenRecError
+from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
 from genrec.models import build_model
 from genrec.training.config import SplitSettings, TrainConfig
-from genrec.training.examples import BucketSampler, CodeCollator, HistoryExamples
+from genrec.training.examples import BucketSampler, HistoryExamples
 from genrec.training.session import TrainingFolder, differences, run_identity
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 
@@ -80,7 +80,7 @@ def train(
     session = TrainingFolder(out)
     session.open(identity, overwrite=overwrite)
     set_seed(config.seed)
-    model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config))
+    model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config, index))
     if config.model.init_from_codebooks and index.codebooks is not None:
         model.init_from_codebooks(index.codebooks, config.seed)
     prefixes = config.examples.mode == "prefixes" or config.model.architecture == "seq2seq"
@@ -91,7 +91,7 @@ def train(
     trainer = build_trainer(
         model,
         examples,
-        CodeCollator(index.codes),
+        recommender.collator,
         config,
         session.checkpoints,
         validate=validate,
@@ -112,8 +112,16 @@ def train(
     return recommender
 
 
-def _model_settings(config: TrainConfig) -> dict[str, Any]:
-    settings = config.model.model_dump(exclude={"architecture", "init_from_codebooks"})
+def _model_settings(config: TrainConfig, index: SemanticIndex) -> dict[str, Any]:
+    settings = config.model.model_dump(exclude={"architecture", "init_from_codebooks", "item_vectors"})
+    if config.model.item_vectors:
+        if config.model.architecture != "item-decoder":
+            raise ConfigError(
+                f"The architecture '{config.model.architecture}' does not read item vectors.",
+                where="model.item_vectors",
+                hint="Use architecture: item-decoder, or leave item_vectors out.",
+            )
+        settings["vector_dim"] = index.vectors().shape[1]
     return {key: value for key, value in settings.items() if value is not None}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
-from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +16,20 @@ import torch
 from genrec.artifacts import atomic_dir, read_manifest, write_manifest
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
-from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
+from genrec.decoding.exact import score_items
+from genrec.decoding.options import DecodingOptions
+from genrec.decoding.prior import PriorBounds
+from genrec.decoding.request import Request
+from genrec.decoding.search import search
+from genrec.decoding.subtries import SubTries
 from genrec.errors import ArtifactError
 from genrec.index import SemanticIndex
 from genrec.metrics import ndcg_at, recall_at
 from genrec.models import CodeModel, load_model
-from genrec.recommender import Recommender
+from genrec.recommender import HistoriesLike, Recommendations, Recommender
 from genrec.training.config import TrainConfig
 from genrec.training.examples import CodeCollator
-from genrec.trie import Trie
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,10 +64,11 @@ class GenerativeRecommender(Recommender):
             )
         self.model, self.index, self.config, self.metrics = model, index, config, metrics or {}
         self.item_ids = index.item_ids
-        self.beams = config.generation.beams
-        self.batch_users = config.generation.batch_users
-        self._collator = CodeCollator(index.codes)
-        self._tries: OrderedDict[bytes, tuple[DeviceTrie, np.ndarray | None]] = OrderedDict()
+        self.options = config.generation
+        self.collator = CodeCollator(index.codes, index.vectors() if config.model.item_vectors else None)
+        self._request = Request()
+        self._tries = SubTries(index.trie, self.device)
+        self._vectors: dict[torch.device, torch.Tensor] = {}
 
     @property
     def device(self) -> torch.device:
@@ -71,72 +78,163 @@ class GenerativeRecommender(Recommender):
     def to(self, device: str | torch.device) -> GenerativeRecommender:
         """Move the model; returns itself."""
         self.model.to(device)  # type: ignore[arg-type]
-        self._tries.clear()
+        self._tries = SubTries(self.index.trie, self.device, self._tries.named)
         return self
+
+    @property
+    def beams(self) -> int:
+        """Hypotheses a user; can be set."""
+        return self.options.beams
+
+    @beams.setter
+    def beams(self, beams: int) -> None:
+        self.options = self.options.model_copy(update={"beams": beams})
+
+    @property
+    def batch_users(self) -> int | None:
+        """Users decoded together, None for as many as fit the device; can be set."""
+        return self.options.batch_users
+
+    @batch_users.setter
+    def batch_users(self, users: int | None) -> None:
+        self.options = self.options.model_copy(update={"batch_users": users})
+
+    def define(self, name: str, items: Collection[str]) -> None:
+        """Name a part of the catalogue ("in stock", a category), for ``recommend(..., within=name)``.
+
+        Args:
+            name: The name; giving it again replaces the part.
+            items: Item ids.
+
+        Raises:
+            DataError: An id is not in the catalogue.
+        """
+        mask = np.zeros(len(self.item_ids), dtype=bool)
+        mask[self.to_histories([list(items)]).items] = True
+        self._tries.define(name, mask)
+
+    def recommend(
+        self,
+        histories: HistoriesLike,
+        k: int,
+        *,
+        exclude_seen: bool = True,
+        allow: Collection[str] | None = None,
+        deny: Collection[str] | None = None,
+        within: str | Sequence[str | None] | None = None,
+        allow_each: Sequence[Collection[str] | None] | None = None,
+        prior: Mapping[str, float] | np.ndarray | None = None,
+        options: DecodingOptions | Mapping[str, Any] | None = None,
+    ) -> Recommendations:
+        """The ``k`` best items of every history.
+
+        Args:
+            histories: As in :meth:`Recommender.recommend`, like the arguments up to ``deny``.
+            k: Length of a list.
+            exclude_seen: Never recommend an item of the user's own history.
+            allow: Only these item ids, for everybody.
+            deny: Never these item ids.
+            within: A part of the catalogue that :meth:`define` named; or one name (or None) a user.
+            allow_each: One collection of item ids (or None: everything) a user.
+            prior: Scores that are added to the model's, times ``options.prior_weight``: by item id (0 where there is
+                none), ``(n_items,)``, or ``(n_users, n_items)``.
+            options: How to decode this time; a mapping changes these settings only.
+
+        Raises:
+            DataError: An unknown item, or something that does not fit the users or the catalogue.
+            ConfigError: An unknown sub-catalogue or setting.
+        """
+        asked = copy.copy(self)
+        if options is not None:
+            changed = options if isinstance(options, DecodingOptions) else {**self.options.model_dump(), **options}
+            asked.options = changed if isinstance(changed, DecodingOptions) else parse(DecodingOptions, changed)
+        lists = None
+        if allow_each is not None:
+            lists = [None if one is None else self.to_histories([list(one)]).items for one in allow_each]
+        asked._request = Request(within, lists, self._prior(prior))
+        return Recommender.recommend(asked, histories, k, exclude_seen=exclude_seen, allow=allow, deny=deny)
+
+    def score_items(self, histories: HistoriesLike) -> np.ndarray:
+        """Exact log-probability of every item, ``(n_users, n_items)`` float32; no beam is involved."""
+        known = histories if isinstance(histories, Histories) else self.to_histories(histories)
+        result = np.empty((len(known), len(self.item_ids)), dtype=np.float32)
+        exact = self.options.model_copy(update={"exact": True})
+        with self._evaluating():
+            for users, batch in self._batches(known, exact.users_at_once(1)):
+                state = self.model.prefill(**batch)
+                scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
+                result[users] = scores.cpu().numpy()
+        return result
 
     def _rank(
         self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
+        request = self._request
+        request.check(len(histories), len(self.item_ids))
         items = np.full((len(histories), k), -1, dtype=np.int32)
         scores = np.full((len(histories), k), -np.inf, dtype=np.float32)
-        if allowed is not None and not allowed.any():
-            return items, scores
-        was_training = self.model.training
-        self.model.eval()
-        recent = histories.last(self.config.model.max_items)
-        order = np.argsort(recent.lengths, kind="stable")
-        for at in range(0, len(order), self.batch_users):
-            users = order[at : at + self.batch_users]
-            seen = histories.select(users) if exclude_seen else None
-            found, found_scores = self._search(recent.select(users), seen, k, allowed)
-            width = min(k, found.shape[1])
-            items[users, :width] = found[:, :width]
-            scores[users, :width] = found_scores[:, :width]
-        self.model.train(was_training)
+        size = self.options.users_at_once(k, self.device.type)
+        with self._evaluating():
+            for members, mask in request.parts(len(histories), self._tries, allowed):
+                trie = self._tries(mask)
+                shared = None if request.prior is None or request.prior.ndim > 1 else self._bounds(trie, request.prior)
+                for rows, batch in self._batches(histories.select(members), size):
+                    users = members[rows]
+                    seen = histories.select(users).padded() if exclude_seen else None
+                    own = None if request.prior is None or shared else self._bounds(trie, request.prior[users])
+                    found, found_scores = search(
+                        self.model,
+                        self.model.prefill(**batch),
+                        trie,
+                        len(users),
+                        k,
+                        self.options,
+                        forbidden=self._tensor(seen),
+                        allowed=self._tensor(request.own_items(users)),
+                        prior=shared or own,
+                        vectors=None if self.options.mmr is None else self._item_vectors(),
+                    )
+                    items[users, : found.shape[1]] = found.cpu().numpy()
+                    scores[users, : found.shape[1]] = found_scores.cpu().numpy()
         return items, scores
 
-    @torch.inference_mode()
-    def _search(
-        self, recent: Histories, seen: Histories | None, k: int, allowed: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        trie, rows = self._trie(allowed)
-        batch = {name: tensor.to(self.device) for name, tensor in self._collator(list(recent)).items()}
-        forbidden = None
-        if seen is not None:
-            positions = seen.padded()
-            if rows is not None:
-                local = np.full(len(self.item_ids), -1, dtype=np.int32)
-                local[rows] = np.arange(len(rows))
-                positions = np.where(positions >= 0, local[positions], -1)
-            forbidden = torch.from_numpy(positions.astype(np.int64)).to(self.device)
-        found, scores = beam_search(
-            self.model,
-            self.model.prefill(**batch),
-            trie,
-            len(recent),
-            beams=max(self.beams, k),
-            forbidden=forbidden,
-            normalize=self.config.generation.normalize,
-        )
-        items = found.cpu().numpy()
-        if rows is not None:
-            items = np.where(items >= 0, rows[items], -1)
-        return items.astype(np.int32), scores.float().cpu().numpy()
+    def _batches(self, histories: Histories, size: int) -> Iterator[tuple[np.ndarray, dict[str, torch.Tensor]]]:
+        """Users of similar length, and what the model reads of them."""
+        recent = histories.last(self.config.model.max_items)
+        order = np.argsort(recent.lengths, kind="stable")
+        for at in range(0, len(order), size):
+            users = order[at : at + size]
+            collated = self.collator(list(recent.select(users)))
+            yield users, {name: tensor.to(self.device) for name, tensor in collated.items()}
 
-    def _trie(self, allowed: np.ndarray | None) -> tuple[DeviceTrie, np.ndarray | None]:
-        """The trie of the allowed items and their catalogue positions (None: all); the last few are kept."""
-        key = b"" if allowed is None else np.packbits(allowed).tobytes()
-        if key in self._tries:
-            self._tries.move_to_end(key)
-            return self._tries[key]
-        rows = None if allowed is None else np.flatnonzero(allowed)
-        trie = self.index.trie
-        if rows is not None:
-            trie = Trie.from_codes(self.index.codes[rows], self.index.codebook_sizes)
-        made = self._tries[key] = (DeviceTrie(trie, self.device), rows)
-        while len(self._tries) > 4:
-            self._tries.popitem(last=False)
-        return made
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            self.model.train(was_training)
+
+    def _tensor(self, positions: np.ndarray | None) -> torch.Tensor | None:
+        return None if positions is None else torch.from_numpy(positions.astype(np.int64)).to(self.device)
+
+    def _bounds(self, trie: DeviceTrie, prior: np.ndarray) -> PriorBounds:
+        scores = torch.from_numpy(np.asarray(prior, dtype=np.float32))
+        return PriorBounds(trie, scores, self.options.prior_weight)
+
+    def _prior(self, prior: Mapping[str, float] | np.ndarray | None) -> np.ndarray | None:
+        if not isinstance(prior, Mapping):
+            return None if prior is None else np.asarray(prior)
+        scores = np.zeros(len(self.item_ids), dtype=np.float32)
+        scores[self.to_histories([list(prior)]).items] = list(prior.values())
+        return scores
+
+    def _item_vectors(self) -> torch.Tensor:
+        if self.device not in self._vectors:
+            self._vectors[self.device] = torch.from_numpy(np.array(self.index.vectors())).to(self.device)
+        return self._vectors[self.device]
 
     def save_pretrained(self, folder: Path | str, *, overwrite: bool = False) -> None:
         """Write a self-contained folder: model, index, settings, metrics, card.

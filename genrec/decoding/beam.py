@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from genrec.decoding.device_trie import DeviceTrie
-
-Normalize = Literal["codes", "children"]
-
-
-class CodePredictor(Protocol):
-    """What decoding asks of a model; :class:`genrec.models.base.CodeModel` documents the shapes."""
-
-    def step(self, state: Any, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
-        """Logits over the next level's codes, ``(users, beams, codebook_size)``."""
+from genrec.decoding.filters import Filter, make_filter
+from genrec.decoding.normalize import Normalize, log_normalizer, unpack
+from genrec.decoding.prefix_cap import PrefixCap
+from genrec.decoding.prior import PriorBounds
+from genrec.models.predictor import CodePredictor
 
 
 @torch.inference_mode()
@@ -28,57 +24,112 @@ def beam_search(
     n_users: int,
     *,
     beams: int,
+    normalize: Normalize = "vocabulary",
     forbidden: Tensor | None = None,
-    normalize: Normalize = "codes",
+    allowed: Tensor | None = None,
+    prior: PriorBounds | None = None,
+    cap: PrefixCap | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The most probable items of every user.
 
     Every hypothesis is a path of the trie, so every result is a real item, and paths are distinct, so no item comes
-    twice. Nodes whose items are all forbidden are pruned before they can take a beam; so as many items come back as are
-    allowed, up to ``beams``.
+    twice. Nodes without an allowed item are pruned before they can take a beam; so as many items come back as are
+    allowed, up to ``beams``. With as many beams as items the search is exhaustive.
 
     Args:
         model: Scores codes.
         state: From the model's ``prefill`` for these users; it is used up.
-        trie: Of the catalogue, or of the part of it that is allowed.
+        trie: Of the catalogue, or of the part of it that is searched.
         n_users: Number of users in the state.
         beams: Hypotheses kept per user and level.
+        normalize: What probabilities are over, see :data:`~genrec.decoding.normalize.Normalize`.
         forbidden: ``(users, n)`` int64 items that this user must not get, -1 for padding.
-        normalize: Over all ``codes`` of a level, or over the legal ``children`` of the prefix alone.
+        allowed: ``(users, n)`` int64 items that this user may get, -1 for padding; None: all of the trie.
+        prior: Scores of items that are added to the model's; beams are ordered by the best that is below them.
+        cap: At most so many results under one prefix.
 
     Returns:
-        ``items (users, beams)`` int64, best first, -1 where fewer items are allowed, and ``scores (users, beams)``
-        float32 sums of log-probabilities (-inf there).
+        ``items (users, n)`` int64, best first, -1 where fewer are allowed, and ``scores (users, n)`` float32: sums of
+        log-probabilities, plus the prior, -inf at -1. ``n`` is ``beams``, or less in a smaller catalogue.
     """
-    device = trie.device
-    dead = None if forbidden is None else trie.dead_nodes(forbidden)
-    nodes = torch.zeros(n_users, 1, dtype=torch.int64, device=device)
-    scores = torch.zeros(n_users, 1, device=device)
-    codes = parents = None
+    keep = make_filter(trie, forbidden, allowed)
+    beam = Beam.root(n_users, trie.device)
     for level in range(trie.n_levels):
-        logits = model.step(state, codes, parents).float()
-        children, child_codes, exists = trie.children(level, nodes)
-        if dead is not None:
-            exists = trie.forbid(level, nodes, exists, dead[level])
-        gained = _log_probabilities(logits, child_codes, exists, normalize)
-        total = (scores[:, :, None] + gained).flatten(1)
-        keep = min(beams, int(exists.flatten(1).sum(1).max()))
-        if keep == 0:
-            return nodes.new_full((n_users, 1), -1), scores.new_full((n_users, 1), -torch.inf)
-        scores, chosen = total.topk(keep, dim=1)
-        parents = chosen // exists.shape[2]
-        codes = child_codes.flatten(1).gather(1, chosen)
-        nodes = children.flatten(1).gather(1, chosen)
-    items = torch.where(scores > -torch.inf, trie.items[nodes], -1)
-    return items, scores
+        candidates = expand(model, state, trie, level, beam, normalize, keep, prior)
+        width = min(beams, candidates.scores[0].numel(), len(trie.codes[level]))
+        if cap is None:
+            keys, chosen = candidates.keys.flatten(1).topk(width, dim=1)
+        else:
+            keys, chosen = cap.select(level, beam.nodes, candidates.keys, width)
+        beam = candidates.take(chosen)
+    return trie.items_of(beam.nodes, keys > -torch.inf), keys
 
 
-def _log_probabilities(logits: Tensor, codes: Tensor, exists: Tensor, normalize: Normalize) -> Tensor:
-    """Log-probability of every child, -inf where there is none: ``(users, beams, branching)``."""
-    if normalize == "codes":
-        logits = F.log_softmax(logits, dim=-1)
-    picked = logits.gather(2, codes).masked_fill(~exists, -torch.inf)
-    if normalize == "children":
-        total = picked.logsumexp(dim=2, keepdim=True)
-        picked = torch.where(exists, picked - total, -torch.inf)
-    return picked
+@dataclass
+class Beam:
+    """Hypotheses of all users at one level, each tensor ``(users, beams)``.
+
+    Attributes:
+        nodes: Trie nodes; a hypothesis that is no more has the score -inf and any node.
+        scores: Log-probabilities so far.
+        codes: Codes chosen last, None at the root.
+        parents: Which beam of the level before each one continues, None at the root.
+    """
+
+    nodes: Tensor
+    scores: Tensor
+    codes: Tensor | None = None
+    parents: Tensor | None = None
+
+    @classmethod
+    def root(cls, n_users: int, device: torch.device) -> Beam:
+        """One beam a user, before level 0."""
+        return cls(torch.zeros(n_users, 1, dtype=torch.int64, device=device), torch.zeros(n_users, 1, device=device))
+
+
+@dataclass
+class Candidates:
+    """Children of all beams, each tensor ``(users, beams, branching)``.
+
+    Attributes:
+        nodes: Trie nodes.
+        codes: Their last codes.
+        scores: Log-probabilities, -inf where there is no child.
+        keys: What they are ordered by: the scores plus the best prior below them.
+    """
+
+    nodes: Tensor
+    codes: Tensor
+    scores: Tensor
+    keys: Tensor
+
+    def take(self, chosen: Tensor) -> Beam:
+        """The next beams from ``chosen (users, n)``, numbers in the flattened ``beams * branching``."""
+        return Beam(
+            self.nodes.flatten(1).gather(1, chosen).long(),
+            self.scores.flatten(1).gather(1, chosen),
+            self.codes.flatten(1).gather(1, chosen),
+            chosen // self.nodes.shape[2],
+        )
+
+
+def expand(
+    model: CodePredictor,
+    state: Any,
+    trie: DeviceTrie,
+    level: int,
+    beam: Beam,
+    normalize: Normalize,
+    keep: Filter | None,
+    prior: PriorBounds | None,
+) -> Candidates:
+    """Score all legal children of all beams; arguments as in :func:`beam_search`."""
+    logits, vocabulary = unpack(model.step(state, beam.codes, beam.parents))
+    children, codes, exists = trie.children(level, beam.nodes)
+    if keep is not None:
+        exists = keep.keep(level, beam.nodes, children, exists)
+    gained = logits.gather(2, codes)
+    total = log_normalizer(logits, vocabulary, normalize, legal=gained.masked_fill(~exists, -torch.inf))
+    scores = (beam.scores - total)[:, :, None] + gained
+    scores = scores.masked_fill_(~exists, -torch.inf)
+    return Candidates(children, codes, scores, scores if prior is None else scores + prior.of(level, children))

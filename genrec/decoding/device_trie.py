@@ -1,56 +1,53 @@
-"""The trie as tensors on a device, with vectorised expansion of beams and exact pruning of forbidden leaves."""
+"""The trie as tensors on a device, with vectorised expansion of beams."""
 
 from __future__ import annotations
+
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from genrec.errors import DataError
 from genrec.trie import Trie
 
 
 class DeviceTrie:
-    """Tensors of a :class:`~genrec.trie.Trie`.
+    """Tensors of a :class:`~genrec.trie.Trie`, in its small integer types.
 
     A search state is one node number per beam. Children of a node are consecutive nodes of the next level, so a node's
     legal continuations are a range and the chosen child number is its new state.
 
     Args:
-        trie: The catalogue's trie.
+        trie: The catalogue's trie, or one of a part of it.
         device: Where to put the tensors.
+
+    Attributes:
+        codes: Per level ``(n_nodes,)``: last code of every prefix.
+        starts: Per level ``(n_parents + 1,)``: children of node ``i`` of the level before (the root is node 0) are the
+            nodes ``starts[level][i]:starts[level][i + 1]``.
+        items: ``(n_items,)``: catalogue position of every leaf.
+        branching: Per level, the largest number of children that one node has.
+
+    Raises:
+        DataError: The trie is empty.
     """
 
     def __init__(self, trie: Trie, device: torch.device | str = "cpu") -> None:
-        self.n_levels = trie.n_levels
-        self.n_items = trie.n_items
-        self.codes = [torch.from_numpy(np.asarray(code, dtype=np.int64)).to(device) for code in trie.code]
-        starts = [np.array([0, len(trie.code[0])]), *trie.first_child]
-        self.starts = [torch.from_numpy(np.asarray(start, dtype=np.int64)).to(device) for start in starts]
-        self.items = torch.from_numpy(np.asarray(trie.item, dtype=np.int64)).to(device)
-        self.branching = [int((start[1:] - start[:-1]).max()) for start in self.starts]
-        self.leaves = self._count_leaves()
-        self.paths = self._paths()
+        if not trie.n_items:
+            raise DataError("There are no items to decode.", expected="a trie of at least one item")
+        self._trie, self._sizes = trie, trie.codebook_sizes
         self.device = torch.device(device)
+        self.n_levels, self.n_items = trie.n_levels, trie.n_items
+        self.branching = trie.max_branching
+        self.codes = [self._tensor(code) for code in trie.code]
+        self.starts = [self._tensor(np.array([0, len(trie.code[0])], dtype=np.int32))]
+        self.starts += [self._tensor(first) for first in trie.first_child]
+        self.items = self._tensor(trie.item)
 
-    def _count_leaves(self) -> list[Tensor]:
-        """Number of leaves under every node, one tensor per level."""
-        counts = [torch.ones(len(self.codes[-1]), dtype=torch.int64, device=self.items.device)]
-        for level in range(self.n_levels - 2, -1, -1):
-            total = torch.cat([counts[0].new_zeros(1), counts[0].cumsum(0)])
-            start = self.starts[level + 1]
-            counts.insert(0, total[start[1:]] - total[start[:-1]])
-        return counts
-
-    def _paths(self) -> Tensor:
-        """Node of every item at every level, ``(n_items, n_levels)``."""
-        nodes = torch.arange(len(self.codes[-1]), device=self.items.device)
-        columns = [nodes]
-        for level in range(self.n_levels - 1, 0, -1):
-            nodes = torch.searchsorted(self.starts[level], nodes, right=True) - 1
-            columns.insert(0, nodes)
-        paths = torch.empty(self.n_items, self.n_levels, dtype=torch.int64, device=self.items.device)
-        paths[self.items] = torch.stack(columns, dim=1)
-        return paths
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        array = np.asarray(array)
+        return torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
 
     def children(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Legal continuations of beams.
@@ -60,58 +57,82 @@ class DeviceTrie:
             nodes: ``(users, beams)`` nodes of the level before (the root is node 0 before level 0).
 
         Returns:
-            Children, their codes and whether they exist, each ``(users, beams, branching)``.
+            Children (int32), their codes (int64) and whether they exist, each ``(users, beams, branching)``.
         """
         start = self.starts[level]
         first, stop = start[nodes], start[nodes + 1]
-        children = first[..., None] + torch.arange(self.branching[level], device=nodes.device)
+        children = first[..., None] + torch.arange(self.branching[level], dtype=torch.int32, device=nodes.device)
         exists = children < stop[..., None]
         children = children.clamp_max(len(self.codes[level]) - 1)
-        return children, self.codes[level][children], exists
+        return children, self.codes[level][children].long(), exists
 
-    def dead_nodes(self, forbidden: Tensor) -> list[Tensor]:
-        """Nodes whose every leaf is forbidden for a user.
-
-        Args:
-            forbidden: ``(users, n)`` int64 catalogue positions, -1 for padding; duplicates are allowed.
-
-        Returns:
-            Per level ``(users, n)`` nodes, -1 where none.
-        """
-        ordered = forbidden.sort(dim=1).values
-        repeated = torch.zeros_like(ordered, dtype=torch.bool)
-        repeated[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
-        real = (ordered >= 0) & ~repeated
-        result = []
-        for level in range(self.n_levels):
-            nodes = torch.where(real, self.paths[ordered.clamp_min(0), level], -1)
-            nodes = nodes.sort(dim=1).values
-            # In a sorted row, a node is dead when as many entries equal it as it has leaves.
-            first = torch.searchsorted(nodes, nodes, right=False)
-            last = torch.searchsorted(nodes, nodes, right=True)
-            dead = (nodes >= 0) & (last - first >= self.leaves[level][nodes.clamp_min(0)])
-            result.append(torch.where(dead, nodes, -1))
-        return result
-
-    def forbid(self, level: int, nodes: Tensor, exists: Tensor, dead: Tensor) -> Tensor:
-        """Unset the children that are dead.
+    def child(self, level: int, nodes: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """The child with a code.
 
         Args:
-            level: Level of the children.
-            nodes: ``(users, beams)`` parents; distinct inside a user.
-            exists: ``(users, beams, branching)`` from :meth:`children`.
-            dead: ``(users, n)`` from :meth:`dead_nodes` at this level.
+            level: Level of the child.
+            nodes: ``(...)`` int64 nodes of the level before.
+            codes: ``(...)`` int64 codes; negative ones are no child's.
 
         Returns:
-            ``exists`` without dead children.
+            ``(...)`` int64 children, any node where there is none, and whether there is one.
         """
-        if level == 0:
-            parents = torch.zeros_like(dead)
-        else:
-            parents = torch.searchsorted(self.starts[level], dead.clamp_min(0), right=True) - 1
-        held = (parents[:, :, None] == nodes[:, None, :]) & (dead >= 0)[:, :, None]  # (users, n, beams)
-        user, entry, beam = held.nonzero(as_tuple=True)
-        offset = dead[user, entry] - self.starts[level][nodes[user, beam]]
-        exists = exists.clone()
-        exists[user, beam, offset] = False
-        return exists
+        keys = self._keys[level]
+        wanted = nodes * self._sizes[level] + codes
+        place = torch.searchsorted(keys, wanted).clamp_max(len(keys) - 1)
+        return place, (keys[place] == wanted) & (codes >= 0) & (codes < self._sizes[level])
+
+    @cached_property
+    def _keys(self) -> list[Tensor]:
+        """Per level, parent and code of every node as one number; sorted, because the nodes are."""
+        keys = []
+        for level, (codes, start) in enumerate(zip(self.codes, self.starts, strict=True)):
+            parents = torch.repeat_interleave(torch.arange(len(start) - 1, device=self.device), start.diff().long())
+            keys.append(parents * self._sizes[level] + codes)
+        return keys
+
+    def to(self, device: torch.device | str) -> DeviceTrie:
+        """The same trie on another device."""
+        return DeviceTrie(self._trie, device)
+
+    def ancestors(self, nodes: Tensor, level: int, above: int) -> Tensor:
+        """Nodes of level ``above`` that ``nodes`` of ``level`` stand under, of the same shape, int64."""
+        for lower in range(level, above, -1):
+            nodes = torch.searchsorted(self.starts[lower], nodes.to(torch.int32), right=True) - 1
+        return nodes.long()
+
+    def paths(self, items: Tensor) -> Tensor:
+        """Nodes of items at every level.
+
+        Args:
+            items: ``(...)`` int64 catalogue positions.
+
+        Returns:
+            ``(..., n_levels)`` int64; -1 for items that the trie does not hold.
+        """
+        known = (items >= 0) & (items < len(self._leaf_of))
+        leaves = torch.where(known, self._leaf_of[torch.where(known, items, 0)], -1).long()
+        columns = [leaves]
+        for level in range(self.n_levels - 1, 0, -1):
+            columns.insert(0, self.ancestors(columns[0].clamp_min(0), level, level - 1))
+        return torch.where(leaves[..., None] >= 0, torch.stack(columns, dim=-1), -1)
+
+    @cached_property
+    def _leaf_of(self) -> Tensor:
+        """Leaf of every catalogue position, ``(largest position + 1,)`` int32, -1 where it has none."""
+        leaves = torch.full((int(self.items.max()) + 1,), -1, dtype=torch.int32, device=self.device)
+        leaves[self.items.long()] = torch.arange(self.n_items, dtype=torch.int32, device=self.device)
+        return leaves
+
+    @cached_property
+    def leaves(self) -> list[Tensor]:
+        """Number of leaves under every node, one int32 tensor per level."""
+        counts = [torch.ones_like(self.items)]
+        for level in range(self.n_levels - 1, 0, -1):
+            total = torch.cat([counts[0].new_zeros(1), counts[0].cumsum(0, dtype=torch.int32)])
+            counts.insert(0, total[self.starts[level][1:]] - total[self.starts[level][:-1]])
+        return counts
+
+    def items_of(self, leaves: Tensor, found: Tensor) -> Tensor:
+        """Catalogue positions of leaves as int64, -1 where ``found`` is false."""
+        return torch.where(found, self.items[leaves].long(), -1)

@@ -28,6 +28,8 @@ class CodeModelConfig(PreTrainedConfig):
         dropout: Probability, applied to embeddings and to the output of every attention and feed-forward block.
         label_smoothing: Mass taken from the right code and spread over the codes of the level.
         max_items: Longest history (items) that the model reads.
+        vector_dim: Dimension of the items' unquantized vectors, where the model reads them beside the codes; 0: it
+            does not.
     """
 
     model_type = "genrec-code-model"
@@ -38,6 +40,7 @@ class CodeModelConfig(PreTrainedConfig):
     dropout: float = 0.1
     label_smoothing: float = 0.0
     max_items: int = 20
+    vector_dim: int = 0
 
 
 @dataclass
@@ -132,17 +135,20 @@ class CodeModel(PreTrainedModel):
         return len(self.codebook_sizes)
 
     @abstractmethod
-    def forward(self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None) -> CodeModelOutput:
+    def forward(
+        self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None, vectors: Tensor | None = None
+    ) -> CodeModelOutput:
         """Training loss of a batch of histories.
 
         Args:
             codes: ``(users, items, levels)`` int64, oldest item first; padding holds any valid code.
             mask: ``(users, items)`` bool, False at padding.
             target_mask: ``(users, items)`` bool: which items count as targets (default: all).
+            vectors: ``(users, items, vector_dim)`` float32 item vectors, for models that read them.
         """
 
     @abstractmethod
-    def prefill(self, codes: Tensor, mask: Tensor) -> StepState:
+    def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> StepState:
         """Read histories (shapes as in :meth:`forward`; a row may be empty), once per user."""
 
     @abstractmethod

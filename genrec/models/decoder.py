@@ -69,8 +69,10 @@ class CodeDecoder(CodeModel):
         )
         return output.last_hidden_state
 
-    def forward(self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None) -> CodeModelOutput:
-        """See :meth:`CodeModel.forward`; one pass gives a loss at every item."""
+    def forward(
+        self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None, vectors: Tensor | None = None
+    ) -> CodeModelOutput:
+        """See :meth:`CodeModel.forward`; one pass gives a loss at every item. Item vectors are not read."""
         users, items, levels = codes.shape
         targets = mask if target_mask is None else mask & target_mask
         hidden = self._run(*self._tokens(codes, mask))
@@ -82,7 +84,7 @@ class CodeDecoder(CodeModel):
             loss=level_loss(self.output_table, predicting, right, smoothing), n_targets=targets.sum()
         )
 
-    def prefill(self, codes: Tensor, mask: Tensor) -> CodeDecoderState:
+    def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> CodeDecoderState:
         """See :meth:`CodeModel.prefill`."""
         vectors, token_mask = self._tokens(codes, mask)
         cache = DynamicCache()

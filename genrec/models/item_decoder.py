@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import DynamicCache
 
+from genrec.errors import ModelError
 from genrec.models.base import (
     CodeModel,
     CodeModelConfig,
@@ -55,13 +56,20 @@ class ItemDecoder(CodeModel):
         self.input_table = CodeTable(self.codebook_sizes, dim)
         self.code_table = CodeTable(self.codebook_sizes, code_dim)
         self.output_table = CodeTable(self.codebook_sizes, code_dim)
+        # The quantizer then limits only the output: RecGPT's auxiliary semantic pathway.
+        self.auxiliary = nn.Linear(config.vector_dim, dim, bias=False) if config.vector_dim else None
         self.start = Start(dim)
         self.bridge = nn.Linear(dim, code_dim, bias=False)
         self.post_init()
 
-    def _states(self, codes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def _states(self, codes: Tensor, mask: Tensor, item_vectors: Tensor | None) -> tuple[Tensor, Tensor]:
         """State before the first and after every item, ``(users, 1 + items, dim)``, and the mask of these columns."""
-        vectors, columns = self.start(self.input_table.embed(codes).sum(-2), mask)
+        vectors = self.input_table.embed(codes).sum(-2)
+        if self.auxiliary is not None:
+            if item_vectors is None:
+                raise ModelError("This model reads item vectors, but none were given.", expected="vectors in the batch")
+            vectors = vectors + self.auxiliary(item_vectors)
+        vectors, columns = self.start(vectors, mask)
         vectors = F.dropout(vectors, self.config.dropout, self.training)
         causal = causal_mask(columns)
         output = self.history(
@@ -72,10 +80,12 @@ class ItemDecoder(CodeModel):
         )
         return output.last_hidden_state, columns
 
-    def forward(self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None) -> CodeModelOutput:
+    def forward(
+        self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None, vectors: Tensor | None = None
+    ) -> CodeModelOutput:
         """See :meth:`CodeModel.forward`; one pass gives a loss at every item."""
         targets = mask if target_mask is None else mask & target_mask
-        states = self._states(codes, mask)[0][:, :-1][targets]  # (n, dim)
+        states = self._states(codes, mask, vectors)[0][:, :-1][targets]  # (n, dim)
         right = codes[targets]  # (n, levels)
         known = self.code_table.embed(right[:, :-1])
         inputs = torch.cat([self.bridge(states)[:, None], known], dim=1)
@@ -84,9 +94,9 @@ class ItemDecoder(CodeModel):
         loss = level_loss(self.output_table, hidden, right, self.config.label_smoothing if self.training else 0.0)
         return CodeModelOutput(loss=loss, n_targets=targets.sum())
 
-    def prefill(self, codes: Tensor, mask: Tensor) -> ItemDecoderState:
+    def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> ItemDecoderState:
         """See :meth:`CodeModel.prefill`."""
-        states, columns = self._states(codes, mask)
+        states, columns = self._states(codes, mask, vectors)
         newest = states[torch.arange(len(states), device=states.device), last_real(columns)]
         return ItemDecoderState(user=self.bridge(newest), cache=DynamicCache())
 

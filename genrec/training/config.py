@@ -9,6 +9,7 @@ from pydantic import Field
 
 from genrec.assets import find_asset
 from genrec.config import Settings, apply_overrides, parse, read_yaml
+from genrec.decoding.options import DecodingOptions
 
 
 class SplitSettings(Settings):
@@ -19,7 +20,11 @@ class SplitSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """The network; see :class:`genrec.models.CodeModelConfig` for the fields it shares."""
+    """The network; see :class:`genrec.models.CodeModelConfig` for the fields it shares.
+
+    ``init_from_codebooks`` starts the code tables from the quantizer's codebooks; ``item_vectors`` lets an item-decoder
+    read the items' unquantized vectors beside their codes.
+    """
 
     architecture: str = "item-decoder"
     backbone: dict[str, Any] = {}
@@ -28,6 +33,7 @@ class ModelSettings(Settings):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     max_items: int = Field(20, ge=1)
     init_from_codebooks: bool = False
+    item_vectors: bool = False
 
 
 class ExampleSettings(Settings):
@@ -51,18 +57,11 @@ class ValidationSettings(Settings):
     exclude_seen: bool = True
 
 
-class GenerationSettings(Settings):
-    """Defaults of decoding, saved with the recommender."""
-
-    beams: int = Field(50, ge=1)
-    batch_users: int = Field(64, ge=1)
-    normalize: Literal["codes", "children"] = "codes"
-
-
 class TrainConfig(Settings):
     """Everything that decides a training run, besides the index and the interactions.
 
-    ``trainer`` holds fields of transformers' ``TrainingArguments`` as they are.
+    ``generation`` holds the defaults of decoding, saved with the recommender; ``trainer`` holds fields of transformers'
+    ``TrainingArguments`` as they are.
     """
 
     split: SplitSettings = SplitSettings()
@@ -70,7 +69,7 @@ class TrainConfig(Settings):
     model: ModelSettings = ModelSettings()
     examples: ExampleSettings = ExampleSettings()
     validation: ValidationSettings = ValidationSettings()
-    generation: GenerationSettings = GenerationSettings()
+    generation: DecodingOptions = DecodingOptions()
     trainer: dict[str, Any] = {}
     seed: int = 0
 

@@ -114,14 +114,19 @@ class CodeCollator:
 
     Args:
         codes: ``(n_items, n_levels)`` of the semantic index.
+        vectors: ``(n_items, dim)`` float32, for models that read item vectors beside the codes.
     """
 
-    def __init__(self, codes: np.ndarray) -> None:
+    def __init__(self, codes: np.ndarray, vectors: np.ndarray | None = None) -> None:
         self.codes = torch.from_numpy(np.asarray(codes, dtype=np.int64))
+        self.vectors = None if vectors is None else torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
 
     def __call__(self, rows: list[np.ndarray]) -> dict[str, Any]:
-        """``codes (rows, longest, n_levels)`` int64 and ``mask (rows, longest)`` bool, padded on the right."""
+        """``codes (rows, longest, n_levels)`` int64, ``mask`` bool and ``vectors``, padded on the right."""
         padded = Histories.from_lists(rows).padded()  # type: ignore[arg-type]
         items = torch.from_numpy(padded.astype(np.int64))
         mask = items >= 0
-        return {"codes": self.codes[items.clamp_min(0)], "mask": mask}
+        batch = {"codes": self.codes[items.clamp_min(0)], "mask": mask}
+        if self.vectors is not None:
+            batch["vectors"] = self.vectors[items.clamp_min(0)]
+        return batch

@@ -136,3 +136,16 @@ def test_wrong_names_and_settings_are_refused(tmp_path):
         build_model("decoder", SIZES, backbone={"model_type": "no-such-model"})
     with pytest.raises(ArtifactError, match="No model"):
         load_model(tmp_path)
+
+
+def test_item_vectors_are_read_where_the_model_asks_for_them(tiny_model):
+    model = tiny_model("item-decoder", SIZES, vector_dim=4)
+    codes, mask = histories()
+    vectors = torch.randn(*mask.shape, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        loss = model(codes, mask, vectors=vectors).loss
+        assert float(model(codes, mask, vectors=vectors + 1).loss) != pytest.approx(float(loss), abs=1e-4)
+        before = model.step(model.prefill(codes, mask, vectors=vectors))
+        assert not torch.allclose(model.step(model.prefill(codes, mask, vectors=vectors * 2)), before)
+    with pytest.raises(ModelError, match="reads item vectors"):
+        model(codes, mask)

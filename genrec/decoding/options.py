@@ -1,0 +1,52 @@
+"""How a recommender decodes: one frozen object of settings, saved with it and changeable per request."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from genrec.config import Settings
+
+_CPU_ROWS = 640  # model rows a step; 400 to 800 was measured to be best, larger temporaries leave the caches
+_CUDA_ROWS = 16_384
+_EXACT_USERS = 16
+
+
+class DecodingOptions(Settings):
+    """Settings of decoding.
+
+    Diversity has three independent forms: groups of beams (:mod:`genrec.decoding.diverse`), a limit per prefix
+    (:mod:`genrec.decoding.prefix_cap`) and re-ranking over item vectors (:mod:`genrec.decoding.mmr`); the first two do
+    not combine.
+    """
+
+    beams: int = Field(50, ge=1, description="hypotheses a user; more find better items, for more time")
+    batch_users: int | None = Field(None, ge=1, description="users decoded together; None: as fits the device")
+    normalize: Literal["vocabulary", "codes", "children"] = Field(
+        "vocabulary", description="what probabilities are over, see genrec.decoding.normalize"
+    )
+    groups: int = Field(1, ge=1, description="groups of diverse beam search")
+    diversity_penalty: float = Field(0.5, ge=0, description="what a group loses for a code of an earlier one")
+    max_per_prefix: int | None = Field(None, ge=1, description="results that may share their first codes; None: all")
+    prefix_length: int = Field(1, ge=1, description="how many first codes are meant")
+    mmr: float | None = Field(None, ge=0, le=1, description="weight of the score when re-ranking; None: no re-ranking")
+    prior_weight: float = Field(1.0, ge=0, description="factor on item priors")
+    exact: bool = Field(False, description="score every item instead of searching; slow, the true ranking")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DecodingOptions:
+        if self.max_per_prefix is not None and (self.groups > 1 or self.exact):
+            raise ValueError("max_per_prefix works with plain beam search: groups 1, exact false")
+        if self.exact and self.groups > 1:
+            raise ValueError("exact scoring has no beams to put into groups")
+        return self
+
+    def users_at_once(self, k: int, device: str = "cpu") -> int:
+        """Users of one batch: ``batch_users``, or as many as make the model's steps efficient on this device."""
+        if self.batch_users is not None:
+            return self.batch_users
+        if self.exact:
+            return _EXACT_USERS
+        rows = _CPU_ROWS if device == "cpu" else _CUDA_ROWS
+        return max(1, rows // max(self.beams, k))

@@ -1,0 +1,97 @@
+"""The output layer of a Hugging Face language model, read only where it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genrec.errors import ModelError
+
+_NEGLIGIBLE = -80.0  # exp(-80) adds nothing to a sum, but numbers below exp(-87) are slow to compute with
+
+
+class VocabularyHead:
+    """Scores of a level's code tokens, and what normalises them over the whole vocabulary.
+
+    Args:
+        model: With an output layer.
+        code_token_ids: Per level ``(codebook_size,)`` token ids, code 0 first.
+        scale: Factor on the hidden states.
+        chunk: Vocabulary rows whose logits are computed at once.
+
+    Raises:
+        ModelError: The model has no output layer, or a token is not in its vocabulary.
+    """
+
+    def __init__(
+        self, model: Any, code_token_ids: Sequence[Sequence[int] | Tensor], *, scale: float = 1.0, chunk: int = 4096
+    ) -> None:
+        head = model.get_output_embeddings()
+        if head is None:
+            raise ModelError(f"{type(model).__name__} has no output layer.", expected="a model made for generation")
+        self.head, self.chunk = head, chunk
+        device = next(model.parameters()).device
+        self.token_ids = [torch.as_tensor(ids, dtype=torch.int64, device=device) for ids in code_token_ids]
+        vocabulary = int(head.weight.shape[0])
+        for level, ids in enumerate(self.token_ids):
+            if not len(ids) or int(ids.min()) < 0 or int(ids.max()) >= vocabulary:
+                raise ModelError(
+                    f"The code tokens of level {level} are not in the model's vocabulary of {vocabulary:,}.",
+                    hint="Add them to the tokenizer and call resize_token_embeddings.",
+                )
+        self._rows = [_as_slice(ids) for ids in self.token_ids]
+        config = model.config.get_text_config()
+        self.scale = scale * float(getattr(config, "logit_scale", None) or 1)
+        self.scale /= float(getattr(config, "logits_scaling", None) or 1)
+        self.softcap = getattr(config, "final_logit_softcapping", None)
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Number of code tokens of every level."""
+        return tuple(len(ids) for ids in self.token_ids)
+
+    def tokens(self, codes: Tensor, level: int) -> Tensor:
+        """Token ids of codes of one level, of the same shape."""
+        if self.token_ids[level].device != codes.device:
+            self.token_ids = [ids.to(codes.device) for ids in self.token_ids]
+        return self.token_ids[level][codes]
+
+    def logits(self, hidden: Tensor, level: int) -> Tensor:
+        """Scores of a level's codes: ``(..., dim) -> (..., codebook_size)``."""
+        rows = self._rows[level]
+        if type(self.head) is not nn.Linear:  # wrapped, by an adapter for instance: only its forward is right
+            return self._finish(self.head(hidden)[..., rows])
+        bias = None if self.head.bias is None else self.head.bias[rows]
+        return self._finish(F.linear(hidden, self.head.weight[rows], bias))
+
+    def log_normalizer(self, hidden: Tensor) -> Tensor:
+        """Log-sum-exp over the vocabulary: ``(..., dim) -> (...)`` float32, without ever holding all logits."""
+        if type(self.head) is not nn.Linear:
+            return self._finish(self.head(hidden)).float().logsumexp(-1)
+        rows = hidden.flatten(0, -2)
+        total = torch.full((len(rows),), -torch.inf, device=hidden.device)
+        for start in range(0, len(self.head.weight), self.chunk):
+            part = self.head.weight[start : start + self.chunk] @ rows.T  # (chunk, rows): quick for few rows, too
+            if self.head.bias is not None:
+                part += self.head.bias[start : start + self.chunk, None]
+            part = self._finish(part).float()
+            highest = part.amax(0)
+            part = (part - highest).clamp_(min=_NEGLIGIBLE).exp_().sum(0).log_().add_(highest)
+            total = torch.logaddexp(total, part)
+        return total.view(hidden.shape[:-1])
+
+    def _finish(self, logits: Tensor) -> Tensor:
+        if self.scale != 1:
+            logits = logits * self.scale
+        return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
+
+
+def _as_slice(ids: Tensor) -> slice | Tensor:
+    """Consecutive token ids as a slice, so that their rows are read in place."""
+    first = int(ids[0])
+    consecutive = torch.equal(ids, torch.arange(first, first + len(ids), device=ids.device))
+    return slice(first, first + len(ids)) if consecutive else ids
