@@ -12,7 +12,7 @@ seeds=("$@")
 [ ${#seeds[@]} -gt 0 ] || seeds=(0 1 2)
 out="${OUT_FOLDER:-runs/amazon-beauty}"
 preset="${PRESET:-amazon-beauty}"
-tokenizer="${TOKENIZER:-amazon-beauty}"
+tokenizer="${TOKENIZER:-rq-kmeans-3x256-minilm-fused}"
 export HF_HUB_OFFLINE=1
 
 # About 2 minutes: all-MiniLM-L6-v2 over 12,101 items (cached), fused with co-occurrence of the training part.

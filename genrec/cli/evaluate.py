@@ -6,19 +6,28 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from genrec.cli.console import duration, guarded, heading, progress, say, summary
 
 if TYPE_CHECKING:
-    from genrec.generative import GenerativeRecommender
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from genrec.data.split import Split
+    from genrec.evaluation.beyond import ItemFacts
+    from genrec.evaluation.slices import Slicer
+    from genrec.recommender import Recommender
+
+_MOST_VALUES = 30
 
 
 @guarded
 def evaluate(
-    models: Annotated[list[Path], typer.Argument(help="Folders of recommenders on the same index.")],
+    models: Annotated[list[Path], typer.Argument(help="Folders of recommenders on the same catalogue.")],
     interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the report.")],
     part: Annotated[Literal["test", "validation"], typer.Option("--part", help="Which held-out cases.")] = "test",
@@ -30,70 +39,175 @@ def evaluate(
         int | None, typer.Option("--beams", min=1, help="Hypotheses a user (default: as trained).")
     ] = None,
     users: Annotated[int | None, typer.Option("--users", min=1, help="A fixed sample of the cases.")] = None,
+    baseline: Annotated[
+        list[str] | None, typer.Option("--baseline", help="Fit this one too; several times. Default: the quick ones.")
+    ] = None,
+    part_column: Annotated[
+        str | None, typer.Option("--part-column", help="Column with train, validation or test: your own split.")
+    ] = None,
+    candidates: Annotated[
+        Path | None, typer.Option("--candidates", help="Table of user_id, item_id: rank within these lists only.")
+    ] = None,
+    slice_: Annotated[
+        list[str] | None, typer.Option("--slice", help="Also by this field of the target item, such as brand.")
+    ] = None,
+    robustness: Annotated[
+        int, typer.Option("--robustness", min=0, help="Also with noisy histories, for so many cases.")
+    ] = 0,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Name for the report.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
 ) -> None:
     """Measure recommenders beside honest baselines, on the same users, over the whole catalogue."""
     from genrec.artifacts import require_free
-    from genrec.data.interactions import Interactions
+    from genrec.baselines import QUICK_BASELINES
+    from genrec.evaluation.candidates import read_candidates
     from genrec.evaluation.evaluator import KS
-    from genrec.evaluation.report import result_table
-    from genrec.evaluation.suite import evaluate_all, write_evaluation
-    from genrec.fitting import split_for
+    from genrec.evaluation.report import MAIN_SLICES, result_table
+    from genrec.evaluation.slices import default_slices
+    from genrec.evaluation.suite import evaluate_all, robustness_all, write_evaluation
 
     require_free(out, overwrite=overwrite)
     recommenders = _load(models, device, beams)
     first = recommenders[0]
-    split = split_for(Interactions.read(interactions), first.index, first.config)
+    split = _split(recommenders, interactions, part_column)
+    cases = split.test if part == "test" else split.validation
+    own = default_slices(split, first.item_ids) + _field_slices(recommenders, slice_ or [])
+    lists = None if candidates is None else read_candidates(candidates, first.item_ids, cases)
+    name = dataset or interactions.resolve().parent.name
+    command = "genrec " + shlex.join(sys.argv[1:])
     began = time.monotonic()
     with progress("evaluating") as update:
         results = evaluate_all(
             recommenders,
             split,
             part=part,
+            baselines=QUICK_BASELINES if baseline is None else baseline,
             ks=tuple(k or KS),
             exclude_seen=exclude_seen,
+            slices=own,
+            facts=_facts(recommenders, split),
+            candidates=lists,
             users=users,
             progress=lambda name, done, total: update(done, total),
         )
+        noisy: list[dict[str, Any]] = []
+        if robustness:
+            noisy = robustness_all(
+                recommenders,
+                split,
+                part=part,
+                users=robustness,
+                exclude_seen=exclude_seen,
+                progress=lambda name, done, total: update(done, total),
+                more={"dataset": name, "split": part},
+            )
     comparison = write_evaluation(
         out,
         results,
         first.item_ids,
-        dataset=dataset or interactions.resolve().parent.name,
+        dataset=name,
         part=part,
-        command="genrec " + shlex.join(sys.argv[1:]),
-        device=str(first.device),
+        split=split.name,
+        command=command,
+        device=str(getattr(first, "device", "cpu")),
+        noisy=noisy,
         overwrite=overwrite,
     )
-    heading(f"{part} cases, item level, full ranking of {len(first.item_ids):,} items ({split.name})")
-    repeats = results[0].masks.get("repeat")
-    say(result_table(results, targets=None if repeats is not None and repeats.any() else ["all"]))
+    ranking = "within given candidates" if lists is not None else f"full ranking of {len(first.item_ids):,} items"
+    heading(f"{part} cases, item level, {ranking} ({split.name})")
+    shown = [one for one in MAIN_SLICES if results[0].masks.get(one) is not None and results[0].masks[one].any()]
+    say(result_table(results, targets=shown))
     heading(f"What is really different ({comparison.metric}, paired test on the same users)")
     say(comparison.table())
     summary(
         {
-            "report": f"{out}/metrics.md, {out}/metrics.json, {out}/users/*.parquet",
+            "report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)",
             "time": duration(time.monotonic() - began),
         },
         [f"genrec generate {models[0]} {interactions} --k 10 --out {models[0]}-recs.parquet"],
     )
 
 
-def _load(models: list[Path], device: str | None, beams: int | None) -> list[GenerativeRecommender]:
+def _load(models: list[Path], device: str | None, beams: int | None) -> list[Recommender]:
     from genrec.errors import DataError
-    from genrec.generative import GenerativeRecommender
+    from genrec.recommender import Recommender
 
-    recommenders = [GenerativeRecommender.from_pretrained(model, device=device) for model in models]
+    options: dict[str, Any] = {} if device is None else {"device": device}
+    recommenders = [Recommender.from_pretrained(model, **options) for model in models]
     names = [model.resolve().name for model in models]
     if len(set(names)) < len(names):
         names = [str(model) for model in models]
+    configured = [one for one in recommenders if hasattr(one, "config")]
     for recommender, name in zip(recommenders, names, strict=True):
-        recommender.beams = beams or recommender.beams
-        recommender.name = name if len(models) > 1 else "generative"
-        if recommender.config.split != recommenders[0].config.split:
+        recommender.name = name if len(models) > 1 or recommender.kind == "baseline" else "generative"
+        if recommender not in configured:
+            continue
+        one: Any = recommender
+        one.beams = beams or one.beams
+        if one.config.split != configured[0].config.split:  # type: ignore[attr-defined]
             raise DataError(
-                f"{name} was trained on another split than {names[0]}.", hint="Evaluate them one by one, or retrain."
+                f"{name} was trained on another split than {configured[0].name}.",
+                hint="Evaluate them one by one, or retrain.",
             )
     return recommenders
+
+
+def _split(recommenders: Sequence[Recommender], interactions: Path, part_column: str | None) -> Split:
+    """The split of a column, else the one that the first generative model was trained on, else that of a baseline."""
+    from genrec.data.interactions import Interactions
+    from genrec.data.split import custom_split
+    from genrec.fitting import split_for, split_interactions
+    from genrec.training.config import SplitSettings
+
+    item_ids = recommenders[0].item_ids
+    table = Interactions.read(interactions, part_column=part_column)
+    if part_column is not None:
+        return custom_split(table, item_ids)
+    configured: Any = next((one for one in recommenders if hasattr(one, "config")), None)
+    if configured is not None:
+        return split_for(table, configured.index, configured.config)
+    info = getattr(recommenders[0], "info", {})
+    return split_interactions(table, item_ids, SplitSettings(name=info.get("split", "leave-one-out")), True)
+
+
+def _facts(recommenders: Sequence[Recommender], split: Split) -> ItemFacts:
+    """Popularity in training, and vectors and semantic IDs of the first index."""
+    from genrec.evaluation.beyond import ItemFacts
+
+    index: Any = next((one.index for one in recommenders if hasattr(one, "index")), None)
+    n_items = len(recommenders[0].item_ids)
+    if index is None:
+        return ItemFacts.of(split.train, n_items)
+    return ItemFacts.of(split.train, n_items, vectors=index.vectors(), codes=index.codes[:, : index.quantizer_levels])
+
+
+def _field_slices(recommenders: Sequence[Recommender], fields: list[str]) -> list[Slicer]:
+    """Slices by fields of the target items, from the catalogue of the first index."""
+    from genrec.errors import ConfigError, unknown_name
+    from genrec.evaluation.slices import by_item_column
+
+    index: Any = next((one.index for one in recommenders if hasattr(one, "index")), None)
+    if fields and index is None:
+        raise ConfigError("--slice needs a recommender with an index: baselines do not know the fields of the items.")
+    slicers = []
+    for field in fields:
+        if field not in index.catalog.fields:
+            raise unknown_name("item field", field, index.catalog.fields, where="--slice")
+        values = _first_values(index.catalog.frame[field])
+        distinct = len({value for value in values.tolist() if value is not None})
+        if distinct > _MOST_VALUES:
+            raise ConfigError(
+                f"The field '{field}' has {distinct:,} values.", where="--slice", expected=f"at most {_MOST_VALUES}"
+            )
+        slicers.append(by_item_column(field, values))
+    return slicers
+
+
+def _first_values(column: Any) -> np.ndarray:
+    """A field with one value an item: of a list its first entry."""
+    import numpy as np
+    import polars as pl
+
+    flat = column.list.first() if isinstance(column.dtype, pl.List) else column
+    return np.array(flat.to_list(), dtype=object)

@@ -112,7 +112,7 @@ def add(
         say(f"{codes}  {title}")
     summary(
         {
-            "index": f"{target} ({len(before.item_ids):,} + {len(catalog):,} items, fingerprint {grown.fingerprint[:12]})",
+            "index": f"{target} ({len(before):,} + {len(catalog):,} items, fingerprint {grown.fingerprint[:12]})",
             "published IDs": "unchanged; recommenders trained on the old index work with this one",
         },
         [f"genrec generate runs/model histories.csv --index {target} --out recs.parquet"],

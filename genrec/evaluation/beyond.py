@@ -65,8 +65,8 @@ class ListFigures:
 
     - ``novelty@k``: mean self-information ``-log2 p(i)`` in bits (Zhou et al. 2010, doi 10.1073/pnas.1000488107);
     - ``popularity@k``: mean number of training interactions, and ``history_popularity`` the same over the history;
-    - ``diversity@k``: mean of ``1 - cos`` over the pairs of the list (Ziegler et al. 2005, doi 10.1145/1060745.1060754);
-      items without a vector (all zeros) are unlike everything; NaN for lists of one item.
+    - ``diversity@k``: mean of ``1 - cos`` over the pairs of the list (Ziegler et al. 2005, doi
+      10.1145/1060745.1060754); items without a vector (all zeros) are unlike everything; NaN for lists of one item.
 
     Args:
         facts: Of the items.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -67,7 +69,8 @@ def candidates_remark(candidates: Histories, targets: np.ndarray) -> str:
     rows = np.repeat(np.arange(len(candidates)), candidates.lengths)
     hits = candidates.items == np.repeat(targets, candidates.lengths)
     share = float((np.bincount(rows[hits], minlength=len(candidates)) > 0).mean())
-    return f"ranked within given candidates (mean {candidates.lengths.mean():.0f} items), which hold {share:.1%} of the targets"
+    size = f"mean {candidates.lengths.mean():.0f} items"
+    return f"ranked within given candidates ({size}), which hold {share:.1%} of the targets"
 
 
 def rank_candidates(
@@ -75,8 +78,8 @@ def rank_candidates(
 ) -> Recommendations:
     """The best ``k`` candidates of every history.
 
-    Baselines score all candidates at once. Any other recommender is asked once for every distinct list, by its
-    ``allow`` option: exact, but slow where every user has another list.
+    Baselines score all candidates at once; recommenders with an option ``allow_each`` are given the lists. Any other
+    is asked once for every distinct list, by its ``allow`` option: exact, but slow where every user has another list.
 
     Args:
         recommender: Anything with ``recommend``.
@@ -99,6 +102,10 @@ def rank_candidates(
             chosen = _best(recommender, histories.select(part), candidates.select(part), k, exclude_seen)
             items[part], scores[part] = chosen
         return Recommendations(items, scores, recommender.item_ids)
+    if "allow_each" in inspect.signature(recommender.recommend).parameters:
+        ask: Any = recommender.recommend
+        each = [recommender.item_ids[own].tolist() for own in candidates]
+        return ask(histories, k, exclude_seen=exclude_seen, allow_each=each)
     for users, allowed in _groups(candidates):
         allow = recommender.item_ids[allowed].tolist()
         lists = recommender.recommend(histories.select(users), k, exclude_seen=exclude_seen, allow=allow)

@@ -19,7 +19,7 @@ from genrec.schema import Columns
 
 Row = dict[str, Any]
 _IN_ROWS = ("recall", "ndcg", "mrr", "hit")
-_SHOWN = ("recall@5", "ndcg@5", "recall@10", "ndcg@10")
+SHOWN = ("recall@5", "ndcg@5", "recall@10", "ndcg@10")
 _BEYOND = (
     "novelty",
     "popularity_lift",
@@ -133,14 +133,14 @@ def write_results(folder: Path | str, name: str, content: Sequence[Row], *, titl
     others = [row for row in content if row.get("targets") not in MAIN_SLICES]
     page = [f"# {title}", "", f"`{command}`", "", markdown_table(main), "", _notes(content), ""]
     if others:
-        page += ["## Slices", "", markdown_table(others), ""]
+        page += ["## Slices", "", markdown_table(others, about_run=False), ""]
     if beyond := beyond_lines(content):
-        page += ["## Beyond accuracy", "", _markdown(beyond), ""]
+        page += ["## Beyond accuracy", "", as_markdown(beyond), ""]
     write_atomic(folder / f"{name}.md", "\n".join(page))
 
 
-def markdown_table(content: Sequence[Row], metrics: Sequence[str] = _SHOWN) -> str:
-    """Rows as a Markdown table, each figure with its interval where it has one."""
+def markdown_table(content: Sequence[Row], metrics: Sequence[str] = SHOWN, *, about_run: bool = True) -> str:
+    """Rows as a Markdown table, each figure with its interval where it has one; seconds and remarks if asked for."""
     leading = ("dataset", "split", "targets", "recommender", "seed", "users")
     many = [key for key in leading if key in ("targets", "recommender", "users") or len(_values(content, key)) > 1]
     remarks = any(row.get("remark") for row in content)
@@ -148,12 +148,12 @@ def markdown_table(content: Sequence[Row], metrics: Sequence[str] = _SHOWN) -> s
         {
             **{key: _text(row.get(key)) for key in many},
             **{metric: _with_interval(row, metric) for metric in metrics if any(metric in r for r in content)},
-            "seconds": _text(row.get("seconds")),
-            **({"remark": _text(row.get("remark"))} if remarks else {}),
+            **({"seconds": _text(row.get("seconds"))} if about_run else {}),
+            **({"remark": _text(row.get("remark"))} if remarks and about_run else {}),
         }
         for row in content
     ]
-    return _markdown(lines)
+    return as_markdown(lines)
 
 
 def beyond_lines(content: Sequence[Row], k: int = 10) -> list[dict[str, str]]:
@@ -186,7 +186,14 @@ def _beyond_text(key: str, value: float | None) -> str:
     return f"{value:.2f}" if key.startswith(("novelty", "popularity_lift")) else f"{value:.4f}"
 
 
-def _markdown(lines: Sequence[Mapping[str, str]]) -> str:
+def as_markdown(lines: Sequence[Mapping[str, str]]) -> str:
+    r"""Cells as a Markdown table; the empty string where there are no lines.
+
+    >>> print(as_markdown([{"name": "a|b", "n": "10"}]))
+    | name | n |
+    | --- | --- |
+    | a\|b | 10 |
+    """
     if not lines:
         return ""
     head = list(lines[0])
@@ -219,7 +226,7 @@ def _notes(content: Sequence[Row]) -> str:
 
 
 def result_table(
-    results: Sequence[EvaluationResult], metrics: Sequence[str] = _SHOWN, targets: Sequence[str] | None = None
+    results: Sequence[EvaluationResult], metrics: Sequence[str] = SHOWN, targets: Sequence[str] | None = None
 ) -> str:
     """Plain text table of results for a terminal, one line a recommender and slice, with notes below.
 

@@ -37,7 +37,8 @@ def over_seeds(rows: Iterable[Row], *, confidence: float = 0.95, keys: Sequence[
     Raises:
         DataError: Two rows of a group have the same seed.
 
-    >>> made = over_seeds([{"recommender": "m", "seed": 0, "ndcg@10": 0.1}, {"recommender": "m", "seed": 1, "ndcg@10": 0.3}])
+    >>> rows = [{"recommender": "m", "seed": seed, "ndcg@10": value} for seed, value in enumerate((0.1, 0.3))]
+    >>> made = over_seeds(rows)
     >>> round(made[0]["ndcg@10"], 3), round(made[0]["ndcg@10_std"], 3), made[0]["runs"]
     (0.2, 0.141, 2)
     """

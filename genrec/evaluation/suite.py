@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from genrec.artifacts import atomic_dir
-from genrec.baselines import BASELINES, fit_baselines
-from genrec.data.split import Split
+from genrec.artifacts import atomic_dir, write_atomic
+from genrec.baselines import QUICK_BASELINES, fit_baselines
+from genrec.data.histories import Histories
+from genrec.data.split import EvaluationSet, Split
 from genrec.errors import DataError
+from genrec.evaluation.beyond import ItemFacts
 from genrec.evaluation.compare import Comparison, compare
 from genrec.evaluation.evaluator import KS, EvaluationResult, evaluate
-from genrec.evaluation.report import rows, write_per_user, write_results
-from genrec.evaluation.slices import Slicer, by_novelty
+from genrec.evaluation.html import ReportContent, render_html
+from genrec.evaluation.report import MAIN_SLICES, Row, rows, write_per_user, write_results
+from genrec.evaluation.robustness import robustness, write_robustness
+from genrec.evaluation.slices import Slicer, default_slices
 from genrec.recommender import Recommender
 
 NamedProgress = Callable[[str, int, int], None]
+Part = Literal["validation", "test"]
 
 
 def evaluate_all(
     recommenders: Sequence[Recommender],
     split: Split,
     *,
-    part: Literal["validation", "test"] = "test",
-    baselines: Sequence[str] = BASELINES,
+    part: Part = "test",
+    baselines: Sequence[str] = QUICK_BASELINES,
     ks: Sequence[int] = KS,
     exclude_seen: bool = True,
-    slices: Sequence[Slicer] = (by_novelty,),
+    slices: Sequence[Slicer] | None = None,
+    facts: ItemFacts | None = None,
+    candidates: Histories | None = None,
     users: int | None = None,
     seed: int = 0,
     progress: NamedProgress | None = None,
@@ -40,10 +48,13 @@ def evaluate_all(
         recommenders: Over one catalogue.
         split: Baselines learn from its training part and choose their settings on its validation part.
         part: Which cases are ranked.
-        baselines: Names, see :data:`genrec.baselines.BASELINES`.
+        baselines: Names, see :data:`genrec.baselines.BASELINES`; those that need item vectors take those of ``facts``.
         ks: Cut-offs.
         exclude_seen: The one switch for all of them.
-        slices: Slicers, see :mod:`genrec.evaluation.slices`.
+        slices: Slicers, see :mod:`genrec.evaluation.slices`; None: :func:`genrec.evaluation.slices.default_slices`.
+        facts: What is known of the items; None: their popularity in training. A recommender with a semantic index is
+            measured at ID level by its own codes.
+        candidates: One list a case of ``part`` within which is ranked; None: the whole catalogue.
         users: Only this many cases, a fixed sample; None: all.
         seed: Of the sample.
         progress: Called with (name, cases done, cases in all).
@@ -51,6 +62,86 @@ def evaluate_all(
     Raises:
         DataError: The recommenders have different catalogues.
     """
+    item_ids = _one_catalogue(recommenders)
+    cases, chosen = sampled_cases(split, part, users, seed)
+    known = facts or ItemFacts.of(split.train, len(item_ids))
+    fitted = fit_baselines(split, item_ids, baselines, exclude_seen=exclude_seen, vectors=known.vectors, seed=seed)
+    everybody = [*recommenders, *fitted]
+    return [
+        evaluate(
+            one,
+            cases,
+            ks=ks,
+            exclude_seen=exclude_seen,
+            slices=default_slices(split, item_ids) if slices is None else slices,
+            facts=_own_facts(one, known),
+            candidates=None if candidates is None else candidates.select(chosen),
+            progress=None if progress is None else _named(progress, one.name),
+        )
+        for one in everybody
+    ]
+
+
+def sampled_cases(split: Split, part: Part, users: int | None, seed: int = 0) -> tuple[EvaluationSet, np.ndarray]:
+    """The cases of a part, or a fixed sample of them, and their numbers ``(n,)``.
+
+    Args:
+        split: With the cases.
+        part: Which ones.
+        users: At most so many; None: all.
+        seed: Of the sample.
+    """
+    cases = split.test if part == "test" else split.validation
+    chosen = np.arange(len(cases))
+    if users is None or users >= len(cases):
+        return cases, chosen
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(cases))[:users])
+    return cases.select(chosen), chosen
+
+
+def robustness_all(
+    recommenders: Sequence[Recommender],
+    split: Split,
+    *,
+    part: Part = "test",
+    users: int = 1000,
+    exclude_seen: bool = True,
+    seed: int = 0,
+    progress: NamedProgress | None = None,
+    more: dict[str, Any] | None = None,
+) -> list[Row]:
+    """Robustness curves of recommenders and transition counts, see :mod:`genrec.evaluation.robustness`.
+
+    Args:
+        recommenders: Over one catalogue.
+        split: Transition counts learn from its training part.
+        part: Which cases.
+        users: At most so many cases, a fixed sample.
+        exclude_seen: The one switch for all of them.
+        seed: Of sample and noise.
+        progress: Called with (name, steps done, steps in all).
+        more: Further keys of the rows.
+    """
+    item_ids = _one_catalogue(recommenders)
+    cases, _ = sampled_cases(split, part, users, seed)
+    popularity = np.bincount(split.train.items, minlength=len(item_ids))
+    counts = fit_baselines(split, item_ids, ["transition-counts"], exclude_seen=exclude_seen)
+    return [
+        row
+        for one in [*recommenders, *counts]
+        for row in robustness(
+            one,
+            cases,
+            popularity,
+            exclude_seen=exclude_seen,
+            seed=seed,
+            progress=None if progress is None else _named(progress, f"{one.name}, noisy histories"),
+            more=more,
+        )
+    ]
+
+
+def _one_catalogue(recommenders: Sequence[Recommender]) -> np.ndarray:
     item_ids = recommenders[0].item_ids
     for other in recommenders[1:]:
         if len(other.item_ids) != len(item_ids) or (other.item_ids != item_ids).any():
@@ -58,21 +149,12 @@ def evaluate_all(
                 f"'{other.name}' and '{recommenders[0].name}' recommend from different catalogues.",
                 hint="Compare recommenders of the same index.",
             )
-    cases = split.test if part == "test" else split.validation
-    if users is not None and users < len(cases):
-        cases = cases.select(np.sort(np.random.default_rng(seed).permutation(len(cases))[:users]))
-    everybody = [*recommenders, *fit_baselines(split, item_ids, baselines, exclude_seen=exclude_seen)]
-    return [
-        evaluate(
-            one,
-            cases,
-            ks=ks,
-            exclude_seen=exclude_seen,
-            slices=slices,
-            progress=None if progress is None else _named(progress, one.name),
-        )
-        for one in everybody
-    ]
+    return item_ids
+
+
+def _own_facts(recommender: Recommender, facts: ItemFacts) -> ItemFacts:
+    index = getattr(recommender, "index", None)
+    return facts if index is None else replace(facts, codes=index.codes[:, : index.quantizer_levels])
 
 
 def _named(progress: NamedProgress, name: str) -> Callable[[int, int], None]:
@@ -87,10 +169,27 @@ def write_evaluation(
     dataset: str,
     part: str,
     command: str,
+    split: str = "",
     device: str = "cpu",
+    noisy: Sequence[Row] = (),
     overwrite: bool = False,
 ) -> Comparison:
-    """Write ``metrics.json`` (flat rows), ``metrics.md`` (the same as a table) and ``users/NAME.parquet``.
+    """Write a report that can be read without having run anything.
+
+    ``report.html`` (one self-contained page), ``metrics.json`` (flat rows), ``metrics.md`` (the same as tables),
+    ``users/NAME.parquet`` (one line a case) and, with ``noisy``, ``robustness.json`` and ``robustness.md``.
+
+    Args:
+        out: Folder.
+        results: The first one is what all others are compared with.
+        item_ids: ``(n_items,)`` the catalogue.
+        dataset: Its name.
+        part: ``test`` or ``validation``.
+        command: What repeats it.
+        split: How the interactions were split.
+        device: Where it ran.
+        noisy: Rows of :func:`robustness_all`.
+        overwrite: Replace what is at ``out``.
 
     Returns:
         Everything compared with the first result, by NDCG@10 (or the largest cut-off below).
@@ -99,26 +198,23 @@ def write_evaluation(
         ArtifactError: ``out`` exists and ``overwrite`` is false.
     """
     first = results[0]
-    # Without repeat targets "novel" is "all" again.
-    repeats = first.masks.get("repeat")
-    targets = ["all", "novel", "repeat"] if repeats is not None and repeats.any() else ["all"]
     k = max((k for k in first.ks if k <= 10), default=first.ks[0])
     comparison = compare(results, f"ndcg@{k}", reference=first.recommender)
-    content = [
-        row
-        for result in results
-        for row in rows(
-            result,
-            benchmark="evaluate",
-            dataset=dataset,
-            split=part,
-            targets=targets,
-            command=command,
-            device=device,
-        )
-    ]
+    about: dict[str, Any] = {
+        "benchmark": "evaluate",
+        "dataset": dataset,
+        "split": part,
+        "command": command,
+        "device": device,
+    }
+    targets = [name for name, mask in first.masks.items() if mask.any() and (name in MAIN_SLICES or not mask.all())]
+    content = [row for name in targets for result in results for row in rows(result, targets=[name], **about)]
+    page = ReportContent(dataset, part, split, command, content, comparison, list(noisy))
     with atomic_dir(out, overwrite=overwrite) as folder:
         write_results(folder, "metrics", content, title=f"{dataset}, {part} cases", command=command)
+        write_atomic(folder / "report.html", render_html(page))
+        if noisy:
+            write_robustness(folder, noisy, command=command)
         (folder / "users").mkdir()
         for result in results:
             write_per_user(folder / "users" / f"{result.recommender}.parquet", result, item_ids)

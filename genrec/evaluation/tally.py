@@ -77,8 +77,8 @@ class Tally:
         return 1.0 - self._wrong / self._entries if self._entries else float("nan")
 
     def spread(self) -> dict[str, float]:
-        """``coverage@k``, the share of the catalogue that somebody got, and ``gini@k`` of how often items were shown."""
-        figures = {}
+        """``coverage@k``, the share of the catalogue that was shown at all, and ``gini@k`` of how often items were."""
+        figures: dict[str, float] = {}
         for number, k in enumerate(self.ks):
             shown = self.exposure[:, number]
             figures |= {f"coverage@{k}": float((shown > 0).mean()), f"gini@{k}": gini(shown)}

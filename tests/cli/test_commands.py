@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from conftest import TINY_TOKENIZER, TINY_TRAINING
+from support import TINY_TOKENIZER, TINY_TRAINING
 from typer.testing import CliRunner
 
 from genrec.cli.main import app
@@ -71,7 +71,9 @@ def test_the_same_training_command_again_has_nothing_to_do(built, tables):
 
 
 def test_other_settings_for_a_finished_folder_are_refused_by_name(built, tables):
-    text = refused("train", built / "index", tables[1], *settings(TINY_TRAINING), "--set", "seed=5", "--out", built / "model")
+    text = refused(
+        "train", built / "index", tables[1], *settings(TINY_TRAINING), "--set", "seed=5", "--out", built / "model"
+    )
     assert "settings.seed: 0 → 5" in text
 
 
@@ -83,7 +85,9 @@ def test_grown_indexes_recommend_new_items_without_retraining(built, tables, tmp
            "--out", tmp_path / "recs.csv")  # fmt: skip
     ids = set(pl.read_csv(tmp_path / "recs.csv")["item_id"])
     assert {"new1", "new2"} <= ids
-    text = refused("generate", built / "model", tables[1], "--index", _another_index(tables, tmp_path), "--out", tmp_path / "x.csv")
+    text = refused(
+        "generate", built / "model", tables[1], "--index", _another_index(tables, tmp_path), "--out", tmp_path / "x.csv"
+    )
     assert "trained on another index" in text
     assert not (tmp_path / "x.csv").exists()
 
@@ -179,7 +183,9 @@ def test_damaged_and_missing_artefacts_are_named(built, tables, tmp_path):
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     text = refused("generate", tmp_path / "model", tables[1], "--out", tmp_path / "recs.csv")
     assert "changed or damaged" in text
-    assert "not a genrec recommender" in refused("generate", tmp_path / "nothing", tables[1], "--out", tmp_path / "r.csv")
+    assert "not a genrec recommender" in refused(
+        "generate", tmp_path / "nothing", tables[1], "--out", tmp_path / "r.csv"
+    )
     assert "not a genrec index" in refused("index", "show", tmp_path / "nothing")
 
 

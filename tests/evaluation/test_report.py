@@ -73,7 +73,9 @@ def test_results_files(results, tmp_path):
     assert "| repeat-last |" in page
     assert REPEATS_NOTE in page
     assert REPEATS_REMARK in page
-    table = [line for line in page.splitlines() if line.startswith("|")]
+    main, beyond = page.split("## Beyond accuracy")
+    assert "coverage@10" in beyond
+    table = [line for line in main.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in table}) == 1
     assert len(table) == 2 + len(made)
 

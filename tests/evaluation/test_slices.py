@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrec.data.histories import Histories
-from genrec.data.split import EvaluationSet
+from genrec.data.split import EvaluationSet, global_time, leave_one_out
 from genrec.errors import ConfigError, DataError
 from genrec.evaluation.slices import (
     by_case_column,
@@ -12,7 +12,10 @@ from genrec.evaluation.slices import (
     by_item_column,
     by_novelty,
     by_popularity,
+    by_time_since_last,
+    by_user,
     by_user_column,
+    default_slices,
     popularity_classes,
 )
 
@@ -21,6 +24,7 @@ def cases(histories, targets):
     return EvaluationSet(Histories.from_lists(histories), np.array(targets, dtype=np.int32))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.lists(st.integers(0, 5), max_size=5), st.integers(0, 5)), min_size=1, max_size=8))
 def test_repeat_targets_are_those_in_the_history(rows):
     masks = by_novelty(cases([history for history, _ in rows], [target for _, target in rows]))
@@ -28,6 +32,7 @@ def test_repeat_targets_are_those_in_the_history(rows):
     assert (masks["novel"] == ~masks["repeat"]).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=30))
 def test_popularity_classes_are_thirds_of_the_interactions(counts):
     counts = np.array(counts)
@@ -86,3 +91,55 @@ def test_columns_that_do_not_fit_are_refused():
         by_case_column("season", [1, 2, 3])(two)
     with pytest.raises(DataError, match="more items"):
         by_item_column("brand", ["a"])(two)
+
+
+def timed(rows, user_ids=None):
+    """Histories from lists of (item, time)."""
+    plain = Histories.from_lists([[item for item, _ in row] for row in rows], user_ids)
+    times = np.array([time for row in rows for _, time in row], dtype=np.int64)
+    return Histories(plain.user_ids, plain.offsets, plain.items, times)
+
+
+@pytest.mark.parametrize("factor", [1, 1000], ids=["seconds", "milliseconds"])
+def test_time_since_last_in_any_unit(factor):
+    start, gaps = 1_500_000_000, [0, 60, 3_600, 90_000, 700_000, 9_000_000]
+    rows = [[(0, (start - 5) * factor), (1, start * factor), (2, (start + gap) * factor)] for gap in gaps]
+    masks = by_time_since_last(leave_one_out(timed(rows)).test)
+    assert [mask.tolist().index(True) for mask in masks.values()] == list(range(6))
+    assert list(masks) == ["gap-none", "gap-below-1h", "gap-1h-1d", "gap-1d-7d", "gap-7d-30d", "gap-from-30d"]
+    assert (sum(mask.astype(int) for mask in masks.values()) == 1).all()
+
+
+def test_no_slices_of_time_without_real_times():
+    assert by_time_since_last(cases([[1]], [2])) == {}
+    assert by_time_since_last(leave_one_out(timed([[(0, 1), (1, 2), (2, 3)]])).test) == {}
+
+
+def test_cold_users_are_those_without_training_events():
+    start = 1_500_000_000
+    rows = [[(n, start + 10 * n) for n in range(6)], [(n, start + 35 + 10 * n) for n in range(3)]]
+    split = global_time(timed(rows, ["old", "new"]), validation_from=start + 20, test_from=start + 40)
+    masks = by_user(split.train)(split.test)
+    assert split.test.histories.user_ids.tolist() == ["old", "new"]
+    assert masks["cold-user"].tolist() == [False, True]
+    assert masks["warm-user"].tolist() == [True, False]
+
+
+def test_the_slices_of_every_report_do_not_clash_and_each_family_adds_up():
+    rng = np.random.default_rng(0)
+    rows = [[(int(i), 1_500_000_000 + 50_000 * n) for n, i in enumerate(rng.integers(0, 9, 12))] for _ in range(20)]
+    split = leave_one_out(timed(rows))
+    names = []
+    for slicer in default_slices(split, [str(n) for n in range(9)]):
+        masks = slicer(split.test)
+        assert (sum(mask.astype(int) for mask in masks.values()) == 1).all()
+        names += list(masks)
+    assert len(names) == len(set(names))
+    assert {"novel", "cold", "cold-user", "history-10-19", "gap-1h-1d"} < set(names)
+
+
+def test_cases_keep_the_times_of_their_targets():
+    split = leave_one_out(timed([[(0, 100), (1, 200), (2, 300)], [(3, 5), (4, 6), (5, 7)]]))
+    assert split.test.timestamps.tolist() == [300, 7]
+    assert split.test.select(np.array([False, True])).timestamps.tolist() == [7]
+    assert leave_one_out(Histories.from_lists([[1, 2, 3]])).test.timestamps is None

@@ -1,0 +1,110 @@
+"""``genrec audit``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genrec.cli.console import duration, guarded, heading, out, progress, say, summary, table
+
+if TYPE_CHECKING:
+    from genrec.evaluation.audit import Audit
+
+_STYLES = {"serious": "bold red", "caution": "bold yellow", "note": "bold", "fine": "bold green"}
+
+
+@guarded
+def audit(
+    items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
+    interactions: Annotated[Path, typer.Argument(help="Table of user_id, item_id, timestamp.")],
+    split: Annotated[str, typer.Option("--split", help="leave-one-out or global-time.")] = "leave-one-out",
+    validation_from: Annotated[
+        str | None, typer.Option("--validation-from", help="Global time: a date, or a share such as 0.8.")
+    ] = None,
+    test_from: Annotated[str | None, typer.Option("--test-from", help="Global time: a date, or a share.")] = None,
+    part_column: Annotated[
+        str | None, typer.Option("--part-column", help="Column with train, validation or test: your own split.")
+    ] = None,
+    vectors: Annotated[str, typer.Option("--vectors", help="Item texts as vectors: lsa, minilm or none.")] = "lsa",
+    id_column: Annotated[str, typer.Option("--id-column", help="Item ids of the items table.")] = "item_id",
+    user_column: Annotated[str, typer.Option("--user-column", help="User ids of the interactions.")] = "user_id",
+    item_column: Annotated[str, typer.Option("--item-column", help="Item ids of the interactions.")] = "item_id",
+    time_column: Annotated[str, typer.Option("--time-column", help="Times, or none.")] = "timestamp",
+    seed: Annotated[int, typer.Option("--seed", help="Of samples and shuffles.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    folder: Annotated[Path | None, typer.Option("--out", help="Folder for audit.md and audit.json.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+) -> None:
+    """Say which shortcuts would solve a dataset and whether its split is clean, before anyone trains."""
+    from genrec.artifacts import atomic_dir, require_free
+    from genrec.data.catalog import Catalog
+    from genrec.data.interactions import Interactions
+    from genrec.evaluation.audit import audit as run
+
+    if folder is not None:
+        require_free(folder, overwrite=overwrite)
+    catalog = Catalog.read(items, id_column=id_column)
+    events = Interactions.read(
+        interactions,
+        user_column=user_column,
+        item_column=item_column,
+        time_column=None if time_column == "none" else time_column,
+        part_column=part_column,
+    )
+    bounds = {"validation_from": validation_from, "test_from": test_from}
+    with progress("auditing") as update:
+        found = run(
+            catalog,
+            events,
+            split="custom" if part_column is not None else split,
+            options={name: _moment(value) for name, value in bounds.items() if value is not None},
+            vectors=vectors,
+            seed=seed,
+            progress=update,
+        )
+    command = "genrec " + shlex.join(sys.argv[1:])
+    content = json.dumps({**found.to_dict(), "command": command}, indent=2, ensure_ascii=False)
+    if as_json:
+        typer.echo(content)
+    else:
+        _show(found, interactions)
+    if folder is not None:
+        with atomic_dir(folder, overwrite=overwrite) as work:
+            (work / "audit.json").write_text(content + "\n", encoding="utf-8")
+            page = found.markdown(f"Audit of {interactions.resolve().parent.name}")
+            (work / "audit.md").write_text(f"{page}\n`{command}`\n", encoding="utf-8")
+    if not as_json:
+        made = {} if folder is None else {"report": f"{folder}/audit.md, {folder}/audit.json"}
+        summary({**made, "time": duration(found.seconds)}, [f"genrec index build {items} --out runs/index"])
+
+
+def _moment(text: str) -> Any:
+    """A share such as 0.8 as a number; whatever else is a date or a time."""
+    try:
+        share = float(text)
+    except ValueError:
+        return text
+    return share if 0 < share < 1 else text
+
+
+def _show(found: Audit, source: Path) -> None:
+    from genrec.evaluation.audit import GRADES
+
+    heading(f"Audit of {source}")
+    say(found.verdict())
+    say(found.facts_line())
+    heading("What ranks without learning (95 % intervals)")
+    table(["shortcut", "Recall@1", "Recall@10", "NDCG@10", "what it does"], found.shortcut_rows())
+    for grade, meaning in GRADES.items():
+        if findings := found.graded(grade):
+            out.print(f"\n[{_STYLES[grade]}]{grade.capitalize()}[/]: {meaning}")
+            for finding in findings:
+                out.print(f"- [bold]{finding.title}.[/] ", end="")
+                say(finding.text)
+                if finding.advice:
+                    say(f"  → {finding.advice}")
