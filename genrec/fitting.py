@@ -77,26 +77,18 @@ def train(
     identity = run_identity(config, split.train, index.fingerprint)
     if (done := _finished(out, identity, overwrite)) is not None:
         return done
+    recommender, examples = _untrained(index, split, config)
     session = TrainingFolder(out)
-    session.open(identity, overwrite=overwrite)
-    set_seed(config.seed)
-    model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config, index))
-    if config.model.init_from_codebooks and index.codebooks is not None:
-        model.init_from_codebooks(index.codebooks, config.seed)
-    prefixes = config.examples.mode == "prefixes" or config.model.architecture == "seq2seq"
-    examples = HistoryExamples(split.train, config.model.max_items, prefixes=prefixes)
-    recommender = GenerativeRecommender(model, index, config)
-    cases = split.validation
-    validate = make_validate(recommender, cases, config) if len(cases.targets) else None
     trainer = build_trainer(
-        model,
+        recommender.model,
         examples,
         recommender.collator,
         config,
         session.checkpoints,
-        validate=validate,
+        validate=make_validate(recommender, split.validation, config) if len(split.validation) else None,
         callbacks=callbacks,
     )
+    session.open(identity, overwrite=overwrite)  # after everything that wrong settings can break
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
     if any(getattr(callback, "requested", False) for callback in callbacks):
@@ -105,11 +97,24 @@ def train(
             where=session.folder,
             hint="Run the same command again to continue.",
         )
-    model.eval()
+    recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
     recommender.save_pretrained(out, overwrite=overwrite)
     session.remove()
     return recommender
+
+
+def _untrained(
+    index: SemanticIndex, split: Split, config: TrainConfig
+) -> tuple[GenerativeRecommender, HistoryExamples]:
+    """The recommender with the weights that its seed gives, and what it will learn from."""
+    set_seed(config.seed)
+    model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config, index))
+    if config.model.init_from_codebooks and index.codebooks is not None:
+        model.init_from_codebooks(index.codebooks, config.seed)
+    prefixes = config.examples.mode == "prefixes" or config.model.architecture == "seq2seq"
+    examples = HistoryExamples(split.train, config.model.max_items, prefixes=prefixes)
+    return GenerativeRecommender(model, index, config), examples
 
 
 def _model_settings(config: TrainConfig, index: SemanticIndex) -> dict[str, Any]:

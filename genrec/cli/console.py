@@ -26,10 +26,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def quiet_libraries() -> None:
-    """Keep the chatter of the libraries below us off the screen; genrec says itself what happens."""
+    """Settings of the libraries below us, before they are imported: no chatter; genrec says itself what happens."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    # Threads that wait should sleep: spinning ones slow everything down several times on a shared machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("genrec").setLevel(logging.INFO)
 

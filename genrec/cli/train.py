@@ -26,6 +26,7 @@ def train(
 ) -> None:
     """Train a recommender on an index; the same command again resumes."""
     from genrec.artifacts import require_free
+    from genrec.cli.reporter import Reporter
     from genrec.data.interactions import Interactions
     from genrec.fitting import TrainingStoppedError, split_for
     from genrec.fitting import train as fit
@@ -45,7 +46,7 @@ def train(
         f"{len(split.test.targets):,} test cases held out ({split.name})."
     )
     _show_example(semantic_index, split)
-    reporter = make_reporter()
+    reporter = Reporter()
     previous = signal.signal(signal.SIGINT, reporter.on_interrupt)
     began = time.monotonic()
     try:
@@ -78,46 +79,3 @@ def _show_example(index: SemanticIndex, split: Any) -> None:
     codes = " ".join("".join(f"<{level}_{code}>" for level, code in enumerate(index.codes[item])) for item in items)
     titles = index.catalog.select(items).titles()
     say(f"Example: user {split.train.user_ids[user]}: {' → '.join(titles)}\n  reads {codes}")
-
-
-def make_reporter() -> Any:
-    """A transformers callback that prints a line per epoch and turns Ctrl-C into a checkpoint."""
-    from genrec.training.trainer import StopOnRequest
-
-    class Reporter(StopOnRequest):
-        def __init__(self) -> None:
-            super().__init__()
-            self.began = self.epoch_began = time.monotonic()
-            self.loss = 0.0
-            self.bar: Any = None
-
-        def on_interrupt(self, number: int, frame: Any) -> None:
-            if self.requested:
-                raise KeyboardInterrupt
-            self.requested = True
-            err.print("\nStopping after this step, with a checkpoint (Ctrl-C again: at once) …")
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            self.began = time.monotonic()
-            if state.global_step:
-                say(f"Continuing at step {state.global_step:,} of {state.max_steps:,}.")
-            else:
-                say(f"{state.max_steps:,} steps in {state.num_train_epochs} epochs at most.")
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-            if err.is_terminal:
-                spent = duration(time.monotonic() - self.began)
-                err.print(f"  step {state.global_step:,}/{state.max_steps:,}  {spent}", end="\r")
-            return super().on_step_end(args, state, control, **kwargs)
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-            logs = logs or {}
-            if "loss" in logs:
-                self.loss = logs["loss"]
-            measured = {k.removeprefix("eval_"): v for k, v in logs.items() if k.startswith("eval_")}
-            if measured:
-                figures = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
-                spent = duration(time.monotonic() - self.began)
-                say(f"epoch {state.epoch:5.1f}  loss {self.loss:.3f}  validation {figures}  ({spent})")
-
-    return Reporter()

@@ -1,0 +1,50 @@
+"""What ``genrec train`` shows while it trains; imported inside the command, because it needs transformers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from genrec.cli.console import duration, err, say
+from genrec.training.trainer import StopOnRequest
+
+
+class Reporter(StopOnRequest):
+    """A transformers callback that prints a line per epoch and turns Ctrl-C into a checkpoint."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = time.monotonic()
+        self.loss = 0.0
+
+    def on_interrupt(self, number: int, frame: Any) -> None:
+        """Signal handler: the first Ctrl-C stops after the current step, the second at once."""
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        err.print("\nStopping after this step, with a checkpoint (Ctrl-C again: at once) …")
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Say how much there is to do."""
+        self.began = time.monotonic()
+        if state.global_step:
+            say(f"Continuing at step {state.global_step:,} of {state.max_steps:,}.")
+        else:
+            say(f"{state.max_steps:,} steps in {state.num_train_epochs} epochs at most.")
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Count the steps on a terminal."""
+        if err.is_terminal:
+            spent = duration(time.monotonic() - self.began)
+            err.print(f"  step {state.global_step:,}/{state.max_steps:,}  {spent}", end="\r")
+        return super().on_step_end(args, state, control, **kwargs)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        """One line per validation."""
+        logs = logs or {}
+        self.loss = logs.get("loss", self.loss)
+        measured = {key.removeprefix("eval_"): value for key, value in logs.items() if key.startswith("eval_")}
+        if measured:
+            figures = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
+            spent = duration(time.monotonic() - self.began)
+            say(f"epoch {state.epoch:5.1f}  loss {self.loss:.3f}  validation {figures}  ({spent})")
