@@ -39,8 +39,9 @@ The shop is synthetic: no real brand, shopper or purchase. Its rules, with the n
 
 * **Items.** 10 departments of 3 sub-categories of 5 product types; in each department 5 brands of 2 series, in one of
   three price tiers. An item is a type of one series with an option (size, material, flavour) and a colour or pack size.
-* **Interests.** Shoppers like 1, 2 or 3 departments ({_share(_R.departments)} of them), some more than others, and
-  buy in turns: each purchase may be in any of their departments, and goes on where that department was left.
+* **Interests.** Shoppers like 1, 2 or 3 departments ({_share(_R.departments)} of them) and move between them: with
+  {_R.stay:.0%} the next purchase stays in the department of the last one, otherwise it is in any of the shopper's
+  departments. Each department goes on where it was left.
 * **Complements.** Every type names three types that people buy after it (weights {_list(_R.then)}); all types of its
   sub-category share {_R.kit}; what follows the last but one type of the department counts {_R.memory} times. With
   {_R.fresh:.0%} something new begins. A durable type that the shopper has is {1 / _R.owned:.0f} times less likely.

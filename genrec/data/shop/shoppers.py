@@ -23,6 +23,7 @@ class Rules:
         departments: Shares of shoppers with one, two and three departments.
         noise: Share of purchases that are presents and whims: any item, leaving no trace in later purchases.
         repeat: Share of purchases that buy the last consumable once more.
+        stay: Chance to go on in the department of the purchase before; otherwise any of the shopper's departments.
         then: Weights of the three types that follow a type, as listed in ``words.yaml``.
         kit: Weight shared by all types of the same sub-category.
         memory: Weight of what follows the last but one type of the same department (the last one weighs 1).
@@ -38,21 +39,22 @@ class Rules:
         again: Factor of the very same item, outside of repeats.
     """
 
-    departments: tuple[float, float, float] = (0.05, 0.2, 0.75)
+    departments: tuple[float, float, float] = (0.2, 0.4, 0.4)
     noise: float = 0.12
     repeat: float = 0.03
+    stay: float = 0.2
     then: tuple[float, float, float] = (0.55, 0.3, 0.15)
-    kit: float = 0.3
+    kit: float = 0.6
     memory: float = 0.3
     fresh: float = 0.08
     lead: float = 5.0
     owned: float = 0.05
     stocked: float = 0.5
     season: float = 2.5
-    line: float = 25.0
+    line: float = 10.0
     brand: float = 3.0
-    tier: float = 1.5
-    palette: float = 1.5
+    tier: float = 1.8
+    palette: float = 4.0
     again: float = 0.05
 
 
@@ -145,9 +147,18 @@ class Crowd:
         self._line_brand = np.array([line.brand_number for line in words.lines])
         # What is remembered of the past; -1 for nothing yet.
         self._recent = np.full((n_users, len(words.departments), 2), -1)  # last and last but one type of a department
+        self._department = np.full(n_users, -1)  # of the last purchase
         self._owned = np.ones((n_users, len(words.types)))  # factor of each type
         self._consumable = np.full(n_users, -1)  # last consumable item
         self.bought = np.zeros((n_users, len(shelf)), dtype=bool)
+
+    def department_odds(self, users: np.ndarray) -> np.ndarray:
+        """Chance of each department for the next purchase, ``(n, n_departments)``."""
+        odds = self.traits.interests[users].copy()
+        known = np.flatnonzero(self._department[users] >= 0)
+        odds[known] *= 1 - self.rules.stay
+        odds[known, self._department[users[known]]] += self.rules.stay
+        return odds
 
     def type_odds(self, users: np.ndarray, departments: np.ndarray, months: np.ndarray) -> np.ndarray:
         """Chance of each product type, the department being chosen.
@@ -193,8 +204,9 @@ class Crowd:
 
     def item_odds(self, users: np.ndarray, months: np.ndarray) -> np.ndarray:
         """True chance of each item to be bought next, given traits and past: ``(n, n_items)``, rows sum to 1."""
+        departments = self.department_odds(users)
         types = np.zeros((len(users), len(self._durable)))
-        for number, share in enumerate(self.traits.interests[users].T):
+        for number, share in enumerate(departments.T):
             wants = np.flatnonzero(share)
             chosen = np.full(len(wants), number)
             types[wants] += share[wants, None] * self.type_odds(users[wants], chosen, months[wants])
@@ -212,7 +224,7 @@ class Crowd:
     def buy(self, users: np.ndarray, months: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Let shoppers buy one item each and remember it: ``(n,)`` items."""
         mood = rng.random(len(users))
-        departments = _draw(self.traits.interests[users], rng)
+        departments = _draw(self.department_odds(users), rng)
         types = _draw(self.type_odds(users, departments, months), rng)
         slots = self._slots[types]  # (n, largest type), -1 beyond the items of a type
         weights = np.where(slots >= 0, self.item_weights(users, np.maximum(slots, 0)), 0.0)
@@ -234,6 +246,7 @@ class Crowd:
         departments = self._department_of[types]
         self._recent[users, departments, 1] = self._recent[users, departments, 0]
         self._recent[users, departments, 0] = types
+        self._department[users] = departments
 
     def visits(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Who buys now, and in which month (0 to 11): first purchases of all shoppers, then second ones, and so on.
