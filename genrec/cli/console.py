@@ -30,8 +30,8 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    # Threads that wait should sleep: spinning ones slow everything down several times on a shared machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that wait should soon sleep: spinning ones slow everything down several times on a shared machine.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("genrec").setLevel(logging.INFO)
 
