@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 from support import TINY_BACKBONES, TINY_TOKENIZER, TINY_TRAINING, make_tables
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tiny networks gain nothing from threads, and lose much on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The same examples in every run, and no clock: a busy machine is no bug.
+settings.register_profile("genrec", deadline=None, derandomize=True)
+settings.load_profile("genrec")
 
 
 @pytest.fixture(params=sorted(TINY_BACKBONES))
