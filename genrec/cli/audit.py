@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrec.cli.console import duration, guarded, heading, out, progress, say, summary, table
+from genrec.cli.console import duration, guarded, heading, out, progress, say, summary
 
 if TYPE_CHECKING:
     from genrec.evaluation.audit import Audit
@@ -46,6 +47,7 @@ def audit(
     from genrec.data.interactions import Interactions
     from genrec.evaluation.audit import audit as run
 
+    logging.getLogger("genrec.baselines").setLevel(logging.WARNING)  # what was tried is no news here
     if folder is not None:
         require_free(folder, overwrite=overwrite)
     catalog = Catalog.read(items, id_column=id_column)
@@ -94,12 +96,14 @@ def _moment(text: str) -> Any:
 
 def _show(found: Audit, source: Path) -> None:
     from genrec.evaluation.audit import GRADES
+    from genrec.evaluation.report import plain_table
 
     heading(f"Audit of {source}")
     say(found.verdict())
     say(found.facts_line())
     heading("What ranks without learning (95 % intervals)")
-    table(["shortcut", "Recall@1", "Recall@10", "NDCG@10", "what it does"], found.shortcut_rows())
+    columns = ("shortcut", "Recall@1", "Recall@10", "NDCG@10", "what it does")
+    say(plain_table([dict(zip(columns, row, strict=True)) for row in found.shortcut_rows()]))
     for grade, meaning in GRADES.items():
         if findings := found.graded(grade):
             out.print(f"\n[{_STYLES[grade]}]{grade.capitalize()}[/]: {meaning}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 import time
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from genrec.data.split import Split
     from genrec.evaluation.beyond import ItemFacts
+    from genrec.evaluation.compare import Comparison
+    from genrec.evaluation.evaluator import EvaluationResult
     from genrec.evaluation.slices import Slicer
     from genrec.recommender import Recommender
 
@@ -63,19 +66,18 @@ def evaluate(
     from genrec.baselines import QUICK_BASELINES
     from genrec.evaluation.candidates import read_candidates
     from genrec.evaluation.evaluator import KS
-    from genrec.evaluation.report import MAIN_SLICES, result_table
     from genrec.evaluation.slices import default_slices
     from genrec.evaluation.suite import evaluate_all, robustness_all, write_evaluation
 
+    logging.getLogger("genrec.baselines").setLevel(logging.WARNING)  # what was tried is no news here
     require_free(out, overwrite=overwrite)
     recommenders = _load(models, device, beams)
     first = recommenders[0]
     split = _split(recommenders, interactions, part_column)
     cases = split.test if part == "test" else split.validation
-    own = default_slices(split, first.item_ids) + _field_slices(recommenders, slice_ or [])
     lists = None if candidates is None else read_candidates(candidates, first.item_ids, cases)
     name = dataset or interactions.resolve().parent.name
-    command = "genrec " + shlex.join(sys.argv[1:])
+    slices = default_slices(split, first.item_ids) + _field_slices(recommenders, slice_ or [])
     began = time.monotonic()
     with progress("evaluating") as update:
         results = evaluate_all(
@@ -85,13 +87,13 @@ def evaluate(
             baselines=QUICK_BASELINES if baseline is None else baseline,
             ks=tuple(k or KS),
             exclude_seen=exclude_seen,
-            slices=own,
+            slices=slices,
             facts=_facts(recommenders, split),
             candidates=lists,
             users=users,
             progress=lambda name, done, total: update(done, total),
         )
-        noisy: list[dict[str, Any]] = []
+        noisy = []
         if robustness:
             noisy = robustness_all(
                 recommenders,
@@ -109,17 +111,13 @@ def evaluate(
         dataset=name,
         part=part,
         split=split.name,
-        command=command,
+        command="genrec " + shlex.join(sys.argv[1:]),
         device=str(getattr(first, "device", "cpu")),
         noisy=noisy,
         overwrite=overwrite,
     )
-    ranking = "within given candidates" if lists is not None else f"full ranking of {len(first.item_ids):,} items"
-    heading(f"{part} cases, item level, {ranking} ({split.name})")
-    shown = [one for one in MAIN_SLICES if results[0].masks.get(one) is not None and results[0].masks[one].any()]
-    say(result_table(results, targets=shown))
-    heading(f"What is really different ({comparison.metric}, paired test on the same users)")
-    say(comparison.table())
+    within = "within given candidates" if lists is not None else f"full ranking of {len(first.item_ids):,} items"
+    _show(results, comparison, f"{part} cases, item level, {within} ({split.name})")
     summary(
         {
             "report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)",
@@ -127,6 +125,16 @@ def evaluate(
         },
         [f"genrec generate {models[0]} {interactions} --k 10 --out {models[0]}-recs.parquet"],
     )
+
+
+def _show(results: list[EvaluationResult], comparison: Comparison, what: str) -> None:
+    from genrec.evaluation.report import MAIN_SLICES, result_table
+
+    heading(what)
+    masks = results[0].masks
+    say(result_table(results, targets=[name for name in MAIN_SLICES if name in masks and masks[name].any()]))
+    heading(f"What is really different ({comparison.metric}, paired test on the same users)")
+    say(comparison.table())
 
 
 def _load(models: list[Path], device: str | None, beams: int | None) -> list[Recommender]:

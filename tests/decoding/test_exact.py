@@ -50,3 +50,40 @@ def test_candidates_are_a_smaller_trie():
     scores = score_items(table, table.prefill(), DeviceTrie(whole.restrict(wanted)), 2)
     np.testing.assert_allclose(scores[:, wanted[: scores.shape[1]]].numpy(), table.scores(items)[:, wanted], atol=1e-4)
     assert (scores[:, ~wanted[: scores.shape[1]]] == -torch.inf).all()
+
+
+class Separable:
+    """Scores that do not depend on the prefix, so a hundred thousand items are summed up in one line."""
+
+    def __init__(self, users, sizes):
+        generator = torch.Generator().manual_seed(0)
+        self.tables = [torch.randn(users, 1, size, generator=generator) for size in sizes]
+
+    def prefill(self):
+        return {"level": 0}
+
+    def step(self, state, codes=None, parents=None):
+        state["level"] += 1
+        table = self.tables[state["level"] - 1]
+        return table if codes is None else table.expand(-1, codes.shape[1], -1)
+
+    def scores(self, items):
+        rows = [table[:, 0].log_softmax(-1).numpy() for table in self.tables]
+        return sum(row[:, items[:, level]] for level, row in enumerate(rows))
+
+
+@pytest.mark.parametrize("sizes", [(256,) * 4, (3, 40_000, 16), (100_000,)])
+def test_a_hundred_thousand_items(sizes):
+    rng = np.random.default_rng(0)
+    items = np.unique(np.stack([rng.integers(0, size, 150_000) for size in sizes], axis=1), axis=0)
+    items = rng.permutation(items)[:100_000].astype(np.int32)
+    table, trie = Separable(2, sizes), DeviceTrie(Trie.from_codes(items, sizes))
+    expected = table.scores(items)
+    scores = score_items(table, table.prefill(), trie, 2, rows=2_000)
+    np.testing.assert_allclose(scores.numpy(), expected, atol=1e-4)
+    seen = torch.from_numpy(rng.integers(0, len(items), (2, 500)))
+    found, best = beam_search(table, table.prefill(), trie, 2, beams=50, forbidden=seen)
+    assert found.shape == (2, 50)
+    np.testing.assert_allclose(np.take_along_axis(expected, found.numpy(), 1), best.numpy(), atol=1e-4)
+    for user in range(2):
+        assert len(set(found[user].tolist()) - set(seen[user].tolist())) == 50

@@ -1,0 +1,1 @@
+"""Measurements of genrec against what people use otherwise."""

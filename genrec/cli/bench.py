@@ -1,0 +1,94 @@
+"""``genrec bench``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genrec.cli.console import guarded, progress, summary, table
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _group() -> None:
+    """Measure speed against what people use otherwise."""
+
+
+@app.command()
+@guarded
+def decode(
+    out: Annotated[Path, typer.Option("--out", help="Folder of decode.json and decode.md.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Two small settings, about a minute.")] = False,
+    model: Annotated[list[str] | None, typer.Option("--model", help="Only t5 or decoder.")] = None,
+    items: Annotated[list[int] | None, typer.Option("--items", min=1, help="Only these catalogue sizes.")] = None,
+    shape: Annotated[list[str] | None, typer.Option("--shape", help="USERSxBEAMS in place of the grid's.")] = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Repetitions for the medians.")] = 3,
+    vocabulary: Annotated[int, typer.Option("--vocabulary", min=10, help="Text tokens of the decoder.")] = 150_000,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Of torch.")] = 1,
+    device: Annotated[str, typer.Option("--device", help="Such as cuda or cpu.")] = "cpu",
+) -> None:
+    """Catalogue-constrained decoding against Hugging Face generate, in the same run."""
+    from genrec.benchmarks.decode import Bench, default_settings, run, select
+
+    settings = select(default_settings(quick), models=model, items=items, shapes=shape)
+    command = "genrec " + shlex.join(sys.argv[1:])
+    bench = Bench(rounds=rounds, vocabulary=vocabulary, threads=threads, device=device, command=command)
+    with progress("measuring") as update:
+        rows = run(settings, bench, out=out, progress=update)
+    shown = ("model", "prompt", "items", "users", "beams", "dtype", "normalize", "hf_ms", "ms", "speedup_vs_hf")
+    table(shown, [[row[key] for key in shown] for row in rows])
+    summary({"table": f"{out}/decode.md, {out}/decode.json"})
+
+
+@app.command()
+@guarded
+def regret(
+    model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
+    interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File to write the rows to, .json.")] = None,
+    users: Annotated[int, typer.Option("--users", min=1, help="A fixed sample of the test cases.")] = 1000,
+    k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 10,
+    beams: Annotated[list[int] | None, typer.Option("--beams", min=1, help="Widths (default 10, 20, 50, 100).")] = None,
+    exclude_seen: Annotated[
+        bool, typer.Option("--exclude-seen/--include-seen", help="Never recommend an item of the user's history.")
+    ] = True,
+    device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
+) -> None:
+    """What beam width costs: searches against the exact ranking of the whole catalogue."""
+    import json
+
+    import numpy as np
+
+    from genrec.artifacts import require_free, write_atomic
+    from genrec.data.interactions import Interactions
+    from genrec.evaluation.regret import WIDTHS, beam_regret
+    from genrec.fitting import split_for
+    from genrec.generative import GenerativeRecommender
+
+    if out is not None:
+        require_free(out)
+    recommender = GenerativeRecommender.from_pretrained(model, device=device)
+    cases = split_for(Interactions.read(interactions), recommender.index, recommender.config).test
+    if users < len(cases):
+        cases = cases.select(np.sort(np.random.default_rng(0).permutation(len(cases))[:users]))
+    with progress("ranking") as update:
+        rows = beam_regret(
+            recommender,
+            cases,
+            k=k,
+            widths=beams or WIDTHS,
+            exclude_seen=exclude_seen,
+            progress=lambda name, done, total: update(done, total),
+        )
+    columns = [key for key in rows[0] if key not in ("users", "items")]
+    table(columns, [["exact" if row[key] is None else row[key] for key in columns] for row in rows])
+    if out is not None:
+        command = "genrec " + shlex.join(sys.argv[1:])
+        content = [{"benchmark": "beam-regret", **row, "command": command} for row in rows]
+        write_atomic(out, json.dumps(content, indent=1) + "\n")
+        summary({"rows": str(out)})
