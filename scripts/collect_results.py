@@ -37,7 +37,10 @@ def main() -> None:
                 row["seed"] = seed if generative else None
                 if generative:
                     row |= {"epochs": training["epochs"], "best_epoch": training["best_epoch"]}
-                    row |= {"train_seconds": training["seconds_this_session"], "machine": f"{platform.machine()}, 2 cores"}
+                    row |= {
+                        "train_seconds": training["seconds_this_session"],
+                        "machine": f"{platform.machine()}, 2 cores",
+                    }
                 rows.append(row)
     rows.sort(
         key=lambda row: (

@@ -18,6 +18,7 @@ from genrec.data.split import EvaluationSet
 from genrec.errors import DataError
 from genrec.recommender import Recommendations, Recommender
 
+CANDIDATES_REMARK = "ranked within given candidates"
 _CELLS = 1 << 24
 
 
@@ -70,7 +71,8 @@ def candidates_remark(candidates: Histories, targets: np.ndarray) -> str:
     hits = candidates.items == np.repeat(targets, candidates.lengths)
     share = float((np.bincount(rows[hits], minlength=len(candidates)) > 0).mean())
     size = f"mean {candidates.lengths.mean():.0f} items"
-    return f"ranked within given candidates ({size}), which hold {share:.1%} of the targets"
+    held = f"{share:.1%}".replace("%", " %")
+    return f"{CANDIDATES_REMARK} ({size}), which hold {held} of the targets"
 
 
 def rank_candidates(

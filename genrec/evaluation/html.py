@@ -9,6 +9,7 @@ from typing import Any
 
 from genrec.errors import MissingExtraError
 from genrec.evaluation import plots
+from genrec.evaluation.candidates import CANDIDATES_REMARK
 from genrec.evaluation.compare import ComparedResult, Comparison
 from genrec.evaluation.report import MAIN_SLICES, REPEATS_NOTE, SHOWN, Row, beyond_lines
 from genrec.evaluation.robustness import robustness_lines
@@ -77,7 +78,7 @@ def render_html(content: ReportContent) -> str:
         for row in content.rows
         if row["recommender"] in _drawn(over_all, content.comparison) and row["users"] >= _FEWEST_IN_PLOT
     ]
-    palette = plots.colours([row["recommender"] for row in over_all])
+    palette = plots.colours([row["recommender"] for row in [*over_all, *content.noisy]])
     context = {
         "content": content,
         "facts": _facts(content, over_all),
@@ -125,7 +126,7 @@ def _drawn(rows: Sequence[Row], comparison: Comparison) -> set[str]:
 def _facts(content: ReportContent, rows: Sequence[Row]) -> list[tuple[str, str]]:
     first = rows[0]
     seen = "excluded: items of the history are never recommended" if first["exclude_seen"] else "may be recommended"
-    within = next((r["remark"] for r in rows if "given candidates" in (r["remark"] or "")), None)
+    within = next((r["remark"] for r in rows if CANDIDATES_REMARK in (r["remark"] or "")), None)
     facts = [
         ("Dataset", content.dataset),
         ("Cases", f"{first['users']:,} {content.part} cases, one target item each"),

@@ -13,6 +13,7 @@ import polars as pl
 
 from genrec.artifacts import write_atomic
 from genrec.data.tables import write_table
+from genrec.evaluation.candidates import CANDIDATES_REMARK
 from genrec.evaluation.evaluator import EvaluationResult
 from genrec.evaluation.uncertainty import bootstrap_metrics
 from genrec.schema import Columns
@@ -219,7 +220,9 @@ def _with_interval(row: Row, metric: str) -> str:
 
 
 def _notes(content: Sequence[Row]) -> str:
-    notes = ["Item level, full ranking of the catalogue. In brackets: 95 % bootstrap interval over users."]
+    within = any(CANDIDATES_REMARK in (row.get("remark") or "") for row in content)
+    ranking = CANDIDATES_REMARK if within else "full ranking of the catalogue"
+    notes = [f"Item level, {ranking}. In brackets: 95 % bootstrap interval over users."]
     if any(row.get("exclude_seen") for row in content):
         notes.append(REPEATS_NOTE)
     return "\n".join(notes)

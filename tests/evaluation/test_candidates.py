@@ -68,7 +68,7 @@ def test_evaluation_within_candidates(split, candidates):
     inside = np.array([target in own for target, own in zip(split.test.targets, candidates, strict=True)])
     assert not result.ranks[~inside].any()
     assert result.ranks.max() <= candidates.lengths.max()
-    assert f"hold {inside.mean():.1%} of the targets" in result.remark
+    assert f"hold {inside.mean() * 100:.1f} % of the targets" in result.remark
     only = Histories.from_lists([[target] for target in split.test.targets])
     assert evaluate(baseline, split.test, candidates=only, exclude_seen=False).metrics["recall@1"] == 1.0
 

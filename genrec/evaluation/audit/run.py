@@ -163,8 +163,8 @@ def audit(
         >>> items = Catalog.from_frame(pl.DataFrame({"item_id": list("abcd"), "title": ["tea", "cup", "pot", "mat"]}))
         >>> rows = [(user, item) for user in "uvwxyz" for item in "abcd"]
         >>> table = Interactions.from_frame(pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row"))
-        >>> audit(items, table).shortcuts[0].name
-        'transition-counts'
+        >>> audit(items, table).finding("leaked-targets").grade
+        'fine'
     """
     began = time.perf_counter()
     tick = _ticker(progress)

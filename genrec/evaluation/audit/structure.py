@@ -87,7 +87,7 @@ def smoothness(material: Material) -> Finding | None:
         text += f"somewhat closer than chance ({effect:.1f} standard deviations)."
     else:
         text += (
-            f"clearly closer than chance ({effect:.1f} standard deviations): texts tell something about the next item."
+            f"clearly closer than chance ({effect:.1f} standard deviations), so texts tell something of the next item."
         )
     return Finding("smoothness", "note", "Texts of consecutive items", text, figures=figures)
 

@@ -1,0 +1,106 @@
+"""What beam width costs: searches of several widths against the exact ranking of the whole catalogue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from genrec.data.split import EvaluationSet
+from genrec.errors import ConfigError
+from genrec.generative import GenerativeRecommender
+from genrec.metrics import ndcg_at, recall_at
+from genrec.recommender import Recommendations
+
+WIDTHS = (10, 20, 50, 100)
+Progress = Callable[[str, int, int], None]
+
+
+def beam_regret(
+    recommender: GenerativeRecommender,
+    cases: EvaluationSet,
+    *,
+    k: int = 10,
+    widths: Sequence[int] = WIDTHS,
+    exclude_seen: bool = True,
+    chunk: int = 256,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Compare beam search with exact scoring on the same users.
+
+    Args:
+        recommender: What is searched.
+        cases: Histories and one target each.
+        k: Length of the lists.
+        widths: Beam widths.
+        exclude_seen: See :meth:`genrec.recommender.Recommender.recommend`.
+        chunk: Cases given to ``recommend`` at once.
+        progress: Called with (what, cases done, cases in all).
+
+    Returns:
+        One row for exact scoring and one per width: ``beams`` (None: exact), ``recall@k`` and ``ndcg@k`` of the
+        targets, ``overlap`` (share of the exact list that was found), ``first`` (share of users whose best item is the
+        exact one), ``score_gap`` (how much lower the mean log-probability of a list is), ``seconds`` and
+        ``users_per_second``.
+
+    Raises:
+        ConfigError: No widths, or one below 1.
+    """
+    if not widths or min(widths) < 1:
+        raise ConfigError(f"Beam widths {list(widths)}.", expected="numbers from 1")
+    rows, truth = [], None
+    for beams in (None, *sorted(set(widths))):
+        name = "exact" if beams is None else f"{beams} beams"
+        options = {"exact": True, "batch_users": None} if beams is None else {"exact": False, "beams": beams}
+        began = time.perf_counter()
+        found = _recommend(recommender, cases, k, exclude_seen, options, chunk, name, progress)
+        seconds = time.perf_counter() - began
+        truth = found if truth is None else truth
+        ranks = found.ranks_of(cases.targets)
+        rows.append(
+            {
+                "beams": beams,
+                f"recall@{k}": float(recall_at(ranks, k).mean()),
+                f"ndcg@{k}": float(ndcg_at(ranks, k).mean()),
+                **_against(found, truth),
+                "seconds": round(seconds, 2),
+                "users_per_second": round(len(cases) / seconds, 1),
+                "users": len(cases),
+                "items": len(recommender.item_ids),
+            }
+        )
+    return rows
+
+
+def _recommend(
+    recommender: GenerativeRecommender,
+    cases: EvaluationSet,
+    k: int,
+    exclude_seen: bool,
+    options: dict[str, Any],
+    chunk: int,
+    name: str,
+    progress: Progress | None,
+) -> Recommendations:
+    parts = []
+    for at in range(0, len(cases), chunk):
+        histories = cases.histories.select(np.arange(at, min(at + chunk, len(cases))))
+        parts.append(recommender.recommend(histories, k, exclude_seen=exclude_seen, options=options))
+        if progress is not None:
+            progress(name, min(at + chunk, len(cases)), len(cases))
+    items, scores = (np.concatenate([getattr(part, key) for part in parts]) for key in ("items", "scores"))
+    return Recommendations(items, scores, recommender.item_ids)
+
+
+def _against(found: Recommendations, truth: Recommendations) -> dict[str, float]:
+    real = truth.items >= 0
+    hit = (truth.items[:, :, None] == found.items[:, None, :]).any(2) & real
+    lengths = np.maximum(real.sum(1), 1)
+    means = [np.where(one.items >= 0, one.scores, 0).sum(1) / lengths for one in (truth, found)]
+    return {
+        "overlap": float((hit.sum(1) / lengths).mean()),
+        "first": float((truth.items[:, 0] == found.items[:, 0]).mean()),
+        "score_gap": float((means[0] - means[1]).mean()),
+    }
