@@ -1,7 +1,6 @@
 """The command line as a new user meets it: the whole job, and every wrong input with one clear message."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -192,8 +191,11 @@ def test_damaged_and_missing_artefacts_are_named(built, tables, tmp_path):
 def test_a_killed_index_build_leaves_nothing_and_the_next_one_works(tables, tmp_path, monkeypatch):
     from genrec.index import SemanticIndex
 
+    def interrupted(self):
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as broken:
-        broken.setattr(SemanticIndex, "_manifest", lambda self: os.kill(os.getpid(), signal.SIGINT))
+        broken.setattr(SemanticIndex, "_manifest", interrupted)
         result = CliRunner().invoke(
             app, ["index", "build", str(tables[0]), *settings(TINY_TOKENIZER), "--out", str(tmp_path / "index")]
         )
