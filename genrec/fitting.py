@@ -113,7 +113,9 @@ def _untrained(
     if config.model.init_from_codebooks and index.codebooks is not None:
         model.init_from_codebooks(index.codebooks, config.seed)
     prefixes = config.examples.mode == "prefixes" or config.model.architecture == "seq2seq"
-    examples = HistoryExamples(split.train, config.model.max_items, prefixes=prefixes)
+    examples = HistoryExamples(
+        split.train, config.model.max_items, prefixes=prefixes, drop=config.examples.drop, seed=config.seed
+    )
     return GenerativeRecommender(model, index, config), examples
 
 

@@ -40,10 +40,12 @@ class ExampleSettings(Settings):
     """What one training example is.
 
     ``whole``: a window of a user's history with a loss at every item, one pass per user. ``prefixes``: one example per
-    (history, next item) pair; the only choice for encoder-decoders.
+    (history, next item) pair; the only choice for encoder-decoders. ``drop`` leaves items out at random, see
+    :class:`genrec.training.examples.HistoryExamples`.
     """
 
     mode: Literal["whole", "prefixes"] = "whole"
+    drop: float = Field(0.0, ge=0, lt=1)
     bucket_pool: int = Field(50, ge=1)
 
 

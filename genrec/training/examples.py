@@ -25,12 +25,20 @@ class HistoryExamples(Dataset[np.ndarray]):
         histories: Training part only.
         max_items: Longest history that the model reads; a row has one item more, the newest target.
         prefixes: One row per target instead of one per window.
+        drop: Probability with which every item but the newest is left out of a row, anew in every epoch. What remains
+            is predicted across the gaps, as transition counts over a window do, and no user is learned by heart.
+        seed: Of what is dropped, together with the epoch and the row.
+
+    Attributes:
+        epoch: Decides what is dropped; the sampler sets it.
 
     Raises:
         DataError: No history has an item to learn from.
     """
 
-    def __init__(self, histories: Histories, max_items: int, *, prefixes: bool = False) -> None:
+    def __init__(
+        self, histories: Histories, max_items: int, *, prefixes: bool = False, drop: float = 0.0, seed: int = 0
+    ) -> None:
         starts, stops = (_prefix_rows if prefixes else _window_rows)(histories, max_items)
         if not len(starts):
             raise DataError(
@@ -38,12 +46,18 @@ class HistoryExamples(Dataset[np.ndarray]):
                 expected="users with at least 3 interactions under leave-one-out",
             )
         self.items, self.starts, self.stops = histories.items, starts, stops
+        self.drop, self.seed, self.epoch = drop, seed, 0
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        return self.items[self.starts[row] : self.stops[row]]
+        items = self.items[self.starts[row] : self.stops[row]]
+        if not self.drop:
+            return items
+        keep = np.random.default_rng([self.seed, 2, self.epoch, row]).random(len(items)) >= self.drop
+        keep[-1] = True
+        return items[keep]
 
     @property
     def lengths(self) -> np.ndarray:
@@ -75,14 +89,26 @@ class BucketSampler(Sampler[int]):
         batch_size: Rows per batch over all processes.
         pool: Batches that are sorted together; larger pools pad less and shuffle less.
         seed: Of the order; every epoch has its own.
+        examples: The rows, where they change with the epoch.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, *, pool: int = 50, seed: int = 0) -> None:
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        *,
+        pool: int = 50,
+        seed: int = 0,
+        examples: HistoryExamples | None = None,
+    ) -> None:
         self.lengths, self.batch_size, self.pool, self.seed, self.epoch = lengths, batch_size, pool, seed, 0
+        self.examples = examples
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer before every epoch."""
         self.epoch = int(epoch)
+        if self.examples is not None:
+            self.examples.epoch = self.epoch
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -121,7 +121,9 @@ def build_trainer(
     """
     arguments = training_arguments(config, folder, validates=validate is not None)
     batch = arguments.train_batch_size * arguments.world_size
-    sampler = BucketSampler(examples.lengths, batch, pool=config.examples.bucket_pool, seed=config.seed)
+    sampler = BucketSampler(
+        examples.lengths, batch, pool=config.examples.bucket_pool, seed=config.seed, examples=examples
+    )
     more = [EarlyStoppingCallback(config.validation.patience)] if validate is not None else []
     trainer = RecommenderTrainer(
         model=model,
