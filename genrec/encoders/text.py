@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field
 
 from genrec.assets import find_asset
-from genrec.config import Settings
+from genrec.config import Settings, parse_yaml
 from genrec.data.catalog import Catalog
 from genrec.errors import ConfigError, DataError, unknown_name
 
@@ -158,7 +158,7 @@ def read_template(path: Path | str) -> tuple[dict[str, Any], str]:
     if not closed:
         raise ConfigError("The front matter of the template is not closed.", where=path, expected="a line of ---")
     try:
-        front = yaml.safe_load(head)
+        front = parse_yaml(head)
     except yaml.YAMLError as error:
         raise ConfigError(f"The front matter of the template is not YAML: {error}", where=path) from None
     if not isinstance(front, dict):
