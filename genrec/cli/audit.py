@@ -42,7 +42,7 @@ def audit(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
 ) -> None:
     """Say which shortcuts would solve a dataset and whether its split is clean, before anyone trains."""
-    from genrec.artifacts import atomic_dir, require_free
+    from genrec.artifacts import require_free
     from genrec.data.catalog import Catalog
     from genrec.data.interactions import Interactions
     from genrec.evaluation.audit import audit as run
@@ -69,20 +69,29 @@ def audit(
             seed=seed,
             progress=update,
         )
-    command = "genrec " + shlex.join(sys.argv[1:])
-    content = json.dumps({**found.to_dict(), "command": command}, indent=2, ensure_ascii=False)
+    content = json.dumps({**found.to_dict(), "command": _command()}, indent=2, ensure_ascii=False)
     if as_json:
         typer.echo(content)
     else:
         _show(found, interactions)
     if folder is not None:
-        with atomic_dir(folder, overwrite=overwrite) as work:
-            (work / "audit.json").write_text(content + "\n", encoding="utf-8")
-            page = found.markdown(f"Audit of {interactions.resolve().parent.name}")
-            (work / "audit.md").write_text(f"{page}\n`{command}`\n", encoding="utf-8")
+        _write(folder, found, content, interactions.resolve().parent.name, overwrite)
     if not as_json:
         made = {} if folder is None else {"report": f"{folder}/audit.md, {folder}/audit.json"}
         summary({**made, "time": duration(found.seconds)}, [f"genrec index build {items} --out runs/index"])
+
+
+def _command() -> str:
+    return "genrec " + shlex.join(sys.argv[1:])
+
+
+def _write(folder: Path, found: Audit, content: str, dataset: str, overwrite: bool) -> None:
+    from genrec.artifacts import atomic_dir
+
+    with atomic_dir(folder, overwrite=overwrite) as work:
+        (work / "audit.json").write_text(content + "\n", encoding="utf-8")
+        page = found.markdown(f"Audit of {dataset}")
+        (work / "audit.md").write_text(f"{page}\n`{_command()}`\n", encoding="utf-8")
 
 
 def _moment(text: str) -> Any:

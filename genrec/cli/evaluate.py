@@ -63,11 +63,9 @@ def evaluate(
 ) -> None:
     """Measure recommenders beside honest baselines, on the same users, over the whole catalogue."""
     from genrec.artifacts import require_free
-    from genrec.baselines import QUICK_BASELINES
     from genrec.evaluation.candidates import read_candidates
-    from genrec.evaluation.evaluator import KS
     from genrec.evaluation.slices import default_slices
-    from genrec.evaluation.suite import evaluate_all, robustness_all, write_evaluation
+    from genrec.evaluation.suite import write_evaluation
 
     logging.getLogger("genrec.baselines").setLevel(logging.WARNING)  # what was tried is no news here
     require_free(out, overwrite=overwrite)
@@ -77,33 +75,20 @@ def evaluate(
     cases = split.test if part == "test" else split.validation
     lists = None if candidates is None else read_candidates(candidates, first.item_ids, cases)
     name = dataset or interactions.resolve().parent.name
-    slices = default_slices(split, first.item_ids) + _field_slices(recommenders, slice_ or [])
     began = time.monotonic()
-    with progress("evaluating") as update:
-        results = evaluate_all(
-            recommenders,
-            split,
-            part=part,
-            baselines=QUICK_BASELINES if baseline is None else baseline,
-            ks=tuple(k or KS),
-            exclude_seen=exclude_seen,
-            slices=slices,
-            facts=_facts(recommenders, split),
-            candidates=lists,
-            users=users,
-            progress=lambda name, done, total: update(done, total),
-        )
-        noisy = []
-        if robustness:
-            noisy = robustness_all(
-                recommenders,
-                split,
-                part=part,
-                users=robustness,
-                exclude_seen=exclude_seen,
-                progress=lambda name, done, total: update(done, total),
-                more={"dataset": name, "split": part},
-            )
+    results, noisy = _measure(
+        recommenders,
+        split,
+        baseline,
+        robustness,
+        {"dataset": name, "split": part},
+        part=part,
+        exclude_seen=exclude_seen,
+        ks=tuple(k) if k else None,
+        slices=default_slices(split, first.item_ids) + _field_slices(recommenders, slice_ or []),
+        candidates=lists,
+        users=users,
+    )
     comparison = write_evaluation(
         out,
         results,
@@ -118,13 +103,49 @@ def evaluate(
     )
     within = "within given candidates" if lists is not None else f"full ranking of {len(first.item_ids):,} items"
     _show(results, comparison, f"{part} cases, item level, {within} ({split.name})")
-    summary(
-        {
-            "report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)",
-            "time": duration(time.monotonic() - began),
-        },
-        [f"genrec generate {models[0]} {interactions} --k 10 --out {models[0]}-recs.parquet"],
-    )
+    made = {
+        "report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)",
+        "time": duration(time.monotonic() - began),
+    }
+    summary(made, [f"genrec generate {models[0]} {interactions} --k 10 --out {models[0]}-recs.parquet"])
+
+
+def _measure(
+    recommenders: list[Recommender],
+    split: Split,
+    names: list[str] | None,
+    noisy_users: int,
+    about: dict[str, Any],
+    *,
+    part: Literal["test", "validation"],
+    exclude_seen: bool,
+    ks: tuple[int, ...] | None,
+    **options: Any,
+) -> tuple[list[EvaluationResult], list[dict[str, Any]]]:
+    """Results of recommenders and baselines (fitted once), and curves under noise."""
+    from genrec.baselines import QUICK_BASELINES, fit_baselines
+    from genrec.evaluation.evaluator import KS
+    from genrec.evaluation.suite import evaluate_all, robustness_all
+
+    facts = _facts(recommenders, split)
+    shared: dict[str, Any] = {"part": part, "exclude_seen": exclude_seen}
+    with progress("evaluating") as update:
+        fitted = fit_baselines(
+            split,
+            recommenders[0].item_ids,
+            QUICK_BASELINES if names is None else names,
+            exclude_seen=exclude_seen,
+            vectors=facts.vectors,
+            progress=lambda name, done, total: update(done, total),
+        )
+        shared["progress"] = lambda name, done, total: update(done, total)
+        everybody = [*recommenders, *fitted]
+        results = evaluate_all(everybody, split, baselines=(), ks=ks or KS, facts=facts, **shared, **options)
+        if not noisy_users:
+            return results, []
+        counts = [one for one in fitted if one.name == "transition-counts"] or None
+        noisy = robustness_all(recommenders, split, beside=counts, users=noisy_users, more=about, **shared)
+    return results, noisy
 
 
 def _show(results: list[EvaluationResult], comparison: Comparison, what: str) -> None:
