@@ -13,6 +13,7 @@ import numpy as np
 from transformers import TrainerCallback
 
 from genrec.artifacts import read_manifest
+from genrec.baselines.prior import fit_prior
 from genrec.data.filters import drop_consecutive_repeats
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
@@ -76,7 +77,7 @@ def train(
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
     identity = run_identity(config, split.train, index.fingerprint)
     if (done := _finished(out, identity, overwrite)) is not None:
-        return done
+        return _with_prior(done, split, config, out)
     recommender, examples = _untrained(index, split, config)
     session = TrainingFolder(out)
     trainer = build_trainer(
@@ -99,8 +100,22 @@ def train(
         )
     recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
+    if config.generation.prior is not None:
+        fit_prior(recommender, split, config.generation.prior)
     recommender.save_pretrained(out, overwrite=overwrite)
     session.remove()
+    return recommender
+
+
+def _with_prior(
+    recommender: GenerativeRecommender, split: Split, config: TrainConfig, out: Path
+) -> GenerativeRecommender:
+    """A trained recommender with the item prior that is asked for now; the network stays as it is."""
+    wanted, has = config.generation.prior, recommender.options.prior
+    if wanted is None or (has is not None and wanted.is_met_by(has)):
+        return recommender
+    fit_prior(recommender, split, wanted)
+    recommender.save_pretrained(out, overwrite=True)
     return recommender
 
 
@@ -116,7 +131,9 @@ def _untrained(
     examples = HistoryExamples(
         split.train, config.model.max_items, prefixes=prefixes, drop=config.examples.drop, seed=config.seed
     )
-    return GenerativeRecommender(model, index, config), examples
+    recommender = GenerativeRecommender(model, index, config)
+    recommender.options = recommender.options.model_copy(update={"prior": None})  # fitted when the network is trained
+    return recommender, examples
 
 
 def _model_settings(config: TrainConfig, index: SemanticIndex) -> dict[str, Any]:

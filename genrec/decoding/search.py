@@ -14,7 +14,7 @@ from genrec.decoding.exact import score_items
 from genrec.decoding.mmr import maximal_marginal_relevance
 from genrec.decoding.options import DecodingOptions
 from genrec.decoding.prefix_cap import PrefixCap
-from genrec.decoding.prior import PriorBounds
+from genrec.decoding.prior import ItemPrior
 from genrec.decoding.ranking import top_items
 from genrec.errors import ConfigError
 from genrec.models.predictor import CodePredictor
@@ -31,7 +31,7 @@ def search(
     *,
     forbidden: Tensor | None = None,
     allowed: Tensor | None = None,
-    prior: PriorBounds | None = None,
+    prior: ItemPrior | None = None,
     vectors: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The ``k`` best items of every user, as the options say.
@@ -63,7 +63,7 @@ def search(
     if options.exact:
         scores = score_items(model, state, trie, n_users, normalize=normalize)
         if prior is not None:
-            scores = scores + prior.scores[..., : scores.shape[1]]
+            scores = prior.add_to_items(scores)
         items, scores = top_items(scores, wanted, **filters)
     elif options.groups > 1:
         settings: dict[str, Any] = {"groups": min(options.groups, beams), "penalty": options.diversity_penalty}
