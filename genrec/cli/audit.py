@@ -7,11 +7,11 @@ import logging
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genrec.cli.console import duration, guarded, heading, out, progress, say, summary
+from genrec.cli.console import duration, guarded, heading, out, progress, say, split_bounds, summary
 
 if TYPE_CHECKING:
     from genrec.evaluation.audit import Audit
@@ -58,13 +58,12 @@ def audit(
         time_column=None if time_column == "none" else time_column,
         part_column=part_column,
     )
-    bounds = {"validation_from": validation_from, "test_from": test_from}
     with progress("auditing") as update:
         found = run(
             catalog,
             events,
             split="custom" if part_column is not None else split,
-            options={name: _moment(value) for name, value in bounds.items() if value is not None},
+            options=split_bounds(validation_from, test_from),
             vectors=vectors,
             seed=seed,
             progress=update,
@@ -92,15 +91,6 @@ def _write(folder: Path, found: Audit, content: str, dataset: str, overwrite: bo
         (work / "audit.json").write_text(content + "\n", encoding="utf-8")
         page = found.markdown(f"Audit of {dataset}")
         (work / "audit.md").write_text(f"{page}\n`{_command()}`\n", encoding="utf-8")
-
-
-def _moment(text: str) -> Any:
-    """A share such as 0.8 as a number; whatever else is a date or a time."""
-    try:
-        share = float(text)
-    except ValueError:
-        return text
-    return share if 0 < share < 1 else text
 
 
 def _show(found: Audit, source: Path) -> None:

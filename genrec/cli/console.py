@@ -130,6 +130,20 @@ def _plain_progress(label: str) -> Callable[[int, int], None]:
     return update
 
 
+def split_bounds(validation_from: str | None, test_from: str | None) -> dict[str, Any]:
+    """Options of a global-time split; a share such as ``0.8`` is a number, whatever else is a date or a time."""
+    given = {"validation_from": validation_from, "test_from": test_from}
+    return {name: _moment(value) for name, value in given.items() if value is not None}
+
+
+def _moment(text: str) -> float | str:
+    try:
+        share = float(text)
+    except ValueError:
+        return text
+    return share if 0 < share < 1 else text
+
+
 def duration(seconds: float) -> str:
     """Seconds for people: ``0.4 s``, ``12 s``, ``3 min 05 s``."""
     if seconds < 10:

@@ -11,21 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from genrec.cli.columns import ItemColumn, PartColumn, TimeColumn, UserColumn, names
 from genrec.cli.console import duration, guarded, heading, progress, say, summary
+from genrec.cli.slicing import column_slices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy as np
 
     from genrec.data.split import Split
     from genrec.evaluation.beyond import ItemFacts
     from genrec.evaluation.compare import Comparison
     from genrec.evaluation.evaluator import EvaluationResult
-    from genrec.evaluation.slices import Slicer
     from genrec.recommender import Recommender
-
-_MOST_VALUES = 30
 
 
 @guarded
@@ -45,18 +42,25 @@ def evaluate(
     baseline: Annotated[
         list[str] | None, typer.Option("--baseline", help="Fit this one too; several times. Default: the quick ones.")
     ] = None,
-    part_column: Annotated[
-        str | None, typer.Option("--part-column", help="Column with train, validation or test: your own split.")
-    ] = None,
+    part_column: PartColumn = None,
     candidates: Annotated[
         Path | None, typer.Option("--candidates", help="Table of user_id, item_id: rank within these lists only.")
     ] = None,
     slice_: Annotated[
-        list[str] | None, typer.Option("--slice", help="Also by this field of the target item, such as brand.")
+        list[str] | None, typer.Option("--slice", help="Also by this field of the target item, or column of the user.")
+    ] = None,
+    item_table: Annotated[
+        Path | None, typer.Option("--item-table", help="Items for --slice (default: those of the first index).")
+    ] = None,
+    user_table: Annotated[
+        Path | None, typer.Option("--user-table", help="Users for --slice: user_id, columns.")
     ] = None,
     robustness: Annotated[
         int, typer.Option("--robustness", min=0, help="Also with noisy histories, for so many cases.")
     ] = 0,
+    user_column: UserColumn = "user_id",
+    item_column: ItemColumn = "item_id",
+    time_column: TimeColumn = "timestamp",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Name for the report.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
@@ -71,7 +75,7 @@ def evaluate(
     require_free(out, overwrite=overwrite)
     recommenders = _load(models, device, beams)
     first = recommenders[0]
-    split = _split(recommenders, interactions, part_column)
+    split = _split(recommenders, interactions, names(user_column, item_column, time_column, part_column))
     cases = split.test if part == "test" else split.validation
     lists = None if candidates is None else read_candidates(candidates, first.item_ids, cases)
     name = dataset or interactions.resolve().parent.name
@@ -85,7 +89,8 @@ def evaluate(
         part=part,
         exclude_seen=exclude_seen,
         ks=tuple(k) if k else None,
-        slices=default_slices(split, first.item_ids) + _field_slices(recommenders, slice_ or []),
+        slices=default_slices(split, first.item_ids)
+        + column_slices(recommenders, slice_ or [], item_table, user_table),
         candidates=lists,
         users=users,
     )
@@ -103,7 +108,7 @@ def evaluate(
     )
     within = "within given candidates" if lists is not None else f"full ranking of {len(first.item_ids):,} items"
     _show(results, comparison, f"{part} cases, item level, {within} ({split.name})")
-    made = {
+    made: dict[str, object] = {
         "report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)",
         "time": duration(time.monotonic() - began),
     }
@@ -113,7 +118,7 @@ def evaluate(
 def _measure(
     recommenders: list[Recommender],
     split: Split,
-    names: list[str] | None,
+    baselines: list[str] | None,
     noisy_users: int,
     about: dict[str, Any],
     *,
@@ -133,7 +138,7 @@ def _measure(
         fitted = fit_baselines(
             split,
             recommenders[0].item_ids,
-            QUICK_BASELINES if names is None else names,
+            QUICK_BASELINES if baselines is None else baselines,
             exclude_seen=exclude_seen,
             vectors=facts.vectors,
             progress=lambda name, done, total: update(done, total),
@@ -153,7 +158,8 @@ def _show(results: list[EvaluationResult], comparison: Comparison, what: str) ->
 
     heading(what)
     masks = results[0].masks
-    say(result_table(results, targets=[name for name in MAIN_SLICES if name in masks and masks[name].any()]))
+    shown = [name for name in MAIN_SLICES if name == "all" or (masks[name].any() and not masks[name].all())]
+    say(result_table(results, targets=shown))
     heading(f"What is really different ({comparison.metric}, paired test on the same users)")
     say(comparison.table())
 
@@ -164,11 +170,11 @@ def _load(models: list[Path], device: str | None, beams: int | None) -> list[Rec
 
     options: dict[str, Any] = {} if device is None else {"device": device}
     recommenders = [Recommender.from_pretrained(model, **options) for model in models]
-    names = [model.resolve().name for model in models]
-    if len(set(names)) < len(names):
-        names = [str(model) for model in models]
+    called = [model.resolve().name for model in models]
+    if len(set(called)) < len(called):
+        called = [str(model) for model in models]
     configured = [one for one in recommenders if hasattr(one, "config")]
-    for recommender, name in zip(recommenders, names, strict=True):
+    for recommender, name in zip(recommenders, called, strict=True):
         recommender.name = name if len(models) > 1 or recommender.kind == "baseline" else "generative"
         if recommender not in configured:
             continue
@@ -182,22 +188,29 @@ def _load(models: list[Path], device: str | None, beams: int | None) -> list[Rec
     return recommenders
 
 
-def _split(recommenders: Sequence[Recommender], interactions: Path, part_column: str | None) -> Split:
+def _split(recommenders: Sequence[Recommender], interactions: Path, columns: dict[str, Any]) -> Split:
     """The split of a column, else the one that the first generative model was trained on, else that of a baseline."""
     from genrec.data.interactions import Interactions
-    from genrec.data.split import custom_split
+    from genrec.data.split import SPLITS, custom_split
+    from genrec.errors import ConfigError
     from genrec.fitting import split_for, split_interactions
     from genrec.training.config import SplitSettings
 
     item_ids = recommenders[0].item_ids
-    table = Interactions.read(interactions, part_column=part_column)
-    if part_column is not None:
+    table = Interactions.read(interactions, **columns)
+    if columns["part_column"] is not None:
         return custom_split(table, item_ids)
     configured: Any = next((one for one in recommenders if hasattr(one, "config")), None)
     if configured is not None:
         return split_for(table, configured.index, configured.config)
     info = getattr(recommenders[0], "info", {})
-    return split_interactions(table, item_ids, SplitSettings(name=info.get("split", "leave-one-out")), True)
+    settings = SplitSettings(name=info.get("split", "leave-one-out"), options=info.get("split_options", {}))
+    if settings.name not in SPLITS:
+        raise ConfigError(
+            f"'{recommenders[0].name}' was fitted on a split of its own ('{settings.name}').",
+            hint="Say which column holds it: --part-column part.",
+        )
+    return split_interactions(table, item_ids, settings, True)
 
 
 def _facts(recommenders: Sequence[Recommender], split: Split) -> ItemFacts:
@@ -209,34 +222,3 @@ def _facts(recommenders: Sequence[Recommender], split: Split) -> ItemFacts:
     if index is None:
         return ItemFacts.of(split.train, n_items)
     return ItemFacts.of(split.train, n_items, vectors=index.vectors(), codes=index.codes[:, : index.quantizer_levels])
-
-
-def _field_slices(recommenders: Sequence[Recommender], fields: list[str]) -> list[Slicer]:
-    """Slices by fields of the target items, from the catalogue of the first index."""
-    from genrec.errors import ConfigError, unknown_name
-    from genrec.evaluation.slices import by_item_column
-
-    index: Any = next((one.index for one in recommenders if hasattr(one, "index")), None)
-    if fields and index is None:
-        raise ConfigError("--slice needs a recommender with an index: baselines do not know the fields of the items.")
-    slicers = []
-    for field in fields:
-        if field not in index.catalog.fields:
-            raise unknown_name("item field", field, index.catalog.fields, where="--slice")
-        values = _first_values(index.catalog.frame[field])
-        distinct = len({value for value in values.tolist() if value is not None})
-        if distinct > _MOST_VALUES:
-            raise ConfigError(
-                f"The field '{field}' has {distinct:,} values.", where="--slice", expected=f"at most {_MOST_VALUES}"
-            )
-        slicers.append(by_item_column(field, values))
-    return slicers
-
-
-def _first_values(column: Any) -> np.ndarray:
-    """A field with one value an item: of a list its first entry."""
-    import numpy as np
-    import polars as pl
-
-    flat = column.list.first() if isinstance(column.dtype, pl.List) else column
-    return np.array(flat.to_list(), dtype=object)

@@ -214,7 +214,8 @@ def write_evaluation(
     content = [row for name in targets for result in results for row in rows(result, targets=[name], **about)]
     page = ReportContent(dataset, part, split, command, content, comparison, list(noisy))
     with atomic_dir(out, overwrite=overwrite) as folder:
-        write_results(folder, "metrics", content, title=f"{dataset}, {part} cases", command=command)
+        title = f"{dataset}, {part} cases"
+        write_results(folder, "metrics", content, title=title, command=command, sections=[comparison.markdown()])
         write_atomic(folder / "report.html", render_html(page))
         if noisy:
             write_robustness(folder, noisy, command=command)
