@@ -8,7 +8,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -41,7 +41,8 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "recommender.json"
 
-Prior = Mapping[str, float] | np.ndarray | sp.sparray
+Prior: TypeAlias = Mapping[str, float] | np.ndarray | sp.sparray
+"""Item scores of a request: by item id, one vector, or one row a user, dense or sparse."""
 
 
 class GenerativeRecommender(Recommender):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WEIGHTS = (0.25, 0.5, 1.0, 2.0)
+WEIGHTS = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Weights that are tried, beside none at all."""
 
 Progress = Callable[[str, int, int], None]
@@ -40,7 +40,7 @@ class LearnedPrior:
         baseline: Fitted, with sparse scores that are not negative.
     """
 
-    SHARPNESS = 100.0
+    SHARPNESS = 10.0
 
     def __init__(self, baseline: ScoringBaseline) -> None:
         self.baseline = baseline

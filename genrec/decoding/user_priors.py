@@ -55,9 +55,8 @@ class UserPriors:
         shared = self._of_all(trie)
         if self._sparse is None:
             return shared
-        row, item, score = entries(self._sparse[users], seen)
-        tensors = [torch.from_numpy(one).to(trie.device) for one in (row, item, score)]
-        return SparsePrior(trie, *tensors, shared)
+        row, item, score = (torch.from_numpy(one).to(trie.device) for one in entries(self._sparse[users], seen))
+        return SparsePrior(trie, row, item, score, shared)
 
     def _of_all(self, trie: DeviceTrie) -> PriorBounds | None:
         if self._vector is None:
