@@ -145,6 +145,21 @@ class SemanticIndex:
 
         return len(build_quantizer(self.recipe.quantizer).codebook_sizes)
 
+    @cached_property
+    def nearest_codes(self) -> np.ndarray:
+        """``(n_items, quantizer_levels)`` int32: each item's own codes, before any item was moved to tell them apart."""
+        quantizer = self.tokenizer.quantizer
+        if not (quantizer.moves or self.tokenizer.disambiguation.moves):
+            return self.codes[:, : self.quantizer_levels]
+        return quantizer.encode(self.vectors())
+
+    @cached_property
+    def quantizer_codes(self) -> np.ndarray:
+        """``(n_items, quantizer_levels)`` int32: codes before disambiguation."""
+        if self.tokenizer.disambiguation.moves and not self.tokenizer.quantizer.moves:
+            return self.nearest_codes
+        return self.codes[:, : self.quantizer_levels]
+
     @property
     def codebooks(self) -> list[np.ndarray | None] | None:
         """``(codebook_size, code_dim)`` float32 per level, None for a level without; None when no level has any."""
@@ -305,8 +320,8 @@ index.codes  # ({len(index)}, {index.n_levels}) int32, row n belongs to index.it
 
 
 def _collision_rate(index: SemanticIndex) -> float:
-    depth = index.quantizer_levels
-    return 1 - (int(group_paths(index.codes[:, :depth], index.codebook_sizes[:depth]).max()) + 1) / len(index)
+    codes = index.quantizer_codes
+    return 1 - (int(group_paths(codes, index.codebook_sizes[: codes.shape[1]]).max()) + 1) / len(index)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -63,6 +63,9 @@ class IndexStats:
         similarity_random: Mean cosine of random pairs of items, vectors centred.
         similarity_first: The same for pairs that share the code of level 1; None where no two items do.
         similarity_second: The same for pairs that share the codes of levels 1 and 2.
+        nearest_collision_rate: ``collision_rate`` if every item had its nearest codes, none moved to tell it apart.
+        moved_items: Items that have other codes than their nearest ones.
+        nearest_reconstruction_error: ``reconstruction_error`` of the nearest codes; the difference is what moving costs.
     """
 
     tokenizer: str
@@ -78,6 +81,9 @@ class IndexStats:
     similarity_random: float | None
     similarity_first: float | None
     similarity_second: float | None
+    nearest_collision_rate: float = 0.0
+    moved_items: int = 0
+    nearest_reconstruction_error: float | None = None
 
     @property
     def min_utilisation(self) -> float:
@@ -92,7 +98,9 @@ class IndexStats:
 def compute_stats(index: SemanticIndex, *, seed: int = 0) -> IndexStats:
     """Measure an index; ``seed`` draws the pairs of items that are compared."""
     depth = index.quantizer_levels
-    buckets = np.bincount(group_paths(index.codes[:, :depth], index.codebook_sizes[:depth]))
+    sizes, nearest, codes = index.codebook_sizes[:depth], index.nearest_codes, index.codes[:, :depth]
+    buckets = np.bincount(group_paths(index.quantizer_codes, sizes))
+    lost = _reconstruction_error(index, codes)
     kind = "slot" if index.tokenizer.quantizer.parallel else "residual"
     kinds = [kind] * depth + ["disambiguation"] * (index.n_levels - depth)
     cosine, first_two = _Cosine(index.vectors()), index.codes[:, :2]
@@ -109,12 +117,15 @@ def compute_stats(index: SemanticIndex, *, seed: int = 0) -> IndexStats:
             level_stats(index.codes[:, n], index.codebook_sizes[n], level=n + 1, kind=kind)
             for n, kind in enumerate(kinds)
         ),
-        reconstruction_error=_reconstruction_error(index),
+        reconstruction_error=lost,
         similarity_random=cosine.of_pairs(np.zeros(len(index), dtype=np.int64), seed),
         similarity_first=cosine.of_pairs(index.codes[:, 0].astype(np.int64), seed),
         similarity_second=cosine.of_pairs(group_paths(first_two, index.codebook_sizes[:2]), seed)
         if depth > 1
         else None,
+        nearest_collision_rate=1 - (int(group_paths(nearest, sizes).max()) + 1) / len(index),
+        moved_items=int((nearest != codes).any(axis=1).sum()),
+        nearest_reconstruction_error=lost if (nearest == codes).all() else _reconstruction_error(index, nearest),
     )
 
 
@@ -187,9 +198,9 @@ class _Cosine:
         return rows[np.argsort(-similar, kind="stable")[:k]]
 
 
-def _reconstruction_error(index: SemanticIndex) -> float | None:
+def _reconstruction_error(index: SemanticIndex, codes: np.ndarray) -> float | None:
     rows = np.arange(len(index)) if len(index) <= _ROWS else np.linspace(0, len(index) - 1, _ROWS).astype(np.int64)
-    again = index.tokenizer.quantizer.reconstruct(index.codes[rows, : index.quantizer_levels])
+    again = index.tokenizer.quantizer.reconstruct(codes[rows])
     if again is None:
         return None
     x = index.vectors()[rows]
@@ -262,13 +273,17 @@ def _level_table(stats: IndexStats) -> list[str]:
 def _quality(stats: IndexStats) -> list[str]:
     similar = (stats.similarity_random, stats.similarity_first, stats.similarity_second)
     cosines = ["–" if value is None else f"{value:.3f}" for value in similar]
-    lost = "–" if stats.reconstruction_error is None else f"{stats.reconstruction_error:.1%}"
+    errors = (stats.reconstruction_error, stats.nearest_reconstruction_error)
+    lost, nearest = ("–" if value is None else f"{value:.1%}" for value in errors)
     rows = [
         ("collision rate before disambiguation", f"{stats.collision_rate:.2%}"),
         ("items that share their codes before disambiguation", f"{stats.colliding_items:.2%}"),
+        ("collision rate of the nearest codes", f"{stats.nearest_collision_rate:.2%}"),
+        ("items moved from their nearest codes", f"{stats.moved_items:,}"),
         ("collision rate after disambiguation", "0.00%"),
         ("largest collision group", f"{stats.largest_bucket:,} items"),
         ("variance of the vectors lost by the codes", lost),
+        ("variance lost if no item had been moved", nearest),
         ("mean cosine of random pairs", cosines[0]),
         ("mean cosine of pairs that share code 1", cosines[1]),
         ("mean cosine of pairs that share codes 1 and 2", cosines[2]),

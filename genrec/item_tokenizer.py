@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
-from genrec.quantizers import Quantizer, build_quantizer
+from genrec.quantizers import ItemContext, Quantizer, build_quantizer
 from genrec.recipe import TokenizerRecipe
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ class ItemTokenizer:
         encoder.fit(catalog, train)
         vectors = encoder.encode(catalog)
         order = _canonical(catalog)
-        ordered, item_ids = np.asarray(vectors)[order], catalog.item_ids[order]
+        ordered, context = np.asarray(vectors)[order], _context(catalog, order, train)
         logger.info("quantizing vectors of %d dimensions with '%s'", vectors.shape[1], quantizer.name)
-        quantizer.fit(ordered, seed=recipe.seed)
+        quantizer.fit(ordered, seed=recipe.seed, items=context)
         popularity = None if train is None else np.bincount(train.items, minlength=len(catalog))[order]
-        codes = quantizer.encode(ordered, item_ids=item_ids)
-        items = QuantizedItems(item_ids, codes, quantizer.codebook_sizes, ordered, quantizer, popularity)
+        codes = quantizer.place(ordered, items=context)
+        items = QuantizedItems(catalog.item_ids[order], codes, quantizer.codebook_sizes, ordered, quantizer, popularity)
         rule.fit(items)
         paths = rule.resolve(items)
         return cls._of(recipe, encoder, quantizer, rule), TokenizedItems(vectors, _unsorted(paths, order))
@@ -114,9 +114,10 @@ class ItemTokenizer:
         """
         vectors = self.encoder.encode(catalog)
         order = _canonical(catalog)
-        ordered, item_ids = np.asarray(vectors)[order], catalog.item_ids[order]
-        codes = self.quantizer.encode(ordered, item_ids=item_ids)
-        items = QuantizedItems(item_ids, codes, self.quantizer.codebook_sizes, ordered, self.quantizer)
+        ordered, quantizer = np.asarray(vectors)[order], self.quantizer
+        sizes = quantizer.codebook_sizes
+        codes = quantizer.place(ordered, items=_context(catalog, order), published=published[:, : len(sizes)])
+        items = QuantizedItems(catalog.item_ids[order], codes, sizes, ordered, quantizer)
         return TokenizedItems(vectors, _unsorted(self.disambiguation.resolve(items, published), order))
 
     @cached_property
@@ -145,7 +146,8 @@ class ItemTokenizer:
     @cached_property
     def codebook_sizes(self) -> tuple[int, ...]:
         """Sizes of all levels of a path; builds no network."""
-        return self.disambiguation.codebook_sizes(build_quantizer(self.recipe.quantizer).codebook_sizes)
+        sizes = build_quantizer(self.recipe.quantizer).fitted_sizes(self.rests["quantizer"])
+        return self.disambiguation.codebook_sizes(sizes)
 
     def _tensors_of(self, part: str) -> dict[str, np.ndarray]:
         prefix = f"{part}."
@@ -156,6 +158,14 @@ def _canonical(catalog: Catalog) -> np.ndarray:
     """Rows in the order of their ids, so that a shuffled table gives every item the same codes."""
     ids = catalog.item_ids.tolist()
     return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
+
+
+def _context(catalog: Catalog, order: np.ndarray, train: Histories | None = None) -> ItemContext:
+    if train is not None:
+        row = np.empty(len(order), dtype=np.int32)
+        row[order] = np.arange(len(order), dtype=np.int32)
+        train = replace(train, items=row[train.items])
+    return ItemContext(catalog.item_ids[order], catalog.select(order), train)
 
 
 def _unsorted(rows: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genrec.errors import ConfigError, unknown_name
-from genrec.quantizers.base import Quantizer
+from genrec.quantizers.base import ItemContext, Quantizer
 from genrec.quantizers.fsq import FSQ
 from genrec.quantizers.random import RandomCodes
 from genrec.quantizers.rq_kmeans import ResidualKMeans
@@ -14,7 +14,7 @@ from genrec.quantizers.rq_vae import RQVAE
 
 QUANTIZERS: dict[str, type[Quantizer]] = {cls.name: cls for cls in (ResidualKMeans, RQVAE, FSQ, RandomCodes)}
 
-__all__ = ["FSQ", "QUANTIZERS", "RQVAE", "Quantizer", "RandomCodes", "ResidualKMeans", "build_quantizer"]
+__all__ = ["FSQ", "QUANTIZERS", "RQVAE", "ItemContext", "Quantizer", "RandomCodes", "ResidualKMeans", "build_quantizer"]
 
 
 def build_quantizer(content: Mapping[str, Any]) -> Quantizer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +12,7 @@ from pydantic import Field
 from genrec.config import Settings
 from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, from_arrays, mlp, seeded, to_arrays, train
 from genrec.quantizers.base import (
-    Quantizer,
+    ItemContext,
     check_vectors,
     chunks,
     not_fitted,
@@ -20,6 +20,7 @@ from genrec.quantizers.base import (
     residual_encode,
     sample_rows,
 )
+from genrec.quantizers.placement import LastLevelSettings, SpreadsLastLevel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _KMEANS_ROWS = 16_384
 
 
-class RQVAESettings(TrainingSettings):
+class RQVAESettings(TrainingSettings, LastLevelSettings):
     """Settings of :class:`RQVAE`."""
 
     levels: int = Field(3, ge=1, description="codes per item")
@@ -41,7 +42,7 @@ class RQVAESettings(TrainingSettings):
     warmup: int = Field(10, ge=0, description="epochs of the plain autoencoder before the entries start from k-means")
 
 
-class RQVAE(Quantizer):
+class RQVAE(SpreadsLastLevel):
     """Residual-quantized autoencoder, the tokenizer of TIGER (arXiv 2305.05065).
 
     An MLP encodes, residual vector quantization (arXiv 2107.03312) with codebooks kept as moving averages quantizes,
@@ -77,7 +78,7 @@ class RQVAE(Quantizer):
         """``(codebook_size, latent_dim)`` float32 per level, in latent space."""
         return list(self._codebooks) or None
 
-    def fit(self, x: np.ndarray, *, seed: int) -> None:
+    def fit(self, x: np.ndarray, *, seed: int, items: ItemContext | None = None) -> None:
         """Train on (a sample of) the vectors; see :meth:`Quantizer.fit`."""
         import torch
 
@@ -144,7 +145,7 @@ class RQVAE(Quantizer):
             rotation_trick=settings.rotation_trick and settings.latent_dim > 1,
         )
 
-    def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
+    def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
         """Nearest entry per level in latent space; see :meth:`Quantizer.encode`."""
         if self._scaler is None or self._encoder is None:
             raise not_fitted(self.name)
@@ -154,6 +155,12 @@ class RQVAE(Quantizer):
             latents = apply(self._encoder, self._scaler.forward(chunk))
             codes[start : start + len(chunk)] = residual_encode(latents, self._codebooks)
         return codes
+
+    def latents(self, x: np.ndarray) -> np.ndarray:
+        """The encoder's output, ``(n, latent_dim)`` float32."""
+        if self._scaler is None or self._encoder is None:
+            raise not_fitted(self.name)
+        return apply(self._encoder, self._scaler.forward(x))
 
     def reconstruct(self, codes: np.ndarray) -> np.ndarray:
         """Decoded sum of the entries, ``(n, dim)`` float32."""
