@@ -43,7 +43,7 @@ class SemanticIndex:
         >>> catalog = Catalog.from_frame(pl.DataFrame({"item_id": list("abcd"), "title": titles}))
         >>> index = SemanticIndex.build(catalog, "rq-kmeans-3x256")
         >>> index.codes.shape, index.codebook_sizes
-        ((4, 4), (256, 256, 256, 16))
+        ((4, 3), (256, 256, 256))
     """
 
     def __init__(
@@ -147,11 +147,11 @@ class SemanticIndex:
 
     @cached_property
     def nearest_codes(self) -> np.ndarray:
-        """``(n_items, quantizer_levels)`` int32: each item's own codes, before any item was moved to tell them apart."""
+        """``(n_items, quantizer_levels)`` int32: each item's own codes, before any was moved to tell items apart."""
         quantizer = self.tokenizer.quantizer
         if not (quantizer.moves or self.tokenizer.disambiguation.moves):
             return self.codes[:, : self.quantizer_levels]
-        return quantizer.encode(self.vectors())
+        return self.tokenizer.nearest_codes(self.catalog, self.vectors())
 
     @cached_property
     def quantizer_codes(self) -> np.ndarray:

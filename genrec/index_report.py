@@ -65,7 +65,7 @@ class IndexStats:
         similarity_second: The same for pairs that share the codes of levels 1 and 2.
         nearest_collision_rate: ``collision_rate`` if every item had its nearest codes, none moved to tell it apart.
         moved_items: Items that have other codes than their nearest ones.
-        nearest_reconstruction_error: ``reconstruction_error`` of the nearest codes; the difference is what moving costs.
+        nearest_reconstruction_error: ``reconstruction_error`` of the nearest codes; the rest is what moving costs.
     """
 
     tokenizer: str

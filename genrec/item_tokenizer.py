@@ -120,6 +120,12 @@ class ItemTokenizer:
         items = QuantizedItems(catalog.item_ids[order], codes, sizes, ordered, quantizer)
         return TokenizedItems(vectors, _unsorted(self.disambiguation.resolve(items, published), order))
 
+    def nearest_codes(self, catalog: Catalog, vectors: np.ndarray) -> np.ndarray:
+        """Each item's own codes, ``(n_items, quantizer_levels)`` int32, whatever is taken."""
+        order = _canonical(catalog)
+        codes = self.quantizer.encode(np.asarray(vectors)[order], items=_context(catalog, order))
+        return _unsorted(codes, order)
+
     @cached_property
     def encoder(self) -> ItemEncoder[Any]:
         """The fitted item encoder."""
