@@ -44,7 +44,7 @@ class SemanticIndex:
         >>> catalog = Catalog.from_frame(pl.DataFrame({"item_id": list("abcd"), "title": titles}))
         >>> index = SemanticIndex.build(catalog, "rq-kmeans-3x256")
         >>> index.codes.shape, index.codebook_sizes
-        ((4, 4), (256, 256, 256, 16))
+        ((4, 3), (256, 256, 256))
     """
 
     def __init__(
@@ -150,6 +150,21 @@ class SemanticIndex:
         from genrec.quantizers import build_quantizer
 
         return len(build_quantizer(self.recipe.quantizer).codebook_sizes)
+
+    @cached_property
+    def nearest_codes(self) -> np.ndarray:
+        """``(n_items, quantizer_levels)`` int32: each item's own codes, before any was moved to tell items apart."""
+        quantizer = self.tokenizer.quantizer
+        if not (quantizer.moves or self.tokenizer.disambiguation.moves):
+            return self.codes[:, : self.quantizer_levels]
+        return self.tokenizer.nearest_codes(self.catalog, self.vectors())
+
+    @cached_property
+    def quantizer_codes(self) -> np.ndarray:
+        """``(n_items, quantizer_levels)`` int32: codes before disambiguation."""
+        if self.tokenizer.disambiguation.moves and not self.tokenizer.quantizer.moves:
+            return self.nearest_codes
+        return self.codes[:, : self.quantizer_levels]
 
     @property
     def codebooks(self) -> list[np.ndarray | None] | None:
@@ -315,8 +330,8 @@ index.codes  # ({len(index)}, {index.n_levels}) int32, row n belongs to index.it
 
 
 def _collision_rate(index: SemanticIndex) -> float:
-    depth = index.quantizer_levels
-    return 1 - (int(group_paths(index.codes[:, :depth], index.codebook_sizes[:depth]).max()) + 1) / len(index)
+    codes = index.quantizer_codes
+    return 1 - (int(group_paths(codes, index.codebook_sizes[: codes.shape[1]]).max()) + 1) / len(index)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

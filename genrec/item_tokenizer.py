@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
-from genrec.quantizers import Quantizer, build_quantizer
+from genrec.quantizers import ItemContext, Quantizer, build_quantizer
 from genrec.recipe import TokenizerRecipe
 
 if TYPE_CHECKING:
@@ -123,12 +123,12 @@ class ItemTokenizer:
         encoded = encoded or encode_items(recipe, catalog, train, progress=progress)
         encoder, vectors = encoded.encoder, encoded.vectors
         order = _canonical(catalog)
-        ordered, item_ids = _in_order(vectors, order), catalog.item_ids[order]
+        ordered, context = _in_order(vectors, order), _context(catalog, order, train)
         logger.info("quantizing vectors of %d dimensions with '%s'", vectors.shape[1], quantizer.name)
-        quantizer.fit(ordered, seed=recipe.seed)
+        quantizer.fit(ordered, seed=recipe.seed, items=context)
         popularity = None if train is None else np.bincount(train.items, minlength=len(catalog))[order]
-        codes = quantizer.encode(ordered, item_ids=item_ids)
-        items = QuantizedItems(item_ids, codes, quantizer.codebook_sizes, ordered, quantizer, popularity)
+        codes = quantizer.place(ordered, items=context)
+        items = QuantizedItems(catalog.item_ids[order], codes, quantizer.codebook_sizes, ordered, quantizer, popularity)
         rule.fit(items)
         paths = rule.resolve(items)
         return cls._of(recipe, encoder, quantizer, rule), TokenizedItems(vectors, _unsorted(paths, order))
@@ -159,10 +159,17 @@ class ItemTokenizer:
         """
         vectors = self._encoder_for(vectors_from).encode(catalog)
         order = _canonical(catalog)
-        ordered, item_ids = _in_order(vectors, order), catalog.item_ids[order]
-        codes = self.quantizer.encode(ordered, item_ids=item_ids)
-        items = QuantizedItems(item_ids, codes, self.quantizer.codebook_sizes, ordered, self.quantizer)
+        ordered, quantizer = _in_order(vectors, order), self.quantizer
+        sizes = quantizer.codebook_sizes
+        codes = quantizer.place(ordered, items=_context(catalog, order), published=published[:, : len(sizes)])
+        items = QuantizedItems(catalog.item_ids[order], codes, sizes, ordered, quantizer)
         return TokenizedItems(vectors, _unsorted(self.disambiguation.resolve(items, published), order))
+
+    def nearest_codes(self, catalog: Catalog, vectors: np.ndarray) -> np.ndarray:
+        """Each item's own codes, ``(n_items, quantizer_levels)`` int32, whatever is taken."""
+        order = _canonical(catalog)
+        codes = self.quantizer.encode(_in_order(vectors, order), items=_context(catalog, order))
+        return _unsorted(codes, order)
 
     @cached_property
     def encoder(self) -> ItemEncoder[Any]:
@@ -202,7 +209,8 @@ class ItemTokenizer:
     @cached_property
     def codebook_sizes(self) -> tuple[int, ...]:
         """Sizes of all levels of a path; builds no network."""
-        return self.disambiguation.codebook_sizes(build_quantizer(self.recipe.quantizer).codebook_sizes)
+        sizes = build_quantizer(self.recipe.quantizer).fitted_sizes(self.rests["quantizer"])
+        return self.disambiguation.codebook_sizes(sizes)
 
     def _tensors_of(self, part: str) -> dict[str, np.ndarray]:
         prefix = f"{part}."
@@ -218,6 +226,14 @@ def _canonical(catalog: Catalog) -> np.ndarray:
 def _in_order(vectors: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Rows in another order; those that are in order already are not copied, so memory-mapped ones stay on disk."""
     return vectors if (order == np.arange(len(order))).all() else np.asarray(vectors)[order]
+
+
+def _context(catalog: Catalog, order: np.ndarray, train: Histories | None = None) -> ItemContext:
+    if train is not None:
+        row = np.empty(len(order), dtype=np.int32)
+        row[order] = np.arange(len(order), dtype=np.int32)
+        train = replace(train, items=row[train.items])
+    return ItemContext(catalog.item_ids[order], catalog.select(order), train)
 
 
 def _unsorted(rows: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -111,7 +111,7 @@ def measure(options: argparse.Namespace) -> Row:
     import torch  # now, so that loading it is not counted as memory of a quantizer
 
     from genrec.disambiguation import QuantizedItems, build_disambiguation
-    from genrec.quantizers import build_quantizer
+    from genrec.quantizers import ItemContext, build_quantizer
     from genrec.trie import group_paths
 
     vectors = np.load(options.vectors, mmap_mode="r")
@@ -126,7 +126,7 @@ def measure(options: argparse.Namespace) -> Row:
         quantizer.fit(vectors, seed=options.seed)
         seconds["fit_seconds"] = time.perf_counter() - began
         began = time.perf_counter()
-        codes = encode(quantizer, vectors, ids)
+        codes = quantizer.encode(vectors, items=ItemContext(ids))
         seconds["encode_seconds"] = time.perf_counter() - began
         began = time.perf_counter()
         items = QuantizedItems(ids, codes, quantizer.codebook_sizes, vectors, quantizer)
@@ -155,14 +155,6 @@ def measure(options: argparse.Namespace) -> Row:
         "settings": settings,
         "unique": len(np.unique(paths, axis=0)) == len(paths),
     }
-
-
-def encode(quantizer: Any, vectors: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    try:
-        from genrec.quantizers import ItemContext
-    except ImportError:
-        return quantizer.encode(vectors, item_ids=ids)
-    return quantizer.encode(vectors, items=ItemContext(ids))
 
 
 def lost(quantizer: Any, vectors: np.ndarray, codes: np.ndarray) -> float | None:

@@ -68,6 +68,9 @@ class IndexStats:
         similarity_by_level: The same for pairs that share the codes of the levels up to this one (residual levels) or
             the code of this slot; one for every level of the quantizer, None where no two items do.
         similarity_second: The same for pairs that share the first two codes, whatever the kind of levels.
+        nearest_collision_rate: ``collision_rate`` if every item had its nearest codes, none moved to tell it apart.
+        moved_items: Items that have other codes than their nearest ones.
+        nearest_reconstruction_error: ``reconstruction_error`` of the nearest codes; the rest is what moving costs.
         agreement: How near in code space the items are that people buy together; empty without interactions.
     """
 
@@ -86,6 +89,9 @@ class IndexStats:
     similarity_random: float | None
     similarity_by_level: tuple[float | None, ...]
     similarity_second: float | None
+    nearest_collision_rate: float = 0.0
+    moved_items: int = 0
+    nearest_reconstruction_error: float | None = None
     agreement: tuple[CodeAgreement, ...] = ()
 
     @property
@@ -116,9 +122,10 @@ def compute_stats(index: SemanticIndex, *, seed: int = 0, split: Split | None = 
     """
     depth = index.quantizer_levels
     sizes = index.codebook_sizes[:depth]
-    codes = index.codes[:, :depth]
+    codes, nearest = index.codes[:, :depth], index.nearest_codes
     parallel = index.tokenizer.quantizer.parallel
-    buckets = np.bincount(group_paths(codes, sizes))
+    buckets = np.bincount(group_paths(index.quantizer_codes, sizes))
+    lost = _reconstruction_error(index, codes)
     cosine = Cosine(index.vectors())
     similar = tuple(cosine.of_pairs(groups, seed) for groups in prefix_groups(codes, sizes, parallel))
     return IndexStats(
@@ -133,10 +140,13 @@ def compute_stats(index: SemanticIndex, *, seed: int = 0, split: Split | None = 
         buckets=_histogram(buckets),
         duplicate_rate=1 - _distinct_rows(index.vectors()) / len(index),
         levels=_levels(index, "slot" if parallel else "residual"),
-        reconstruction_error=_reconstruction_error(index),
+        reconstruction_error=lost,
         similarity_random=cosine.of_pairs(np.zeros(len(index), dtype=np.int64), seed),
         similarity_by_level=similar,
         similarity_second=cosine.of_pairs(group_paths(codes[:, :2], sizes[:2]), seed) if depth > 1 else None,
+        nearest_collision_rate=1 - (int(group_paths(nearest, sizes).max()) + 1) / len(index),
+        moved_items=int((nearest != codes).any(axis=1).sum()),
+        nearest_reconstruction_error=lost if (nearest == codes).all() else _reconstruction_error(index, nearest),
         agreement=() if split is None else split_agreement(codes, sizes, parallel, split),
     )
 
@@ -183,9 +193,9 @@ def _distinct_rows(vectors: np.ndarray) -> int:
     return len({hashlib.blake2b(row.tobytes(), digest_size=12).digest() for row in vectors})
 
 
-def _reconstruction_error(index: SemanticIndex) -> float | None:
+def _reconstruction_error(index: SemanticIndex, codes: np.ndarray) -> float | None:
     rows = np.arange(len(index)) if len(index) <= _ROWS else np.linspace(0, len(index) - 1, _ROWS).astype(np.int64)
-    again = index.tokenizer.quantizer.reconstruct(index.codes[rows, : index.quantizer_levels])
+    again = index.tokenizer.quantizer.reconstruct(codes[rows])
     if again is None:
         return None
     x = index.vectors()[rows]

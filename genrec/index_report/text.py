@@ -73,14 +73,18 @@ def _level_table(stats: IndexStats) -> list[str]:
 
 def quality(stats: IndexStats) -> list[tuple[str, str]]:
     """Names and values of what does not belong to one level."""
-    lost = "–" if stats.reconstruction_error is None else f"{stats.reconstruction_error:.1%}"
+    errors = (stats.reconstruction_error, stats.nearest_reconstruction_error)
+    lost, nearest = ("–" if value is None else f"{value:.1%}" for value in errors)
     rows = [
         ("collision rate before disambiguation", f"{stats.collision_rate:.2%}"),
         ("collision rate that equal vectors alone cause", f"{stats.duplicate_rate:.2%}"),
         ("items that share their codes before disambiguation", f"{stats.colliding_items:.2%}"),
+        ("collision rate of the nearest codes", f"{stats.nearest_collision_rate:.2%}"),
+        ("items moved from their nearest codes", f"{stats.moved_items:,}"),
         ("collision rate after disambiguation", "0.00%"),
         ("largest collision group", f"{stats.largest_bucket:,} items"),
         ("variance of the vectors lost by the codes", lost),
+        ("variance lost if no item had been moved", nearest),
         ("mean cosine of random pairs", _cosine(stats.similarity_random)),
     ]
     for level, value in zip(stats.levels, stats.similarity_by_level, strict=False):

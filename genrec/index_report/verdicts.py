@@ -10,6 +10,9 @@ from genrec.index_report.stats import IndexStats
 Grade = Literal["good", "fair", "poor"]
 
 
+_MEANING = {"likeness under a code", "bought together"}
+
+
 @dataclass(frozen=True)
 class Check:
     """One judgement.
@@ -40,8 +43,10 @@ def overall(stats: IndexStats) -> str:
     made = checks(stats)
     poor = [check.topic for check in made if check.grade == "poor"]
     fair = [check.topic for check in made if check.grade == "fair"]
+    if set(poor) & _MEANING:
+        return f"Not a good index: its codes say little about the items ({_and(poor)})."
     if poor:
-        return f"This index has a weakness to mend before it is used: {_and(poor)}."
+        return f"A usable index with weak points: {_and(poor)}. Every item can be recommended all the same."
     if fair:
         return f"A usable index; not at its best: {_and(fair)}."
     return "A good index: no check found a weakness."
@@ -83,7 +88,7 @@ def _largest_group(stats: IndexStats) -> Check:
 def _usage(stats: IndexStats) -> Check:
     used = stats.min_utilisation
     grade = _graded(-used, -0.95, -0.8)
-    sentence = f"Every level uses at least {used:.1%} of the codes that it could."
+    sentence = f"Every level uses {'all' if used == 1 else f'at least {used:.1%}'} of the codes that it could."
     if grade != "good":
         sentence += " Smaller codebooks would do the same with fewer tokens to learn."
     return Check("codes in use", grade, f"{used:.1%}", "good from 95 %, fair from 80 %", sentence)

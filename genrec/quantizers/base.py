@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from genrec.config import Settings, parse
 from genrec.errors import ArtifactError, DataError
 
+if TYPE_CHECKING:
+    from genrec.data.catalog import Catalog
+    from genrec.data.histories import Histories
+
 CHUNK = 16_384
+
+
+@dataclass(frozen=True)
+class ItemContext:
+    """What a quantizer may look at beside the vectors. Rows are those of the vectors, in the order of their ids.
+
+    Attributes:
+        item_ids: ``(n,)`` ids.
+        catalog: The items with their fields, where the caller has them.
+        train: Training histories as positions into these rows, where there are any; never validation or test.
+    """
+
+    item_ids: Sequence[str] | np.ndarray
+    catalog: Catalog | None = None
+    train: Histories | None = None
 
 
 class Quantizer(ABC):
@@ -49,36 +69,73 @@ class Quantizer(ABC):
     def codebook_sizes(self) -> tuple[int, ...]:
         """Number of codes of every level, known before fitting."""
 
+    @property
+    def moves(self) -> bool:
+        """Whether :meth:`place` may give an item other codes than :meth:`encode`."""
+        return False
+
+    def fitted_sizes(self, rest: Mapping[str, Any]) -> tuple[int, ...]:
+        """Number of codes of every level of a saved quantizer, from the JSON part of its state alone."""
+        return self.codebook_sizes
+
     @abstractmethod
-    def fit(self, x: np.ndarray, *, seed: int) -> None:
+    def fit(self, x: np.ndarray, *, seed: int, items: ItemContext | None = None) -> None:
         """Learn from vectors.
 
         Args:
             x: ``(n, dim)`` float32; may be memory-mapped.
             seed: The same seed, rows and machine give the same codes.
+            items: The items themselves, for the methods that look at ids, fields or interactions.
 
         Raises:
             DataError: No rows, another shape, or values that are not finite.
         """
 
     @abstractmethod
-    def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
-        """Codes of vectors, ``(n, n_levels)`` int32, worked out in chunks.
+    def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
+        """Codes of vectors, ``(n, n_levels)`` int32, worked out in chunks, each item for itself.
 
         Args:
             x: ``(n, dim)`` float32; may be memory-mapped.
-            item_ids: ``(n,)`` ids, for the few methods that look at ids instead of vectors.
+            items: The items themselves, for the methods that look at ids, fields or interactions.
 
         Raises:
             DataError: The vectors do not fit what was fitted.
             ArtifactError: The quantizer was not fitted.
         """
 
+    def place(
+        self, x: np.ndarray, *, items: ItemContext | None = None, published: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Codes of items that enter an index together: those of :meth:`encode`, unless the method spreads items.
+
+        Args:
+            x: ``(n, dim)`` float32.
+            items: The items themselves.
+            published: ``(n_published, n_levels)`` int32 codes of items that are in the index already and stay.
+
+        Returns:
+            ``(n, n_levels)`` int32.
+
+        Raises:
+            DataError: There is no room; names the remedy.
+        """
+        return self.encode(x, items=items)
+
     @property
     def codebooks(self) -> list[np.ndarray] | None:
         """``(codebook_size, code_dim)`` float32 per level where the method has them, else None.
 
         In the space of the vectors for k-means, in the latent space of the method otherwise.
+        """
+        return None
+
+    def latents(self, x: np.ndarray) -> np.ndarray | None:
+        """Vectors in the space of :attr:`codebooks`, for rules that look for a near code; None where there is none.
+
+        Returns:
+            ``(n, code_dim)`` for residual levels, whose entries add up to it, or ``(n, n_levels, code_dim)`` for
+            parallel slots.
         """
         return None
 
@@ -130,8 +187,14 @@ def sample_rows(x: np.ndarray, size: int | None, seed: int) -> np.ndarray:
     """At most ``size`` rows drawn without replacement, in their order, as a float32 copy."""
     if size is None or len(x) <= size:
         return np.array(x, dtype=np.float32)
-    rows = np.sort(np.random.default_rng(seed).choice(len(x), size, replace=False))
-    return np.array(x[rows], dtype=np.float32)
+    return np.array(x[sample_indices(len(x), size, seed)], dtype=np.float32)
+
+
+def sample_indices(n: int, size: int | None, seed: int) -> np.ndarray:
+    """At most ``size`` of ``n`` row numbers, drawn without replacement, sorted."""
+    if size is None or n <= size:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
 
 
 def centroid_scores(x: np.ndarray, centroids: np.ndarray) -> np.ndarray:

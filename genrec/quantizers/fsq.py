@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from genrec.config import Settings
 from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, from_arrays, mlp, seeded, to_arrays, train
-from genrec.quantizers.base import Quantizer, check_vectors, chunks, not_fitted, sample_rows
+from genrec.quantizers.base import ItemContext, Quantizer, check_vectors, chunks, not_fitted, sample_rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -73,7 +73,7 @@ class FSQ(Quantizer):
         """The grid of scalars, ``(codebook_size, len(levels))`` float32, per slot."""
         return [self._grid()] * self.settings.slots
 
-    def fit(self, x: np.ndarray, *, seed: int) -> None:
+    def fit(self, x: np.ndarray, *, seed: int, items: ItemContext | None = None) -> None:
         """Train the projections on (a sample of) the vectors; see :meth:`Quantizer.fit`."""
         import torch
         from torch import nn
@@ -107,7 +107,7 @@ class FSQ(Quantizer):
 
             train(nn.ModuleDict({"encoder": encoder, "decoder": decoder}), both, settings, loss_of, error_of)
 
-    def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
+    def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
         """Project, round and number; see :meth:`Quantizer.encode`."""
         if self._scaler is None or self._encoder is None:
             raise not_fitted(self.name)
@@ -117,6 +117,15 @@ class FSQ(Quantizer):
         for start, chunk in chunks(x):
             codes[start : start + len(chunk)] = apply(lambda batch: rounding(encoder(batch))[1], self._input(chunk))
         return codes
+
+    def latents(self, x: np.ndarray) -> np.ndarray:
+        """The scalars of every slot, bounded but not rounded, ``(n, slots, len(levels))`` float32."""
+        if self._encoder is None:
+            raise not_fitted(self.name)
+        widths = np.array(self.settings.levels, dtype=np.float32)
+        half, offset = (widths - 1) * (1 + 1e-3) / 2, np.where(widths % 2 == 0, 0.5, 0).astype(np.float32)
+        scalars = apply(self._encoder, self._input(x)) + np.arctanh(offset / half)
+        return ((np.tanh(scalars) * half - offset) / (widths // 2)).astype(np.float32)
 
     def reconstruct(self, codes: np.ndarray) -> np.ndarray:
         """Decoded grid points, ``(n, dim)`` float32."""

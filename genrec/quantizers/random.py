@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from genrec.config import Settings
 from genrec.errors import DataError
-from genrec.quantizers.base import Quantizer, check_vectors
+from genrec.quantizers.base import ItemContext, Quantizer, check_vectors
 
 
 class RandomCodesSettings(Settings):
@@ -31,7 +31,7 @@ class RandomCodes(Quantizer):
     Example:
         >>> quantizer = RandomCodes()
         >>> quantizer.fit(np.zeros((2, 1), dtype=np.float32), seed=0)
-        >>> codes = quantizer.encode(np.zeros((2, 1), dtype=np.float32), item_ids=["a", "b"])
+        >>> codes = quantizer.encode(np.zeros((2, 1), dtype=np.float32), items=ItemContext(["a", "b"]))
         >>> bool((codes[0] == codes[1]).all())
         False
     """
@@ -48,22 +48,22 @@ class RandomCodes(Quantizer):
         """Number of codes of every level."""
         return (self.settings.codebook_size,) * self.settings.levels
 
-    def fit(self, x: np.ndarray, *, seed: int) -> None:
+    def fit(self, x: np.ndarray, *, seed: int, items: ItemContext | None = None) -> None:
         """Only remembers the seed."""
         check_vectors(x)
         self._seed = seed
 
-    def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
+    def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
         """Hash ids (or vectors) to codes; see :meth:`Quantizer.encode`."""
         check_vectors(x)
-        if item_ids is not None and len(item_ids) != len(x):
-            raise DataError(f"{len(x)} vectors but {len(item_ids)} item ids.")
+        if items is not None and len(items.item_ids) != len(x):
+            raise DataError(f"{len(x)} vectors but {len(items.item_ids)} item ids.")
         salt = f"{self._seed}|".encode()
         levels = self.settings.levels
         keys = (
             (np.ascontiguousarray(row, dtype=np.float32).tobytes() for row in x)
-            if item_ids is None
-            else (str(item).encode() for item in item_ids)
+            if items is None
+            else (str(item).encode() for item in items.item_ids)
         )
         digests = b"".join(hashlib.shake_128(salt + key).digest(8 * levels) for key in keys)
         numbers = np.frombuffer(digests, dtype="<u8").reshape(len(x), levels)

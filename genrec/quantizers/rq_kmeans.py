@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from genrec.config import Settings
 from genrec.quantizers.base import (
-    Quantizer,
+    ItemContext,
     check_vectors,
     chunks,
     nearest,
@@ -20,9 +20,10 @@ from genrec.quantizers.base import (
     sample_rows,
 )
 from genrec.quantizers.kmeans import Backend, balance, kmeans, resolve_backend
+from genrec.quantizers.placement import LastLevelSettings, SpreadsLastLevel
 
 
-class ResidualKMeansSettings(Settings):
+class ResidualKMeansSettings(LastLevelSettings):
     """Settings of :class:`ResidualKMeans`."""
 
     levels: int = Field(3, ge=1, description="codes per item")
@@ -34,12 +35,14 @@ class ResidualKMeansSettings(Settings):
     backend: Backend = "auto"
 
 
-class ResidualKMeans(Quantizer):
+class ResidualKMeans(SpreadsLastLevel):
     """Residual k-means (RQ-KMeans), the tokenizer of OneRec (arXiv 2502.18965) and GRID (arXiv 2507.22224).
 
     Level 0 clusters the vectors; each further level clusters the residuals. A level for which there are fewer distinct
     residuals than codes uses fewer codes; the centroids of the others are zero and never chosen. ``balanced`` evens
     out the items per code, as OneRec does, by prices that are learned once and hold for new items too.
+    ``last_level: uniform`` gives items that share all earlier codes different last ones, see
+    :class:`~genrec.quantizers.placement.SpreadsLastLevel`.
 
     Example:
         >>> quantizer = ResidualKMeans(ResidualKMeansSettings(levels=2, codebook_size=4))
@@ -68,7 +71,7 @@ class ResidualKMeans(Quantizer):
         size = self.settings.codebook_size
         return [np.pad(live, ((0, size - len(live)), (0, 0))) for live in self._live] or None
 
-    def fit(self, x: np.ndarray, *, seed: int) -> None:
+    def fit(self, x: np.ndarray, *, seed: int, items: ItemContext | None = None) -> None:
         """Fit one k-means per level on (a sample of) the vectors; see :meth:`Quantizer.fit`."""
         check_vectors(x)
         self._backend = resolve_backend(self.settings.backend)
@@ -91,7 +94,7 @@ class ResidualKMeans(Quantizer):
             biases.append(np.zeros(len(centroids), dtype=np.float32) if bias is None else bias)
         self._live, self._biases = live, biases if self.settings.balanced else None
 
-    def encode(self, x: np.ndarray, *, item_ids: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
+    def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
         """Nearest centroid per level; see :meth:`Quantizer.encode`."""
         if not self._live:
             raise not_fitted(self.name)
@@ -100,6 +103,10 @@ class ResidualKMeans(Quantizer):
         for start, chunk in chunks(x):
             codes[start : start + len(chunk)] = residual_encode(self._prepare(chunk), self._live, self._biases)
         return codes
+
+    def latents(self, x: np.ndarray) -> np.ndarray:
+        """The vectors themselves, ``(n, dim)`` float32; of unit length where ``normalize`` is set."""
+        return self._prepare(np.asarray(x, dtype=np.float32))
 
     def reconstruct(self, codes: np.ndarray) -> np.ndarray:
         """Sum of the centroids, ``(n, dim)``; of unit-length vectors where ``normalize`` is set."""

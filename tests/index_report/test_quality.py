@@ -93,7 +93,7 @@ def test_equal_vectors_set_the_floor_of_the_collision_rate():
     assert (check.topic, check.grade) == ("collisions", "poor")
     assert "75.00% cannot be told apart" in check.sentence
     assert "fewer duplicates" in check.sentence
-    assert overall(stats).startswith("This index has a weakness")
+    assert overall(stats).startswith("A usable index with weak points: collisions")
 
 
 def test_grades_follow_their_thresholds(measured):
@@ -116,6 +116,11 @@ def test_grades_follow_their_thresholds(measured):
         found = {check.topic: check for check in checks(replace(good, **changed))}
         assert found[topic].grade == grade
         assert topic in overall(replace(good, **changed))
+    poor = replace(good, similarity_by_level=(0.01, 0.01), collision_rate=0.2)
+    assert (
+        overall(poor)
+        == "Not a good index: its codes say little about the items (collisions and likeness under a code)."
+    )
     assert "bought together" not in {check.topic for check in checks(replace(good, agreement=()))}
 
 

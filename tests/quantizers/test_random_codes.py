@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from genrec.errors import DataError
+from genrec.quantizers.base import ItemContext
 from genrec.quantizers.random import RandomCodes, RandomCodesSettings
 
 
@@ -9,7 +10,7 @@ def codes_of(ids, seed=0, **settings):
     quantizer = RandomCodes(RandomCodesSettings(**settings))
     x = np.zeros((len(ids), 2), dtype=np.float32)
     quantizer.fit(x, seed=seed)
-    return quantizer.encode(x, item_ids=ids)
+    return quantizer.encode(x, items=ItemContext(ids))
 
 
 def test_codes_belong_to_the_id_and_the_seed():
@@ -36,4 +37,4 @@ def test_without_ids_equal_vectors_share_codes():
     assert (codes[0] == codes[1]).all()
     assert (codes[0] != codes[2]).any()
     with pytest.raises(DataError, match="2 item ids"):
-        quantizer.encode(x, item_ids=["a", "b"])
+        quantizer.encode(x, items=ItemContext(["a", "b"]))
