@@ -15,12 +15,13 @@ from genrec.artifacts import atomic_dir, read_manifest, require_free, write_mani
 from genrec.config import parse
 from genrec.data.catalog import Catalog
 from genrec.errors import ArtifactError, DataError
-from genrec.item_tokenizer import ItemTokenizer
+from genrec.item_tokenizer import EncodedItems, ItemTokenizer
 from genrec.recipe import TokenizerRecipe, load_recipe
 from genrec.trie import Trie, group_paths
 
 if TYPE_CHECKING:
     from genrec.data.histories import Histories
+    from genrec.data.split import Split
     from genrec.index_report import IndexStats
 
 MANIFEST = "index.json"
@@ -43,7 +44,7 @@ class SemanticIndex:
         >>> catalog = Catalog.from_frame(pl.DataFrame({"item_id": list("abcd"), "title": titles}))
         >>> index = SemanticIndex.build(catalog, "rq-kmeans-3x256")
         >>> index.codes.shape, index.codebook_sizes
-        ((4, 4), (256, 256, 256, 16))
+        ((4, 3), (256, 256, 256))
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class SemanticIndex:
         train: Histories | None = None,
         seed: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        encoded: EncodedItems | None = None,
     ) -> SemanticIndex:
         """Give every item of a catalogue a semantic ID.
 
@@ -79,6 +81,7 @@ class SemanticIndex:
                 interactions, and to put popular items first where codes collide.
             seed: Other seed than the recipe's.
             progress: Called by slow encoders with the items done and the items in all.
+            encoded: What :func:`genrec.item_tokenizer.encode_items` gave for the same encoder, items and histories.
 
         Raises:
             ConfigError: The recipe is unknown or wrong.
@@ -87,10 +90,10 @@ class SemanticIndex:
         chosen = load_recipe(recipe) if isinstance(recipe, str) else recipe
         if seed is not None:
             chosen = chosen.model_copy(update={"seed": seed})
-        tokenizer, items = ItemTokenizer.fit(chosen, catalog, train, progress=progress)
+        tokenizer, items = ItemTokenizer.fit(chosen, catalog, train, progress=progress, encoded=encoded)
         return cls(catalog, items.codes, tokenizer, items.vectors)
 
-    def encode_new(self, catalog: Catalog) -> SemanticIndex:
+    def encode_new(self, catalog: Catalog, *, vectors_from: Path | str | None = None) -> SemanticIndex:
         """A grown index: new items are appended, published rows keep their positions and semantic IDs.
 
         Encoder, quantizer and level sizes are frozen. Adding A and then B equals adding both, but for the numbers that
@@ -98,12 +101,15 @@ class SemanticIndex:
 
         Args:
             catalog: The new items only.
+            vectors_from: File with their vectors, where the recipe's encoder is ``precomputed`` (or has such a part):
+                ``.npy`` with a row for each, or ``.parquet`` with ids.
 
         Raises:
+            ConfigError: ``vectors_from`` is given, and the encoder makes its vectors itself.
             DataError: An item is already in the index, cannot be encoded, or finds no free path.
         """
         both = self.catalog.concat(catalog)  # refuses known ids before any work
-        added = self.tokenizer.encode_new(catalog, self.codes)
+        added = self.tokenizer.encode_new(catalog, self.codes, vectors_from)
         return SemanticIndex(
             both,
             np.concatenate([self.codes, added.codes]),
@@ -147,11 +153,11 @@ class SemanticIndex:
 
     @cached_property
     def nearest_codes(self) -> np.ndarray:
-        """``(n_items, quantizer_levels)`` int32: each item's own codes, before any item was moved to tell them apart."""
+        """``(n_items, quantizer_levels)`` int32: each item's own codes, before any was moved to tell items apart."""
         quantizer = self.tokenizer.quantizer
         if not (quantizer.moves or self.tokenizer.disambiguation.moves):
             return self.codes[:, : self.quantizer_levels]
-        return quantizer.encode(self.vectors())
+        return self.tokenizer.nearest_codes(self.catalog, self.vectors())
 
     @cached_property
     def quantizer_codes(self) -> np.ndarray:
@@ -191,11 +197,15 @@ class SemanticIndex:
             self._vectors = _read_arrays(self._vectors)["vectors"]
         return self._vectors
 
-    def stats(self) -> IndexStats:
-        """Numbers that say how good the index is."""
+    def stats(self, split: Split | None = None) -> IndexStats:
+        """Numbers that say how good the index is; with interactions, also how near in code space joint purchases are.
+
+        Args:
+            split: Interactions over the items of this index; of its test part nothing is looked at.
+        """
         from genrec.index_report import compute_stats
 
-        return compute_stats(self)
+        return compute_stats(self, split=split)
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> None:
         """Write the index folder, atomically.

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,47 @@ class TokenizedItems:
     codes: np.ndarray
 
 
+@dataclass(frozen=True)
+class EncodedItems:
+    """A fitted item encoder and its vectors, so that several recipes with the same encoder encode once.
+
+    Attributes:
+        encoder: The encoder.
+        vectors: ``(n_items, dim)`` float32, in catalogue order.
+    """
+
+    encoder: ItemEncoder[Any]
+    vectors: np.ndarray
+
+
+def encode_items(
+    recipe: TokenizerRecipe,
+    catalog: Catalog,
+    train: Histories | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> EncodedItems:
+    """Fit the encoder of a recipe and encode a catalogue.
+
+    Args:
+        recipe: Only its encoder and text template matter.
+        catalog: The items.
+        train: Training histories, for collaborative encoders.
+        progress: Called by slow encoders with the items done and the items in all.
+
+    Raises:
+        ConfigError: The encoder is wrong.
+        DataError: The items cannot be encoded.
+    """
+    from genrec.encoders import build_encoder
+
+    encoder = build_encoder(recipe.encoder_settings())
+    logger.info("encoding %d items with '%s'", len(catalog), encoder.name)
+    encoder.progress = progress
+    encoder.fit(catalog, train)
+    return EncodedItems(encoder, encoder.encode(catalog))
+
+
 class ItemTokenizer:
     """A fitted recipe. Its parts are built from their saved state when they are first needed.
 
@@ -59,6 +101,7 @@ class ItemTokenizer:
         train: Histories | None = None,
         *,
         progress: Callable[[int, int], None] | None = None,
+        encoded: EncodedItems | None = None,
     ) -> tuple[ItemTokenizer, TokenizedItems]:
         """Learn from a catalogue and give its items their paths.
 
@@ -67,6 +110,7 @@ class ItemTokenizer:
             catalog: The items.
             train: Training histories (positions into ``catalog``), for collaborative encoders and popularity.
             progress: Called by slow encoders with the items done and the items in all.
+            encoded: What :func:`encode_items` gave for the same encoder, catalogue and histories.
 
         Raises:
             ConfigError: A part of the recipe is wrong; found before any work is done.
@@ -74,14 +118,12 @@ class ItemTokenizer:
         """
         from genrec.encoders import build_encoder
 
-        encoder = build_encoder(recipe.encoder_settings())
+        build_encoder(recipe.encoder_settings())
         quantizer, rule = build_quantizer(recipe.quantizer), build_disambiguation(recipe.disambiguation)
-        logger.info("encoding %d items with '%s'", len(catalog), encoder.name)
-        encoder.progress = progress
-        encoder.fit(catalog, train)
-        vectors = encoder.encode(catalog)
+        encoded = encoded or encode_items(recipe, catalog, train, progress=progress)
+        encoder, vectors = encoded.encoder, encoded.vectors
         order = _canonical(catalog)
-        ordered, context = np.asarray(vectors)[order], _context(catalog, order, train)
+        ordered, context = _in_order(vectors, order), _context(catalog, order, train)
         logger.info("quantizing vectors of %d dimensions with '%s'", vectors.shape[1], quantizer.name)
         quantizer.fit(ordered, seed=recipe.seed, items=context)
         popularity = None if train is None else np.bincount(train.items, minlength=len(catalog))[order]
@@ -102,31 +144,52 @@ class ItemTokenizer:
             rests[name] = rest
         return cls(recipe, tensors, rests)
 
-    def encode_new(self, catalog: Catalog, published: np.ndarray) -> TokenizedItems:
+    def encode_new(
+        self, catalog: Catalog, published: np.ndarray, vectors_from: Path | str | None = None
+    ) -> TokenizedItems:
         """Give further items paths with everything frozen.
 
         Args:
             catalog: Items that are not in the index yet.
             published: ``(n_published, n_levels)`` int32 paths that are taken.
+            vectors_from: File with the vectors of these items, for an encoder that reads them from one.
 
         Raises:
             DataError: The items cannot be encoded, or there is no room for them.
         """
-        vectors = self.encoder.encode(catalog)
+        vectors = self._encoder_for(vectors_from).encode(catalog)
         order = _canonical(catalog)
-        ordered, quantizer = np.asarray(vectors)[order], self.quantizer
+        ordered, quantizer = _in_order(vectors, order), self.quantizer
         sizes = quantizer.codebook_sizes
         codes = quantizer.place(ordered, items=_context(catalog, order), published=published[:, : len(sizes)])
         items = QuantizedItems(catalog.item_ids[order], codes, sizes, ordered, quantizer)
         return TokenizedItems(vectors, _unsorted(self.disambiguation.resolve(items, published), order))
 
+    def nearest_codes(self, catalog: Catalog, vectors: np.ndarray) -> np.ndarray:
+        """Each item's own codes, ``(n_items, quantizer_levels)`` int32, whatever is taken."""
+        order = _canonical(catalog)
+        codes = self.quantizer.encode(_in_order(vectors, order), items=_context(catalog, order))
+        return _unsorted(codes, order)
+
     @cached_property
     def encoder(self) -> ItemEncoder[Any]:
         """The fitted item encoder."""
+        return self._load_encoder()
+
+    def _load_encoder(self) -> ItemEncoder[Any]:
         from genrec.encoders import build_encoder
 
         encoder = build_encoder(self.recipe.encoder_settings())
         encoder.load_state(self._tensors_of("encoder"), dict(self.rests["encoder"]))
+        return encoder
+
+    def _encoder_for(self, vectors_from: Path | str | None) -> ItemEncoder[Any]:
+        if vectors_from is None:
+            return self.encoder
+        from genrec.encoders.precomputed import read_vectors_from
+
+        encoder = self._load_encoder()  # one of its own: other items are not in this file
+        read_vectors_from(encoder, vectors_from)
         return encoder
 
     @cached_property
@@ -158,6 +221,11 @@ def _canonical(catalog: Catalog) -> np.ndarray:
     """Rows in the order of their ids, so that a shuffled table gives every item the same codes."""
     ids = catalog.item_ids.tolist()
     return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
+
+
+def _in_order(vectors: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Rows in another order; those that are in order already are not copied, so memory-mapped ones stay on disk."""
+    return vectors if (order == np.arange(len(order))).all() else np.asarray(vectors)[order]
 
 
 def _context(catalog: Catalog, order: np.ndarray, train: Histories | None = None) -> ItemContext:

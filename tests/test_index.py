@@ -283,6 +283,7 @@ def test_show_item_and_prefix(index):
 
 def test_shipped_recipes_build(catalog):
     from genrec.assets import asset_names
+    from genrec.disambiguation import build_disambiguation
     from genrec.encoders import build_encoder
     from genrec.quantizers import build_quantizer
 
@@ -294,7 +295,8 @@ def test_shipped_recipes_build(catalog):
         assert recipe.description
         build_encoder(recipe.encoder_settings())
         build_quantizer(recipe.quantizer)
-    assert SemanticIndex.build(catalog, "rq-kmeans-3x256").codebook_sizes == (256, 256, 256, 16)
+        build_disambiguation(recipe.disambiguation)
+    assert SemanticIndex.build(catalog, "rq-kmeans-3x256").codebook_sizes == (256, 256, 256)
 
 
 def test_recipe_overrides():

@@ -84,9 +84,8 @@ def near_paths(latents: np.ndarray, codebooks: Sequence[np.ndarray], width: int)
         total = (-squares + scores[:, :, None] if slots else -squares).reshape(m, -1)
         chosen = np.argsort(-total, axis=1, kind="stable")[:, :width]
         beam, code = np.divmod(chosen, len(book))
-        paths = np.concatenate([np.take_along_axis(paths, beam[..., None], 1), code[..., None]], axis=2).astype(
-            np.int32
-        )
+        earlier = np.take_along_axis(paths, beam[..., None], 1)
+        paths = np.concatenate([earlier, code[..., None]], axis=2).astype(np.int32)
         scores = np.take_along_axis(total, chosen, 1)
         if not slots:
             rest = np.take_along_axis(rest, beam[..., None], 1) - book[code]

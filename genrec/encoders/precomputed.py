@@ -14,7 +14,7 @@ from genrec.config import Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import ItemEncoder, normalize_rows, shown_ids
-from genrec.errors import DataError
+from genrec.errors import ConfigError, DataError
 from genrec.schema import Columns
 
 
@@ -65,7 +65,7 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
                 where=self._path,
                 expected="the catalogue that the encoder was fitted on, in the same order",
                 hint=f"For new items, give their vectors in a .parquet file with a column {Columns.Item}, "
-                "or name a file for them with PrecomputedEncoder.read_from(path).",
+                "or name a file for them: genrec index add --vectors FILE, or encode_new(..., vectors_from=FILE).",
             )
         vectors = self._read(catalog)
         if vectors.shape[1] != self._dim:
@@ -140,6 +140,36 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
                 hint="Add rows for them to the file.",
             )
         return _matrix(frame[rows.to_numpy()], self.settings.column, self._path)
+
+
+def read_vectors_from(encoder: ItemEncoder[Any], path: Path | str) -> None:
+    """Let an encoder take the vectors of the items encoded from now on from another file.
+
+    Args:
+        encoder: A ``precomputed`` encoder, or one that joins several of which exactly one is ``precomputed``.
+        path: A file of the kinds that :class:`PrecomputedEncoder` reads.
+
+    Raises:
+        ConfigError: The encoder does not read vectors from a file, or it reads several files.
+    """
+    found = _precomputed_parts(encoder)
+    if len(found) != 1:
+        several = f"The item encoder '{encoder.name}' reads {len(found)} files of vectors"
+        raise ConfigError(
+            f"{several}, and one was given." if found else f"The item encoder '{encoder.name}' makes its own vectors.",
+            where=path,
+            expected="an index whose recipe has one encoder 'precomputed'",
+            hint="Append the new rows to the files named in the recipe (parquet)."
+            if found
+            else "Leave the file of vectors out (--vectors).",
+        )
+    found[0].read_from(path)
+
+
+def _precomputed_parts(encoder: ItemEncoder[Any]) -> list[PrecomputedEncoder]:
+    if isinstance(encoder, PrecomputedEncoder):
+        return [encoder]
+    return [found for part in getattr(encoder, "parts", ()) for found in _precomputed_parts(part)]
 
 
 def _matrix(frame: pl.DataFrame, column: str | None, path: Path) -> np.ndarray:

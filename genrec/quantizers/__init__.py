@@ -6,15 +6,59 @@ from collections.abc import Mapping
 from typing import Any
 
 from genrec.errors import ConfigError, unknown_name
+from genrec.quantizers.atomic import AtomicCodes
 from genrec.quantizers.base import ItemContext, Quantizer
+from genrec.quantizers.category import CategoryPath
+from genrec.quantizers.concat import Concat
 from genrec.quantizers.fsq import FSQ
+from genrec.quantizers.hierarchical import HierarchicalKMeans
+from genrec.quantizers.parallel_vq import ParallelVQ
+from genrec.quantizers.product import ProductQuantizer
 from genrec.quantizers.random import RandomCodes
+from genrec.quantizers.residual_fsq import ResidualFSQ
 from genrec.quantizers.rq_kmeans import ResidualKMeans
 from genrec.quantizers.rq_vae import RQVAE
+from genrec.quantizers.sequential import SequentialCodes
+from genrec.quantizers.spectral import SpectralCodes
 
-QUANTIZERS: dict[str, type[Quantizer]] = {cls.name: cls for cls in (ResidualKMeans, RQVAE, FSQ, RandomCodes)}
+QUANTIZERS: dict[str, type[Quantizer]] = {
+    cls.name: cls
+    for cls in (
+        AtomicCodes,
+        CategoryPath,
+        Concat,
+        FSQ,
+        HierarchicalKMeans,
+        ParallelVQ,
+        ProductQuantizer,
+        RQVAE,
+        RandomCodes,
+        ResidualFSQ,
+        ResidualKMeans,
+        SequentialCodes,
+        SpectralCodes,
+    )
+}
 
-__all__ = ["FSQ", "QUANTIZERS", "RQVAE", "ItemContext", "Quantizer", "RandomCodes", "ResidualKMeans", "build_quantizer"]
+__all__ = [
+    "FSQ",
+    "QUANTIZERS",
+    "RQVAE",
+    "AtomicCodes",
+    "CategoryPath",
+    "Concat",
+    "HierarchicalKMeans",
+    "ItemContext",
+    "ParallelVQ",
+    "ProductQuantizer",
+    "Quantizer",
+    "RandomCodes",
+    "ResidualFSQ",
+    "ResidualKMeans",
+    "SequentialCodes",
+    "SpectralCodes",
+    "build_quantizer",
+]
 
 
 def build_quantizer(content: Mapping[str, Any]) -> Quantizer:

@@ -51,9 +51,9 @@ def _exact(scores: np.ndarray, room: np.ndarray) -> np.ndarray:
 def spread(scores: np.ndarray, room: np.ndarray, *, steps: int = 30) -> np.ndarray:
     """Like :func:`assign`, without the guarantee of the best sum, in time and memory that grow with the table only.
 
-    Prices even the columns out first. Then every row without a column asks for the best one that has room, and a
-    column that more rows ask for than it has room for takes those that would lose most elsewhere, and closes. Each
-    round settles all rows or closes a column, so there are at most ``k`` rounds.
+    Prices turn rows away from crowded columns first. Then every row without a column asks for the best one that has
+    room, and a column that more rows ask for than it has room for takes those that would lose most elsewhere, and
+    closes. Each round settles all rows or closes a column, so there are at most ``k`` rounds.
 
     Args:
         scores: ``(n, k)``, the higher the better; finite.
@@ -86,19 +86,18 @@ def _best_and_loss(offers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _prices(scores: np.ndarray, room: np.ndarray, steps: int) -> np.ndarray:
-    """``(k,)`` prices under which soft shares of the rows fill the columns in proportion to their room."""
+    """``(k,)`` prices, 0 or more, under which no column is asked for by more rows (softly) than it has room for."""
     prices = np.zeros(scores.shape[1])
     spreads = np.ptp(scores, axis=1)
     temperature = 0.05 * float(np.median(spreads[spreads > 0])) if (spreads > 0).any() else 0.0
-    total, open_ = int(room.sum()), room > 0
-    if temperature <= 0 or total == 0:
+    open_ = room > 0
+    if temperature <= 0 or not open_.any():
         return prices
-    wanted = room[open_] / total
     for _ in range(steps):
         shares = (scores[:, open_] - prices[open_]) / temperature
         shares -= shares.max(axis=1, keepdims=True)
         np.exp(shares, out=shares)
         shares /= shares.sum(axis=1, keepdims=True)
-        load = shares.mean(axis=0, dtype=np.float64)
-        prices[open_] += temperature * np.log(np.maximum(load, 1e-12) / wanted)
+        load = shares.sum(axis=0, dtype=np.float64) / room[open_]
+        prices[open_] = np.maximum(prices[open_] + temperature * np.log(np.maximum(load, 1e-12)), 0)
     return prices

@@ -79,6 +79,18 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the library's warning that there are fewer vectors than entries: small catalogues are no mistake."""
+    from loguru import logger as library_logger
+
+    library_logger.disable("vector_quantize_pytorch")
+    try:
+        yield
+    finally:
+        library_logger.enable("vector_quantize_pytorch")
+
+
 def train(
     model: nn.Module,
     x: Tensor,

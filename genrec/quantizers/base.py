@@ -187,8 +187,14 @@ def sample_rows(x: np.ndarray, size: int | None, seed: int) -> np.ndarray:
     """At most ``size`` rows drawn without replacement, in their order, as a float32 copy."""
     if size is None or len(x) <= size:
         return np.array(x, dtype=np.float32)
-    rows = np.sort(np.random.default_rng(seed).choice(len(x), size, replace=False))
-    return np.array(x[rows], dtype=np.float32)
+    return np.array(x[sample_indices(len(x), size, seed)], dtype=np.float32)
+
+
+def sample_indices(n: int, size: int | None, seed: int) -> np.ndarray:
+    """At most ``size`` of ``n`` row numbers, drawn without replacement, sorted."""
+    if size is None or n <= size:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
 
 
 def centroid_scores(x: np.ndarray, centroids: np.ndarray) -> np.ndarray:

@@ -121,7 +121,7 @@ def balance(
     for _ in range(rounds):
         scores = centroid_scores(x, centroids)
         bias = _prices(scores, bias, temperature, steps)
-        centroids = _means(x, (scores + bias).argmax(axis=1), centroids)
+        centroids = means(x, (scores + bias).argmax(axis=1), centroids)
     return centroids, _prices(centroid_scores(x, centroids), bias, temperature, steps)
 
 
@@ -136,7 +136,8 @@ def _prices(scores: np.ndarray, bias: np.ndarray, temperature: float, steps: int
     return bias - bias.max()
 
 
-def _means(x: np.ndarray, chosen: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+def means(x: np.ndarray, chosen: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """Mean of the rows that chose each centroid, ``(k, dim)`` float32; a centroid without rows stays."""
     order = np.argsort(chosen, kind="stable")
     live, starts, counts = np.unique(chosen[order], return_index=True, return_counts=True)
     moved = centroids.copy()

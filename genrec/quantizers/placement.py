@@ -102,8 +102,13 @@ def spread_last_level(
         if scores is None:
             return codes
         load = np.bincount(taken[used, -1], minlength=size)
-        share = max(1, -(-(len(rows) + len(used)) // size))
-        result[rows, -1] = assign(scores, np.maximum(share - load, 0), method)
+        share, left = max(1, (len(rows) + len(used)) // size), np.arange(len(rows))
+        while len(left):  # one round, unless there are more items than codes
+            chosen = assign(scores[left], np.maximum(share - load, 0), method)
+            placed = chosen >= 0
+            result[rows[left[placed]], -1] = chosen[placed]
+            load += np.bincount(chosen[placed], minlength=size)
+            share, left = share + 1, left[~placed]
     return result
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, from_arrays, mlp, seeded, to_arrays, train
+from genrec.quantizers.autoencoder import (
+    Scaler,
+    TrainingSettings,
+    apply,
+    from_arrays,
+    mlp,
+    quiet,
+    seeded,
+    to_arrays,
+    train,
+)
 from genrec.quantizers.base import (
     ItemContext,
     check_vectors,
@@ -18,14 +27,16 @@ from genrec.quantizers.base import (
     not_fitted,
     residual_decode,
     residual_encode,
-    sample_rows,
+    sample_indices,
 )
+from genrec.quantizers.letter import alignment_loss, collaborative_vectors, diversity_loss
 from genrec.quantizers.placement import LastLevelSettings, SpreadsLastLevel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _KMEANS_ROWS = 16_384
+_ALIGNED_ROWS = 1_024
 
 
 class RQVAESettings(TrainingSettings, LastLevelSettings):
@@ -40,6 +51,23 @@ class RQVAESettings(TrainingSettings, LastLevelSettings):
     revive_below: float = Field(1.0, ge=0, description="an entry with fewer hits per step is replaced; 0: never")
     rotation_trick: bool = Field(True, description="gradients through the rotation to the entry, not straight through")
     warmup: int = Field(10, ge=0, description="epochs of the plain autoencoder before the entries start from k-means")
+    update: Literal["ema", "gradient"] = Field(
+        "ema", description="how entries learn: as moving averages of their latents, or by gradients of the loss"
+    )
+    cosine: bool = Field(False, description="entries of unit length, chosen by cosine; only with update: ema")
+    alignment: float = Field(
+        0.0, ge=0, description="LETTER: weight of the contrastive loss between code vectors and collaborative vectors"
+    )
+    collaborative: dict[str, Any] = Field(
+        {"name": "cooccurrence"}, description="item encoder of the collaborative vectors, fitted on training histories"
+    )
+    diversity: float = Field(0.0, ge=0, description="LETTER: weight of the loss that spreads items over the codes")
+
+    @model_validator(mode="after")
+    def _cosine_needs_averages(self) -> Self:
+        if self.cosine and self.update != "ema":
+            raise ValueError("cosine entries are moving averages: use update: ema")
+        return self
 
 
 class RQVAE(SpreadsLastLevel):
@@ -50,6 +78,11 @@ class RQVAE(SpreadsLastLevel):
     without quantization; entries that fall out of use are replaced by latents; gradients may pass by the rotation
     trick (arXiv 2410.06424). Training ends when the reconstruction stops improving: minutes, not the tens of
     thousands of epochs that are common in public code.
+
+    Two terms of LETTER (arXiv 2405.07314) can be added: ``alignment`` pulls the quantized vector of an item to its
+    collaborative vector and away from those of other items, so that items bought together come to share codes;
+    ``diversity`` evens out how often the codes of a level are used. LETTER takes collaborative vectors from a trained
+    SASRec; here they come from an item encoder, by default co-occurrence SVD, of training histories only.
 
     ``codebooks`` are in latent space, ``(codebook_size, latent_dim)``.
 
@@ -83,17 +116,21 @@ class RQVAE(SpreadsLastLevel):
         import torch
 
         check_vectors(x)
-        rows = sample_rows(x, self.settings.sample, seed)
+        chosen = sample_indices(len(x), self.settings.sample, seed)
+        rows = np.array(x[chosen], dtype=np.float32)
         self._scaler = Scaler.of(rows)
+        wanted = None
+        if self.settings.alignment:
+            wanted = collaborative_vectors(self.settings.collaborative, items, self.name)[chosen]
         with seeded(seed):
             self._encoder, self._decoder = self._networks(x.shape[1])
-            self._codebooks = self._train(torch.from_numpy(self._scaler.forward(rows)))
+            self._codebooks = self._train(torch.from_numpy(self._scaler.forward(rows)), wanted)
 
     def _networks(self, dim: int) -> tuple[nn.Module, nn.Module]:
         widths = (dim, *self.settings.hidden, self.settings.latent_dim)
         return mlp(widths), mlp(widths[::-1])
 
-    def _train(self, x: Tensor) -> list[np.ndarray]:
+    def _train(self, x: Tensor, wanted: np.ndarray | None) -> list[np.ndarray]:
         import torch
         from torch import nn
         from torch.nn.functional import mse_loss
@@ -101,7 +138,7 @@ class RQVAE(SpreadsLastLevel):
         settings, encoder, decoder = self.settings, self._encoder, self._decoder
         if encoder is None or decoder is None:
             raise not_fitted(self.name)
-        rvq = self._residual_vq()
+        rvq, dim = self._residual_vq(), x.shape[1]
         model = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
         if settings.warmup:
             train(
@@ -113,20 +150,35 @@ class RQVAE(SpreadsLastLevel):
                 epochs=settings.warmup,
             )
         rvq.train()
-        with torch.no_grad(), _quiet():  # the first call sets the entries by k-means
+        with torch.no_grad(), quiet():  # the first call sets the entries by k-means
             rvq(encoder(x[:_KMEANS_ROWS])[None])
         model["rvq"] = rvq
+        if wanted is not None:
+            model["alignment"] = nn.Linear(settings.latent_dim, wanted.shape[1])
 
         def loss_of(batch: Tensor) -> Tensor:
-            quantized, _, commitment = rvq(encoder(batch)[None])
-            return mse_loss(decoder(quantized[0]), batch) + commitment.sum()
+            batch, collaborative = batch[:, :dim], batch[:, dim:]
+            latents = encoder(batch)
+            quantized, codes, commitment = rvq(latents[None])
+            loss = mse_loss(decoder(quantized[0]), batch) + commitment.sum()
+            if wanted is not None:
+                loss = loss + settings.alignment * alignment_loss(model["alignment"](quantized[0]), collaborative)
+            if settings.diversity:
+                loss = loss + settings.diversity * diversity_loss(latents, codes[0], rvq.codebooks)
+            return loss
 
         def error_of() -> float:
             latents, books = apply(encoder, x.numpy()), _books(rvq)
-            decoded = apply(decoder, residual_decode(residual_encode(latents, books), books))
-            return _error(x.numpy(), decoded)
+            quantized = residual_decode(residual_encode(latents, books), books)
+            error = _error(x.numpy(), apply(decoder, quantized))
+            if wanted is None:
+                return error
+            some = torch.from_numpy(quantized[:_ALIGNED_ROWS]), torch.from_numpy(wanted[:_ALIGNED_ROWS])
+            with torch.no_grad():
+                return error + settings.alignment * float(alignment_loss(model["alignment"](some[0]), some[1]))
 
-        train(model, x, settings, loss_of, error_of)
+        both = x if wanted is None else torch.cat([x, torch.from_numpy(wanted)], dim=1)
+        train(model, both, settings, loss_of, error_of)
         return _books(rvq)
 
     def _residual_vq(self) -> Any:
@@ -143,6 +195,9 @@ class RQVAE(SpreadsLastLevel):
             threshold_ema_dead_code=settings.revive_below,
             commitment_weight=settings.commitment,
             rotation_trick=settings.rotation_trick and settings.latent_dim > 1,
+            use_cosine_sim=settings.cosine,
+            ema_update=settings.update == "ema",
+            learnable_codebook=settings.update == "gradient",
         )
 
     def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
@@ -183,18 +238,6 @@ class RQVAE(SpreadsLastLevel):
         from_arrays(self._encoder, tensors, "encoder")
         from_arrays(self._decoder, tensors, "decoder")
         self._codebooks = [np.asarray(tensors[f"codebook_{level}"]) for level in range(self.settings.levels)]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's warning that there are fewer vectors than entries: small catalogues are no mistake."""
-    from loguru import logger as library_logger
-
-    library_logger.disable("vector_quantize_pytorch")
-    try:
-        yield
-    finally:
-        library_logger.enable("vector_quantize_pytorch")
 
 
 def _books(rvq: Any) -> list[np.ndarray]:

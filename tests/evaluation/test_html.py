@@ -3,6 +3,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from genrec import drawing
 from genrec.baselines import Popularity, RepeatLast, TransitionCounts
 from genrec.data.histories import Histories
 from genrec.data.split import leave_one_out
@@ -84,7 +85,8 @@ def test_the_same_results_give_the_same_page(content):
 
 
 def test_without_matplotlib_there_are_tables_and_a_hint(content, monkeypatch):
-    monkeypatch.setattr(plots, "available", lambda: False)
+    for module in (plots, drawing):
+        monkeypatch.setattr(module, "available", lambda: False)
     page = render_html(content)
     text = " ".join(Checker(page).text)
     assert "<svg" not in page

@@ -1,0 +1,19 @@
+"""What there is to know about semantic indexes: numbers, verdicts, pages, differences and comparisons."""
+
+from genrec.index_report.stats import CodeAgreement, IndexStats, LevelStats, compute_stats, level_stats
+from genrec.index_report.text import render_report, show_item, show_prefix
+from genrec.index_report.verdicts import Check, checks, overall
+
+__all__ = [
+    "Check",
+    "CodeAgreement",
+    "IndexStats",
+    "LevelStats",
+    "checks",
+    "compute_stats",
+    "level_stats",
+    "overall",
+    "render_report",
+    "show_item",
+    "show_prefix",
+]

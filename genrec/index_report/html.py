@@ -1,0 +1,87 @@
+"""One self-contained HTML page that tells a person whether an index is good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genrec import drawing
+from genrec.errors import MissingExtraError
+from genrec.index_report import plots
+from genrec.index_report.stats import IndexStats, compute_stats
+from genrec.index_report.text import example_prefixes, quality
+from genrec.index_report.verdicts import checks, overall
+
+if TYPE_CHECKING:
+    from genrec.index import SemanticIndex
+
+TEMPLATE = "page.html.jinja"
+
+
+def render_index_html(
+    index: SemanticIndex, stats: IndexStats | None = None, *, command: str = "", examples: int = 8
+) -> str:
+    """The page. Plots are inside it where matplotlib is installed; else the page says how to get them.
+
+    Args:
+        index: The index.
+        stats: Its numbers, if they are known already.
+        command: What repeats it.
+        examples: Number of first codes, and of two-code prefixes, that are shown with titles.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    stats = stats or compute_stats(index)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    context = {
+        "stats": stats,
+        "facts": _facts(index, stats),
+        "overall": overall(stats),
+        "checks": checks(stats),
+        "quality": quality(stats),
+        "prefixes": example_prefixes(index, stats, examples),
+        "plots_hint": None if drawing.available() else MissingExtraError("matplotlib", "report").hint,
+        "usage_plot": _drawn(plots.usage_plot, index.codes, stats),
+        "likeness_plot": _drawn(plots.likeness_plot, stats),
+        "groups_plot": _drawn(plots.groups_plot, stats),
+        "agreement_plot": _drawn(plots.agreement_plot, stats) if stats.agreement else None,
+        "command": command,
+    }
+    return environment.get_template(TEMPLATE).render(context)
+
+
+def _drawn(draw: Callable[..., str], *arguments: Any) -> Any:
+    """A plot that the template does not escape, or None without matplotlib."""
+    from markupsafe import Markup
+
+    return Markup(draw(*arguments)) if drawing.available() else None  # noqa: S704 - matplotlib escapes its text
+
+
+def _facts(index: SemanticIndex, stats: IndexStats) -> list[tuple[str, str]]:
+    sizes = " × ".join(f"{size:,}" for size in stats.codebook_sizes)
+    kind = "slots that do not depend on each other" if stats.levels[0].kind == "slot" else "from coarse to fine"
+    recipe = index.recipe
+    facts = [
+        ("Recipe", f"{recipe.name}: {recipe.description}" if recipe.description else recipe.name),
+        ("Item encoder", str(recipe.encoder.get("name"))),
+        ("Quantizer", f"{stats.quantizer}, {stats.quantizer_levels} levels, {kind}"),
+        ("Disambiguation", str(recipe.disambiguation.get("name"))),
+        ("Semantic IDs", f"{sizes} codes; a model learns {sum(stats.codebook_sizes):,} code tokens"),
+        ("Fingerprint", f"{index.fingerprint[:12]}, {_generations(len(index.lineage))}"),
+    ]
+    return [*facts, ("An item", _example(index))]
+
+
+def _generations(n: int) -> str:
+    return "as built" if n == 1 else f"grown {n - 1} time{'s' if n > 2 else ''} since it was built"
+
+
+def _example(index: SemanticIndex) -> str:
+    return f"{index.catalog.frame[:1].to_dicts()[0]['item_id']} has the codes {index.codes[0].tolist()}"

@@ -1,0 +1,157 @@
+"""What the numbers of an index mean, in words, by thresholds that stand beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genrec.index_report.stats import IndexStats
+
+Grade = Literal["good", "fair", "poor"]
+
+
+_MEANING = {"likeness under a code", "bought together"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One judgement.
+
+    Attributes:
+        topic: What is judged.
+        grade: ``good``, ``fair`` or ``poor``.
+        value: The number, for people.
+        rule: Where the grades begin.
+        sentence: What it means here, and what helps where it is not good.
+    """
+
+    topic: str
+    grade: Grade
+    value: str
+    rule: str
+    sentence: str
+
+
+def checks(stats: IndexStats) -> list[Check]:
+    """Judge an index, the most important first. What cannot be measured is left out."""
+    made = [_collisions(stats), _largest_group(stats), _usage(stats), _evenness(stats)]
+    return [*made, *_reconstruction(stats), *_resemblance(stats), *_bought_together(stats)]
+
+
+def overall(stats: IndexStats) -> str:
+    """One sentence over all checks."""
+    made = checks(stats)
+    poor = [check.topic for check in made if check.grade == "poor"]
+    fair = [check.topic for check in made if check.grade == "fair"]
+    if set(poor) & _MEANING:
+        return f"Not a good index: its codes say little about the items ({_and(poor)})."
+    if poor:
+        return f"A usable index with weak points: {_and(poor)}. Every item can be recommended all the same."
+    if fair:
+        return f"A usable index; not at its best: {_and(fair)}."
+    return "A good index: no check found a weakness."
+
+
+def _graded(value: float, good: float, fair: float) -> Grade:
+    """Grade of a number of which less is better."""
+    return "good" if value <= good else "fair" if value <= fair else "poor"
+
+
+def _collisions(stats: IndexStats) -> Check:
+    rate, floor = stats.collision_rate, stats.duplicate_rate
+    own = 1 - stats.colliding_items
+    sentence = f"{own:.1%} of the {stats.n_items:,} items have codes of their own before disambiguation."
+    if floor > 0:
+        sentence += f" {floor:.2%} cannot be told apart by any quantizer: their vectors equal those of other items."
+    grade = _graded(rate, 0.01, 0.05)
+    if grade != "good":
+        most = floor > 0.5 * rate
+        sentence += (
+            " More text per item, or fewer duplicates, would help."
+            if most
+            else " More levels or larger codebooks would help."
+        )
+    return Check("collisions", grade, f"{rate:.2%}", "good up to 1 %, fair up to 5 %", sentence)
+
+
+def _largest_group(stats: IndexStats) -> Check:
+    n = stats.largest_bucket
+    grade = _graded(n, 8, 64)
+    sentence = (
+        f"At most {n:,} items share their codes before disambiguation." if n > 1 else "No two items share their codes."
+    )
+    if grade != "good":
+        sentence += " A model can hardly learn which of them is meant: look whether their texts are the same."
+    return Check("largest group", grade, f"{n:,} items", "good up to 8, fair up to 64", sentence)
+
+
+def _usage(stats: IndexStats) -> Check:
+    used = stats.min_utilisation
+    grade = _graded(-used, -0.95, -0.8)
+    sentence = f"Every level uses {'all' if used == 1 else f'at least {used:.1%}'} of the codes that it could."
+    if grade != "good":
+        sentence += " Smaller codebooks would do the same with fewer tokens to learn."
+    return Check("codes in use", grade, f"{used:.1%}", "good from 95 %, fair from 80 %", sentence)
+
+
+def _evenness(stats: IndexStats) -> Check:
+    level = max(stats.levels[: stats.quantizer_levels], key=lambda one: one.gini)
+    grade = _graded(level.gini, 0.5, 0.75)
+    sentence = (
+        f"Least even is level {level.level}: as varied as {level.perplexity:,.0f} equally frequent codes of "
+        f"{level.size:,}, its most frequent code has {level.largest:.1%} of the items."
+    )
+    if grade != "good":
+        sentence += " Balanced k-means (quantizer.balanced=true) or smaller codebooks spread items more evenly."
+    return Check("evenness (Gini)", grade, f"{level.gini:.2f}", "good up to 0.50, fair up to 0.75", sentence)
+
+
+def _reconstruction(stats: IndexStats) -> list[Check]:
+    lost = stats.reconstruction_error
+    if lost is None:
+        return []
+    grade = _graded(lost, 0.6, 0.85)
+    sentence = f"The codes keep {max(0.0, 1 - lost):.0%} of what distinguishes the items' vectors."
+    if grade != "good":
+        sentence += " More levels or larger codebooks keep more."
+    return [Check("reconstruction error", grade, f"{lost:.1%}", "good up to 60 %, fair up to 85 %", sentence)]
+
+
+def _resemblance(stats: IndexStats) -> list[Check]:
+    known = [value for value in stats.similarity_by_level if value is not None]
+    if not known or stats.similarity_random is None:
+        return []
+    slots = stats.levels[0].kind == "slot"
+    near, random = (max(known) if slots else known[0]), stats.similarity_random
+    gain = near - random
+    what = "a code of the same slot" if slots else "their first code"
+    grade = _graded(-gain, -0.2, -0.05)
+    little = "" if grade == "good" else "little " if grade == "fair" else "hardly "
+    sentence = (
+        f"Items that share {what} resemble each other {little}more than random pairs do "
+        f"(mean cosine {near:.2f} against {random:.2f})."
+    )
+    if grade == "poor":
+        sentence += " Such codes say nothing about the items: a model has to learn each by heart."
+    return [Check("likeness under a code", grade, f"{gain:+.2f}", "good from +0.20, fair from +0.05", sentence)]
+
+
+def _bought_together(stats: IndexStats) -> list[Check]:
+    if not stats.agreement:
+        return []
+    one = stats.agreement[-1]  # validation where there is any: no recipe has seen it
+    if one.lift is None:
+        return []
+    grade = _graded(-one.lift, -5.0, -2.0)
+    unseen = "that no recipe has seen" if one.part == "validation" else "of the training part"
+    first = f"{one.by_level[0]:.1%} share the first code, by chance {one.random_by_level[0]:.1%}"
+    sentence = (
+        f"Purchases {unseen}: items bought together have {one.lift:.1f} times the common codes of chance ({first})."
+    )
+    if grade != "good":
+        sentence += " A recipe with collaborative vectors (encoder: fused) brings them nearer."
+    return [Check("bought together", grade, f"{one.lift:.1f} ×", "good from 5 ×, fair from 2 ×", sentence)]
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

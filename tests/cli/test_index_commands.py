@@ -1,0 +1,119 @@
+"""genrec index: show, diff, compare and add as a user meets them."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from support import TINY_TOKENIZER
+from typer.testing import CliRunner
+
+from genrec.cli.main import app
+
+
+def genrec(*arguments, code=0):
+    result = CliRunner().invoke(app, ["index", *(str(argument) for argument in arguments)])
+    assert result.exit_code == code, f"{result.output}\n{result.stderr}\n{result.exception!r}"
+    return result.output
+
+
+def settings(overrides):
+    return [part for override in overrides for part in ("--set", override)]
+
+
+def refused(*arguments):
+    text = genrec(*arguments, code=1)
+    assert text.count("Error:") == 1, text
+    assert "Traceback" not in text
+    return text
+
+
+@pytest.fixture(scope="module")
+def built(tables, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("indexes")
+    genrec("build", tables[0], *settings(TINY_TOKENIZER), "--out", folder / "index")
+    return folder / "index"
+
+
+def test_show_writes_a_page_with_joint_purchases(built, tables, tmp_path):
+    out = genrec("show", built, "--interactions", tables[1], "--html", tmp_path / "page.html")
+    assert "bought together" in out
+    assert "| validation | " in out
+    page = (tmp_path / "page.html").read_text()
+    assert "Is it good?" in page
+    assert page.count("<svg") == 4
+    assert "--html" in refused("show", built, "--item", "i003", "--html", tmp_path / "no.html")
+    assert not (tmp_path / "no.html").exists()
+
+
+def test_diff_names_what_was_added(built, tmp_path):
+    new = tmp_path / "new.csv"
+    new.write_text("item_id,title\nnew1,green cup 9\n")
+    genrec("add", built, new, "--out", tmp_path / "grown")
+    out = genrec("diff", built, tmp_path / "grown")
+    assert "From 60 to 61 items" in out
+    assert "| added | 1 |" in out
+    assert "new1 (green cup 9)" in out
+    found = json.loads(genrec("diff", built, tmp_path / "grown", "--json"))
+    assert (found["lineage"], found["added"], found["moved"]) == ("grown", ["new1"], [])
+
+
+def test_compare_writes_one_table_and_goes_on_after_a_failure(tables, tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("encoder: {name: precomputed, path: nowhere.npy}\n")
+    arguments = (
+        "compare",
+        tables[0],
+        "--tokenizer",
+        bad,
+        "--tokenizer",
+        "rq-kmeans-3x256",
+        "--interactions",
+        tables[1],
+    )
+    out = genrec(*arguments, *settings(TINY_TOKENIZER[1:]), "--out", tmp_path / "out")
+    assert "bad: The file of item vectors does not exist." in out
+    rows = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert ["error" in row for row in rows] == [True, False]
+    assert rows[1]["copurchase_lift"] > 1
+    assert "rq-kmeans-3x256" in (tmp_path / "out" / "comparison.md").read_text()
+    text = refused("compare", tables[0], "--tokenizer", "rq-kmean", "--out", tmp_path / "other")
+    assert "Did you mean" in text
+    assert "No recipe could be built" in refused("compare", tables[0], "--tokenizer", bad, "--out", tmp_path / "none")
+
+
+def test_new_items_of_precomputed_vectors_bring_a_file(tables, tmp_path):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(60, 6)).astype(np.float32)
+    np.save(tmp_path / "vectors.npy", vectors)
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(
+        f"encoder: {{name: precomputed, path: '{tmp_path}/vectors.npy'}}\n"
+        "quantizer: {name: rq-kmeans, levels: 2, codebook_size: 8}\n"
+    )
+    genrec("build", tables[0], "--tokenizer", recipe, "--out", tmp_path / "index")
+    new = tmp_path / "new.csv"
+    new.write_text("item_id,title\nnew1,a\nnew2,b\n")
+    assert "--vectors FILE" in refused("add", tmp_path / "index", new, "--out", tmp_path / "grown")
+    np.save(tmp_path / "three.npy", vectors[:3])
+    add = ("add", tmp_path / "index", new, "--out", tmp_path / "grown", "--vectors")
+    assert "expected: (2, dim)" in refused(*add, tmp_path / "three.npy")
+    pl.DataFrame({"item_id": ["new2"], "v": [vectors[1].tolist()]}).write_parquet(tmp_path / "part.parquet")
+    assert "1 items have no vector: 'new1'" in refused(*add, tmp_path / "part.parquet")
+    assert not (tmp_path / "grown").exists()
+    np.save(tmp_path / "two.npy", vectors[:2])
+    genrec(*add, tmp_path / "two.npy")
+    from genrec.index import SemanticIndex
+
+    grown = SemanticIndex.load(tmp_path / "grown")
+    assert (grown.codes[60:, :2] == grown.codes[:2, :2]).all()
+    assert (grown.vectors()[60:] == vectors[:2]).all()
+
+
+def test_vectors_for_an_encoder_that_makes_its_own(built, tmp_path):
+    new = tmp_path / "new.csv"
+    new.write_text("item_id,title\nnew1,a\n")
+    np.save(tmp_path / "v.npy", np.zeros((1, 16), dtype=np.float32))
+    text = refused("add", built, new, "--vectors", tmp_path / "v.npy", "--out", tmp_path / "grown")
+    assert "The item encoder 'lsa' makes its own vectors." in text
+    assert not (tmp_path / "grown").exists()

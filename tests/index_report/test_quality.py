@@ -1,0 +1,163 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+from support import make_tables
+
+from genrec import drawing
+from genrec.data import Catalog, Interactions, leave_one_out
+from genrec.data.histories import Histories
+from genrec.index import SemanticIndex
+from genrec.index_report import checks, compute_stats, overall, render_report
+from genrec.index_report.agreement import pairs_of_cases, pairs_of_histories, split_agreement
+from genrec.index_report.html import render_index_html
+from genrec.recipe import TokenizerRecipe
+
+KMEANS = {"name": "rq-kmeans", "levels": 2, "codebook_size": 8, "iterations": 5, "backend": "scikit-learn"}
+FSQ = {"name": "fsq", "slots": 2, "levels": [4, 4], "hidden": [8], "epochs": 2}
+
+
+def build(catalog, quantizer):
+    return SemanticIndex.build(catalog, TokenizerRecipe(encoder={"name": "lsa", "dim": 8}, quantizer=quantizer))
+
+
+@pytest.fixture(scope="module")
+def shop():
+    items, interactions = make_tables()
+    catalog = Catalog.from_frame(items)
+    return catalog, leave_one_out(Interactions.from_frame(interactions).histories(catalog))
+
+
+@pytest.fixture(scope="module", params=[KMEANS, FSQ], ids=lambda q: q["name"])
+def measured(shop, request):
+    index = build(shop[0], request.param)
+    return index, compute_stats(index, split=shop[1])
+
+
+def test_pairs_by_hand():
+    left, right = pairs_of_histories(Histories.from_lists([[1, 2, 1, 3], [5], [6, 7]]), window=2)
+    assert sorted(zip(left.tolist(), right.tolist(), strict=True)) == [(1, 2), (1, 3), (2, 1), (2, 3), (6, 7)]
+    cases = leave_one_out(Histories.from_lists([[1, 2, 3, 4, 5], [4, 4, 4, 1]])).validation
+    left, right = pairs_of_cases(cases, window=2)
+    assert sorted(zip(left.tolist(), right.tolist(), strict=True)) == [(2, 4), (3, 4)]
+    assert [len(part) for part in pairs_of_histories(Histories.from_lists([[1]]))] == [0, 0]
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_agreement_equals_brute_force(shop, parallel):
+    split = shop[1]
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 3, (60, 3)).astype(np.int32)
+    first, second = split_agreement(codes, (3, 3, 3), parallel, split)
+    assert (first.part, second.part) == ("train", "validation")
+    for one, (left, right) in (
+        (first, pairs_of_histories(split.train)),
+        (second, pairs_of_cases(split.validation)),
+    ):
+        assert one.pairs == len(left)
+        for level in range(3):
+            which = slice(level, level + 1) if parallel else slice(0, level + 1)
+            same = (codes[left, which] == codes[right, which]).all(axis=1)
+            assert one.by_level[level] == pytest.approx(same.mean())
+            grid = (codes[left][:, None, which] == codes[right][None, :, which]).all(axis=2)
+            other = left[:, None] != right[None, :]
+            assert one.random_by_level[level] == pytest.approx(grid[other].mean())
+        assert one.lift == pytest.approx(sum(one.by_level) / sum(one.random_by_level))
+
+
+def test_joint_purchases_share_codes_in_a_shop_with_kinds(shop):
+    stats = build(shop[0], KMEANS).stats(shop[1])
+    assert stats.agreement[-1].part == "validation"
+    assert stats.agreement[-1].lift > 2
+    random = build(shop[0], {"name": "random", "levels": 2, "codebook_size": 8}).stats(shop[1])
+    assert random.agreement[-1].lift < 2
+
+
+def test_nothing_of_the_test_part_is_looked_at(shop):
+    catalog, split = shop
+    blind = replace(split, test=None)
+    index = build(catalog, KMEANS)
+    assert compute_stats(index, split=blind) == compute_stats(index, split=split)
+
+
+def test_equal_vectors_set_the_floor_of_the_collision_rate():
+    frame = pl.DataFrame({"item_id": [f"i{n}" for n in range(40)], "title": [f"cup {n % 10} blue" for n in range(40)]})
+    stats = build(Catalog.from_frame(frame), {**KMEANS, "levels": 3}).stats()
+    assert stats.duplicate_rate == pytest.approx(0.75)
+    assert stats.collision_rate >= stats.duplicate_rate
+    assert sum(size * n for size, n in stats.buckets) == 40
+    assert max(size for size, _ in stats.buckets) == stats.largest_bucket
+    check = checks(stats)[0]
+    assert (check.topic, check.grade) == ("collisions", "poor")
+    assert "75.00% cannot be told apart" in check.sentence
+    assert "fewer duplicates" in check.sentence
+    assert overall(stats).startswith("A usable index with weak points: collisions")
+
+
+def test_grades_follow_their_thresholds(measured):
+    _, stats = measured
+    even = tuple(replace(level, gini=0.1, used=level.size) for level in stats.levels)
+    good = replace(
+        stats, collision_rate=0.005, largest_bucket=3, levels=even, reconstruction_error=0.5, n_items=10_000,
+        similarity_random=0.0, similarity_by_level=(0.4, 0.4),
+        agreement=tuple(replace(one, by_level=(0.5, 0.4), random_by_level=(0.05, 0.01)) for one in stats.agreement),
+    )  # fmt: skip
+    assert {check.grade for check in checks(good)} == {"good"}
+    assert overall(good) == "A good index: no check found a weakness."
+    for changed, topic, grade in (
+        ({"collision_rate": 0.03}, "collisions", "fair"),
+        ({"largest_bucket": 65}, "largest group", "poor"),
+        ({"reconstruction_error": 0.7}, "reconstruction error", "fair"),
+        ({"similarity_by_level": (0.01, 0.01)}, "likeness under a code", "poor"),
+        ({"levels": tuple(replace(level, gini=0.6) for level in even)}, "evenness (Gini)", "fair"),
+    ):
+        found = {check.topic: check for check in checks(replace(good, **changed))}
+        assert found[topic].grade == grade
+        assert topic in overall(replace(good, **changed))
+    poor = replace(good, similarity_by_level=(0.01, 0.01), collision_rate=0.2)
+    assert (
+        overall(poor)
+        == "Not a good index: its codes say little about the items (collisions and likeness under a code)."
+    )
+    assert "bought together" not in {check.topic for check in checks(replace(good, agreement=()))}
+
+
+def test_pages_say_the_same(measured):
+    index, stats = measured
+    page, html = render_report(index, stats), render_index_html(index, stats, command="genrec index show x")
+    assert overall(stats) in page
+    for check in checks(stats):
+        assert check.sentence in page
+    assert "## Bought together" in page
+    text = Text()
+    text.feed(html)
+    assert overall(stats) in text.said
+    for check in checks(stats):
+        assert check.sentence in text.said
+        assert check.rule in text.said
+    assert html.count("<svg") == 4
+    assert "http" not in html.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    ).replace("https://matplotlib.org", "")
+    assert html == render_index_html(index, stats, command="genrec index show x")
+    assert "(--interactions)" in render_index_html(index, replace(stats, agreement=()))
+
+
+def test_without_matplotlib_the_page_names_the_extra(measured, monkeypatch):
+    monkeypatch.setattr(drawing, "available", lambda: False)
+    html = render_index_html(*measured)
+    assert "<svg" not in html
+    assert "pip install &#39;genrec[report]&#39;" in html
+
+
+class Text(HTMLParser):
+    """The text of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.said = ""
+
+    def handle_data(self, data):
+        self.said += data
