@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from genrec.index import SemanticIndex
 from genrec.models import build_model
 from genrec.training.config import SplitSettings, TrainConfig
 from genrec.training.examples import BucketSampler, HistoryExamples
-from genrec.training.session import TrainingFolder, differences, run_identity
+from genrec.training.session import TrainingFolder, changes, run_identity
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -159,7 +158,7 @@ def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> Generativ
             hint="Choose another --out, or pass --overwrite.",
         )
     before = read_manifest(out, MANIFEST, "recommender").get("run")
-    changed = differences(before, json.loads(json.dumps(identity)))
+    changed = changes(before, identity)
     if changed:
         raise ArtifactError(
             "The output folder holds a recommender trained with other inputs.",
