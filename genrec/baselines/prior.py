@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WEIGHTS = (0.5, 1.0, 2.0, 3.0, 4.0)
+WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Weights that are tried, beside none at all."""
 
 Progress = Callable[[str, int, int], None]
