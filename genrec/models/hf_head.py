@@ -64,23 +64,24 @@ class VocabularyHead:
         """Scores of a level's codes: ``(..., dim) -> (..., codebook_size)``."""
         rows = self._rows[level]
         if type(self.head) is not nn.Linear:  # wrapped, by an adapter for instance: only its forward is right
-            return self._finish(self.head(hidden)[..., rows])
+            return self._finish(self.head(hidden.to(self.head.weight.dtype))[..., rows])
         bias = None if self.head.bias is None else self.head.bias[rows]
-        return self._finish(F.linear(hidden, self.head.weight[rows], bias))
+        return self._finish(_linear(hidden, self.head.weight[rows], bias))
 
     def log_normalizer(self, hidden: Tensor) -> Tensor:
         """Log-sum-exp over the vocabulary: ``(..., dim) -> (...)`` float32, without ever holding all logits."""
         if type(self.head) is not nn.Linear:
-            return self._finish(self.head(hidden)).float().logsumexp(-1)
+            return self._finish(self.head(hidden.to(self.head.weight.dtype))).float().logsumexp(-1)
         rows = hidden.flatten(0, -2)
         total = torch.full((len(rows),), -torch.inf, device=hidden.device)
         for start in range(0, len(self.head.weight), self.chunk):
-            part = self.head.weight[start : start + self.chunk] @ rows.T  # (chunk, rows): quick for few rows, too
+            # (chunk, rows): quick for few rows, too
+            part = self.head.weight[start : start + self.chunk].to(rows.dtype) @ rows.T
             if self.head.bias is not None:
                 part += self.head.bias[start : start + self.chunk, None]
             part = self._finish(part).float()
             highest = part.amax(0)
-            part = (part - highest).clamp_(min=_NEGLIGIBLE).exp_().sum(0).log_().add_(highest)
+            part = part.sub_(highest).clamp_(min=_NEGLIGIBLE).exp_().sum(0).log_().add_(highest)
             total = torch.logaddexp(total, part)
         return total.view(hidden.shape[:-1])
 
@@ -88,6 +89,11 @@ class VocabularyHead:
         if self.scale != 1:
             logits = logits * self.scale
         return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
+
+
+def _linear(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A linear layer in the type of ``hidden``, which may be wider than that of the weights."""
+    return F.linear(hidden, weight.to(hidden.dtype), None if bias is None else bias.to(hidden.dtype))
 
 
 def _as_slice(ids: Tensor) -> slice | Tensor:
