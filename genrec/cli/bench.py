@@ -31,6 +31,7 @@ def decode(
     vocabulary: Annotated[int, typer.Option("--vocabulary", min=10, help="Text tokens of the decoder.")] = 150_000,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Of torch.")] = 1,
     device: Annotated[str, typer.Option("--device", help="Such as cuda or cpu.")] = "cpu",
+    add: Annotated[bool, typer.Option("--add", help="Keep what the table at --out says of other settings.")] = False,
 ) -> None:
     """Catalogue-constrained decoding against Hugging Face generate, in the same run."""
     from genrec.benchmarks.decode import Bench, default_settings, run, select
@@ -39,7 +40,7 @@ def decode(
     command = "genrec " + shlex.join(sys.argv[1:])
     bench = Bench(rounds=rounds, vocabulary=vocabulary, threads=threads, device=device, command=command)
     with progress("measuring") as update:
-        rows = run(settings, bench, out=out, progress=update)
+        rows = run(settings, bench, out=out, add=add, progress=update)
     shown = ("model", "prompt", "items", "users", "beams", "dtype", "normalize", "hf_ms", "ms", "speedup_vs_hf")
     table(shown, [[row[key] for key in shown] for row in rows])
     summary({"table": f"{out}/decode.md, {out}/decode.json"})

@@ -129,7 +129,8 @@ def expand(
     if keep is not None:
         exists = keep.keep(level, beam.nodes, children, exists)
     gained = logits.gather(2, codes)
-    total = log_normalizer(logits, vocabulary, normalize, legal=gained.masked_fill(~exists, -torch.inf))
+    legal = gained.masked_fill(~exists, -torch.inf) if normalize == "children" else None
+    total = log_normalizer(logits, vocabulary, normalize, legal)
     scores = (beam.scores - total)[:, :, None] + gained
     scores = scores.masked_fill_(~exists, -torch.inf)
     keys = scores if prior is None else prior.add(level, beam.nodes, children, scores)

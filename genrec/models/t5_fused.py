@@ -6,6 +6,7 @@ projections where one would do, and attention over all columns of a tree of whic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,8 +52,9 @@ class FusedStack:
         feed = stack.block[0].layer[-1].DenseReluDense
         self.act, self.gated = feed.act, hasattr(feed, "wi_1")
         self.layers = [self._layer(block) for block in stack.block]
-        self.final = stack.final_layer_norm.weight.detach().to(dtype)
-        self.eps = float(stack.final_layer_norm.variance_epsilon)
+        self.final = self._scale(stack.final_layer_norm).to(dtype)
+        norm = stack.final_layer_norm
+        self.epsilon = self._scale(norm).new_tensor(math.sqrt(norm.variance_epsilon * len(norm.weight)))
         if len(stack.block[0].layer) == 3:
             crossed = [block.layer[1].EncDecAttention for block in stack.block]
             self.memory = self._join([part for one in crossed for part in (one.k, one.v)])
@@ -74,8 +76,12 @@ class FusedStack:
     def _join(self, linears: list[nn.Linear], norm: Any = None) -> Tensor:
         weight = torch.cat([linear.weight.detach() for linear in linears]).T.to(self.wide)
         if norm is not None:
-            weight = weight * norm.weight.detach().to(self.wide)[:, None]
+            weight = weight * self._scale(norm)[:, None]
         return weight.to(self.dtype).contiguous()
+
+    def _scale(self, norm: Any) -> Tensor:
+        """Scale of a norm for rows of length one instead of mean square one."""
+        return norm.weight.detach().to(self.wide) * math.sqrt(len(norm.weight))
 
     def bias(self, n: int, device: torch.device) -> Tensor:
         """Relative bias of ``n`` columns to each other, ``(1, heads, n, n)``, remembered."""
@@ -86,9 +92,9 @@ class FusedStack:
         return self._biases[n]
 
     def norm(self, hidden: Tensor) -> Tensor:
-        """Root-mean-square norm without a scale."""
+        """Rows ``(rows, dim)`` of length one (but for epsilon): the weights hold the rest of the norm."""
         length = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True, dtype=self.wide)
-        return hidden * torch.rsqrt(length.square_().div_(hidden.shape[-1]).add_(self.eps)).to(hidden.dtype)
+        return (hidden / torch.hypot(length, self.epsilon)).to(self.dtype)
 
     def feed(self, hidden: Tensor, layer: _Layer) -> Tensor:
         """Feed-forward block with its residual, ``(rows, dim)``."""
@@ -116,7 +122,8 @@ def encode(stack: FusedStack, vectors: Tensor, bias: Tensor) -> Tensor:
     hidden, bias = vectors.to(stack.dtype).reshape(-1, dim), bias.to(stack.dtype)
     for layer in stack.layers:
         parts = (stack.norm(hidden) @ layer.qkv).view(users, n, 3, stack.heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(*parts.unbind(0), attn_mask=bias, scale=1.0)
+        query, key, value = parts.unbind(0)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
         hidden = torch.addmm(hidden, mixed.transpose(1, 2).reshape(users * n, -1), layer.out)
         hidden = stack.feed(hidden, layer)
     return (stack.norm(hidden) * stack.final).view(users, n, dim)

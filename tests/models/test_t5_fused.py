@@ -94,7 +94,9 @@ def test_hidden_states_are_equal_in_double_precision(kind, monkeypatch):
         before = 1
         for level, (inputs, width) in enumerate(steps):
             parents = torch.randint(0, before, (3, width), generator=generator) if level else None
-            hidden, expected = (search.step(state, inputs, parents) for search, state in zip((fast, slow), states))
+            hidden, expected = [
+                one.step(state, inputs, parents) for one, state in zip((fast, slow), states, strict=True)
+            ]
             torch.testing.assert_close(hidden, expected, atol=1e-9, rtol=1e-9)
             before = width
     assert states[0].beams is not None
