@@ -16,6 +16,8 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.utils import ModelOutput
 
 from genrec.errors import ModelError
+from genrec.models.legal import LegalCodes, legal_cross_entropy
+from genrec.trie import Trie
 
 
 class CodeModelConfig(PreTrainedConfig):
@@ -123,6 +125,8 @@ class CodeModel(PreTrainedModel):
     config_class = CodeModelConfig
     config: CodeModelConfig
     main_input_name = "codes"
+    legal: LegalCodes | None = None
+    """What the loss is restricted to, see :meth:`restrict_loss`."""
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -164,6 +168,14 @@ class CodeModel(PreTrainedModel):
             ``(users, beams, codebook_size)`` logits (one beam at the first level).
         """
 
+    def restrict_loss(self, trie: Trie | None) -> None:
+        """Train with a softmax over the legal children of the right prefix (:mod:`genrec.models.legal`); None: all.
+
+        Codes without siblings then cost nothing, and scores of other codes mean nothing: decode with ``normalize:
+        children``.
+        """
+        self.legal = None if trie is None else LegalCodes(trie)
+
     def init_from_codebooks(self, codebooks: Sequence[np.ndarray | None], seed: int = 0) -> None:
         """Start every code table from the codebooks of the quantizer (see :meth:`CodeTable.init_from_codebooks`)."""
         for module in self.modules():
@@ -179,7 +191,9 @@ class CodeModel(PreTrainedModel):
             super()._init_weights(module)
 
 
-def level_loss(table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing: float) -> Tensor:
+def level_loss(
+    table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing: float, legal: LegalCodes | None = None
+) -> Tensor:
     """Negative log-likelihood of items, summed over levels, mean over items.
 
     Args:
@@ -187,11 +201,21 @@ def level_loss(table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing:
         hidden: ``(n, levels, dim)`` states that predict each level.
         codes: ``(n, levels)`` right codes.
         label_smoothing: See :class:`CodeModelConfig`.
+        legal: Normalise over the legal children of the right prefix instead.
     """
-    terms = [
-        F.cross_entropy(table.logits(hidden[:, level], level), codes[:, level], label_smoothing=label_smoothing)
-        for level in range(codes.shape[1])
-    ]
+    if legal is None:
+        terms = [
+            F.cross_entropy(table.logits(hidden[:, level], level), codes[:, level], label_smoothing=label_smoothing)
+            for level in range(codes.shape[1])
+        ]
+    else:
+        masks = legal.masks(codes)
+        terms = [
+            legal_cross_entropy(
+                table.logits(hidden[:, level], level), codes[:, level], masks[level], label_smoothing
+            ).mean()
+            for level in range(codes.shape[1])
+        ]
     return torch.stack(terms).sum()
 
 

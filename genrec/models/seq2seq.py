@@ -87,7 +87,7 @@ class CodeSeq2Seq(CodeModel):
         bias = first_attention(self.t5.decoder).compute_bias(n, n, device=codes.device)
         hidden = run_blocks(self.t5.decoder, vectors, bias + additive(causal, vectors.dtype), memory, memory_bias)
         smoothing = self.config.label_smoothing if self.training else 0.0
-        loss = level_loss(self.output_table, hidden, right, smoothing)
+        loss = level_loss(self.output_table, hidden, right, smoothing, self.legal)
         return CodeModelOutput(loss=loss, n_targets=torch.tensor(len(codes), device=codes.device))
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> CodeSeq2SeqState:
