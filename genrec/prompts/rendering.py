@@ -105,17 +105,26 @@ class PromptRenderer:
             body = self.task.render(item=item, query=query_words(item, sample.seed))
         else:
             if self.task.needs_times:
-                if sample.times is None:
-                    raise DataError(
-                        f"The task '{self.task.name}' tells the time between items, and there are no times.",
-                        where="interactions",
-                        expected="a timestamp column with times, not an order",
-                        hint="Use the task 'next-item' instead.",
-                    )
-                for text, gap in zip(texts, gaps(sample.times), strict=True):
+                times = self.require_times(sample.times)
+                for text, gap in zip(texts, gaps(times), strict=True):
                     text["gap"] = gap
             body = self.task.render(history=texts, preference=self._preference(sample))
         return self._in_chat(body) if self.chat else body
+
+    def require_times(self, times: np.ndarray | None) -> np.ndarray:
+        """``times``, or an empty array where the task does not need them.
+
+        Raises:
+            DataError: The task tells times and there are none.
+        """
+        if times is None and self.task.needs_times:
+            raise DataError(
+                f"The task '{self.task.name}' tells the time between items, and there are no times.",
+                where="interactions",
+                expected="a timestamp column with times, not an order",
+                hint="Use the task 'next-item' instead.",
+            )
+        return np.zeros(0, dtype=np.int64) if times is None else times
 
     def _preference(self, sample: Sample) -> str | None:
         if sample.preference is not None or "preference" not in self.task.inputs:

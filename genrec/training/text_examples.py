@@ -67,13 +67,17 @@ class TextExamples(Dataset[dict[str, list[int]]]):
     ) -> None:
         self.mixture, self.renderers, self.histories = mixture, tuple(renderers), histories
         self.pairs = HistoryExamples(histories, max_items, prefixes=not whole)
+        for renderer in self.renderers:
+            renderer.require_times(histories.timestamps)
         self.samples = [self._samples(renderer) for renderer in self.renderers]
         self._lengths = [
             item_task_lengths(renderer, samples)
             if renderer.task.kind == "item"
-            else history_task_lengths(renderer, self.pairs, samples)
+            else history_task_lengths(renderer, self.pairs, samples, histories.timestamps)
             for renderer, samples in zip(self.renderers, self.samples, strict=True)
         ]
+        # The answers of an encoder-decoder are padded apart: words beside codes would be mostly padding.
+        self.apart = np.array([made.seq2seq and not made.task.generates_items for made in self.renderers])
         self.rows = rows or len(self.samples[0])
         self._plan: tuple[int, Plan] | None = None
 
@@ -174,7 +178,8 @@ class TextSampler(Sampler[int]):
 
     def _order(self) -> np.ndarray:
         """Rows of the epoch, ``(rows,)``; the incomplete batch goes last."""
-        length = self.examples.plan(self.epoch).length
+        plan = self.examples.plan(self.epoch)
+        length, apart = plan.length, self.examples.apart[plan.task]
         rng = np.random.default_rng([self.seed, self.epoch, 1])
         whole = len(length) // self.batch_size * self.batch_size
         rest = rng.permutation(len(length))[whole:]
@@ -182,7 +187,9 @@ class TextSampler(Sampler[int]):
         size, pieces = self.batch_size * self.pool, []
         for at in range(0, whole, size):
             pool = rows[at : at + size]
-            batches = pool[np.argsort(length[pool], kind="stable")].reshape(-1, self.batch_size)
+            # down again where the other kind begins: the batch between them holds rows of similar length too
+            key = np.where(apart[pool], -length[pool], length[pool])
+            batches = pool[np.lexsort((key, apart[pool]))].reshape(-1, self.batch_size)
             pieces.append(batches[rng.permutation(len(batches))].ravel())
         return np.concatenate([*pieces, rest]).astype(np.int64)
 

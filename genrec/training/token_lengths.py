@@ -7,13 +7,13 @@ import numpy as np
 from genrec.prompts import PromptRenderer, Sample
 from genrec.training.examples import HistoryExamples
 
-_PROBES = 32
+_PROBES, _CORRECTIONS = 32, 200
 _MINUTE = 60
 _NOBODY = np.zeros(0, dtype=np.int32)
 
 
 def item_task_lengths(renderer: PromptRenderer, items: np.ndarray) -> np.ndarray:
-    """Tokens of the examples about ``items (n,)``: ``(n,)`` int64.
+    """Tokens of the examples about ``items (n,)``: ``(n,)`` int64; of an encoder-decoder those of the prompt.
 
     Raises:
         DataError: An item is too long for the budget.
@@ -21,13 +21,16 @@ def item_task_lengths(renderer: PromptRenderer, items: np.ndarray) -> np.ndarray
     sources = np.array([_source_length(renderer, _NOBODY, int(item)) for item in items], dtype=np.int64)
     answers = _answers(renderer, items)
     _check(renderer, sources, answers, [Sample(_NOBODY, int(item)) for item in items[[np.argmax(sources + answers)]]])
-    return sources + answers
+    return sources if renderer.seq2seq else sources + answers
 
 
-def history_task_lengths(renderer: PromptRenderer, pairs: HistoryExamples, rows: np.ndarray) -> np.ndarray:
-    """Tokens of the examples of some ``(history, next item)`` rows, ``(n,)`` int64.
+def history_task_lengths(
+    renderer: PromptRenderer, pairs: HistoryExamples, rows: np.ndarray, times: np.ndarray | None = None
+) -> np.ndarray:
+    """Tokens of the examples of some ``(history, next item)`` rows, ``(n,)`` int64; see :func:`item_task_lengths`.
 
-    A prompt is nearly linear in its items: prompts of one and of two items give the part of each and the constant part.
+    A prompt is nearly linear in its items: prompts of one and of two items give the part of each and the constant
+    part; a few rendered examples correct what is left (times between items, stated preferences).
 
     Raises:
         DataError: An item is too long for the budget even alone.
@@ -42,12 +45,29 @@ def history_task_lengths(renderer: PromptRenderer, pairs: HistoryExamples, rows:
     answers = np.zeros(len(single), dtype=np.int64)
     answers[np.unique(targets)] = _answers(renderer, np.unique(targets))
     longest, target = seen[np.argmax(single[seen])], np.argmax(answers)
-    _check(
-        renderer, single[[longest]], answers[[target]], [Sample(np.array([longest]), int(target), np.array([_MINUTE]))]
-    )
-    room = renderer.max_tokens if renderer.seq2seq else renderer.max_tokens - answers[targets]
-    lengths: np.ndarray = np.minimum(sources, room) + answers[targets]
+    worst = Sample(np.array([longest]), int(target), np.array([_MINUTE]))
+    _check(renderer, single[[longest]], answers[[target]], [worst])
+    sources = _corrected(renderer, pairs, rows, times, sources)
+    # An encoder-decoder pads its two sides apart, and the prompt is by far the longer one.
+    whole = sources if renderer.seq2seq else sources + answers[targets]
+    lengths: np.ndarray = np.minimum(whole, renderer.max_tokens)
     return lengths
+
+
+def _corrected(
+    renderer: PromptRenderer, pairs: HistoryExamples, rows: np.ndarray, times: np.ndarray | None, sources: np.ndarray
+) -> np.ndarray:
+    """Estimates moved to the least-squares line through some real lengths, ``(n,)`` int64."""
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), _CORRECTIONS)).astype(np.int64)
+    counts = pairs.stops[rows] - pairs.starts[rows] - 1
+    features = np.stack([np.ones(len(rows)), counts > 0, counts, sources], axis=1)
+    real = []
+    for row in rows[chosen]:
+        part = slice(pairs.starts[row], pairs.stops[row] - 1)
+        sample = Sample(pairs.items[part], None, None if times is None else times[part])
+        real.append(len(renderer.source_ids(renderer.source(sample))))
+    weights = np.linalg.lstsq(features[chosen], np.array(real), rcond=None)[0]
+    return np.maximum(np.rint(features @ weights), 1).astype(np.int64)
 
 
 def _check(renderer: PromptRenderer, sources: np.ndarray, answers: np.ndarray, worst: list[Sample]) -> None:
