@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.data_loader import prepare_data_loader
+from torch.utils.data import DataLoader
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from genrec.errors import ConfigError
 from genrec.models.base import CodeModel
 from genrec.training.config import TrainConfig
+from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 from genrec.training.examples import BucketSampler, CodeCollator, HistoryExamples
 
 logger = logging.getLogger(__name__)
@@ -60,11 +63,40 @@ class RecommenderTrainer(Trainer):
         """Metrics of recommendations for the validation sample, each with the prefix ``eval_``."""
         if self._validate_recommendations is None:
             return {}
-        measured = self._validate_recommendations()
+        measured = agreed(self._validate_recommendations, self.accelerator)
         metrics = {f"eval_{name}": value for name, value in measured.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Batches of this process; several processes cut the batches that one would read, and repeat no row."""
+        if self.args.world_size == 1:
+            return super().get_train_dataloader()
+        batches = RankBatches(
+            self._bucket_sampler, self._train_batch_size, self.args.world_size, self.args.process_index
+        )
+        loader: DataLoader[Any] = DataLoader(
+            self.train_dataset,
+            batch_sampler=batches,  # type: ignore[arg-type]
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            persistent_workers=self.args.dataloader_persistent_workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor,
+        )
+        # One "process": the batches are this one's already.
+        return prepare_data_loader(loader, self.args.device, num_processes=1, process_index=0, put_on_device=True)
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The model's loss; with several processes every target counts the same, not every process."""
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        n_targets = getattr(outputs, "n_targets", None)
+        if self.args.world_size > 1 and n_targets is not None:
+            loss = weighted_loss(loss, n_targets, self.accelerator)
+        return (loss, outputs) if return_outputs else loss
 
 
 class StopOnRequest(TrainerCallback):
@@ -75,7 +107,8 @@ class StopOnRequest(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Ask the trainer to save and stop."""
-        if self.requested:
+        if self.requested if args.world_size == 1 else anyone(self.requested):
+            self.requested = True
             control.should_save = True
             control.should_training_stop = True
         return control
