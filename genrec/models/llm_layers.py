@@ -28,7 +28,9 @@ def truncate_layers(model: Any, *, keep: int | None = None, every: int | None = 
         return
     stacks = _stacks(model)
     if not stacks:
-        raise ModelError(f"{type(model).__name__} has no stack of layers that can be cut.", where="model.llm.keep_layers")
+        raise ModelError(
+            f"{type(model).__name__} has no stack of layers that can be cut.", where="model.llm.keep_layers"
+        )
     for parent, name, layers in stacks:
         total = len(layers)
         if keep is not None and not 1 <= keep <= total:

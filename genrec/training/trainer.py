@@ -76,8 +76,9 @@ class RecommenderTrainer(Trainer):
         batches = RankBatches(
             self._bucket_sampler, self._train_batch_size, self.args.world_size, self.args.process_index
         )
+        rows: Any = self.train_dataset
         loader: DataLoader[Any] = DataLoader(
-            self.train_dataset,
+            rows,
             batch_sampler=batches,  # type: ignore[arg-type]
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
