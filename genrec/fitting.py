@@ -20,10 +20,12 @@ from genrec.data.split import Split, make_split
 from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
-from genrec.models import build_model
+from genrec.models import LANGUAGE_ARCHITECTURES, LanguageBase, build_model
 from genrec.training.config import SplitSettings, TrainConfig
-from genrec.training.examples import BucketSampler, HistoryExamples
+from genrec.training.examples import HistoryExamples
+from genrec.training.language import build_language_model, language_examples
 from genrec.training.session import TrainingFolder, differences, run_identity
+from genrec.training.text_examples import TextCollator, TextExamples
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -78,11 +80,12 @@ def train(
     if (done := _finished(out, identity, overwrite)) is not None:
         return done
     recommender, examples = _untrained(index, split, config)
+    model = recommender.model
     session = TrainingFolder(out)
     trainer = build_trainer(
-        recommender.model,
+        model,
         examples,
-        recommender.collator,
+        TextCollator(model.tokenizer) if isinstance(model, LanguageBase) else recommender.collator,
         config,
         session.checkpoints,
         validate=make_validate(recommender, split.validation, config) if len(split.validation) else None,
@@ -106,19 +109,25 @@ def train(
 
 def _untrained(
     index: SemanticIndex, split: Split, config: TrainConfig
-) -> tuple[GenerativeRecommender, HistoryExamples]:
+) -> tuple[GenerativeRecommender, HistoryExamples | TextExamples]:
     """The recommender with the weights that its seed gives, and what it will learn from."""
     set_seed(config.seed)
+    if config.model.architecture in LANGUAGE_ARCHITECTURES:
+        language = build_language_model(config, index)
+        language.restrict_loss(index.trie if config.model.trie_masked_loss else None)
+        return GenerativeRecommender(language, index, config), language_examples(config, index, language, split.train)
     model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config, index))
     if config.model.init_from_codebooks and index.codebooks is not None:
         model.init_from_codebooks(index.codebooks, config.seed)
+    model.restrict_loss(index.trie if config.model.trie_masked_loss else None)
     prefixes = config.examples.mode == "prefixes" or config.model.architecture == "seq2seq"
     examples = HistoryExamples(split.train, config.model.max_items, prefixes=prefixes)
     return GenerativeRecommender(model, index, config), examples
 
 
 def _model_settings(config: TrainConfig, index: SemanticIndex) -> dict[str, Any]:
-    settings = config.model.model_dump(exclude={"architecture", "init_from_codebooks", "item_vectors"})
+    others = {"architecture", "init_from_codebooks", "item_vectors", "checkpoint", "llm", "trie_masked_loss"}
+    settings = config.model.model_dump(exclude=others)
     if config.model.item_vectors:
         if config.model.architecture != "item-decoder":
             raise ConfigError(
@@ -153,13 +162,13 @@ def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> Generativ
 
 
 def _summary(
-    trainer: Any, split: Split, examples: HistoryExamples, identity: dict[str, Any], seconds: float
+    trainer: Any, split: Split, examples: HistoryExamples | TextExamples, identity: dict[str, Any], seconds: float
 ) -> dict[str, Any]:
     logs = [entry for entry in trainer.state.log_history if any(key.startswith("eval_ndcg") for key in entry)]
     best: dict[str, Any] = max(
         logs, key=lambda entry: next(v for k, v in entry.items() if k.startswith("eval_ndcg")), default={}
     )
-    sampler: BucketSampler = trainer._bucket_sampler
+    sampler = trainer._bucket_sampler
     return {
         "validation": {key.removeprefix("eval_"): v for key, v in best.items() if key.startswith("eval_")},
         "best_epoch": best.get("epoch"),

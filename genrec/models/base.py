@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,9 +110,11 @@ class StepState:
 
     Attributes:
         level: The level whose codes are predicted next.
+        reader: What goes on with this state, in models that choose between several.
     """
 
     level: int = 0
+    reader: Any = None
 
 
 class CodeModel(PreTrainedModel):
@@ -167,6 +170,11 @@ class CodeModel(PreTrainedModel):
         Returns:
             ``(users, beams, codebook_size)`` logits (one beam at the first level).
         """
+
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Around calls of :meth:`prefill` and :meth:`step` between which no weight changes."""
+        yield
 
     def restrict_loss(self, trie: Trie | None) -> None:
         """Train with a softmax over the legal children of the right prefix (:mod:`genrec.models.legal`); None: all.

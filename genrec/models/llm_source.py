@@ -1,4 +1,4 @@
-"""Pretrained language models by hub id or folder: configuration, tokenizer and weights, with one error for each trouble."""
+"""Pretrained language models by hub id or folder, with one clear error for each kind of trouble."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Part = Literal["generation", "states"]
-"""``generation``: the model with its output layer. ``states``: the network below it, of an encoder-decoder its encoder."""
+"""``generation``: the model with its output layer. ``states``: what is below it, of an encoder-decoder the encoder."""
 
 _EDGE = 1 << 20  # bytes at either end of a weights file that go into its fingerprint
 

@@ -31,8 +31,8 @@ def tune(
 ) -> Any:
     """Make the chosen part of a model trainable and freeze the rest.
 
-    LoRA (arXiv 2106.09685) trains low-rank updates of linear layers and, of the vocabulary, exactly the rows of the code
-    tokens: those of a tied output layer are the same, those of an untied one are trained beside them.
+    LoRA (arXiv 2106.09685) trains low-rank updates of linear layers and, of the vocabulary, exactly the rows of the
+    code tokens: those of a tied output layer are the same, those of an untied one are trained beside them.
 
     Args:
         model: Of transformers, with the code tokens in its vocabulary.

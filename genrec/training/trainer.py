@@ -19,7 +19,8 @@ from genrec.errors import ConfigError
 from genrec.models.base import CodeModel
 from genrec.training.config import TrainConfig
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
-from genrec.training.examples import BucketSampler, CodeCollator, HistoryExamples
+from genrec.training.examples import BucketSampler, HistoryExamples
+from genrec.training.text_examples import TextExamples, TextSampler
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +52,25 @@ DEFAULTS: dict[str, Any] = {
 class RecommenderTrainer(Trainer):
     """Trainer whose evaluation generates recommendations and whose batches hold rows of similar length."""
 
-    def __init__(self, *args: Any, validate: Validate | None = None, sampler: BucketSampler, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, validate: Validate | None = None, sampler: BucketSampler | TextSampler, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._validate_recommendations = validate
         self._bucket_sampler = sampler
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
+    def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler | TextSampler:
         return self._bucket_sampler
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        if not hasattr(self.model, "save_training_state"):
+            super()._save(output_dir, state_dict)
+        elif self.args.should_save:  # a large frozen network is not written again and again
+            self.model.save_training_state(output_dir or self.args.output_dir, state_dict)
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        if not hasattr(self.model, "save_training_state"):
+            super()._issue_warnings_after_load(load_result)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Metrics of recommendations for the validation sample, each with the prefix ``eval_``."""
@@ -134,8 +147,8 @@ def training_arguments(config: TrainConfig, folder: Path, *, validates: bool) ->
 
 def build_trainer(
     model: CodeModel,
-    examples: HistoryExamples,
-    collator: CodeCollator,
+    examples: HistoryExamples | TextExamples,
+    collator: Callable[[Any], Any],
     config: TrainConfig,
     folder: Path,
     *,
@@ -155,7 +168,7 @@ def build_trainer(
     """
     arguments = training_arguments(config, folder, validates=validate is not None)
     batch = arguments.train_batch_size * arguments.world_size
-    sampler = BucketSampler(examples.lengths, batch, pool=config.examples.bucket_pool, seed=config.seed)
+    sampler = examples.sampler(batch, pool=config.examples.bucket_pool, seed=config.seed)
     more = [EarlyStoppingCallback(config.validation.patience)] if validate is not None else []
     trainer = RecommenderTrainer(
         model=model,
