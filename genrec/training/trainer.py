@@ -108,7 +108,9 @@ class RecommenderTrainer(Trainer):
         """The model's loss; with several processes every target counts the same, not every process."""
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
         n_targets = getattr(outputs, "n_targets", None)
-        if self.args.world_size > 1 and n_targets is not None:
+        # Models that are told the number of all targets have divided by it already.
+        told = self.model_accepts_loss_kwargs and num_items_in_batch is not None
+        if self.args.world_size > 1 and n_targets is not None and not told:
             loss = weighted_loss(loss, n_targets, self.accelerator)
         return (loss, outputs) if return_outputs else loss
 
@@ -140,9 +142,25 @@ def training_arguments(config: TrainConfig, folder: Path, *, validates: bool) ->
         settings.pop("metric_for_best_model")
     settings.update(output_dir=str(folder), seed=config.seed, data_seed=config.seed)
     try:
-        return TrainingArguments(**settings)
+        arguments = TrainingArguments(**settings)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"transformers refuses the trainer settings: {error}", where="trainer") from None
+    _check_reporting(arguments)
+    return arguments
+
+
+def _check_reporting(arguments: TrainingArguments) -> None:
+    from transformers.integrations import get_reporting_integration_callbacks
+
+    try:
+        for callback in get_reporting_integration_callbacks(arguments.report_to):
+            callback()
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise ConfigError(
+            f"Training cannot report to {arguments.report_to}: {error}",
+            where="trainer.report_to",
+            expected="none, tensorboard, wandb or another integration of transformers whose package is installed",
+        ) from None
 
 
 def build_trainer(
@@ -181,9 +199,14 @@ def build_trainer(
         sampler=sampler,
     )
     # transformers prints a line per log entry when its bars are off; the command line shows progress itself.
+    from transformers.integrations import TensorBoardCallback
     from transformers.trainer_callback import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
+    for callback in trainer.callback_handler.callbacks:
+        # Beside the output folder: the folder of checkpoints goes away when training is done.
+        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+            callback.logging_dir = str(folder.parent.with_suffix(".logs"))
     return trainer
 
 
