@@ -22,6 +22,7 @@ from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, LanguageBase, build_model
 from genrec.training.config import SplitSettings, TrainConfig
+from genrec.training.distributed import on_main_process
 from genrec.training.examples import HistoryExamples
 from genrec.training.language import build_language_model, language_examples
 from genrec.training.session import TrainingFolder, differences, run_identity
@@ -91,7 +92,9 @@ def train(
         validate=make_validate(recommender, split.validation, config) if len(split.validation) else None,
         callbacks=callbacks,
     )
-    session.open(identity, overwrite=overwrite)  # after everything that wrong settings can break
+    # after everything that wrong settings can break
+    on_main_process(lambda: session.open(identity, overwrite=overwrite))
+    on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
     if any(getattr(callback, "requested", False) for callback in callbacks):
@@ -102,8 +105,8 @@ def train(
         )
     recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
-    recommender.save_pretrained(out, overwrite=overwrite)
-    session.remove()
+    on_main_process(lambda: recommender.save_pretrained(out, overwrite=overwrite))
+    on_main_process(session.remove)
     return recommender
 
 

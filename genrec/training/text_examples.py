@@ -145,6 +145,10 @@ class TextExamples(Dataset[dict[str, list[int]]]):
             shown.append((renderer.task.name, renderer.render(self._sample(n, int(self.samples[n][middle])))))
         return shown
 
+    def shares(self) -> np.ndarray:
+        """The part of all examples that every task is over the whole training, ``(n_tasks,)``."""
+        return self.mixture.shares((np.arange(1000) + 0.5) / 1000).mean(axis=0)  # type: ignore[no-any-return]
+
     def sampler(self, batch_size: int, *, pool: int = 50, seed: int = 0) -> TextSampler:
         """Row numbers in batches of similar length; see :class:`TextSampler`."""
         return TextSampler(self, batch_size, pool=pool, seed=seed)
