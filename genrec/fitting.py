@@ -20,10 +20,13 @@ from genrec.data.split import Split, make_split
 from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
-from genrec.models import build_model
+from genrec.models import LANGUAGE_ARCHITECTURES, LanguageBase, build_model
 from genrec.training.config import SplitSettings, TrainConfig
-from genrec.training.examples import BucketSampler, HistoryExamples
+from genrec.training.distributed import on_main_process
+from genrec.training.examples import HistoryExamples
+from genrec.training.language import build_language_model, language_examples
 from genrec.training.session import TrainingFolder, changes, run_identity
+from genrec.training.text_examples import TextCollator, TextExamples
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -78,17 +81,20 @@ def train(
     if (done := _finished(out, identity, overwrite)) is not None:
         return _with_prior(done, split, config, out)
     recommender, examples = _untrained(index, split, config)
+    model = recommender.model
     session = TrainingFolder(out)
     trainer = build_trainer(
-        recommender.model,
+        model,
         examples,
-        recommender.collator,
+        TextCollator(model.tokenizer) if isinstance(model, LanguageBase) else recommender.collator,
         config,
         session.checkpoints,
         validate=make_validate(recommender, split.validation, config) if len(split.validation) else None,
         callbacks=callbacks,
     )
-    session.open(identity, overwrite=overwrite)  # after everything that wrong settings can break
+    # after everything that wrong settings can break
+    on_main_process(lambda: session.open(identity, overwrite=overwrite))
+    on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
     if any(getattr(callback, "requested", False) for callback in callbacks):
@@ -101,8 +107,8 @@ def train(
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
     if config.generation.prior is not None:
         fit_prior(recommender, split, config.generation.prior)
-    recommender.save_pretrained(out, overwrite=overwrite)
-    session.remove()
+    on_main_process(lambda: recommender.save_pretrained(out, overwrite=overwrite))
+    on_main_process(session.remove)
     return recommender
 
 
@@ -120,12 +126,17 @@ def _with_prior(
 
 def _untrained(
     index: SemanticIndex, split: Split, config: TrainConfig
-) -> tuple[GenerativeRecommender, HistoryExamples]:
+) -> tuple[GenerativeRecommender, HistoryExamples | TextExamples]:
     """The recommender with the weights that its seed gives, and what it will learn from."""
     set_seed(config.seed)
+    if config.model.architecture in LANGUAGE_ARCHITECTURES:
+        language = build_language_model(config, index)
+        language.prepare(index.trie, trie_masked_loss=config.model.trie_masked_loss)
+        return GenerativeRecommender(language, index, config), language_examples(config, index, language, split.train)
     model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config, index))
     if config.model.init_from_codebooks and index.codebooks is not None:
         model.init_from_codebooks(index.codebooks, config.seed)
+    model.restrict_loss(index.trie if config.model.trie_masked_loss else None)
     prefixes = config.examples.mode == "prefixes" or config.model.architecture == "seq2seq"
     examples = HistoryExamples(
         split.train, config.model.max_items, prefixes=prefixes, drop=config.examples.drop, seed=config.seed
@@ -136,7 +147,8 @@ def _untrained(
 
 
 def _model_settings(config: TrainConfig, index: SemanticIndex) -> dict[str, Any]:
-    settings = config.model.model_dump(exclude={"architecture", "init_from_codebooks", "item_vectors"})
+    others = {"architecture", "init_from_codebooks", "item_vectors", "checkpoint", "llm", "trie_masked_loss"}
+    settings = config.model.model_dump(exclude=others)
     if config.model.item_vectors:
         if config.model.architecture != "item-decoder":
             raise ConfigError(
@@ -171,13 +183,13 @@ def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> Generativ
 
 
 def _summary(
-    trainer: Any, split: Split, examples: HistoryExamples, identity: dict[str, Any], seconds: float
+    trainer: Any, split: Split, examples: HistoryExamples | TextExamples, identity: dict[str, Any], seconds: float
 ) -> dict[str, Any]:
     logs = [entry for entry in trainer.state.log_history if any(key.startswith("eval_ndcg") for key in entry)]
     best: dict[str, Any] = max(
         logs, key=lambda entry: next(v for k, v in entry.items() if k.startswith("eval_ndcg")), default={}
     )
-    sampler: BucketSampler = trainer._bucket_sampler
+    sampler = trainer._bucket_sampler
     return {
         "validation": {key.removeprefix("eval_"): v for key, v in best.items() if key.startswith("eval_")},
         "best_epoch": best.get("epoch"),

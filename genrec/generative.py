@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -27,14 +27,13 @@ from genrec.decoding.user_priors import UserPriors
 from genrec.errors import ArtifactError
 from genrec.index import SemanticIndex
 from genrec.metrics import ndcg_at, recall_at
-from genrec.models import CodeModel, load_model
+from genrec.models import CodeModel, LanguageBase, load_model
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
 from genrec.training.config import TrainConfig
 from genrec.training.examples import CodeCollator
+from genrec.training.language import PromptReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from genrec.data.split import EvaluationSet
 
 logger = logging.getLogger(__name__)
@@ -69,8 +68,13 @@ class GenerativeRecommender(Recommender):
         self.model, self.index, self.config, self.metrics = model, index, config, metrics or {}
         self.item_ids = index.item_ids
         self.options = config.generation
-        self.collator = CodeCollator(index.codes, index.vectors() if config.model.item_vectors else None)
         self.prior: LearnedPrior | None = None
+        self.collator: Callable[[Any], dict[str, torch.Tensor]]
+        if isinstance(model, LanguageBase):
+            model.check_items(len(index.item_ids))
+            self.collator = PromptReader(config, index, model)
+        else:
+            self.collator = CodeCollator(index.codes, index.vectors() if config.model.item_vectors else None)
         self._request = Request()
         self._tries = SubTries(index.trie, self.device)
         self._vectors: dict[torch.device, torch.Tensor] = {}
@@ -216,7 +220,7 @@ class GenerativeRecommender(Recommender):
         order = np.argsort(recent.lengths, kind="stable")
         for at in range(0, len(order), size):
             users = order[at : at + size]
-            collated = self.collator(list(recent.select(users)))
+            collated = self.collator(recent.select(users))
             yield users, {name: tensor.to(self.device) for name, tensor in collated.items()}
 
     @contextmanager
@@ -224,7 +228,7 @@ class GenerativeRecommender(Recommender):
         was_training = self.model.training
         self.model.eval()
         try:
-            with torch.inference_mode():
+            with self.model.decoding(), torch.inference_mode():
                 yield
         finally:
             self.model.train(was_training)
@@ -268,7 +272,12 @@ class GenerativeRecommender(Recommender):
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
-        cls, folder: Path | str, *, index: SemanticIndex | None = None, device: str | None = None
+        cls,
+        folder: Path | str,
+        *,
+        index: SemanticIndex | None = None,
+        device: str | None = None,
+        checkpoint: str | None = None,
     ) -> GenerativeRecommender:
         """Load a folder written by :meth:`save_pretrained`.
 
@@ -276,6 +285,7 @@ class GenerativeRecommender(Recommender):
             folder: The recommender.
             index: Use this one instead of the folder's: the same, or one grown from it by ``encode_new``.
             device: Where to put the model (default: CPU).
+            checkpoint: Where the language model is now that an adapter was trained on, if it has moved.
 
         Raises:
             ArtifactError: The folder is missing or damaged, or ``index`` is of another catalogue.
@@ -292,7 +302,7 @@ class GenerativeRecommender(Recommender):
                 expected=f"index {manifest['index_fingerprint']} or one grown from it",
                 hint=f"This index is {index.fingerprint} ({len(index.item_ids)} items). Train on it, or leave it out.",
             )
-        model = load_model(folder / "model")
+        model = load_model(folder / "model", checkpoint=checkpoint)
         model.eval()
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         recommender = cls(model, index, config, metrics)

@@ -19,6 +19,7 @@ FLOORS = {
     **dict.fromkeys(("recommender", "generative", "fitting", "baselines"), 4),
     **dict.fromkeys(("generate", "evaluation", "benchmarks"), 5),
     "cli": 6,
+    "__main__": 6,
 }
 
 

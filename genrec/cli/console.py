@@ -19,7 +19,8 @@ from rich.table import Table
 
 from genrec.errors import GenRecError
 
-out = Console(highlight=False, soft_wrap=True)
+# Of several processes that train together (torchrun, accelerate) only the first speaks.
+out = Console(highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 F = TypeVar("F", bound=Callable[..., Any])

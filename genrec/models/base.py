@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.utils import ModelOutput
 
 from genrec.errors import ModelError
+from genrec.models.legal import LegalCodes, legal_cross_entropy
+from genrec.trie import Trie
 
 
 class CodeModelConfig(PreTrainedConfig):
@@ -107,9 +110,11 @@ class StepState:
 
     Attributes:
         level: The level whose codes are predicted next.
+        reader: What goes on with this state, in models that choose between several.
     """
 
     level: int = 0
+    reader: Any = None
 
 
 class CodeModel(PreTrainedModel):
@@ -123,6 +128,8 @@ class CodeModel(PreTrainedModel):
     config_class = CodeModelConfig
     config: CodeModelConfig
     main_input_name = "codes"
+    legal: LegalCodes | None = None
+    """What the loss is restricted to, see :meth:`restrict_loss`."""
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -164,6 +171,19 @@ class CodeModel(PreTrainedModel):
             ``(users, beams, codebook_size)`` logits (one beam at the first level).
         """
 
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Around calls of :meth:`prefill` and :meth:`step` between which no weight changes."""
+        yield
+
+    def restrict_loss(self, trie: Trie | None) -> None:
+        """Train with a softmax over the legal children of the right prefix (:mod:`genrec.models.legal`); None: all.
+
+        Codes without siblings then cost nothing, and scores of other codes mean nothing: decode with ``normalize:
+        children``.
+        """
+        self.legal = None if trie is None else LegalCodes(trie)
+
     def init_from_codebooks(self, codebooks: Sequence[np.ndarray | None], seed: int = 0) -> None:
         """Start every code table from the codebooks of the quantizer (see :meth:`CodeTable.init_from_codebooks`)."""
         for module in self.modules():
@@ -179,7 +199,9 @@ class CodeModel(PreTrainedModel):
             super()._init_weights(module)
 
 
-def level_loss(table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing: float) -> Tensor:
+def level_loss(
+    table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing: float, legal: LegalCodes | None = None
+) -> Tensor:
     """Negative log-likelihood of items, summed over levels, mean over items.
 
     Args:
@@ -187,11 +209,21 @@ def level_loss(table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing:
         hidden: ``(n, levels, dim)`` states that predict each level.
         codes: ``(n, levels)`` right codes.
         label_smoothing: See :class:`CodeModelConfig`.
+        legal: Normalise over the legal children of the right prefix instead.
     """
-    terms = [
-        F.cross_entropy(table.logits(hidden[:, level], level), codes[:, level], label_smoothing=label_smoothing)
-        for level in range(codes.shape[1])
-    ]
+    if legal is None:
+        terms = [
+            F.cross_entropy(table.logits(hidden[:, level], level), codes[:, level], label_smoothing=label_smoothing)
+            for level in range(codes.shape[1])
+        ]
+    else:
+        masks = legal.masks(codes)
+        terms = [
+            legal_cross_entropy(
+                table.logits(hidden[:, level], level), codes[:, level], masks[level], label_smoothing
+            ).mean()
+            for level in range(codes.shape[1])
+        ]
     return torch.stack(terms).sum()
 
 

@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 from genrec.errors import ModelError
-from genrec.models.hf_head import VocabularyHead
+from genrec.models.hf_head import T5_FAMILY, VocabularyHead, output_scale
 from genrec.models.predictor import StepOutput
 from genrec.models.t5_search import T5Search, T5State
-
-_FAMILY = ("t5", "mt5")
 
 
 class HFSeq2SeqPredictor:
@@ -33,14 +31,13 @@ class HFSeq2SeqPredictor:
     def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | Tensor]) -> None:
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         config = self.model.config
-        if config.model_type not in _FAMILY:
+        if config.model_type not in T5_FAMILY:
             raise ModelError(
                 f"Beams in one sequence are not possible with a decoder of type '{config.model_type}'.",
-                expected=" or ".join(_FAMILY),
+                expected=" or ".join(T5_FAMILY),
                 hint="Use model.generate with genrec.decoding.hf.CatalogLogitsProcessor.",
             )
-        scale = config.d_model**-0.5 if getattr(config, "scale_decoder_outputs", True) else 1.0
-        self.head = VocabularyHead(self.model, code_token_ids, scale=scale)
+        self.head = VocabularyHead(self.model, code_token_ids, scale=output_scale(self.model))
         self.start = int(config.decoder_start_token_id)
         self.embeddings = self.model.get_input_embeddings()
         self.search = T5Search(self.model.encoder, self.model.decoder)

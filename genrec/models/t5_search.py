@@ -38,26 +38,27 @@ class T5Search:
     changed the weights. Changes behind torch's back (``weight.data``) are not noticed: make a new object then.
 
     Args:
-        encoder: ``T5Stack``.
+        encoder: ``T5Stack``; None where something else encodes (:meth:`begin`).
         decoder: ``T5Stack``.
     """
 
-    def __init__(self, encoder: Any, decoder: Any) -> None:
+    def __init__(self, encoder: Any | None, decoder: Any) -> None:
         self.encoder, self.decoder = encoder, decoder
         self._key: object = None
-        self._fused: tuple[fused.FusedStack, fused.FusedStack] | None = None
+        self._fused: list[fused.FusedStack] | None = None
 
-    def stacks(self) -> tuple[fused.FusedStack, fused.FusedStack] | None:
-        """Fused encoder and decoder, None where the stock blocks must be used."""
+    def stacks(self) -> list[fused.FusedStack] | None:
+        """Fused decoder (last) and encoder (first, where there is one); None where the stock blocks must be used."""
         if self.decoder.training or torch.is_grad_enabled():
             return None
-        weights = [*self.encoder.parameters(), *self.decoder.parameters()]
+        stock = [self.decoder] if self.encoder is None else [self.encoder, self.decoder]
+        weights = [weight for stack in stock for weight in stack.parameters()]
         key = [(one.data_ptr(), 0 if one.is_inference() else one._version) for one in weights]
         if key != self._key:
             self._key, self._fused = key, None
-            if fused.can_fuse(self.encoder) and fused.can_fuse(self.decoder):
-                dtype = fused.compute_dtype(first_attention(self.encoder).q.weight)
-                self._fused = fused.FusedStack(self.encoder, dtype), fused.FusedStack(self.decoder, dtype)
+            if all(fused.can_fuse(stack) for stack in stock):
+                dtype = fused.compute_dtype(first_attention(self.decoder).q.weight)
+                self._fused = [fused.FusedStack(stack, dtype) for stack in stock]
         return self._fused
 
     def bias(self, mask: Tensor, table: Tensor | None = None) -> Tensor:
@@ -88,20 +89,30 @@ class T5Search:
             vectors: ``(users, n, dim)`` embedded tokens.
             mask: ``(users, n)`` bool, False at padding.
         """
-        users, stacks = len(vectors), self.stacks()
-        visible = key_bias(mask, vectors.dtype)
+        stacks = self.stacks()
+        if stacks is None:
+            return self.begin(self.encode(vectors, mask), key_bias(mask, vectors.dtype))
+        table = stacks[0].bias(mask.shape[1], mask.device)
+        memory = fused.encode(stacks[0], vectors, self.bias(mask, table))
+        return self.begin(memory, key_bias(mask, vectors.dtype))
+
+    def begin(self, memory: Tensor, visible: Tensor) -> T5State:
+        """The state before the first level.
+
+        Args:
+            memory: ``(users, n, dim)`` what an encoder made of the inputs.
+            visible: ``(users, 1, 1, n)`` additive mask over it.
+        """
+        users, stacks = len(memory), self.stacks()
         if stacks is not None:
-            table = stacks[0].bias(mask.shape[1], mask.device)
-            memory = fused.encode(stacks[0], vectors, self.bias(mask, table))
-            return T5State(users=users, beams=fused.start(stacks[1], memory, visible))
-        root = torch.ones(users, 1, dtype=torch.bool, device=vectors.device)
+            return T5State(users=users, beams=fused.start(stacks[-1], memory, visible))
         return T5State(
             users=users,
-            memory=self.encode(vectors, mask),
+            memory=memory,
             memory_bias=visible,
             cache=EncoderDecoderCache(DynamicCache(), DynamicCache()),
-            tree=BeamTree(root),
-            columns=torch.zeros(1, dtype=torch.int64, device=vectors.device),
+            tree=BeamTree(torch.ones(users, 1, dtype=torch.bool, device=memory.device)),
+            columns=torch.zeros(1, dtype=torch.int64, device=memory.device),
         )
 
     def step(self, state: T5State, vectors: Tensor, parents: Tensor | None) -> Tensor:
@@ -117,7 +128,7 @@ class T5Search:
         """
         level, state.level = state.level, state.level + 1
         if state.beams is not None and self._fused is not None:
-            hidden, state.beams = fused.step(self._fused[1], state.beams, vectors, parents)
+            hidden, state.beams = fused.step(self._fused[-1], state.beams, vectors, parents)
             return hidden
         if state.tree is None or state.columns is None:
             raise TypeError("step needs the state that prefill returned.")

@@ -64,6 +64,10 @@ class HistoryExamples(Dataset[np.ndarray]):
         """Items of every row, ``(n_rows,)``."""
         return self.stops - self.starts
 
+    def sampler(self, batch_size: int, *, pool: int = 50, seed: int = 0) -> BucketSampler:
+        """Row numbers in batches of similar length; see :class:`BucketSampler`."""
+        return BucketSampler(self.lengths, batch_size, pool=pool, seed=seed, examples=self)
+
 
 def _window_rows(histories: Histories, max_items: int) -> tuple[np.ndarray, np.ndarray]:
     """Windows of ``max_items + 1`` items that overlap by one: every item is a target once."""
@@ -147,9 +151,10 @@ class CodeCollator:
         self.codes = torch.from_numpy(np.asarray(codes, dtype=np.int64))
         self.vectors = None if vectors is None else torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
 
-    def __call__(self, rows: list[np.ndarray]) -> dict[str, Any]:
+    def __call__(self, rows: list[np.ndarray] | Histories) -> dict[str, Any]:
         """``codes (rows, longest, n_levels)`` int64, ``mask`` bool and ``vectors``, padded on the right."""
-        padded = Histories.from_lists(rows).padded()  # type: ignore[arg-type]
+        histories = rows if isinstance(rows, Histories) else Histories.from_lists(rows)  # type: ignore[arg-type]
+        padded = histories.padded()
         items = torch.from_numpy(padded.astype(np.int64))
         mask = items >= 0
         batch = {"codes": self.codes[items.clamp_min(0)], "mask": mask}
