@@ -1,10 +1,13 @@
 """Merge the evaluations of several seeds into scripts/results/NAME.json and NAME.md.
 
 Every seed has its rows; where there are several, a row more has their mean, standard deviation and interval.
-Reads FOLDER/eval-SEED/metrics.json, FOLDER/validation-SEED/metrics.json and FOLDER/model-SEED/metrics.json.
+Reads FOLDER/PART-VARIANT-prior-SEED/metrics.json (PART: validation, test; VARIANT: with, without) and
+FOLDER/model-SEED/metrics.json. A recommender whose search adds counts to the network's scores is called
+generative-with-counts, the network alone is called generative.
 """
 
 import argparse
+import itertools
 import json
 import platform
 import subprocess
@@ -14,6 +17,7 @@ from typing import Any
 from genrec.evaluation import over_seeds
 from genrec.evaluation.report import SHOWN, as_markdown, write_results
 
+NAMES = {"with": "generative-with-counts", "without": "generative"}
 RESULTS = Path(__file__).resolve().parent / "results"
 NOTE = (
     "Mean ± standard deviation over seeds; in brackets the 95 % interval of the mean (Student's t), which says how "
@@ -31,12 +35,13 @@ def main() -> None:
     options = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     rows, seen = [], set()
-    for kind in ("validation", "eval"):
-        for folder in sorted(options.folder.glob(f"{kind}-*")):
-            seed = int(folder.name.split("-")[1])
+    for part, variant in itertools.product(("validation", "test"), NAMES):
+        for folder in sorted(options.folder.glob(f"{part}-{variant}-prior-*")):
+            seed = int(folder.name.rsplit("-", 1)[1])
             training = json.loads((options.folder / f"model-{seed}" / "metrics.json").read_text())
             for row in json.loads((folder / "metrics.json").read_text()):
                 generative = row["kind"] == "generative"
+                row["recommender"] = NAMES[variant] if generative else row["recommender"]
                 key = (row["split"], row["targets"], row["recommender"])
                 if not generative and key in seen:
                     continue  # baselines have no seed

@@ -38,6 +38,9 @@ def evaluate(
     beams: Annotated[
         int | None, typer.Option("--beams", min=1, help="Hypotheses a user (default: as trained).")
     ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a decoding setting: key=value, such as prior=null.")
+    ] = None,
     users: Annotated[int | None, typer.Option("--users", min=1, help="A fixed sample of the cases.")] = None,
     baseline: Annotated[
         list[str] | None, typer.Option("--baseline", help="Fit this one too; several times. Default: the quick ones.")
@@ -73,7 +76,7 @@ def evaluate(
 
     logging.getLogger("genrec.baselines").setLevel(logging.WARNING)  # what was tried is no news here
     require_free(out, overwrite=overwrite)
-    recommenders = _load(models, device, beams)
+    recommenders = _load(models, device, beams, set_ or [])
     first = recommenders[0]
     split = _split(recommenders, interactions, names(user_column, item_column, time_column, part_column))
     cases = split.test if part == "test" else split.validation
@@ -164,7 +167,7 @@ def _show(results: list[EvaluationResult], comparison: Comparison, what: str) ->
     say(comparison.table())
 
 
-def _load(models: list[Path], device: str | None, beams: int | None) -> list[Recommender]:
+def _load(models: list[Path], device: str | None, beams: int | None, changes: list[str]) -> list[Recommender]:
     from genrec.errors import DataError
     from genrec.recommender import Recommender
 
@@ -179,7 +182,7 @@ def _load(models: list[Path], device: str | None, beams: int | None) -> list[Rec
         if recommender not in configured:
             continue
         one: Any = recommender
-        one.beams = beams or one.beams
+        one.options = one.options.changed([*changes, *([f"beams={beams}"] if beams else [])])
         if one.config.split != configured[0].config.split:  # type: ignore[attr-defined]
             raise DataError(
                 f"{name} was trained on another split than {configured[0].name}.",

@@ -11,7 +11,6 @@ import typer
 from genrec.cli.console import duration, guarded, progress, say, summary
 
 if TYPE_CHECKING:
-    from genrec.decoding.options import DecodingOptions
     from genrec.generative import GenerativeRecommender
 
 
@@ -59,7 +58,7 @@ def generate(
     table_kind(out)
     grown = SemanticIndex.load(index) if index else None
     recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)
-    recommender.options = _options(recommender.options, set_ or [])
+    recommender.options = recommender.options.changed(set_ or [])
     recommender.beams = beams or recommender.beams
     recommender.batch_users = batch_users or recommender.batch_users
     table = Interactions.read(histories)
@@ -90,13 +89,6 @@ def generate(
     if result.short:
         made["fewer than k"] = f"{result.short:,} users, because fewer items are allowed for them"
     summary(made)
-
-
-def _options(options: DecodingOptions, changes: list[str]) -> DecodingOptions:
-    from genrec.config import apply_overrides, parse
-    from genrec.decoding.options import DecodingOptions
-
-    return parse(DecodingOptions, apply_overrides(options.model_dump(), changes), where="--set")
 
 
 def _request(recommender: GenerativeRecommender, where: list[str] | None, prior: Path | None) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from genrec.config import Settings
+from genrec.config import Settings, apply_overrides, parse
 
 _CPU_ROWS = 640  # model rows a step; 400 to 800 was measured to be best, larger temporaries leave the caches
 _CUDA_ROWS = 16_384
@@ -55,6 +56,17 @@ class DecodingOptions(Settings):
         if self.exact and self.groups > 1:
             raise ValueError("exact scoring has no beams to put into groups")
         return self
+
+    def changed(self, overrides: Iterable[str]) -> DecodingOptions:
+        """The same with some settings changed.
+
+        Args:
+            overrides: ``key.sub=value`` strings, such as ``normalize=children`` or ``prior=null``.
+
+        Raises:
+            ConfigError: An unknown setting, a wrong value, or settings that do not go together.
+        """
+        return parse(DecodingOptions, apply_overrides(self.model_dump(), overrides), where="--set")
 
     def users_at_once(self, k: int, device: str = "cpu") -> int:
         """Users of one batch: ``batch_users``, or as many as make the model's steps efficient on this device."""
