@@ -51,7 +51,7 @@ def decode(
 def regret(
     model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
     interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
-    out: Annotated[Path | None, typer.Option("--out", help="File to write the rows to, .json.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of beam-regret.json and .md.")] = None,
     users: Annotated[int, typer.Option("--users", min=1, help="A fixed sample of the test cases.")] = 1000,
     k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 10,
     beams: Annotated[list[int] | None, typer.Option("--beams", min=1, help="Widths (default 10, 20, 50, 100).")] = None,
@@ -61,18 +61,20 @@ def regret(
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
 ) -> None:
     """What beam width costs: searches against the exact ranking of the whole catalogue."""
-    import json
-
     import numpy as np
 
-    from genrec.artifacts import require_free, write_atomic
     from genrec.data.interactions import Interactions
-    from genrec.evaluation.regret import WIDTHS, beam_regret
+    from genrec.evaluation.regret import WIDTHS, beam_regret, write_regret
     from genrec.fitting import split_for
     from genrec.generative import GenerativeRecommender
 
-    if out is not None:
-        require_free(out)
+    command = "genrec " + shlex.join(sys.argv[1:])
+    dataset = interactions.resolve().parent.name
+
+    def keep(rows: list[dict[str, object]]) -> None:
+        if out is not None:
+            write_regret(out, rows, dataset=dataset, split="test", device=str(recommender.device), command=command)
+
     recommender = GenerativeRecommender.from_pretrained(model, device=device)
     cases = split_for(Interactions.read(interactions), recommender.index, recommender.config).test
     if users < len(cases):
@@ -85,11 +87,9 @@ def regret(
             widths=beams or WIDTHS,
             exclude_seen=exclude_seen,
             progress=lambda name, done, total: update(done, total),
+            on_row=keep,
         )
     columns = [key for key in rows[0] if key not in ("users", "items")]
     table(columns, [["exact" if row[key] is None else row[key] for key in columns] for row in rows])
     if out is not None:
-        command = "genrec " + shlex.join(sys.argv[1:])
-        content = [{"benchmark": "beam-regret", **row, "command": command} for row in rows]
-        write_atomic(out, json.dumps(content, indent=1) + "\n")
-        summary({"rows": str(out)})
+        summary({"table": f"{out}/beam-regret.md, {out}/beam-regret.json"})
