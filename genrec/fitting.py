@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from genrec.data.split import Split, make_split
 from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
-from genrec.models import build_model
-from genrec.training.config import SplitSettings, TrainConfig
+from genrec.models import CodeModel, build_model
+from genrec.models.recgpt import RecGPT
+from genrec.recipe import TokenizerRecipe
+from genrec.training.candidates import CandidateCollator
+from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
 from genrec.training.examples import BucketSampler, HistoryExamples
 from genrec.training.session import TrainingFolder, differences, run_identity
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
@@ -69,7 +72,8 @@ def train(
         callbacks: transformers callbacks, for progress.
 
     Raises:
-        ArtifactError: ``out`` holds something else, or an unfinished run with other inputs.
+        ArtifactError: ``out`` holds something else, or an unfinished run with other inputs; or ``config.init`` is no
+            pretrained recommender for this index.
         TrainingStoppedError: A callback stopped the run before its end; nothing is lost.
     """
     out = Path(out)
@@ -82,9 +86,12 @@ def train(
     trainer = build_trainer(
         recommender.model,
         examples,
-        recommender.collator,
+        _training_collator(recommender),
         config,
         session.checkpoints,
+        sampler=lambda batch: BucketSampler(
+            examples.lengths, batch, pool=config.examples.bucket_pool, seed=config.seed
+        ),
         validate=make_validate(recommender, split.validation, config) if len(split.validation) else None,
         callbacks=callbacks,
     )
@@ -109,7 +116,7 @@ def _untrained(
 ) -> tuple[GenerativeRecommender, HistoryExamples]:
     """The recommender with the weights that its seed gives, and what it will learn from."""
     set_seed(config.seed)
-    model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config, index))
+    model = _network(config, index)
     if config.model.init_from_codebooks and index.codebooks is not None:
         model.init_from_codebooks(index.codebooks, config.seed)
     prefixes = config.examples.mode == "prefixes" or config.model.architecture == "seq2seq"
@@ -117,16 +124,47 @@ def _untrained(
     return GenerativeRecommender(model, index, config), examples
 
 
-def _model_settings(config: TrainConfig, index: SemanticIndex) -> dict[str, Any]:
-    settings = config.model.model_dump(exclude={"architecture", "init_from_codebooks", "item_vectors"})
-    if config.model.item_vectors:
-        if config.model.architecture != "item-decoder":
+def _network(config: TrainConfig, index: SemanticIndex) -> CodeModel:
+    """With random weights, or with the weights of a pretrained recommender."""
+    if config.init is None:
+        settings = model_settings(config.model, index.recipe, index.vectors().shape[1])
+        return build_model(config.model.architecture, index.codebook_sizes, **settings)
+    from genrec.foundation import pretrained_network
+
+    return pretrained_network(config, index)
+
+
+def _training_collator(recommender: GenerativeRecommender) -> Callable[[list[Any]], dict[str, Any]]:
+    """What makes training batches: with candidates where the model asks for them."""
+    index, config, model = recommender.index, recommender.config, recommender.model
+    if not isinstance(model, RecGPT) or model.config.scores == "rows":
+        return recommender.collator
+    return CandidateCollator([model.domain_items(index)], config.examples.candidates, seed=config.seed)
+
+
+def model_settings(model: ModelSettings, recipe: TokenizerRecipe, vector_dim: int) -> dict[str, Any]:
+    """Settings of :func:`genrec.models.build_model`, with what follows from the recipe of the codes.
+
+    Args:
+        model: Settings of the network.
+        recipe: Of the item tokenizer.
+        vector_dim: Dimension of the item vectors.
+
+    Raises:
+        ConfigError: The architecture does not read item vectors.
+    """
+    settings = model.model_dump(exclude={"architecture", "init_from_codebooks", "item_vectors", "options"})
+    if model.architecture == "recgpt":
+        settings |= RecGPT.settings_for(recipe.quantizer)
+    settings |= model.options
+    if model.item_vectors:
+        if model.architecture not in ("item-decoder", "recgpt"):
             raise ConfigError(
-                f"The architecture '{config.model.architecture}' does not read item vectors.",
+                f"The architecture '{model.architecture}' does not read item vectors.",
                 where="model.item_vectors",
-                hint="Use architecture: item-decoder, or leave item_vectors out.",
+                hint="Use architecture: item-decoder or recgpt, or leave item_vectors out.",
             )
-        settings["vector_dim"] = index.vectors().shape[1]
+        settings["vector_dim"] = vector_dim
     return {key: value for key, value in settings.items() if value is not None}
 
 
@@ -159,7 +197,7 @@ def _summary(
     best: dict[str, Any] = max(
         logs, key=lambda entry: next(v for k, v in entry.items() if k.startswith("eval_ndcg")), default={}
     )
-    sampler: BucketSampler = trainer._bucket_sampler
+    sampler: BucketSampler = trainer.train_sampler
     return {
         "validation": {key.removeprefix("eval_"): v for key, v in best.items() if key.startswith("eval_")},
         "best_epoch": best.get("epoch"),

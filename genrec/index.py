@@ -67,6 +67,7 @@ class SemanticIndex:
         train: Histories | None = None,
         seed: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        tokenizer: ItemTokenizer | None = None,
     ) -> SemanticIndex:
         """Give every item of a catalogue a semantic ID.
 
@@ -79,6 +80,8 @@ class SemanticIndex:
                 interactions, and to put popular items first where codes collide.
             seed: Other seed than the recipe's.
             progress: Called by slow encoders with the items done and the items in all.
+            tokenizer: A fitted one whose quantizer is taken as it is: an unseen catalogue then speaks the codes of the
+                catalogues that it was fitted on.
 
         Raises:
             ConfigError: The recipe is unknown or wrong.
@@ -87,8 +90,8 @@ class SemanticIndex:
         chosen = load_recipe(recipe) if isinstance(recipe, str) else recipe
         if seed is not None:
             chosen = chosen.model_copy(update={"seed": seed})
-        tokenizer, items = ItemTokenizer.fit(chosen, catalog, train, progress=progress)
-        return cls(catalog, items.codes, tokenizer, items.vectors)
+        fitted, items = ItemTokenizer.fit(chosen, catalog, train, progress=progress, frozen=tokenizer)
+        return cls(catalog, items.codes, fitted, items.vectors)
 
     def encode_new(self, catalog: Catalog) -> SemanticIndex:
         """A grown index: new items are appended, published rows keep their positions and semantic IDs.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genrec.cli.console import duration, guarded, markdown, progress, say, summary
+
+if TYPE_CHECKING:
+    from genrec.item_tokenizer import ItemTokenizer
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -19,6 +22,10 @@ def build(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the index.")],
     tokenizer: Annotated[str, typer.Option("--tokenizer", help="Recipe, or a YAML file.")] = "rq-kmeans-3x256",
+    quantizer: Annotated[
+        Path | None,
+        typer.Option("--quantizer", help="Folder of a pretrained recommender or index: take its recipe, frozen."),
+    ] = None,
     interactions: Annotated[
         Path | None,
         typer.Option("--interactions", help="For collaborative recipes; only the training part of the split is read."),
@@ -30,13 +37,19 @@ def build(
 ) -> None:
     """Turn a catalogue into semantic IDs."""
     from genrec.artifacts import require_free
+    from genrec.config import apply_overrides, parse
     from genrec.data.catalog import Catalog
     from genrec.data.interactions import Interactions
     from genrec.data.split import make_split
     from genrec.index import SemanticIndex
-    from genrec.recipe import load_recipe
+    from genrec.recipe import TokenizerRecipe, load_recipe
 
-    recipe = load_recipe(tokenizer, set_ or ())
+    frozen = None
+    if quantizer is None:
+        recipe = load_recipe(tokenizer, set_ or ())
+    else:
+        frozen = _frozen(quantizer)
+        recipe = parse(TokenizerRecipe, apply_overrides(frozen.recipe.model_dump(mode="json"), set_ or ()), "--set")
     require_free(out, overwrite=overwrite)
     catalog = Catalog.read(items, id_column=id_column)
     train = None
@@ -45,7 +58,7 @@ def build(
         say(f"{len(train.items):,} training interactions of {len(train):,} users ({split}; the rest is held out).")
     began = time.monotonic()
     with progress("encoding items") as update:
-        index = SemanticIndex.build(catalog, recipe, train=train, progress=update)
+        index = SemanticIndex.build(catalog, recipe, train=train, progress=update, tokenizer=frozen)
     index.save(out, overwrite=overwrite)
     stats = index.stats()
     summary(
@@ -57,6 +70,12 @@ def build(
         },
         [f"genrec index show {out}", f"genrec train {out} {interactions or 'interactions.csv'} --out runs/model"],
     )
+
+
+def _frozen(folder: Path) -> ItemTokenizer:
+    from genrec.foundation import read_tokenizer
+
+    return read_tokenizer(folder)
 
 
 @app.command("show")

@@ -10,12 +10,14 @@ from genrec.errors import ArtifactError, unknown_name
 from genrec.models.base import CodeModel, CodeModelConfig, CodeModelOutput
 from genrec.models.decoder import CodeDecoder, CodeDecoderConfig
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
+from genrec.models.recgpt import RecGPT, RecGPTConfig
 from genrec.models.seq2seq import CodeSeq2Seq, CodeSeq2SeqConfig
 
 ARCHITECTURES: dict[str, tuple[type[CodeModel], type[CodeModelConfig]]] = {
     "item-decoder": (ItemDecoder, ItemDecoderConfig),
     "decoder": (CodeDecoder, CodeDecoderConfig),
     "seq2seq": (CodeSeq2Seq, CodeSeq2SeqConfig),
+    "recgpt": (RecGPT, RecGPTConfig),
 }
 
 
@@ -28,12 +30,16 @@ def build_model(architecture: str, codebook_sizes: Sequence[int], **settings: An
         settings: Fields of :class:`CodeModelConfig`.
 
     Raises:
-        ConfigError: Unknown architecture.
+        ConfigError: Unknown architecture or setting.
         ModelError: transformers refuses the backbone.
     """
     if architecture not in ARCHITECTURES:
         raise unknown_name("architecture", architecture, ARCHITECTURES)
     model_class, config_class = ARCHITECTURES[architecture]
+    known = {name for cls in config_class.__mro__ if issubclass(cls, CodeModelConfig) for name in cls.__annotations__}
+    for name in settings:
+        if name not in known:
+            raise unknown_name("setting", name, known, where=f"model ({architecture})")
     return model_class(config_class(codebook_sizes=[int(size) for size in codebook_sizes], **settings))
 
 

@@ -23,7 +23,8 @@ class ModelSettings(Settings):
     """The network; see :class:`genrec.models.CodeModelConfig` for the fields it shares.
 
     ``init_from_codebooks`` starts the code tables from the quantizer's codebooks; ``item_vectors`` lets an item-decoder
-    read the items' unquantized vectors beside their codes.
+    read the items' unquantized vectors beside their codes. ``options`` are further fields of the configuration of the
+    architecture, such as those of :class:`genrec.models.recgpt.RecGPTConfig`.
     """
 
     architecture: str = "item-decoder"
@@ -34,6 +35,7 @@ class ModelSettings(Settings):
     max_items: int = Field(20, ge=1)
     init_from_codebooks: bool = False
     item_vectors: bool = False
+    options: dict[str, Any] = {}
 
 
 class ExampleSettings(Settings):
@@ -45,6 +47,9 @@ class ExampleSettings(Settings):
 
     mode: Literal["whole", "prefixes"] = "whole"
     bucket_pool: int = Field(50, ge=1)
+    candidates: int = Field(
+        4096, ge=1, description="items that a target is told apart from, where the loss is over items"
+    )
 
 
 class ValidationSettings(Settings):
@@ -61,11 +66,13 @@ class TrainConfig(Settings):
     """Everything that decides a training run, besides the index and the interactions.
 
     ``generation`` holds the defaults of decoding, saved with the recommender; ``trainer`` holds fields of transformers'
-    ``TrainingArguments`` as they are.
+    ``TrainingArguments`` as they are; ``init`` is the folder of a pretrained recommender whose network training
+    starts from (see :mod:`genrec.foundation`).
     """
 
     split: SplitSettings = SplitSettings()
     drop_consecutive_repeats: bool = True
+    init: str | None = None
     model: ModelSettings = ModelSettings()
     examples: ExampleSettings = ExampleSettings()
     validation: ValidationSettings = ValidationSettings()

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import Dataset, Sampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from genrec.errors import ConfigError
 from genrec.models.base import CodeModel
 from genrec.training.config import TrainConfig
-from genrec.training.examples import BucketSampler, CodeCollator, HistoryExamples
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +48,13 @@ DEFAULTS: dict[str, Any] = {
 class RecommenderTrainer(Trainer):
     """Trainer whose evaluation generates recommendations and whose batches hold rows of similar length."""
 
-    def __init__(self, *args: Any, validate: Validate | None = None, sampler: BucketSampler, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, validate: Validate | None = None, sampler: Sampler[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._validate_recommendations = validate
-        self._bucket_sampler = sampler
+        self.train_sampler = sampler
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
-        return self._bucket_sampler
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return self.train_sampler
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Metrics of recommendations for the validation sample, each with the prefix ``eval_``."""
@@ -100,11 +100,12 @@ def training_arguments(config: TrainConfig, folder: Path, *, validates: bool) ->
 
 def build_trainer(
     model: CodeModel,
-    examples: HistoryExamples,
-    collator: CodeCollator,
+    examples: Dataset[Any],
+    collator: Callable[[list[Any]], Mapping[str, Any]],
     config: TrainConfig,
     folder: Path,
     *,
+    sampler: Callable[[int], Sampler[int]],
     validate: Validate | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> RecommenderTrainer:
@@ -116,12 +117,12 @@ def build_trainer(
         collator: Makes batches.
         config: Settings of the run.
         folder: For checkpoints.
+        sampler: Gives the order of the rows from the rows of a batch over all processes.
         validate: Generated validation; None trains for all epochs without it.
         callbacks: More transformers callbacks (progress, logging).
     """
     arguments = training_arguments(config, folder, validates=validate is not None)
     batch = arguments.train_batch_size * arguments.world_size
-    sampler = BucketSampler(examples.lengths, batch, pool=config.examples.bucket_pool, seed=config.seed)
     more = [EarlyStoppingCallback(config.validation.patience)] if validate is not None else []
     trainer = RecommenderTrainer(
         model=model,
@@ -131,7 +132,7 @@ def build_trainer(
         data_collator=collator,
         callbacks=[*more, *callbacks],
         validate=validate,
-        sampler=sampler,
+        sampler=sampler(batch),
     )
     # transformers prints a line per log entry when its bars are off; the command line shows progress itself.
     from transformers.trainer_callback import PrinterCallback
