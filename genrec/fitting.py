@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from genrec.data.split import Split, make_split
 from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
-from genrec.models import LANGUAGE_ARCHITECTURES, LanguageBase, build_model
-from genrec.training.config import SplitSettings, TrainConfig
+from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase, build_model
+from genrec.models.recgpt import RecGPT
+from genrec.recipe import TokenizerRecipe
+from genrec.training.candidates import CandidateCollator
+from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
 from genrec.training.distributed import on_main_process
 from genrec.training.examples import HistoryExamples
 from genrec.training.language import build_language_model, language_examples
@@ -72,7 +75,8 @@ def train(
         callbacks: transformers callbacks, for progress.
 
     Raises:
-        ArtifactError: ``out`` holds something else, or an unfinished run with other inputs.
+        ArtifactError: ``out`` holds something else, or an unfinished run with other inputs; or ``config.init`` is no
+            pretrained recommender for this index.
         TrainingStoppedError: A callback stopped the run before its end; nothing is lost.
     """
     out = Path(out)
@@ -86,7 +90,7 @@ def train(
     trainer = build_trainer(
         model,
         examples,
-        TextCollator(model.tokenizer) if isinstance(model, LanguageBase) else recommender.collator,
+        _training_collator(recommender),
         config,
         session.checkpoints,
         validate=make_validate(recommender, split.validation, config) if len(split.validation) else None,
@@ -133,7 +137,7 @@ def _untrained(
         language = build_language_model(config, index)
         language.prepare(index.trie, trie_masked_loss=config.model.trie_masked_loss)
         return GenerativeRecommender(language, index, config), language_examples(config, index, language, split.train)
-    model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config, index))
+    model = _network(config, index)
     if config.model.init_from_codebooks and index.codebooks is not None:
         model.init_from_codebooks(index.codebooks, config.seed)
     model.restrict_loss(index.trie if config.model.trie_masked_loss else None)
@@ -146,17 +150,60 @@ def _untrained(
     return recommender, examples
 
 
-def _model_settings(config: TrainConfig, index: SemanticIndex) -> dict[str, Any]:
-    others = {"architecture", "init_from_codebooks", "item_vectors", "checkpoint", "llm", "trie_masked_loss"}
-    settings = config.model.model_dump(exclude=others)
-    if config.model.item_vectors:
-        if config.model.architecture != "item-decoder":
+def _network(config: TrainConfig, index: SemanticIndex) -> CodeModel:
+    """With random weights, or with the weights of a pretrained recommender."""
+    if config.init is None:
+        settings = model_settings(config.model, index.recipe, index.vectors().shape[1])
+        return build_model(config.model.architecture, index.codebook_sizes, **settings)
+    from genrec.foundation import pretrained_network
+
+    return pretrained_network(config, index)
+
+
+def _training_collator(recommender: GenerativeRecommender) -> Callable[[list[Any]], dict[str, Any]]:
+    """What makes training batches: of text, or with candidates, where the model asks for them."""
+    index, config, model = recommender.index, recommender.config, recommender.model
+    if isinstance(model, LanguageBase):
+        return TextCollator(model.tokenizer)
+    if not isinstance(model, RecGPT) or model.config.scores == "rows":
+        return recommender.collator
+    return CandidateCollator([model.domain_items(index)], config.examples.candidates, seed=config.seed)
+
+
+_NOT_THE_NETWORKS = {
+    "architecture",
+    "init_from_codebooks",
+    "item_vectors",
+    "options",
+    "checkpoint",
+    "llm",
+    "trie_masked_loss",
+}
+
+
+def model_settings(model: ModelSettings, recipe: TokenizerRecipe, vector_dim: int) -> dict[str, Any]:
+    """Settings of :func:`genrec.models.build_model`, with what follows from the recipe of the codes.
+
+    Args:
+        model: Settings of the network.
+        recipe: Of the item tokenizer.
+        vector_dim: Dimension of the item vectors.
+
+    Raises:
+        ConfigError: The architecture does not read item vectors.
+    """
+    settings = model.model_dump(exclude=_NOT_THE_NETWORKS)
+    if model.architecture == "recgpt":
+        settings |= RecGPT.settings_for(recipe.quantizer)
+    settings |= model.options
+    if model.item_vectors:
+        if model.architecture not in ("item-decoder", "recgpt"):
             raise ConfigError(
-                f"The architecture '{config.model.architecture}' does not read item vectors.",
+                f"The architecture '{model.architecture}' does not read item vectors.",
                 where="model.item_vectors",
-                hint="Use architecture: item-decoder, or leave item_vectors out.",
+                hint="Use architecture: item-decoder or recgpt, or leave item_vectors out.",
             )
-        settings["vector_dim"] = index.vectors().shape[1]
+        settings["vector_dim"] = vector_dim
     return {key: value for key, value in settings.items() if value is not None}
 
 
@@ -189,7 +236,7 @@ def _summary(
     best: dict[str, Any] = max(
         logs, key=lambda entry: next(v for k, v in entry.items() if k.startswith("eval_ndcg")), default={}
     )
-    sampler = trainer._bucket_sampler
+    sampler = trainer.train_sampler
     return {
         "validation": {key.removeprefix("eval_"): v for key, v in best.items() if key.startswith("eval_")},
         "best_epoch": best.get("epoch"),

@@ -22,12 +22,14 @@ from genrec.decoding.exact import score_items
 from genrec.decoding.options import DecodingOptions, PriorSettings
 from genrec.decoding.request import Request
 from genrec.decoding.search import search
+from genrec.decoding.slots import score_by_slots
 from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
 from genrec.errors import ArtifactError
 from genrec.index import SemanticIndex
 from genrec.metrics import ndcg_at, recall_at
 from genrec.models import CodeModel, LanguageBase, load_model
+from genrec.models.recgpt import RecGPT, RecGPTState
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
 from genrec.training.config import TrainConfig
 from genrec.training.examples import CodeCollator
@@ -59,12 +61,7 @@ class GenerativeRecommender(Recommender):
     def __init__(
         self, model: CodeModel, index: SemanticIndex, config: TrainConfig, metrics: dict[str, Any] | None = None
     ) -> None:
-        if tuple(model.codebook_sizes) != tuple(index.codebook_sizes):
-            raise ArtifactError(
-                f"The model speaks codes of sizes {list(model.codebook_sizes)}, the index has "
-                f"{list(index.codebook_sizes)}.",
-                hint="Train the model on this index.",
-            )
+        model.bind(index)
         self.model, self.index, self.config, self.metrics = model, index, config, metrics or {}
         self.item_ids = index.item_ids
         self.options = config.generation
@@ -74,7 +71,7 @@ class GenerativeRecommender(Recommender):
             model.check_items(len(index.item_ids))
             self.collator = PromptReader(config, index, model)
         else:
-            self.collator = CodeCollator(index.codes, index.vectors() if config.model.item_vectors else None)
+            self.collator = CodeCollator(index.codes, model.read_vectors(index) if config.model.item_vectors else None)
         self._request = Request()
         self._tries = SubTries(index.trie, self.device)
         self._vectors: dict[torch.device, torch.Tensor] = {}
@@ -178,7 +175,10 @@ class GenerativeRecommender(Recommender):
         with self._evaluating():
             for users, batch in self._batches(known, exact.users_at_once(1)):
                 state = self.model.prefill(**batch)
-                scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
+                if isinstance(self.model, RecGPT) and isinstance(state, RecGPTState) and self.model.parallel:
+                    scores = score_by_slots(self._tries(), self.model.slot_scores(state))
+                else:
+                    scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
                 result[users] = scores.cpu().numpy()
         return result
 
@@ -283,7 +283,8 @@ class GenerativeRecommender(Recommender):
 
         Args:
             folder: The recommender.
-            index: Use this one instead of the folder's: the same, or one grown from it by ``encode_new``.
+            index: Use this one instead of the folder's: the same, or one grown from it by ``encode_new``. A pretrained
+                recommender (:mod:`genrec.foundation`) has none and takes any that was built with its quantizer.
             device: Where to put the model (default: CPU).
             checkpoint: Where the language model is now that an adapter was trained on, if it has moved.
 
@@ -292,6 +293,11 @@ class GenerativeRecommender(Recommender):
         """
         folder = Path(folder)
         manifest = read_manifest(folder, MANIFEST, "recommender")
+        if manifest.get("kind") == "foundation":
+            from genrec.foundation import FoundationModel
+
+            zero_shot = FoundationModel.from_pretrained(folder).recommender(index)
+            return zero_shot.to(device) if device else zero_shot
         config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
         if index is None:
             index = SemanticIndex.load(folder / "index")

@@ -65,6 +65,9 @@ def evaluate(
     item_column: ItemColumn = "item_id",
     time_column: TimeColumn = "timestamp",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Name for the report.")] = None,
+    index: Annotated[
+        Path | None, typer.Option("--index", help="For pretrained recommenders: index of the catalogue.")
+    ] = None,
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
 ) -> None:
@@ -76,7 +79,7 @@ def evaluate(
 
     logging.getLogger("genrec.baselines").setLevel(logging.WARNING)  # what was tried is no news here
     require_free(out, overwrite=overwrite)
-    recommenders = _load(models, device, beams, set_ or [])
+    recommenders = _load(models, device, beams, set_ or [], index)
     first = recommenders[0]
     split = _split(recommenders, interactions, names(user_column, item_column, time_column, part_column))
     cases = split.test if part == "test" else split.validation
@@ -167,12 +170,17 @@ def _show(results: list[EvaluationResult], comparison: Comparison, what: str) ->
     say(comparison.table())
 
 
-def _load(models: list[Path], device: str | None, beams: int | None, changes: list[str]) -> list[Recommender]:
+def _load(
+    models: list[Path], device: str | None, beams: int | None, changes: list[str], index: Path | None = None
+) -> list[Recommender]:
     from genrec.errors import DataError
-    from genrec.recommender import Recommender
+    from genrec.index import SemanticIndex
+    from genrec.recommender import Recommender, saved_kind
 
     options: dict[str, Any] = {} if device is None else {"device": device}
-    recommenders = [Recommender.from_pretrained(model, **options) for model in models]
+    given = {} if index is None else {"index": SemanticIndex.load(index)}
+    extra = [options | (given if saved_kind(model) == "foundation" else {}) for model in models]
+    recommenders = [Recommender.from_pretrained(model, **more) for model, more in zip(models, extra, strict=True)]
     called = [model.resolve().name for model in models]
     if len(set(called)) < len(called):
         called = [str(model) for model in models]

@@ -16,6 +16,7 @@ from genrec.decoding.options import DecodingOptions
 from genrec.decoding.prefix_cap import PrefixCap
 from genrec.decoding.prior import ItemPrior
 from genrec.decoding.ranking import top_items
+from genrec.decoding.slots import top_by_slots
 from genrec.errors import ConfigError
 from genrec.models.predictor import CodePredictor, ItemScores
 
@@ -60,7 +61,12 @@ def search(
     beams = max(options.beams, k)
     filters: dict[str, Any] = {"forbidden": forbidden, "allowed": allowed}
     normalize = options.normalize
-    if options.exact or isinstance(state, ItemScores):
+    if options.exact and getattr(model, "parallel", False):
+        bonus = None
+        if prior is not None:
+            bonus = prior.add_to_items(torch.zeros(n_users, int(trie.items.max()) + 1, device=trie.device))
+        items, scores = top_by_slots(trie, model.slot_scores(state), wanted, prior=bonus, **filters)  # type: ignore[attr-defined]
+    elif options.exact or isinstance(state, ItemScores):
         scores = score_items(model, state, trie, n_users, normalize=normalize)
         if prior is not None:
             scores = prior.add_to_items(scores)

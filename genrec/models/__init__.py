@@ -14,12 +14,14 @@ from genrec.models.llm import LanguageModel, LanguageModelConfig
 from genrec.models.llm_base import LanguageBase, LanguageConfig
 from genrec.models.llm_encoder import TextEncoderModel, TextEncoderModelConfig
 from genrec.models.llm_items import ItemHeadModel, ItemHeadModelConfig
+from genrec.models.recgpt import RecGPT, RecGPTConfig
 from genrec.models.seq2seq import CodeSeq2Seq, CodeSeq2SeqConfig
 
 ARCHITECTURES: dict[str, tuple[type[CodeModel], type[CodeModelConfig]]] = {
     "item-decoder": (ItemDecoder, ItemDecoderConfig),
     "decoder": (CodeDecoder, CodeDecoderConfig),
     "seq2seq": (CodeSeq2Seq, CodeSeq2SeqConfig),
+    "recgpt": (RecGPT, RecGPTConfig),
 }
 
 LANGUAGE_ARCHITECTURES: dict[str, tuple[type[LanguageBase], type[LanguageConfig]]] = {
@@ -39,12 +41,16 @@ def build_model(architecture: str, codebook_sizes: Sequence[int], **settings: An
         settings: Fields of :class:`CodeModelConfig`.
 
     Raises:
-        ConfigError: Unknown architecture.
+        ConfigError: Unknown architecture or setting.
         ModelError: transformers refuses the backbone.
     """
     if architecture not in ARCHITECTURES:
         raise unknown_name("architecture", architecture, [*ARCHITECTURES, *LANGUAGE_ARCHITECTURES])
     model_class, config_class = ARCHITECTURES[architecture]
+    known = {name for cls in config_class.__mro__ if issubclass(cls, CodeModelConfig) for name in cls.__annotations__}
+    for name in settings:
+        if name not in known:
+            raise unknown_name("setting", name, known, where=f"model ({architecture})")
     return model_class(config_class(codebook_sizes=[int(size) for size in codebook_sizes], **settings))
 
 

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,9 +16,12 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from genrec.errors import ModelError
+from genrec.errors import ArtifactError, ModelError
 from genrec.models.legal import LegalCodes, legal_cross_entropy
 from genrec.trie import Trie
+
+if TYPE_CHECKING:
+    from genrec.index import SemanticIndex
 
 
 class CodeModelConfig(PreTrainedConfig):
@@ -184,6 +187,23 @@ class CodeModel(PreTrainedModel):
         """
         self.legal = None if trie is None else LegalCodes(trie)
 
+    def bind(self, index: SemanticIndex) -> None:
+        """Get ready for the items of an index.
+
+        Raises:
+            ArtifactError: The index has other codes.
+        """
+        if self.codebook_sizes != tuple(index.codebook_sizes):
+            raise ArtifactError(
+                f"The model speaks codes of sizes {list(self.codebook_sizes)}, the index has "
+                f"{list(index.codebook_sizes)}.",
+                hint="Train the model on this index.",
+            )
+
+    def read_vectors(self, index: SemanticIndex) -> np.ndarray:
+        """Item vectors as the model reads them, ``(n_items, vector_dim)`` float32."""
+        return index.vectors()
+
     def init_from_codebooks(self, codebooks: Sequence[np.ndarray | None], seed: int = 0) -> None:
         """Start every code table from the codebooks of the quantizer (see :meth:`CodeTable.init_from_codebooks`)."""
         for module in self.modules():
@@ -263,6 +283,14 @@ def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTraine
         if name.rsplit(".", 1)[-1] in ("self_attn", "mlp"):
             module.register_forward_hook(_Dropout(dropout))
     return model
+
+
+def set_dropout(backbone: nn.Module, probability: float) -> None:
+    """Change the dropout that :func:`build_backbone` added."""
+    for module in backbone.modules():
+        for hook in module._forward_hooks.values():
+            if isinstance(hook, _Dropout):
+                hook.probability = probability
 
 
 class _Dropout:

@@ -47,6 +47,8 @@ class ModelSettings(Settings):
     ``init_from_codebooks`` starts the code tables from the quantizer's codebooks; ``item_vectors`` lets an item-decoder
     read the items' unquantized vectors beside their codes. ``trie_masked_loss`` trains with a softmax over the codes
     that are legal after the right prefix. ``checkpoint`` and ``llm`` are for architectures around a language model.
+    ``options`` are further fields of the configuration of the architecture, such as those of
+    :class:`genrec.models.recgpt.RecGPTConfig`.
     """
 
     architecture: str = "item-decoder"
@@ -60,6 +62,7 @@ class ModelSettings(Settings):
     max_items: int = Field(20, ge=1)
     init_from_codebooks: bool = False
     item_vectors: bool = False
+    options: dict[str, Any] = {}
 
 
 class ExampleSettings(Settings):
@@ -73,6 +76,9 @@ class ExampleSettings(Settings):
     mode: Literal["whole", "prefixes"] = "whole"
     drop: float = Field(0.0, ge=0, lt=1)
     bucket_pool: int = Field(50, ge=1)
+    candidates: int = Field(
+        4096, ge=1, description="items that a target is told apart from, where the loss is over items"
+    )
 
 
 class ValidationSettings(Settings):
@@ -89,12 +95,14 @@ class TrainConfig(Settings):
     """Everything that decides a training run, besides the index and the interactions.
 
     ``generation`` holds the defaults of decoding, saved with the recommender; ``trainer`` holds fields of transformers'
-    ``TrainingArguments`` as they are. Language models learn a mixture of ``tasks``; the first that names the next
-    item's codes is the one that they recommend with.
+    ``TrainingArguments`` as they are; ``init`` is the folder of a pretrained recommender whose network training
+    starts from (see :mod:`genrec.foundation`). Language models learn a mixture of ``tasks``; the first that names the
+    next item's codes is the one that they recommend with.
     """
 
     split: SplitSettings = SplitSettings()
     drop_consecutive_repeats: bool = True
+    init: str | None = None
     model: ModelSettings = ModelSettings()
     examples: ExampleSettings = ExampleSettings()
     tasks: tuple[TaskSettings, ...] = (TaskSettings(),)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate.data_loader import prepare_data_loader
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -19,8 +20,6 @@ from genrec.errors import ConfigError
 from genrec.models.base import CodeModel
 from genrec.training.config import TrainConfig
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
-from genrec.training.examples import BucketSampler, HistoryExamples
-from genrec.training.text_examples import TextExamples, TextSampler
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +51,13 @@ DEFAULTS: dict[str, Any] = {
 class RecommenderTrainer(Trainer):
     """Trainer whose evaluation generates recommendations and whose batches hold rows of similar length."""
 
-    def __init__(
-        self, *args: Any, validate: Validate | None = None, sampler: BucketSampler | TextSampler, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, validate: Validate | None = None, sampler: Sampler[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._validate_recommendations = validate
-        self._bucket_sampler = sampler
+        self.train_sampler = sampler
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler | TextSampler:
-        return self._bucket_sampler
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return self.train_sampler
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         if not hasattr(self.model, "save_training_state"):
@@ -86,9 +83,7 @@ class RecommenderTrainer(Trainer):
         """Batches of this process; several processes cut the batches that one would read, and repeat no row."""
         if self.args.world_size == 1:
             return super().get_train_dataloader()
-        batches = RankBatches(
-            self._bucket_sampler, self._train_batch_size, self.args.world_size, self.args.process_index
-        )
+        batches = RankBatches(self.train_sampler, self._train_batch_size, self.args.world_size, self.args.process_index)
         rows: Any = self.train_dataset
         loader: DataLoader[Any] = DataLoader(
             rows,
@@ -165,11 +160,12 @@ def _check_reporting(arguments: TrainingArguments) -> None:
 
 def build_trainer(
     model: CodeModel,
-    examples: HistoryExamples | TextExamples,
-    collator: Callable[[Any], Any],
+    examples: Any,
+    collator: Callable[[list[Any]], Mapping[str, Any]],
     config: TrainConfig,
     folder: Path,
     *,
+    sampler: Callable[[int], Sampler[int]] | None = None,
     validate: Validate | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> RecommenderTrainer:
@@ -181,12 +177,13 @@ def build_trainer(
         collator: Makes batches.
         config: Settings of the run.
         folder: For checkpoints.
+        sampler: Gives the order of the rows from the rows of a batch over all processes; None: that of the examples.
         validate: Generated validation; None trains for all epochs without it.
         callbacks: More transformers callbacks (progress, logging).
     """
     arguments = training_arguments(config, folder, validates=validate is not None)
     batch = arguments.train_batch_size * arguments.world_size
-    sampler = examples.sampler(batch, pool=config.examples.bucket_pool, seed=config.seed)
+    make = sampler or partial(examples.sampler, pool=config.examples.bucket_pool, seed=config.seed)
     more = [EarlyStoppingCallback(config.validation.patience)] if validate is not None else []
     trainer = RecommenderTrainer(
         model=model,
@@ -196,7 +193,7 @@ def build_trainer(
         data_collator=collator,
         callbacks=[*more, *callbacks],
         validate=validate,
-        sampler=sampler,
+        sampler=make(batch),
     )
     # transformers prints a line per log entry when its bars are off; the command line shows progress itself.
     from transformers.integrations import TensorBoardCallback
