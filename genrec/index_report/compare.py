@@ -135,12 +135,13 @@ def _measure(
     progress: Callable[[int, int], None] | None,
 ) -> Row:
     encoded, encode_seconds = encoders.of(recipe, progress)
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     index = SemanticIndex.build(catalog, recipe, train=encoders.train, encoded=encoded)
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     if keep is not None:
         index.save(keep / recipe.name, overwrite=True)
     costs = {"encode_seconds": round(encode_seconds, 2), "quantize_seconds": round(seconds, 2)}
+    costs["quantize_cpu_seconds"] = round(cpu, 2)
     quantizer = [array.nbytes for name, array in index.tokenizer.tensors.items() if name.startswith("quantizer.")]
     costs["megabytes"] = round((sum(quantizer) + index.codes.nbytes) / 1e6, 3)
     return index_row(compute_stats(index, split=split)) | costs
