@@ -19,8 +19,10 @@ from genrec.quantizers.base import (
     residual_encode,
     sample_rows,
 )
-from genrec.quantizers.kmeans import Backend, balance, kmeans, resolve_backend
+from genrec.quantizers.kmeans import Backend, balance, kmeans, means, resolve_backend
 from genrec.quantizers.placement import LastLevelSettings, SpreadsLastLevel
+
+_SETTLE_ROUNDS = 3
 
 
 class ResidualKMeansSettings(LastLevelSettings):
@@ -75,7 +77,8 @@ class ResidualKMeans(SpreadsLastLevel):
         """Fit one k-means per level on (a sample of) the vectors; see :meth:`Quantizer.fit`."""
         check_vectors(x)
         self._backend = resolve_backend(self.settings.backend)
-        rest = self._prepare(sample_rows(x, self.settings.sample, seed))
+        rows = self._prepare(sample_rows(x, self.settings.sample, seed))
+        rest: np.ndarray = rows.copy() if self.moves else rows
         live, biases = [], []
         for level in range(self.settings.levels):
             centroids = kmeans(
@@ -86,13 +89,25 @@ class ResidualKMeans(SpreadsLastLevel):
                 backend=self._backend,  # type: ignore[arg-type]
             )
             bias = None
-            if self.settings.balanced and len(centroids) == self.settings.codebook_size:
+            handed_out = self.moves and level == self.settings.levels - 1
+            if self.settings.balanced and not handed_out and len(centroids) == self.settings.codebook_size:
                 centroids, bias = balance(rest, centroids)
             for start, chunk in chunks(rest):
                 rest[start : start + len(chunk)] -= centroids[nearest(chunk, centroids, bias)]
             live.append(centroids)
             biases.append(np.zeros(len(centroids), dtype=np.float32) if bias is None else bias)
         self._live, self._biases = live, biases if self.settings.balanced else None
+        if self.moves and len(live[-1]) == self.settings.codebook_size:
+            self._settle(rows)
+
+    def _settle(self, rows: np.ndarray) -> None:
+        """Move the centroids of the last level to the rows that it is handed out to, a few times."""
+        for _ in range(_SETTLE_ROUNDS):
+            codes = self.place(rows)
+            if (codes == self.encode(rows)).all():
+                return
+            before = residual_decode(codes[:, :-1], self._live[:-1]) if len(self._live) > 1 else 0
+            self._live[-1] = means(rows - before, codes[:, -1], self._live[-1])
 
     def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
         """Nearest centroid per level; see :meth:`Quantizer.encode`."""
