@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genrec.index_report.stats import IndexStats
+from genrec.index_report.stats import IndexStats, LevelStats
 
 Grade = Literal["good", "fair", "poor"]
 
@@ -95,15 +95,21 @@ def _usage(stats: IndexStats) -> Check:
 
 
 def _evenness(stats: IndexStats) -> Check:
-    level = max(stats.levels[: stats.quantizer_levels], key=lambda one: one.gini)
-    grade = _graded(level.gini, 0.5, 0.75)
+    level = max(stats.levels[: stats.quantizer_levels], key=lambda one: _possible_gini(one, stats.n_items))
+    gini = _possible_gini(level, stats.n_items)
+    grade = _graded(gini, 0.5, 0.75)
     sentence = (
         f"Least even is level {level.level}: as varied as {level.perplexity:,.0f} equally frequent codes of "
         f"{level.size:,}, its most frequent code has {level.largest:.1%} of the items."
     )
     if grade != "good":
         sentence += " Balanced k-means (quantizer.balanced=true) or smaller codebooks spread items more evenly."
-    return Check("evenness (Gini)", grade, f"{level.gini:.2f}", "good up to 0.50, fair up to 0.75", sentence)
+    return Check("evenness (Gini)", grade, f"{gini:.2f}", "good up to 0.50, fair up to 0.75", sentence)
+
+
+def _possible_gini(level: LevelStats, n_items: int) -> float:
+    """Gini over as many codes as the items could fill: where codes outnumber them, the rest must stay empty."""
+    return 1 - (1 - level.gini) * level.size / min(level.size, n_items)
 
 
 def _reconstruction(stats: IndexStats) -> list[Check]:
@@ -119,8 +125,14 @@ def _reconstruction(stats: IndexStats) -> list[Check]:
 
 def _resemblance(stats: IndexStats) -> list[Check]:
     known = [value for value in stats.similarity_by_level if value is not None]
-    if not known or stats.similarity_random is None:
+    rule = "good from +0.20, fair from +0.05"
+    if stats.similarity_random is None:
         return []
+    if not known:
+        alone = (
+            "No two items share a code, so the codes say nothing about the items: a model has to learn each by heart."
+        )
+        return [Check("likeness under a code", "poor", "–", rule, alone)]
     slots = stats.levels[0].kind == "slot"
     near, random = (max(known) if slots else known[0]), stats.similarity_random
     gain = near - random
@@ -133,7 +145,7 @@ def _resemblance(stats: IndexStats) -> list[Check]:
     )
     if grade == "poor":
         sentence += " Such codes say nothing about the items: a model has to learn each by heart."
-    return [Check("likeness under a code", grade, f"{gain:+.2f}", "good from +0.20, fair from +0.05", sentence)]
+    return [Check("likeness under a code", grade, f"{gain:+.2f}", rule, sentence)]
 
 
 def _bought_together(stats: IndexStats) -> list[Check]:

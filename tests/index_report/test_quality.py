@@ -124,6 +124,15 @@ def test_grades_follow_their_thresholds(measured):
     assert "bought together" not in {check.topic for check in checks(replace(good, agreement=()))}
 
 
+def test_more_codes_than_items_are_no_unevenness(shop):
+    catalog = shop[0]
+    stats = build(catalog, {"name": "random", "levels": 1, "codebook_size": 4000}).stats()
+    assert stats.levels[0].gini > 0.98
+    assert next(check for check in checks(stats) if check.topic.startswith("evenness")).grade == "good"
+    alone = build(catalog, {"name": "atomic"}).stats()
+    assert overall(alone) == "Not a good index: its codes say little about the items (likeness under a code)."
+
+
 def test_pages_say_the_same(measured):
     index, stats = measured
     page, html = render_report(index, stats), render_index_html(index, stats, command="genrec index show x")
