@@ -43,6 +43,9 @@ _COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("not good", "weak", str),
 )
 
+_DECISIVE = {"tokenizer", "collision_rate", "min_utilisation", "likeness", "copurchase_lift"}
+_DECISIVE |= {"quantize_seconds", "code_tokens"}
+
 LEGEND = """\
 collisions: share of the items too many for the distinct codes, before disambiguation · largest group: most
 items on the same codes before disambiguation · in use: share of the codes in use at the worst level · Gini:
@@ -186,18 +189,21 @@ def index_row(stats: IndexStats) -> Row:
     }
 
 
-def comparison_table(rows: Sequence[Mapping[str, Any]]) -> str:
+def comparison_table(rows: Sequence[Mapping[str, Any]], *, brief: bool = False) -> str:
     """Markdown table of rows; what failed stands below it, and columns that no row has are left out.
 
     Args:
         rows: Of :func:`compare_recipes`.
+        brief: Only the columns that decide, for a narrow terminal.
     """
     made = [row for row in rows if "error" not in row]
     columns = [one for one in _COLUMNS if any(row.get(one[1]) not in (None, "") for row in made)]
+    if brief:
+        columns = [one for one in columns if one[1] in _DECISIVE]
     lines = []
     if made:
         lines += [f"| {' | '.join(name for name, _, _ in columns)} |"]
-        lines += ["|---|---|---|" + "--:|" * (len(columns) - 3)]
+        lines += ["|" + "|".join("---" if show is str else "--:" for _, _, show in columns) + "|"]
         lines += [f"| {' | '.join(_cell(row.get(key), show) for _, key, show in columns)} |" for row in made]
     failed = [row for row in rows if "error" in row]
     if failed:

@@ -61,8 +61,15 @@ def _collisions(stats: IndexStats) -> Check:
     rate, floor = stats.collision_rate, stats.duplicate_rate
     own = 1 - stats.colliding_items
     sentence = f"{own:.1%} of the {stats.n_items:,} items have codes of their own before disambiguation."
+    if stats.moved_items:
+        lost, nearest = stats.reconstruction_error, stats.nearest_reconstruction_error
+        cost = "" if lost is None or nearest is None else f", at {lost - nearest:.1%} of the vectors' variance"
+        sentence += (
+            f" {stats.moved_items:,} of them were moved from their nearest codes to tell items apart{cost} (nearest "
+            f"codes alone: collision rate {stats.nearest_collision_rate:.2%})."
+        )
     if floor > 0:
-        sentence += f" {floor:.2%} cannot be told apart by any quantizer: their vectors equal those of other items."
+        sentence += f" {floor:.2%} have the same vector as another: whatever tells these apart is arbitrary."
     grade = _graded(rate, 0.01, 0.05)
     if grade != "good":
         most = floor > 0.5 * rate

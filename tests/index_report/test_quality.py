@@ -91,7 +91,7 @@ def test_equal_vectors_set_the_floor_of_the_collision_rate():
     assert max(size for size, _ in stats.buckets) == stats.largest_bucket
     check = checks(stats)[0]
     assert (check.topic, check.grade) == ("collisions", "poor")
-    assert "75.00% cannot be told apart" in check.sentence
+    assert "75.00% have the same vector as another" in check.sentence
     assert "fewer duplicates" in check.sentence
     assert overall(stats).startswith("A usable index with weak points: collisions")
 
@@ -122,6 +122,13 @@ def test_grades_follow_their_thresholds(measured):
         == "Not a good index: its codes say little about the items (collisions and likeness under a code)."
     )
     assert "bought together" not in {check.topic for check in checks(replace(good, agreement=()))}
+
+
+def test_what_moving_costs_is_said(shop):
+    settings = {**KMEANS, "codebook_size": 32, "last_level": "uniform"}
+    stats = build(shop[0], settings).stats()
+    assert stats.collision_rate < stats.nearest_collision_rate
+    assert f"{stats.moved_items:,} of them were moved from their nearest codes" in checks(stats)[0].sentence
 
 
 def test_more_codes_than_items_are_no_unevenness(shop):
