@@ -30,8 +30,8 @@ CHUNK = 16_384
 SETTINGS: dict[str, dict[str, Any]] = {
     "rq-kmeans": {"name": "rq-kmeans", "levels": 3, "codebook_size": 256, "backend": "scikit-learn"},
     "rq-kmeans-balanced": {"name": "rq-kmeans", "levels": 3, "codebook_size": 256, "balanced": True},
-    "fsq": {"name": "fsq", "slots": 4, "levels": [8, 8, 8, 6, 5], "encoder": "split", "rotate": True, "epochs": 30},
-    "rq-vae": {"name": "rq-vae", "levels": 3, "codebook_size": 256, "epochs": 30},
+    "fsq": {"name": "fsq", "slots": 4, "levels": [8, 8, 8, 6, 5], "encoder": "split", "rotate": True, "epochs": 20},
+    "rq-vae": {"name": "rq-vae", "levels": 3, "codebook_size": 256, "epochs": 20},
     "random": {"name": "random", "levels": 3, "codebook_size": 256},
 }
 COLUMNS = [
