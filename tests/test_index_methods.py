@@ -33,7 +33,7 @@ SMALL = {
     "residual-fsq": {"levels": 2, "steps": [4, 4], **NETWORK},
     "rq-kmeans": {"levels": 2, "codebook_size": 16, "last_level": "uniform"},
     "rq-vae": {"levels": 2, "codebook_size": 8, "latent_dim": 4, "warmup": 1, "alignment": 0.1, **NETWORK},
-    "sequential": {"levels": 2, "codebook_size": 32},
+    "sequential": {"levels": 2},
     "spectral": {"levels": 1, "codebook_size": 8},
 }
 NAMES = sorted(SMALL)
