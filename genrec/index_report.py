@@ -124,7 +124,7 @@ def compute_stats(index: SemanticIndex, *, seed: int = 0) -> IndexStats:
         if depth > 1
         else None,
         nearest_collision_rate=1 - (int(group_paths(nearest, sizes).max()) + 1) / len(index),
-        moved_items=int((nearest != codes).any(axis=1).sum()),
+        moved_items=int((nearest != codes)[:, : depth - index.tokenizer.quantizer.numbering].any(axis=1).sum()),
         nearest_reconstruction_error=lost if (nearest == codes).all() else _reconstruction_error(index, nearest),
     )
 
