@@ -9,6 +9,7 @@ from genrec.config import parse
 from genrec.encoders.base import ItemEncoder
 from genrec.encoders.cooccurrence import CooccurrenceEncoder
 from genrec.encoders.fused import FusedEncoder
+from genrec.encoders.item2vec import Item2VecEncoder
 from genrec.encoders.lsa import LsaEncoder
 from genrec.encoders.precomputed import PrecomputedEncoder
 from genrec.encoders.sentence import SentenceEncoder
@@ -19,6 +20,7 @@ __all__ = [
     "ENCODERS",
     "CooccurrenceEncoder",
     "FusedEncoder",
+    "Item2VecEncoder",
     "ItemEncoder",
     "LsaEncoder",
     "PrecomputedEncoder",
@@ -29,7 +31,7 @@ __all__ = [
 
 ENCODERS: dict[str, type[ItemEncoder[Any]]] = {
     encoder.name: encoder
-    for encoder in (CooccurrenceEncoder, FusedEncoder, LsaEncoder, PrecomputedEncoder, SentenceEncoder)
+    for encoder in (CooccurrenceEncoder, FusedEncoder, Item2VecEncoder, LsaEncoder, PrecomputedEncoder, SentenceEncoder)
 }
 """Item encoders by name; a new one is one file and one name here."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import Field
 from genrec.config import Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
-from genrec.encoders.base import ItemEncoder, normalize_rows, truncated_svd
+from genrec.encoders.base import ItemEncoder, S, normalize_rows, truncated_svd
 from genrec.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,19 +39,13 @@ class CooccurrenceSettings(Settings):
     seed: int = Field(default=0, ge=0)
 
 
-class CooccurrenceEncoder(ItemEncoder[CooccurrenceSettings]):
-    """Truncated SVD of windowed co-occurrence counts, rows scaled by the root of the singular values, unit length.
+class PairEncoder(ItemEncoder[S]):
+    """Base of encoders that learn a vector for every item of the training histories from pairs of near items.
 
-    Each pair of items at distance d ≤ window in a training history adds 1/d in both directions; pairs of an item
-    with itself do not count. Items that no training history holds, new items among them, get zero vectors: combine
-    with text in ``fused``. The result depends neither on the order of the items nor on that of the users.
-
-    Levy, Goldberg: Neural Word Embedding as Implicit Matrix Factorization, 2014; smoothing and scaling from Levy,
-    Goldberg, Dagan: Improving Distributional Similarity, 2015 (https://aclanthology.org/Q15-1016).
+    Items that no training history holds, new items among them, get zero vectors: combine with text in ``fused``. The
+    result depends neither on the order of the items nor on that of the users.
     """
 
-    name: ClassVar[str] = "cooccurrence"
-    settings_type: ClassVar[type[Settings]] = CooccurrenceSettings
     needs_interactions = True
 
     _item_ids: list[str]
@@ -64,18 +59,24 @@ class CooccurrenceEncoder(ItemEncoder[CooccurrenceSettings]):
         order = sorted(range(len(ids)), key=ids.__getitem__)  # by id: independent of the catalogue's order
         position = np.full(len(catalog), -1, dtype=np.int32)
         position[seen[order]] = np.arange(len(seen), dtype=np.int32)
-        counts = count_pairs(position[train.items], train.offsets, len(seen), self.settings.window)
+        counts = count_pairs(position[train.items], train.offsets, len(seen), self._window())
         if not counts.nnz:
             raise DataError(
                 "No training history has two different items, so nothing says which items belong together.",
-                where="encoder 'cooccurrence'",
+                where=f"encoder '{self.name}'",
                 expected="histories of two items or more",
                 hint="Use more interactions, or an encoder that reads only text, such as 'lsa'.",
             )
-        weighed = _weighed(counts, self.settings)
-        u, s, _ = truncated_svd(weighed, self.settings.dim, seed=self.settings.seed)
         self._item_ids = [ids[n] for n in order]
-        self._vectors = normalize_rows(u * np.sqrt(s)) if len(s) else np.zeros((len(ids), 1), dtype=np.float32)
+        self._vectors = self._learn(counts)
+
+    @abstractmethod
+    def _window(self) -> int:
+        """Largest distance of a pair."""
+
+    @abstractmethod
+    def _learn(self, counts: csr_matrix) -> np.ndarray:
+        """Vectors ``(n, dim)`` float32 from symmetric counts ``(n, n)`` of pairs, weighted by 1/distance."""
 
     def _encode(self, catalog: Catalog) -> np.ndarray:
         row_of = {item: row for row, item in enumerate(self._item_ids)}
@@ -91,6 +92,27 @@ class CooccurrenceEncoder(ItemEncoder[CooccurrenceSettings]):
     def _load(self, tensors: dict[str, np.ndarray], rest: dict[str, Any]) -> None:
         self._vectors = tensors["vectors"]
         self._item_ids = list(rest["item_ids"])
+
+
+class CooccurrenceEncoder(PairEncoder[CooccurrenceSettings]):
+    """Truncated SVD of windowed co-occurrence counts, rows scaled by the root of the singular values, unit length.
+
+    Each pair of items at distance d ≤ window in a training history adds 1/d in both directions; pairs of an item
+    with itself do not count.
+
+    Levy, Goldberg: Neural Word Embedding as Implicit Matrix Factorization, 2014; smoothing and scaling from Levy,
+    Goldberg, Dagan: Improving Distributional Similarity, 2015 (https://aclanthology.org/Q15-1016).
+    """
+
+    name: ClassVar[str] = "cooccurrence"
+    settings_type: ClassVar[type[Settings]] = CooccurrenceSettings
+
+    def _window(self) -> int:
+        return self.settings.window
+
+    def _learn(self, counts: csr_matrix) -> np.ndarray:
+        u, s, _ = truncated_svd(_weighed(counts, self.settings), self.settings.dim, seed=self.settings.seed)
+        return normalize_rows(u * np.sqrt(s)) if len(s) else np.zeros((counts.shape[0], 1), dtype=np.float32)
 
 
 def count_pairs(items: np.ndarray, offsets: np.ndarray, n_items: int, window: int) -> csr_matrix:

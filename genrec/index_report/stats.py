@@ -145,7 +145,7 @@ def compute_stats(index: SemanticIndex, *, seed: int = 0, split: Split | None = 
         similarity_by_level=similar,
         similarity_second=cosine.of_pairs(group_paths(codes[:, :2], sizes[:2]), seed) if depth > 1 else None,
         nearest_collision_rate=1 - (int(group_paths(nearest, sizes).max()) + 1) / len(index),
-        moved_items=int((nearest != codes).any(axis=1).sum()),
+        moved_items=int((nearest != codes)[:, : depth - index.tokenizer.quantizer.numbering].any(axis=1).sum()),
         nearest_reconstruction_error=lost if (nearest == codes).all() else _reconstruction_error(index, nearest),
         agreement=() if split is None else split_agreement(codes, sizes, parallel, split),
     )

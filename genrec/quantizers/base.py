@@ -52,6 +52,8 @@ class Quantizer(ABC):
     """Settings of the method."""
     parallel: ClassVar[bool] = False
     """True: slots that do not depend on each other; False: residual levels, coarse to fine."""
+    numbering: ClassVar[int] = 0
+    """Last levels that only number the items of a group: another number there is no other place."""
 
     settings: Settings
 

@@ -71,9 +71,8 @@ class CategoryPath(Quantizer):
                 expected="category paths",
                 hint="Name the field that holds the categories, or choose a quantizer that reads vectors.",
             )
-        longest = min(len(path) for path in filled) - 1  # a path keeps its last step
-        same = 0
-        while same < longest and len({path[same] for path in filled}) == 1:
+        same, deepest = 0, max(len(path) for path in filled)
+        while same < deepest - 1 and len({tuple(path[same : same + 1]) for path in filled}) == 1:
             same += 1
         self._shared = filled[0][:same]
         children: dict[tuple[str, ...], set[str]] = {}

@@ -59,6 +59,7 @@ class HierarchicalKMeans(Quantizer):
 
     name: ClassVar[str] = "hierarchical-kmeans"
     Config: ClassVar[type[Settings]] = HierarchicalSettings
+    numbering: ClassVar[int] = 1
 
     def __init__(self, settings: HierarchicalSettings | None = None) -> None:
         self.settings: HierarchicalSettings = settings or HierarchicalSettings()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -130,29 +130,38 @@ class RQVAE(SpreadsLastLevel):
         widths = (dim, *self.settings.hidden, self.settings.latent_dim)
         return mlp(widths), mlp(widths[::-1])
 
-    def _train(self, x: Tensor, wanted: np.ndarray | None) -> list[np.ndarray]:
+    def _started(self, x: Tensor) -> nn.ModuleDict:
+        """Encoder, decoder and residual quantizer, the networks warmed up and the entries set by k-means."""
         import torch
         from torch import nn
         from torch.nn.functional import mse_loss
 
-        settings, encoder, decoder = self.settings, self._encoder, self._decoder
+        encoder, decoder, rvq = self._encoder, self._decoder, self._residual_vq()
         if encoder is None or decoder is None:
             raise not_fitted(self.name)
-        rvq, dim = self._residual_vq(), x.shape[1]
         model = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
-        if settings.warmup:
+        if self.settings.warmup:
             train(
                 model,
                 x,
-                settings,
+                self.settings,
                 lambda batch: mse_loss(decoder(encoder(batch)), batch),
                 lambda: _error(x.numpy(), apply(lambda batch: decoder(encoder(batch)), x.numpy())),
-                epochs=settings.warmup,
+                epochs=self.settings.warmup,
             )
         rvq.train()
         with torch.no_grad(), quiet():  # the first call sets the entries by k-means
             rvq(encoder(x[:_KMEANS_ROWS])[None])
         model["rvq"] = rvq
+        return model
+
+    def _train(self, x: Tensor, wanted: np.ndarray | None) -> list[np.ndarray]:
+        import torch
+        from torch import nn
+        from torch.nn.functional import mse_loss
+
+        settings, dim, model = self.settings, x.shape[1], self._started(x)
+        encoder, decoder, rvq = model["encoder"], model["decoder"], cast(Any, model["rvq"])
         if wanted is not None:
             model["alignment"] = nn.Linear(settings.latent_dim, wanted.shape[1])
 

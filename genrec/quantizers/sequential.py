@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from itertools import count
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -16,7 +18,9 @@ class SequentialSettings(Settings):
     """Settings of :class:`SequentialCodes`."""
 
     levels: int = Field(3, ge=1, description="codes per item")
-    codebook_size: int = Field(256, ge=1, description="codes per level")
+    codebook_size: int | None = Field(
+        None, ge=1, description="codes per level; None: the smallest that leaves room for as many new items"
+    )
 
 
 class SequentialCodes(Numbered):
@@ -42,16 +46,32 @@ class SequentialCodes(Numbered):
     def __init__(self, settings: SequentialSettings | None = None) -> None:
         super().__init__()
         self.settings: SequentialSettings = settings or SequentialSettings()
+        self._size = self.settings.codebook_size or 0
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
-        """Number of codes of every level."""
-        return (self.settings.codebook_size,) * self.settings.levels
+        """Number of codes of every level, known after fitting unless the settings give it."""
+        return (self._size,) * self.settings.levels
+
+    def fitted_sizes(self, rest: Mapping[str, Any]) -> tuple[int, ...]:
+        """The sizes that were chosen when fitting."""
+        return (int(rest["codebook_size"]),) * self.settings.levels
 
     def _learn(self, x: np.ndarray, items: ItemContext, seed: int) -> np.ndarray:
+        levels = self.settings.levels
+        self._size = self.settings.codebook_size or next(k for k in count(2) if k**levels >= 2 * len(x))
         met, first = np.unique(require_train(items, self.name).items, return_index=True)
         when = np.full(len(x), np.iinfo(np.int64).max)
         when[met] = first
         numbers = np.empty(len(x), dtype=np.int64)
         numbers[np.argsort(when, kind="stable")] = np.arange(len(x))
         return self._digits(numbers)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Hashes of the ids, the codes, and the size of a level."""
+        return super().state()[0], {"codebook_size": self._size}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+        super().load_state(tensors, rest)
+        self._size = int(rest["codebook_size"])

@@ -30,7 +30,7 @@ SMALL = {
     "residual-fsq": {"levels": 2, "steps": [3, 3], **TRAINED},
     "rq-kmeans": {"levels": 2, "codebook_size": 8, "iterations": 5},
     "rq-vae": {"levels": 2, "codebook_size": 8, "latent_dim": 4, "warmup": 1, **TRAINED},
-    "sequential": {"levels": 2, "codebook_size": 32},
+    "sequential": {"levels": 2},
     "spectral": {"levels": 2, "codebook_size": 4, "smallest": 4},
 }
 FROM_ITEMS = ["atomic", "category-path", "random", "sequential", "spectral"]
