@@ -29,6 +29,7 @@ NAME = "tokenizers-scale"
 CHUNK = 16_384
 SETTINGS: dict[str, dict[str, Any]] = {
     "rq-kmeans": {"name": "rq-kmeans", "levels": 3, "codebook_size": 256, "backend": "scikit-learn"},
+    "rq-kmeans-uniform": {"name": "rq-kmeans", "levels": 3, "codebook_size": 256, "last_level": "uniform"},
     "rq-kmeans-balanced": {"name": "rq-kmeans", "levels": 3, "codebook_size": 256, "balanced": True},
     "fsq": {"name": "fsq", "slots": 4, "levels": [8, 8, 8, 6, 5], "encoder": "split", "rotate": True, "epochs": 20},
     "rq-vae": {"name": "rq-vae", "levels": 3, "codebook_size": 256, "epochs": 20},
@@ -131,7 +132,7 @@ def measure(options: argparse.Namespace) -> Row:
         quantizer.fit(vectors, seed=options.seed)
         seconds["fit_seconds"] = time.perf_counter() - began
         began = time.perf_counter()
-        codes = quantizer.encode(vectors, items=ItemContext(ids))
+        codes = quantizer.place(vectors, items=ItemContext(ids))
         seconds["encode_seconds"] = time.perf_counter() - began
         began = time.perf_counter()
         items = QuantizedItems(ids, codes, quantizer.codebook_sizes, vectors, quantizer)

@@ -156,7 +156,7 @@ def index_row(stats: IndexStats) -> Row:
     Args:
         stats: Numbers of an index.
     """
-    levels = stats.levels[: stats.quantizer_levels]
+    levels = stats.describing
     alike = [value for value in stats.similarity_by_level if value is not None]
     near = None if not alike else max(alike) if levels[0].kind == "slot" else alike[0]
     unknown = near is None or stats.similarity_random is None

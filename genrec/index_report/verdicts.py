@@ -102,7 +102,7 @@ def _usage(stats: IndexStats) -> Check:
 
 
 def _evenness(stats: IndexStats) -> Check:
-    level = max(stats.levels[: stats.quantizer_levels], key=lambda one: _possible_gini(one, stats.n_items))
+    level = max(stats.describing, key=lambda one: _possible_gini(one, stats.n_items))
     gini = _possible_gini(level, stats.n_items)
     grade = _graded(gini, 0.5, 0.75)
     sentence = (

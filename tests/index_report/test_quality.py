@@ -124,6 +124,12 @@ def test_grades_follow_their_thresholds(measured):
     assert "bought together" not in {check.topic for check in checks(replace(good, agreement=()))}
 
 
+def test_levels_that_only_number_are_not_judged(shop):
+    stats = build(shop[0], {"name": "hierarchical-kmeans", "levels": 3, "codebook_size": 8}).stats()
+    assert [level.kind for level in stats.levels[:3]] == ["residual", "residual", "number"]
+    assert stats.min_utilisation == min(level.used / 8 for level in stats.levels[:2])
+
+
 def test_what_moving_costs_is_said(shop):
     settings = {**KMEANS, "codebook_size": 32, "last_level": "uniform"}
     stats = build(shop[0], settings).stats()
