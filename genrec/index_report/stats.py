@@ -101,7 +101,7 @@ class IndexStats:
 
     @property
     def min_utilisation(self) -> float:
-        """Lowest share of codes in use among the levels that describe, relative to what the number of items permits."""
+        """Lowest share of codes in use among the describing levels, relative to what the number of items permits."""
         return min(level.used / min(level.size, self.n_items) for level in self.describing)
 
     @property
