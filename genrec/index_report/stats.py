@@ -106,7 +106,7 @@ class IndexStats:
 
     @property
     def describing(self) -> tuple[LevelStats, ...]:
-        """Levels that say something about an item: those of the quantizer without numbers; all of it if none is left."""
+        """Levels that say something about an item: those of the quantizer but numbers, or all if none is left."""
         own = self.levels[: self.quantizer_levels]
         return tuple(level for level in own if level.kind != "number") or own
 
