@@ -64,10 +64,9 @@ def _collisions(stats: IndexStats) -> Check:
     if stats.moved_items:
         lost, nearest = stats.reconstruction_error, stats.nearest_reconstruction_error
         cost = "" if lost is None or nearest is None else f", at {lost - nearest:.1%} of the vectors' variance"
-        sentence += (
-            f" {stats.moved_items:,} of them were moved from their nearest codes to tell items apart{cost} (nearest "
-            f"codes alone: collision rate {stats.nearest_collision_rate:.2%})."
-        )
+        sentence += f" {stats.moved_items:,} of them were moved from their nearest codes to tell items apart{cost}"
+        rate_alone = f" (nearest codes alone: collision rate {stats.nearest_collision_rate:.2%})"
+        sentence += "." if len(stats.describing) < stats.quantizer_levels else f"{rate_alone}."
     if floor > 0:
         sentence += f" {floor:.2%} have the same vector as another: whatever tells these apart is arbitrary."
     grade = _graded(rate, 0.01, 0.05)
@@ -89,7 +88,7 @@ def _largest_group(stats: IndexStats) -> Check:
     )
     if grade != "good":
         sentence += " A model can hardly learn which of them is meant: look whether their texts are the same."
-    return Check("largest group", grade, f"{n:,} items", "good up to 8, fair up to 64", sentence)
+    return Check("largest group", grade, f"{n:,} item{'s' if n > 1 else ''}", "good up to 8, fair up to 64", sentence)
 
 
 def _usage(stats: IndexStats) -> Check:
