@@ -29,9 +29,10 @@ NAME = "tokenizers-scale"
 CHUNK = 16_384
 SETTINGS: dict[str, dict[str, Any]] = {
     "rq-kmeans": {"name": "rq-kmeans", "levels": 3, "codebook_size": 256, "backend": "scikit-learn"},
+    "rq-kmeans-uniform": {"name": "rq-kmeans", "levels": 3, "codebook_size": 256, "last_level": "uniform"},
     "rq-kmeans-balanced": {"name": "rq-kmeans", "levels": 3, "codebook_size": 256, "balanced": True},
-    "fsq": {"name": "fsq", "slots": 4, "levels": [8, 8, 8, 6, 5], "encoder": "split", "rotate": True, "epochs": 30},
-    "rq-vae": {"name": "rq-vae", "levels": 3, "codebook_size": 256, "epochs": 30},
+    "fsq": {"name": "fsq", "slots": 4, "levels": [8, 8, 8, 6, 5], "encoder": "split", "rotate": True, "epochs": 20},
+    "rq-vae": {"name": "rq-vae", "levels": 3, "codebook_size": 256, "epochs": 20},
     "random": {"name": "random", "levels": 3, "codebook_size": 256},
 }
 COLUMNS = [
@@ -73,16 +74,21 @@ def main() -> None:
 
 
 def generate(path: Path, n: int, dim: int, seed: int) -> None:
-    """Unit vectors around 2,000 centres that lie around 60 centres; 0.2 % repeat the vector before them."""
+    """Unit vectors in 2,000 clusters of unlike size inside 60 groups; 0.2 % repeat another vector.
+
+    The spread inside a cluster falls off over the dimensions, as it does in text vectors: spread that is alike in all
+    of them has no structure that any codes could find.
+    """
     rng = np.random.default_rng(seed)
-    coarse = rng.normal(size=(60, dim)).astype(np.float32)
-    fine = coarse[rng.integers(0, 60, 2000)] + 0.7 * rng.normal(size=(2000, dim)).astype(np.float32)
-    sizes = rng.zipf(1.4, 2000).clip(max=500).astype(np.float64)
+    falling = (1 / (1 + np.arange(dim) / 16)).astype(np.float32)
+    coarse = rng.normal(size=(60, dim)).astype(np.float32) * falling
+    fine = coarse[rng.integers(0, 60, 2000)] + 0.8 * rng.normal(size=(2000, dim)).astype(np.float32) * falling
+    sizes = 1 / np.arange(1, 2001) ** 0.7
     file = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n, dim))
     for start in range(0, n, CHUNK):
         stop = min(n, start + CHUNK)
         rows = fine[rng.choice(2000, stop - start, p=sizes / sizes.sum())]
-        rows += 0.6 * rng.standard_normal((stop - start, dim), dtype=np.float32)
+        rows += 0.8 * rng.standard_normal((stop - start, dim), dtype=np.float32) * falling
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         rows[1:][rng.random(stop - start - 1) < 0.002] = rows[0]
         file[start:stop] = rows
@@ -126,7 +132,7 @@ def measure(options: argparse.Namespace) -> Row:
         quantizer.fit(vectors, seed=options.seed)
         seconds["fit_seconds"] = time.perf_counter() - began
         began = time.perf_counter()
-        codes = quantizer.encode(vectors, items=ItemContext(ids))
+        codes = quantizer.place(vectors, items=ItemContext(ids))
         seconds["encode_seconds"] = time.perf_counter() - began
         began = time.perf_counter()
         items = QuantizedItems(ids, codes, quantizer.codebook_sizes, vectors, quantizer)

@@ -82,6 +82,7 @@ def page(content: Sequence[Row]) -> str:
         ("likeness", "likeness", lambda v: f"{v:+.2f}"),
         ("bought together", "copurchase_lift", lambda v: f"{v:.1f} ×"),
         ("seconds", "seconds", lambda v: f"{v:.1f}"),
+        ("CPU seconds", "quantize_cpu_seconds", lambda v: f"{v:.1f}"),
     ]
     lines = ["# Tokenizers on real catalogues", "", f"`{COMMAND}`", ""]
     lines += [
@@ -90,7 +91,8 @@ def page(content: Sequence[Row]) -> str:
         "worst level. Gini: unevenness of the worst level. Lost: variance of the vectors that the codes lose. "
         "Likeness: mean cosine of items with the same first code (or slot) above random pairs, in the recipe's own "
         "vectors. Bought together: common codes of an item and one of the three before it, validation part, as a "
-        "multiple of chance. Seconds: vectors to unique codes; making the vectors is not counted.",
+        "multiple of chance. Seconds: vectors to unique codes, on a shared machine, which CPU seconds do not depend "
+        "on; making the vectors is not counted.",
         "",
     ]
     for dataset in dict.fromkeys(row["dataset"] for row in content):

@@ -183,10 +183,13 @@ def compare(
             say(f"{row['tokenizer']}: {row.get('error') or 'done'}")
             write_comparison(out, rows, title=title, command=_command())
     say()
-    markdown(comparison_table(rows))
+    markdown(comparison_table(rows, brief=True))
     if all("error" in row for row in rows):
         raise ConfigError("No recipe could be built.", where=out / "comparison.json", expected=rows[0]["error"])
-    summary({"table": f"{out}/comparison.md (also comparison.json)"}, [f"genrec index build {items} --out runs/index"])
+    summary(
+        {"table": f"{out}/comparison.md (all columns; also comparison.json)"},
+        [f"genrec index build {items} --out runs/index"],
+    )
 
 
 @app.command("add")

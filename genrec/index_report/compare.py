@@ -43,6 +43,9 @@ _COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("not good", "weak", str),
 )
 
+_DECISIVE = {"tokenizer", "collision_rate", "min_utilisation", "likeness", "copurchase_lift"}
+_DECISIVE |= {"quantize_seconds", "code_tokens"}
+
 LEGEND = """\
 collisions: share of the items too many for the distinct codes, before disambiguation · largest group: most
 items on the same codes before disambiguation · in use: share of the codes in use at the worst level · Gini:
@@ -135,12 +138,13 @@ def _measure(
     progress: Callable[[int, int], None] | None,
 ) -> Row:
     encoded, encode_seconds = encoders.of(recipe, progress)
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     index = SemanticIndex.build(catalog, recipe, train=encoders.train, encoded=encoded)
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     if keep is not None:
         index.save(keep / recipe.name, overwrite=True)
     costs = {"encode_seconds": round(encode_seconds, 2), "quantize_seconds": round(seconds, 2)}
+    costs["quantize_cpu_seconds"] = round(cpu, 2)
     quantizer = [array.nbytes for name, array in index.tokenizer.tensors.items() if name.startswith("quantizer.")]
     costs["megabytes"] = round((sum(quantizer) + index.codes.nbytes) / 1e6, 3)
     return index_row(compute_stats(index, split=split)) | costs
@@ -152,7 +156,7 @@ def index_row(stats: IndexStats) -> Row:
     Args:
         stats: Numbers of an index.
     """
-    levels = stats.levels[: stats.quantizer_levels]
+    levels = stats.describing
     alike = [value for value in stats.similarity_by_level if value is not None]
     near = None if not alike else max(alike) if levels[0].kind == "slot" else alike[0]
     unknown = near is None or stats.similarity_random is None
@@ -185,18 +189,21 @@ def index_row(stats: IndexStats) -> Row:
     }
 
 
-def comparison_table(rows: Sequence[Mapping[str, Any]]) -> str:
+def comparison_table(rows: Sequence[Mapping[str, Any]], *, brief: bool = False) -> str:
     """Markdown table of rows; what failed stands below it, and columns that no row has are left out.
 
     Args:
         rows: Of :func:`compare_recipes`.
+        brief: Only the columns that decide, for a narrow terminal.
     """
     made = [row for row in rows if "error" not in row]
     columns = [one for one in _COLUMNS if any(row.get(one[1]) not in (None, "") for row in made)]
+    if brief:
+        columns = [one for one in columns if one[1] in _DECISIVE]
     lines = []
     if made:
         lines += [f"| {' | '.join(name for name, _, _ in columns)} |"]
-        lines += ["|---|---|---|" + "--:|" * (len(columns) - 3)]
+        lines += ["|" + "|".join("---" if show is str else "--:" for _, _, show in columns) + "|"]
         lines += [f"| {' | '.join(_cell(row.get(key), show) for _, key, show in columns)} |" for row in made]
     failed = [row for row in rows if "error" in row]
     if failed:

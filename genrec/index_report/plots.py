@@ -83,6 +83,7 @@ def groups_plot(stats: IndexStats) -> str:
         axis.grid(visible=False, axis="x")
         axis.set_xlabel("items on the same codes before disambiguation")
         axis.set_ylabel("% of the items")
+        axis.set_xlim(-0.6, max(3, last) + 0.6)
         axis.set_ylim(0, max(shares) * 1.15)
 
     return svg("groups", draw, 2.4)

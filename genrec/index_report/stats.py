@@ -27,7 +27,7 @@ class LevelStats:
 
     Attributes:
         level: Number from 1.
-        kind: ``residual``, ``slot`` or ``disambiguation``.
+        kind: ``residual``, ``slot``, ``number`` (of the quantizer, but it only numbers items) or ``disambiguation``.
         size: Number of codes.
         used: Codes that at least one item has.
         utilisation: ``used / size``.
@@ -101,8 +101,14 @@ class IndexStats:
 
     @property
     def min_utilisation(self) -> float:
-        """Lowest share of codes in use among the quantizer's levels, relative to what the number of items permits."""
-        return min(level.used / min(level.size, self.n_items) for level in self.levels[: self.quantizer_levels])
+        """Lowest share of codes in use among the describing levels, relative to what the number of items permits."""
+        return min(level.used / min(level.size, self.n_items) for level in self.describing)
+
+    @property
+    def describing(self) -> tuple[LevelStats, ...]:
+        """Levels that say something about an item: those of the quantizer but numbers, or all if none is left."""
+        own = self.levels[: self.quantizer_levels]
+        return tuple(level for level in own if level.kind != "number") or own
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able row; levels and agreement as lists of rows."""
@@ -177,7 +183,9 @@ def level_stats(codes: np.ndarray, size: int, *, level: int = 1, kind: str = "re
 
 
 def _levels(index: SemanticIndex, kind: str) -> tuple[LevelStats, ...]:
-    kinds = [kind] * index.quantizer_levels + ["disambiguation"] * (index.n_levels - index.quantizer_levels)
+    numbers = index.tokenizer.quantizer.numbering
+    kinds = [kind] * (index.quantizer_levels - numbers) + ["number"] * numbers
+    kinds += ["disambiguation"] * (index.n_levels - index.quantizer_levels)
     return tuple(
         level_stats(index.codes[:, n], index.codebook_sizes[n], level=n + 1, kind=name) for n, name in enumerate(kinds)
     )

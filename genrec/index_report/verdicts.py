@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genrec.index_report.stats import IndexStats
+from genrec.index_report.stats import IndexStats, LevelStats
 
 Grade = Literal["good", "fair", "poor"]
 
@@ -61,8 +61,14 @@ def _collisions(stats: IndexStats) -> Check:
     rate, floor = stats.collision_rate, stats.duplicate_rate
     own = 1 - stats.colliding_items
     sentence = f"{own:.1%} of the {stats.n_items:,} items have codes of their own before disambiguation."
+    if stats.moved_items:
+        lost, nearest = stats.reconstruction_error, stats.nearest_reconstruction_error
+        cost = "" if lost is None or nearest is None else f", at {lost - nearest:.1%} of the vectors' variance"
+        sentence += f" {stats.moved_items:,} of them were moved from their nearest codes to tell items apart{cost}"
+        rate_alone = f" (nearest codes alone: collision rate {stats.nearest_collision_rate:.2%})"
+        sentence += "." if len(stats.describing) < stats.quantizer_levels else f"{rate_alone}."
     if floor > 0:
-        sentence += f" {floor:.2%} cannot be told apart by any quantizer: their vectors equal those of other items."
+        sentence += f" {floor:.2%} have the same vector as another: whatever tells these apart is arbitrary."
     grade = _graded(rate, 0.01, 0.05)
     if grade != "good":
         most = floor > 0.5 * rate
@@ -82,7 +88,7 @@ def _largest_group(stats: IndexStats) -> Check:
     )
     if grade != "good":
         sentence += " A model can hardly learn which of them is meant: look whether their texts are the same."
-    return Check("largest group", grade, f"{n:,} items", "good up to 8, fair up to 64", sentence)
+    return Check("largest group", grade, f"{n:,} item{'s' if n > 1 else ''}", "good up to 8, fair up to 64", sentence)
 
 
 def _usage(stats: IndexStats) -> Check:
@@ -95,15 +101,21 @@ def _usage(stats: IndexStats) -> Check:
 
 
 def _evenness(stats: IndexStats) -> Check:
-    level = max(stats.levels[: stats.quantizer_levels], key=lambda one: one.gini)
-    grade = _graded(level.gini, 0.5, 0.75)
+    level = max(stats.describing, key=lambda one: _possible_gini(one, stats.n_items))
+    gini = _possible_gini(level, stats.n_items)
+    grade = _graded(gini, 0.5, 0.75)
     sentence = (
         f"Least even is level {level.level}: as varied as {level.perplexity:,.0f} equally frequent codes of "
         f"{level.size:,}, its most frequent code has {level.largest:.1%} of the items."
     )
     if grade != "good":
         sentence += " Balanced k-means (quantizer.balanced=true) or smaller codebooks spread items more evenly."
-    return Check("evenness (Gini)", grade, f"{level.gini:.2f}", "good up to 0.50, fair up to 0.75", sentence)
+    return Check("evenness (Gini)", grade, f"{gini:.2f}", "good up to 0.50, fair up to 0.75", sentence)
+
+
+def _possible_gini(level: LevelStats, n_items: int) -> float:
+    """Gini over as many codes as the items could fill: where codes outnumber them, the rest must stay empty."""
+    return 1 - (1 - level.gini) * level.size / min(level.size, n_items)
 
 
 def _reconstruction(stats: IndexStats) -> list[Check]:
@@ -119,8 +131,14 @@ def _reconstruction(stats: IndexStats) -> list[Check]:
 
 def _resemblance(stats: IndexStats) -> list[Check]:
     known = [value for value in stats.similarity_by_level if value is not None]
-    if not known or stats.similarity_random is None:
+    rule = "good from +0.20, fair from +0.05"
+    if stats.similarity_random is None:
         return []
+    if not known:
+        alone = (
+            "No two items share a code, so the codes say nothing about the items: a model has to learn each by heart."
+        )
+        return [Check("likeness under a code", "poor", "–", rule, alone)]
     slots = stats.levels[0].kind == "slot"
     near, random = (max(known) if slots else known[0]), stats.similarity_random
     gain = near - random
@@ -133,7 +151,7 @@ def _resemblance(stats: IndexStats) -> list[Check]:
     )
     if grade == "poor":
         sentence += " Such codes say nothing about the items: a model has to learn each by heart."
-    return [Check("likeness under a code", grade, f"{gain:+.2f}", "good from +0.20, fair from +0.05", sentence)]
+    return [Check("likeness under a code", grade, f"{gain:+.2f}", rule, sentence)]
 
 
 def _bought_together(stats: IndexStats) -> list[Check]:

@@ -91,7 +91,7 @@ def test_equal_vectors_set_the_floor_of_the_collision_rate():
     assert max(size for size, _ in stats.buckets) == stats.largest_bucket
     check = checks(stats)[0]
     assert (check.topic, check.grade) == ("collisions", "poor")
-    assert "75.00% cannot be told apart" in check.sentence
+    assert "75.00% have the same vector as another" in check.sentence
     assert "fewer duplicates" in check.sentence
     assert overall(stats).startswith("A usable index with weak points: collisions")
 
@@ -122,6 +122,28 @@ def test_grades_follow_their_thresholds(measured):
         == "Not a good index: its codes say little about the items (collisions and likeness under a code)."
     )
     assert "bought together" not in {check.topic for check in checks(replace(good, agreement=()))}
+
+
+def test_levels_that_only_number_are_not_judged(shop):
+    stats = build(shop[0], {"name": "hierarchical-kmeans", "levels": 3, "codebook_size": 8}).stats()
+    assert [level.kind for level in stats.levels[:3]] == ["residual", "residual", "number"]
+    assert stats.min_utilisation == min(level.used / 8 for level in stats.levels[:2])
+
+
+def test_what_moving_costs_is_said(shop):
+    settings = {**KMEANS, "codebook_size": 32, "last_level": "uniform"}
+    stats = build(shop[0], settings).stats()
+    assert stats.collision_rate < stats.nearest_collision_rate
+    assert f"{stats.moved_items:,} of them were moved from their nearest codes" in checks(stats)[0].sentence
+
+
+def test_more_codes_than_items_are_no_unevenness(shop):
+    catalog = shop[0]
+    stats = build(catalog, {"name": "random", "levels": 1, "codebook_size": 4000}).stats()
+    assert stats.levels[0].gini > 0.98
+    assert next(check for check in checks(stats) if check.topic.startswith("evenness")).grade == "good"
+    alone = build(catalog, {"name": "atomic"}).stats()
+    assert overall(alone) == "Not a good index: its codes say little about the items (likeness under a code)."
 
 
 def test_pages_say_the_same(measured):
