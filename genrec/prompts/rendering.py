@@ -204,7 +204,7 @@ class PromptRenderer:
 
     @property
     def usable(self) -> np.ndarray:
-        """Which items can be the target, ``(n_items,)`` bool: those that have the texts that are shown and asked for."""
+        """Which items can be the target, ``(n_items,)`` bool: those with the texts that are shown and asked for."""
         answerable = np.array([bool(text) for text in self.targets])
         return answerable & self.items.titled if self.task.kind == "item" else answerable
 
