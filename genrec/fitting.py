@@ -117,7 +117,7 @@ def _untrained(
     set_seed(config.seed)
     if config.model.architecture in LANGUAGE_ARCHITECTURES:
         language = build_language_model(config, index)
-        language.restrict_loss(index.trie if config.model.trie_masked_loss else None)
+        language.prepare(index.trie, trie_masked_loss=config.model.trie_masked_loss)
         return GenerativeRecommender(language, index, config), language_examples(config, index, language, split.train)
     model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config, index))
     if config.model.init_from_codebooks and index.codebooks is not None:

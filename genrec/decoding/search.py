@@ -17,7 +17,7 @@ from genrec.decoding.prefix_cap import PrefixCap
 from genrec.decoding.prior import PriorBounds
 from genrec.decoding.ranking import top_items
 from genrec.errors import ConfigError
-from genrec.models.predictor import CodePredictor
+from genrec.models.predictor import CodePredictor, ItemScores
 
 
 @torch.inference_mode()
@@ -60,7 +60,7 @@ def search(
     beams = max(options.beams, k)
     filters: dict[str, Any] = {"forbidden": forbidden, "allowed": allowed}
     normalize = options.normalize
-    if options.exact:
+    if options.exact or isinstance(state, ItemScores):
         scores = score_items(model, state, trie, n_users, normalize=normalize)
         if prior is not None:
             scores = scores + prior.scores[..., : scores.shape[1]]

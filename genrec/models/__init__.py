@@ -12,6 +12,8 @@ from genrec.models.decoder import CodeDecoder, CodeDecoderConfig
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
 from genrec.models.llm import LanguageModel, LanguageModelConfig
 from genrec.models.llm_base import LanguageBase, LanguageConfig
+from genrec.models.llm_encoder import TextEncoderModel, TextEncoderModelConfig
+from genrec.models.llm_items import ItemHeadModel, ItemHeadModelConfig
 from genrec.models.seq2seq import CodeSeq2Seq, CodeSeq2SeqConfig
 
 ARCHITECTURES: dict[str, tuple[type[CodeModel], type[CodeModelConfig]]] = {
@@ -22,6 +24,8 @@ ARCHITECTURES: dict[str, tuple[type[CodeModel], type[CodeModelConfig]]] = {
 
 LANGUAGE_ARCHITECTURES: dict[str, tuple[type[LanguageBase], type[LanguageConfig]]] = {
     "language-model": (LanguageModel, LanguageModelConfig),
+    "text-encoder": (TextEncoderModel, TextEncoderModelConfig),
+    "item-head": (ItemHeadModel, ItemHeadModelConfig),
 }
 """Networks around a pretrained language model; :mod:`genrec.training.language` builds them."""
 

@@ -20,6 +20,7 @@ from genrec.models.llm_layers import truncate_layers
 from genrec.models.llm_rows import RowStart, add_code_rows
 from genrec.models.llm_source import LanguageSource, Part
 from genrec.models.llm_tuning import base_of, code_rows_in_place, load_adapter, merge_adapter, save_adapter, tune
+from genrec.trie import Trie
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class LanguageBase(CodeModel):
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = True  # the trainer then gives the number of targets of all micro-batches and processes
     part: ClassVar[Part] = "generation"
+    codes_only: ClassVar[bool] = False
+    """Whether it answers with semantic IDs alone, never with text."""
 
     def __init__(self, config: LanguageConfig, lm: Any, tokenizer: Any) -> None:
         super().__init__(config)
@@ -103,6 +106,10 @@ class LanguageBase(CodeModel):
 
     def check_items(self, n_items: int) -> None:
         """Refuse a catalogue of another size, where the model has something for every item."""
+
+    def prepare(self, trie: Trie, *, trie_masked_loss: bool) -> None:
+        """What training needs beside the weights: the catalogue's paths, and whether the loss is over them alone."""
+        self.restrict_loss(trie if trie_masked_loss else None)
 
     def get_input_embeddings(self) -> Any:
         """The table of input vectors of the language model."""

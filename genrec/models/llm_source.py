@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 import torch
 
+from genrec.encoders.sentence_model import MINILM, find_model
 from genrec.errors import ConfigError, ModelError
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class LanguageSource:
     """Where a language model comes from and how it is loaded.
 
     Attributes:
-        checkpoint: Id on the Hugging Face hub, or a folder.
+        checkpoint: Id on the Hugging Face hub, a folder, or ``minilm`` for all-MiniLM-L6-v2.
         revision: Branch, tag or commit on the hub.
         random_weights: Build the same network with random weights; configuration and tokenizer are still read.
         trust_remote_code: Run the Python code that the checkpoint brings. Never happens unless asked for.
@@ -52,7 +53,7 @@ class LanguageSource:
         Raises:
             ConfigError: It looks like a path, and nothing is there; or the folder holds no model.
         """
-        path = Path(self.checkpoint).expanduser()
+        path = find_model(MINILM).folder if self.checkpoint == MINILM else Path(self.checkpoint).expanduser()
         if path.is_dir():
             if not (path / "config.json").is_file():
                 raise ConfigError(

@@ -31,6 +31,17 @@ class CodeSeq2SeqState(StepState):
     tree: BeamTree | None = None
     columns: Tensor | None = None
 
+    @classmethod
+    def of(cls, memory: Tensor, memory_bias: Tensor) -> CodeSeq2SeqState:
+        """The state before the first level, from ``memory (users, n, dim)`` and its additive mask."""
+        return cls(
+            memory=memory,
+            memory_bias=memory_bias,
+            cache=EncoderDecoderCache(DynamicCache(), DynamicCache()),
+            tree=BeamTree(torch.ones(len(memory), 1, dtype=torch.bool, device=memory.device)),
+            columns=torch.zeros(1, dtype=torch.int64, device=memory.device),
+        )
+
 
 class CodeSeq2Seq(CodeModel):
     """Encoder over the history's codes, decoder over the codes of the next item."""
@@ -39,7 +50,7 @@ class CodeSeq2Seq(CodeModel):
 
     def __init__(self, config: CodeSeq2SeqConfig) -> None:
         super().__init__(config)
-        settings = {"dropout_rate": config.dropout, **_without_type(config.backbone)}
+        settings = {"dropout_rate": config.dropout, **without_type(config.backbone)}
         try:
             t5_config = T5Config(**{**settings, "vocab_size": 1, "pad_token_id": 0, "decoder_start_token_id": 0})
         except (TypeError, ValueError) as error:
@@ -81,43 +92,67 @@ class CodeSeq2Seq(CodeModel):
         history_mask[users, newest] = False
         right = codes[users, newest]
         memory, memory_bias = self._encode(codes, history_mask)
-        n = self.n_levels
-        vectors, _ = self.decoder_start(self.input_table.embed(right[:, :-1]), mask.new_ones(len(codes), n - 1))
-        causal = torch.ones(1, n, n, dtype=torch.bool, device=codes.device).tril()
-        bias = first_attention(self.t5.decoder).compute_bias(n, n, device=codes.device)
-        hidden = run_blocks(self.t5.decoder, vectors, bias + additive(causal, vectors.dtype), memory, memory_bias)
+        hidden = read_answers(self.t5.decoder, self.decoder_start, self.input_table, right, memory, memory_bias)
         smoothing = self.config.label_smoothing if self.training else 0.0
         loss = level_loss(self.output_table, hidden, right, smoothing, self.legal)
         return CodeModelOutput(loss=loss, n_targets=torch.tensor(len(codes), device=codes.device))
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> CodeSeq2SeqState:
         """See :meth:`CodeModel.prefill`."""
-        memory, memory_bias = self._encode(codes, mask)
-        return CodeSeq2SeqState(
-            memory=memory,
-            memory_bias=memory_bias,
-            cache=EncoderDecoderCache(DynamicCache(), DynamicCache()),
-            tree=BeamTree(torch.ones(len(codes), 1, dtype=torch.bool, device=codes.device)),
-            columns=torch.zeros(1, dtype=torch.int64, device=codes.device),
-        )
+        return CodeSeq2SeqState.of(*self._encode(codes, mask))
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
         """See :meth:`CodeModel.step`."""
-        if not isinstance(state, CodeSeq2SeqState) or state.memory is None or state.tree is None:
-            raise TypeError("step needs the state that prefill returned.")
-        level = state.level
-        if codes is None or parents is None or state.columns is None:
-            vectors = self.decoder_start.vector.expand(len(state.memory), 1, -1)
-            bias = level_bias(self.t5.decoder, 0, torch.zeros(1, dtype=torch.int64, device=vectors.device))
-        else:
-            vectors = self.input_table.embed(codes[..., None], level - 1)[..., 0, :]
-            state.columns = torch.cat([state.columns, torch.full_like(codes[0], level)])
-            visible = additive(state.tree.grow(parents), vectors.dtype)
-            bias = level_bias(self.t5.decoder, level, state.columns) + visible
-        hidden = run_blocks(self.t5.decoder, vectors, bias, state.memory, state.memory_bias, state.cache)
-        state.level += 1
-        return self.output_table.logits(hidden, level)
+        hidden = read_codes(self.t5.decoder, self.decoder_start, self.input_table, state, codes, parents)
+        return self.output_table.logits(hidden, state.level - 1)
 
 
-def _without_type(settings: dict[str, Any] | None) -> dict[str, Any]:
+def read_answers(
+    stack: Any, start: Start, table: CodeTable, right: Tensor, memory: Tensor, memory_bias: Tensor
+) -> Tensor:
+    """States of a T5 decoder that predict known codes.
+
+    Args:
+        stack: The decoder.
+        start: What stands in front of the codes.
+        table: Vectors of codes.
+        right: ``(rows, n_levels)`` int64 codes.
+        memory: ``(rows, n, dim)`` what is read.
+        memory_bias: ``(rows, 1, 1, n)`` additive mask over it.
+
+    Returns:
+        ``(rows, n_levels, dim)``.
+    """
+    n = right.shape[1]
+    known = torch.ones(len(right), n - 1, dtype=torch.bool, device=right.device)
+    vectors, _ = start(table.embed(right[:, :-1]), known)
+    causal = torch.ones(1, n, n, dtype=torch.bool, device=right.device).tril()
+    bias = first_attention(stack).compute_bias(n, n, device=right.device)
+    return run_blocks(stack, vectors, bias + additive(causal, vectors.dtype), memory, memory_bias)
+
+
+def read_codes(
+    stack: Any, start: Start, table: CodeTable, state: StepState, codes: Tensor | None, parents: Tensor | None
+) -> Tensor:
+    """States of a T5 decoder after the codes of one more level, ``(users, beams, dim)``; advances the state.
+
+    Arguments as in :func:`read_answers` and :meth:`CodeModel.step`.
+    """
+    if not isinstance(state, CodeSeq2SeqState) or state.memory is None or state.tree is None:
+        raise TypeError("step needs the state that prefill returned.")
+    level = state.level
+    if codes is None or parents is None or state.columns is None:
+        vectors = start.vector.expand(len(state.memory), 1, -1)
+        bias = level_bias(stack, 0, torch.zeros(1, dtype=torch.int64, device=vectors.device))
+    else:
+        vectors = table.embed(codes[..., None], level - 1)[..., 0, :]
+        state.columns = torch.cat([state.columns, torch.full_like(codes[0], level)])
+        visible = additive(state.tree.grow(parents), vectors.dtype)
+        bias = level_bias(stack, level, state.columns) + visible
+    state.level += 1
+    return run_blocks(stack, vectors, bias, state.memory, state.memory_bias, state.cache)
+
+
+def without_type(settings: dict[str, Any] | None) -> dict[str, Any]:
+    """Settings of a backbone without ``model_type``, which is T5 here in any case."""
     return {key: value for key, value in (settings or {}).items() if key != "model_type"}

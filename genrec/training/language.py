@@ -73,6 +73,14 @@ def language_examples(
     config: TrainConfig, index: SemanticIndex, model: LanguageBase, histories: Histories
 ) -> TextExamples:
     """The mixture of tasks that a model is trained on; ``histories`` is the training part only."""
+    others = [task.prompt for task in config.tasks if not load_task(task.prompt).generates_items]
+    if model.codes_only and others:
+        raise ConfigError(
+            f"The architecture '{config.model.architecture}' answers with semantic IDs, not with text.",
+            where=f"tasks: {', '.join(others)}",
+            expected="tasks whose target is codes",
+            hint="Leave these tasks out, or use architecture: language-model.",
+        )
     return make_text_examples(
         config.tasks,
         histories,
