@@ -76,7 +76,7 @@ class RecommenderTrainer(Trainer):
         """Metrics of recommendations for the validation sample, each with the prefix ``eval_``."""
         if self._validate_recommendations is None:
             return {}
-        measured = agreed(self._validate_recommendations, self.accelerator)
+        measured = agreed(self._validate_recommendations, self.model, self.accelerator)
         metrics = {f"eval_{name}": value for name, value in measured.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
