@@ -75,10 +75,10 @@ class PromptRenderer:
                 where=getattr(tokenizer, "name_or_path", None) or type(tokenizer).__name__,
                 hint="Leave 'chat' off, use a chat model, or set tokenizer.chat_template.",
             )
-        if whole and (seq2seq or not task.recommends):
+        if whole and (seq2seq or not (task.recommends and task.whole)):
             raise ConfigError(
                 f"The task '{task.name}' cannot be trained on whole histories here.",
-                expected="a decoder, and tasks of kind 'history' whose target is codes",
+                expected="a decoder, and a task that recommends and says 'whole: true' in its front matter",
                 hint="Use examples.mode: prefixes.",
             )
         self.task, self.items, self.tokenizer, self.seq2seq = task, items, tokenizer, seq2seq
