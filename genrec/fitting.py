@@ -22,7 +22,7 @@ from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, LanguageBase, build_model
 from genrec.training.config import SplitSettings, TrainConfig
-from genrec.training.distributed import on_main_process
+from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.examples import HistoryExamples
 from genrec.training.language import build_language_model, language_examples
 from genrec.training.session import TrainingFolder, differences, run_identity
@@ -105,9 +105,10 @@ def train(
         )
     recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
-    on_main_process(lambda: recommender.save_pretrained(out, overwrite=overwrite))
+    pieces = in_pieces(model)
+    save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
     on_main_process(session.remove)
-    return recommender
+    return GenerativeRecommender.from_pretrained(out) if pieces else recommender
 
 
 def _untrained(
