@@ -25,7 +25,7 @@ from genrec.models.recgpt import RecGPT
 from genrec.recipe import TokenizerRecipe
 from genrec.training.candidates import CandidateCollator
 from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
-from genrec.training.distributed import on_main_process
+from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.examples import HistoryExamples
 from genrec.training.language import build_language_model, language_examples
 from genrec.training.session import TrainingFolder, changes, run_identity
@@ -109,11 +109,12 @@ def train(
         )
     recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
-    if config.generation.prior is not None:
+    pieces = in_pieces(model)
+    if config.generation.prior is not None and not pieces:
         fit_prior(recommender, split, config.generation.prior)
-    on_main_process(lambda: recommender.save_pretrained(out, overwrite=overwrite))
+    save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
     on_main_process(session.remove)
-    return recommender
+    return GenerativeRecommender.from_pretrained(out) if pieces else recommender
 
 
 def _with_prior(
@@ -243,6 +244,7 @@ def _summary(
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
         "seconds_this_session": round(seconds, 1),
+        "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         "train_users": len(split.train),
         "train_rows": len(examples),
         "padding_ratio": round(sampler.padding_ratio(), 4),

@@ -75,10 +75,10 @@ class PromptRenderer:
                 where=getattr(tokenizer, "name_or_path", None) or type(tokenizer).__name__,
                 hint="Leave 'chat' off, use a chat model, or set tokenizer.chat_template.",
             )
-        if whole and (seq2seq or not task.recommends):
+        if whole and (seq2seq or not (task.recommends and task.whole)):
             raise ConfigError(
                 f"The task '{task.name}' cannot be trained on whole histories here.",
-                expected="a decoder, and tasks of kind 'history' whose target is codes",
+                expected="a decoder, and a task that recommends and says 'whole: true' in its front matter",
                 hint="Use examples.mode: prefixes.",
             )
         self.task, self.items, self.tokenizer, self.seq2seq = task, items, tokenizer, seq2seq
@@ -204,7 +204,7 @@ class PromptRenderer:
 
     @property
     def usable(self) -> np.ndarray:
-        """Which items can be the target, ``(n_items,)`` bool: those that have the texts that are shown and asked for."""
+        """Which items can be the target, ``(n_items,)`` bool: those with the texts that are shown and asked for."""
         answerable = np.array([bool(text) for text in self.targets])
         return answerable & self.items.titled if self.task.kind == "item" else answerable
 

@@ -28,6 +28,8 @@ class Task(Settings):
             ``query``, words that somebody would search it by. Every item has ``codes``, ``title``, ``category``, every
             field of the catalogue, and in a history ``gap``, the time since the item before.
         target: What the model answers about the target item: ``codes``, ``title``, ``category`` or a field.
+        whole: Whether every item of a history may carry the loss, not the target alone: only where nothing before the
+            codes of an item tells which item it is.
         template: Jinja text of the prompt.
     """
 
@@ -37,6 +39,7 @@ class Task(Settings):
     source: str
     inputs: dict[str, str]
     target: str = CODES
+    whole: bool = False
     template: str
 
     @property

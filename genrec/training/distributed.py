@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sized
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from torch.nn import Module, Parameter
 from torch.utils.data import Sampler
 
 if TYPE_CHECKING:
@@ -102,16 +104,78 @@ def weighted_loss(loss: torch.Tensor, n_targets: torch.Tensor, accelerator: Acce
     return loss * (mine * accelerator.num_processes / total)
 
 
-def agreed(measure: Callable[[], dict[str, float]], accelerator: Accelerator) -> dict[str, float]:
+def agreed(measure: Callable[[], dict[str, float]], model: Module, accelerator: Accelerator) -> dict[str, float]:
     """Metrics that the main process measures and all processes get.
 
-    Where every process holds only a part of the weights (FSDP, ZeRO-3) all have to compute together; the figures of
+    Where every process holds only pieces of the weights (FSDP2, ZeRO-3) all have to compute together; the figures of
     the main process count.
+
+    Args:
+        measure: Calls parts of the model, outside its ``forward``.
+        model: The network itself, not what wraps it.
+        accelerator: Of the trainer.
     """
     from accelerate.utils import broadcast_object_list
 
-    split = str(accelerator.distributed_type).rsplit(".", 1)[-1] in ("FSDP", "DEEPSPEED")
-    box: list[Any] = [measure() if split or accelerator.is_main_process else None]
+    if in_pieces(model):
+        with whole_weights(model):
+            box: list[Any] = [measure()]
+    else:
+        box = [measure() if accelerator.is_main_process else None]
     broadcast_object_list(box)
     metrics: dict[str, float] = box[0]
     return metrics
+
+
+def in_pieces(model: Module) -> bool:
+    """Whether this process holds only pieces of the weights (PyTorch's ``fully_shard``, DeepSpeed's ZeRO-3)."""
+    from torch.distributed.tensor import DTensor
+
+    return any(isinstance(weights, DTensor) or hasattr(weights, "ds_id") for weights in model.parameters())
+
+
+@contextmanager
+def whole_weights(model: Module) -> Iterator[None]:
+    """Around work that calls parts of a network whose weights are in pieces; every process takes part."""
+    from torch.distributed.fsdp import FSDPModule
+
+    with _deepspeed_weights(model):
+        pieces = [module for module in model.modules() if isinstance(module, FSDPModule)]
+        for module in pieces:
+            module.unshard()
+        try:
+            yield
+        finally:
+            for module in pieces:
+                module.reshard()
+
+
+def _deepspeed_weights(model: Module) -> AbstractContextManager[Any]:
+    weights = [weights for weights in model.parameters() if hasattr(weights, "ds_id")]
+    if not weights:
+        return nullcontext()
+    import deepspeed
+
+    return deepspeed.zero.GatheredParameters(weights)  # type: ignore[no-any-return]
+
+
+def save_whole(model: Module, save: Callable[[], None]) -> None:
+    """Save a network in the main process, whole also where every process holds only pieces; those it loses.
+
+    Args:
+        model: The network; after FSDP2 it can be saved and looked at, but not run: load what was saved.
+        save: Writes it.
+    """
+    from torch.distributed.tensor import DTensor
+
+    gathered: dict[int, Parameter] = {}
+    for module in model.modules():
+        for name, weights in list(module.named_parameters(recurse=False)):
+            if isinstance(weights, DTensor):
+                # Tied weights stay tied.
+                if id(weights) not in gathered:
+                    whole = weights.full_tensor().detach().cpu()
+                    gathered[id(weights)] = Parameter(whole, requires_grad=weights.requires_grad)
+                setattr(module, name, gathered[id(weights)])
+    with _deepspeed_weights(model):
+        on_main_process(save)

@@ -49,7 +49,6 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         histories: Training part only.
         max_items: Longest history that is read.
         rows: Rows of an epoch; None: as many as the first task has samples.
-        whole: Histories are windows with a loss at every item, not one row for every next item.
 
     Raises:
         DataError: A task has nothing to learn from, or an item alone is too long for the budget.
@@ -63,18 +62,19 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         *,
         max_items: int,
         rows: int | None = None,
-        whole: bool = False,
     ) -> None:
         self.mixture, self.renderers, self.histories = mixture, tuple(renderers), histories
-        self.pairs = HistoryExamples(histories, max_items, prefixes=not whole)
+        sets = {whole: HistoryExamples(histories, max_items, prefixes=not whole) for whole in (False, True)}
+        # A window where every item carries the loss, or one row for every next item.
+        self.pairs = [sets[renderer.whole] for renderer in self.renderers]
         for renderer in self.renderers:
             renderer.require_times(histories.timestamps)
-        self.samples = [self._samples(renderer) for renderer in self.renderers]
+        self.samples = [self._samples(n) for n in range(len(self.renderers))]
         self._lengths = [
             item_task_lengths(renderer, samples)
             if renderer.task.kind == "item"
-            else history_task_lengths(renderer, self.pairs, samples, histories.timestamps)
-            for renderer, samples in zip(self.renderers, self.samples, strict=True)
+            else history_task_lengths(renderer, pairs, samples, histories.timestamps)
+            for renderer, pairs, samples in zip(self.renderers, self.pairs, self.samples, strict=True)
         ]
         # The answers of an encoder-decoder are padded apart: words beside codes would be mostly padding.
         self.apart = np.array([made.seq2seq and not made.task.generates_items for made in self.renderers])
@@ -114,13 +114,14 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         orders = [np.random.default_rng([self.mixture.seed, epoch, task, n]).permutation(samples) for n in rounds]
         return np.concatenate([*orders, np.zeros(0, dtype=np.int64)])[:rows].astype(np.int64)
 
-    def _samples(self, renderer: PromptRenderer) -> np.ndarray:
+    def _samples(self, task: int) -> np.ndarray:
         """Pairs or items that a task can use, ``(n,)``."""
+        renderer, pairs = self.renderers[task], self.pairs[task]
         usable = renderer.usable
         if renderer.task.kind == "item":
             found = np.flatnonzero(usable)
         else:
-            found = np.flatnonzero(usable[self.pairs.items[self.pairs.stops - 1]])
+            found = np.flatnonzero(usable[pairs.items[pairs.stops - 1]])
         if not len(found):
             raise DataError(
                 f"The task '{renderer.task.name}' has nothing to learn from.",
@@ -132,10 +133,11 @@ class TextExamples(Dataset[dict[str, list[int]]]):
     def _sample(self, task: int, number: int, seed: int = 0) -> Sample:
         if self.renderers[task].task.kind == "item":
             return Sample(np.zeros(0, dtype=np.int32), number, seed=seed)
-        start, stop = int(self.pairs.starts[number]), int(self.pairs.stops[number])
+        pairs = self.pairs[task]
+        start, stop = int(pairs.starts[number]), int(pairs.stops[number])
         times = self.histories.timestamps
         part = None if times is None else times[start : stop - 1]
-        return Sample(self.pairs.items[start : stop - 1], int(self.pairs.items[stop - 1]), part, seed=seed)
+        return Sample(pairs.items[start : stop - 1], int(pairs.items[stop - 1]), part, seed=seed)
 
     def example_of_each_task(self) -> list[tuple[str, Rendered]]:
         """One rendered example of every task, to be looked at: the one of the median length."""
@@ -249,7 +251,7 @@ def make_text_examples(
         prompts: Budget and chat.
         max_items: Longest history that is read.
         epochs: Length of the training, which schedules refer to.
-        whole: See :class:`TextExamples`.
+        whole: Train tasks that can be on whole histories: a decoder learns every item of one in a single row.
         seed: Of all draws.
 
     Raises:
@@ -262,7 +264,7 @@ def make_text_examples(
     renderers = [
         make_renderer(task.prompt, items, tokenizer, seq2seq=seq2seq, prompts=prompts, whole=whole) for task in tasks
     ]
-    return TextExamples(mixture, renderers, histories, max_items=max_items, rows=prompts.rows_per_epoch, whole=whole)
+    return TextExamples(mixture, renderers, histories, max_items=max_items, rows=prompts.rows_per_epoch)
 
 
 def make_renderer(
@@ -286,5 +288,5 @@ def make_renderer(
         max_items=max_items,
         chat=prompts.chat,
         system=prompts.system,
-        whole=whole and task.recommends,
+        whole=whole and task.whole,
     )

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.data_loader import prepare_data_loader
@@ -63,7 +63,7 @@ class RecommenderTrainer(Trainer):
         if not hasattr(self.model, "save_training_state"):
             super()._save(output_dir, state_dict)
         elif self.args.should_save:  # a large frozen network is not written again and again
-            self.model.save_training_state(output_dir or self.args.output_dir, state_dict)
+            cast(Any, self.model).save_training_state(output_dir or self.args.output_dir, state_dict)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         if not hasattr(self.model, "save_training_state"):
@@ -73,7 +73,7 @@ class RecommenderTrainer(Trainer):
         """Metrics of recommendations for the validation sample, each with the prefix ``eval_``."""
         if self._validate_recommendations is None:
             return {}
-        measured = agreed(self._validate_recommendations, self.accelerator)
+        measured = agreed(self._validate_recommendations, cast(Any, self.model), self.accelerator)
         metrics = {f"eval_{name}": value for name, value in measured.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

@@ -162,14 +162,14 @@ def test_only_tasks_that_name_the_next_item_generate():
 
 
 def test_whole_histories_teach_every_item_but_the_oldest():
-    made = renderer("next-item-titles", whole=True)
+    made = renderer("next-item", whole=True)
     example = made.render_example(Sample(np.array([1, 2, 3]), 4))
     learned = [token for token in example["labels"] if token != IGNORE]
     assert learned == [token for item in (2, 3, 4) for token in made.target_ids(item)]
     places = np.flatnonzero(np.array(example["labels"]) != IGNORE)
     assert np.array(example["input_ids"])[places].tolist() == learned
     with pytest.raises(ConfigError, match="whole histories"):
-        renderer("ids-to-title", whole=True)
+        renderer("next-item-titles", whole=True)  # a title before the codes says which item they are
     with pytest.raises(ConfigError, match="whole histories"):
         renderer("next-item", seq2seq=True, whole=True)
 

@@ -32,12 +32,8 @@ def test_processes_share_the_batches_of_one(rows):
     assert [first + second for first, second in zip(*read, strict=True)] == expected
 
 
-def _train(rank, world, port, architecture, folder, steps):
-    """Train a tiny network; process 0 writes its weights and what validation said."""
+def _start(rank, world, port):
     from accelerate.state import AcceleratorState, GradientState, PartialState
-
-    from genrec.models import build_model
-    from genrec.training.trainer import build_trainer, set_seed
 
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
@@ -47,6 +43,14 @@ def _train(rank, world, port, architecture, folder, steps):
             RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
         )
     torch.set_num_threads(1)
+
+
+def _train(rank, world, port, architecture, folder, steps):
+    """Train a tiny network; process 0 writes its weights and what validation said."""
+    from genrec.models import build_model
+    from genrec.training.trainer import build_trainer, set_seed
+
+    _start(rank, world, port)
     set_seed(0)
     model = build_model(architecture, (5, 5), backbone=TINY_BACKBONES[architecture], dropout=0.0)
     rng = np.random.default_rng(0)
@@ -103,3 +107,50 @@ def test_two_processes_end_where_one_ends(tmp_path, architecture):
     assert records["1-0"]["validated"] == records["2-0"]["validated"] == 2
     assert records["2-1"]["validated"] == 0
     assert records["2-1"]["ndcg"] == records["2-0"]["ndcg"] == records["1-0"]["ndcg"]
+
+
+def _shard(rank, world, port, folder):
+    """Train a network in pieces for a step, then use it and save it whole."""
+    import torch.distributed as dist
+    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.tensor import init_device_mesh
+
+    from genrec.models import build_model
+    from genrec.training.distributed import in_pieces, save_whole, whole_weights
+
+    _start(rank, world, port)
+    dist.init_process_group("gloo")
+    torch.manual_seed(0)
+    model = build_model("item-decoder", (5, 5), backbone=TINY_BACKBONES["item-decoder"], dropout=0.0)
+    batch = {"codes": torch.arange(20).reshape(2, 5, 2) % 5, "mask": torch.ones(2, 5, dtype=torch.bool)}
+    state = model.eval().prefill(**batch)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    expected = model.step(state).detach()
+    mesh = init_device_mesh("cpu", (world,))
+    for module in model.modules():
+        if type(module).__name__.endswith("DecoderLayer"):
+            fully_shard(module, mesh=mesh)
+    fully_shard(model, mesh=mesh)
+    assert in_pieces(model)
+    model(**batch).loss.backward()
+    with whole_weights(model), torch.no_grad():
+        found = model.step(model.prefill(**batch))
+    torch.testing.assert_close(found, expected)
+    model(**batch).loss.backward()
+    save_whole(model, lambda: model.save_pretrained(folder / "whole"))
+    assert not in_pieces(model)
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(tensor, before[name])
+    dist.destroy_process_group()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="forked processes cannot use a GPU")
+def test_weights_in_pieces_validate_and_are_saved_whole(tmp_path):
+    from genrec.models import build_model, load_model
+
+    multiprocessing.start_processes(_shard, (2, _free_port(), tmp_path), nprocs=2, start_method="fork")
+    torch.manual_seed(0)
+    model = build_model("item-decoder", (5, 5), backbone=TINY_BACKBONES["item-decoder"], dropout=0.0)
+    loaded = load_model(tmp_path / "whole").state_dict()
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(loaded[name], tensor)

@@ -113,12 +113,14 @@ def test_batches_are_padded_on_the_right_and_hide_padding_from_the_loss():
     assert all(tensor.dtype == torch.int64 for tensor in batch.values())
 
 
-def test_whole_histories_take_one_row_for_a_window():
-    made = examples(["next-item", "title-to-id"], whole=True, max_items=50)
+def test_whole_histories_take_one_row_for_a_window_where_a_task_can():
+    made = examples(["next-item", "next-item-titles", "title-to-id"], whole=True, max_items=50)
     assert len(made) == 60
-    row = next(row for row in range(60) if made.locate(row)[0] == 0)
-    _, sample = made.locate(row)
-    assert sum(label != IGNORE for label in made[row]["labels"]) == 2 * len(sample.history)
+    assert len(made.samples[1]) == len(histories().items)
+    for row in range(60):
+        task, sample = made.locate(row)
+        learned = sum(label != IGNORE for label in made[row]["labels"])
+        assert learned == (2 * len(sample.history) if task == 0 else 2)
 
 
 def test_one_example_of_every_task_to_look_at():
