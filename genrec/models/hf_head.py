@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,7 +30,12 @@ class VocabularyHead:
     """
 
     def __init__(
-        self, model: Any, code_token_ids: Sequence[Sequence[int] | Tensor], *, scale: float = 1.0, chunk: int = 4096
+        self,
+        model: Any,
+        code_token_ids: Sequence[Sequence[int] | np.ndarray | Tensor],
+        *,
+        scale: float = 1.0,
+        chunk: int = 4096,
     ) -> None:
         head = model.get_output_embeddings()
         if head is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,7 +29,7 @@ class HFSeq2SeqPredictor:
             break.
     """
 
-    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | Tensor]) -> None:
+    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | np.ndarray | Tensor]) -> None:
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         config = self.model.config
         if config.model_type not in T5_FAMILY:

@@ -42,7 +42,7 @@ def truncate_layers(model: Any, *, keep: int | None = None, every: int | None = 
         for number, layer in enumerate(chosen):
             for module in layer.modules():
                 if hasattr(module, "layer_idx"):  # the place in the cache
-                    module.layer_idx = number
+                    module.layer_idx = number  # type: ignore[assignment]
         setattr(parent, name, nn.ModuleList(chosen))
         decodes = bool(getattr(getattr(parent, "config", None), "is_decoder", False))
         both = bool(getattr(model.config, "is_encoder_decoder", False))
