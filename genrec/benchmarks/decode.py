@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 SIZES = (256, 256, 256, 256)
 TOLERANCE = 1e-4
+SEEN = 20
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,8 @@ def measure(setting: Setting, bench: Bench) -> list[Row]:
     trie, root = _catalogue(setting.items, bench.seed, tokens[0].start)
     baseline = HFGenerate(model, trie, root, tokens)
     ids, mask = _prompts(setting, bench)
+    seen = torch.from_numpy(np.random.default_rng(bench.seed).integers(0, setting.items, (setting.users, SEEN)))
+    seen = seen.to(bench.device)
     ours = [
         _Search(setting, bench, dtype, normalize, DeviceTrie(trie, bench.device), clock)
         for dtype, normalize in bench.variants[setting.model]
@@ -189,9 +192,9 @@ def measure(setting: Setting, bench: Bench) -> list[Row]:
     for _ in range(bench.rounds):
         hf_times.append(timed(lambda: baseline(ids, mask, setting.beams), clock)[1])
         for search in ours:
-            search.time(ids, mask)
+            search.time(ids, mask, seen)
     hf = statistics.median(hf_times)
-    logger.info("%s: Hugging Face %.0f ms, %s", setting, hf * 1e3, [f"{s.median() * 1e3:.0f} ms" for s in ours])
+    logger.info("%s: Hugging Face %.0f ms, %s", setting, hf * 1e3, [f"{s.plain.total * 1e3:.0f} ms" for s in ours])
     return [
         {
             "benchmark": "decode",
@@ -219,18 +222,19 @@ class _Search:
         model, tokens = _model(setting.model, bench, dtype)
         kind = HFSeq2SeqPredictor if setting.model == "t5" else HFCausalPredictor
         self.predictor = TimedPredictor(kind(model, tokens), clock)
-        self.times: list[float] = []
-        self.parts: list[dict[str, float]] = []
+        self.plain, self.filtered = Times(), Times()
 
     @torch.inference_mode()
-    def __call__(self, ids: Tensor, mask: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, ids: Tensor, mask: Tensor, seen: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
         beams = self.setting.beams
         size = DecodingOptions(beams=beams).users_at_once(beams, self.bench.device)
         found = []
         for at in range(0, len(ids), size):
             state = self.predictor.prefill(ids[at : at + size], mask[at : at + size])
             users = len(ids[at : at + size])
-            found.append(beam_search(self.predictor, state, self.trie, users, beams=beams, normalize=self.normalize))
+            forbidden = None if seen is None else seen[at : at + size]
+            options: dict[str, Any] = {"beams": beams, "normalize": self.normalize, "forbidden": forbidden}
+            found.append(beam_search(self.predictor, state, self.trie, users, **options))
         items, scores = (torch.cat(part).cpu().numpy() for part in zip(*found, strict=True))
         return items, scores
 
@@ -247,21 +251,16 @@ class _Search:
             row["max_score_difference"] = difference
         return row
 
-    def time(self, ids: Tensor, mask: Tensor) -> None:
-        """One more timed run."""
-        before = dict(self.predictor.seconds)
-        self.times.append(timed(lambda: self(ids, mask), self.clock)[1])
-        self.parts.append({part: seconds - before[part] for part, seconds in self.predictor.seconds.items()})
-
-    def median(self) -> float:
-        """Seconds."""
-        return statistics.median(self.times)
+    def time(self, ids: Tensor, mask: Tensor, seen: Tensor) -> None:
+        """One more timed run, without filters and with a list of seen items a user."""
+        for times, forbidden in ((self.plain, None), (self.filtered, seen)):
+            before = dict(self.predictor.seconds)
+            total = timed(lambda forbidden=forbidden: self(ids, mask, forbidden), self.clock)[1]
+            times.add(total, {part: seconds - before[part] for part, seconds in self.predictor.seconds.items()})
 
     def row(self, hf: float) -> Row:
         """Figures of this variant; shares are of its own time."""
-        total = self.median()
-        parts = {part: statistics.median(one[part] for one in self.parts) for part in self.parts[0]}
-        rest = statistics.median(t - sum(one.values()) for t, one in zip(self.times, self.parts, strict=True))
+        total, parts = self.plain.total, {part: self.plain.median(part) for part in self.predictor.seconds}
         return {
             "dtype": self.dtype,
             "normalize": self.normalize,
@@ -271,8 +270,44 @@ class _Search:
             "users_per_second": round(self.setting.users / total, 1),
             "ms_per_step": round((total - parts["prefill"]) * 1e3 / self.trie.n_levels, 2),
             **{f"share_{part}": round(seconds / total, 4) for part, seconds in parts.items()},
-            "share_constraint": round(rest / total, 4),
+            "share_constraint": round(self.plain.rest / total, 4),
+            "constraint_of_step": round(self.plain.constraint, 4),
+            "constraint_of_step_seen": round(self.filtered.constraint, 4),
         }
+
+
+@dataclass
+class Times:
+    """Repeated runs: seconds in all and by part."""
+
+    totals: list[float] = field(default_factory=list)
+    parts: list[dict[str, float]] = field(default_factory=list)
+
+    def add(self, total: float, parts: dict[str, float]) -> None:
+        """One more run."""
+        self.totals.append(total)
+        self.parts.append(parts)
+
+    def median(self, part: str) -> float:
+        """Seconds of a part."""
+        return statistics.median(one[part] for one in self.parts)
+
+    @property
+    def total(self) -> float:
+        """Seconds in all."""
+        return statistics.median(self.totals)
+
+    @property
+    def rest(self) -> float:
+        """Seconds outside the model: trie, filters and bookkeeping."""
+        return statistics.median(t - sum(one.values()) for t, one in zip(self.totals, self.parts, strict=True))
+
+    @property
+    def constraint(self) -> float:
+        """The rest as a share of everything but reading the prompts."""
+        return statistics.median(
+            (t - sum(one.values())) / (t - one["prefill"]) for t, one in zip(self.totals, self.parts, strict=True)
+        )
 
 
 @lru_cache(maxsize=4)

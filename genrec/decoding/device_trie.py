@@ -113,12 +113,20 @@ class DeviceTrie:
         Returns:
             ``(..., n_levels)`` int64; -1 for items that the trie does not hold.
         """
+        leaves = self.leaves_of(items)
+        return torch.where(leaves[..., None] >= 0, torch.stack(self.lineage(leaves), dim=-1), -1)
+
+    def leaves_of(self, items: Tensor) -> Tensor:
+        """Leaves of items ``(...)``, int64 of the same shape; -1 for items that the trie does not hold."""
         known = (items >= 0) & (items < len(self._leaf_of))
-        leaves = torch.where(known, self._leaf_of[torch.where(known, items, 0)], -1).long()
-        columns = [leaves]
+        return torch.where(known, self._leaf_of.take(torch.where(known, items, 0)), -1).long()
+
+    def lineage(self, leaves: Tensor) -> list[Tensor]:
+        """Nodes of all levels above leaves ``(...)``, and the leaves, int64 of the same shape; -1 stays -1."""
+        levels = [leaves]
         for level in range(self.n_levels - 1, 0, -1):
-            columns.insert(0, self.ancestors(columns[0].clamp_min(0), level, level - 1))
-        return torch.where(leaves[..., None] >= 0, torch.stack(columns, dim=-1), -1)
+            levels.insert(0, self.ancestors(levels[0], level, level - 1))
+        return levels
 
     @cached_property
     def _leaf_of(self) -> Tensor:
@@ -126,6 +134,12 @@ class DeviceTrie:
         leaves = torch.full((int(self.items.max()) + 1,), -1, dtype=torch.int32, device=self.device)
         leaves[self.items.long()] = torch.arange(self.n_items, dtype=torch.int32, device=self.device)
         return leaves
+
+    @cached_property
+    def leaf_counts(self) -> tuple[Tensor, Tensor]:
+        """:attr:`leaves` of all levels end to end, and where each level begins, ``(n_levels,)`` int64."""
+        sizes = torch.tensor([len(count) for count in self.leaves], device=self.device)
+        return torch.cat(self.leaves), sizes.cumsum(0) - sizes
 
     @cached_property
     def leaves(self) -> list[Tensor]:

@@ -24,7 +24,7 @@ class Filter(Protocol):
             level: Level of the children.
             nodes: ``(users, beams)`` their parents.
             children: ``(users, beams, branching)`` from :meth:`DeviceTrie.children`, as is ``exists``.
-            exists: ``(users, beams, branching)`` bool.
+            exists: ``(users, beams, branching)`` bool; it may be changed.
 
         Returns:
             ``exists`` without them.
@@ -67,30 +67,30 @@ class ForbiddenItems:
 
     def __init__(self, trie: DeviceTrie, items: Tensor) -> None:
         self.trie = trie
-        ordered = items.sort(dim=1).values
-        repeated = torch.zeros_like(ordered, dtype=torch.bool)
-        repeated[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
-        paths = trie.paths(torch.where(repeated, -1, ordered))
-        self.dead = [self._dead(level, paths[..., level]) for level in range(trie.n_levels)]
-
-    def _dead(self, level: int, nodes: Tensor) -> Tensor:
-        """Nodes that have as many forbidden leaves as leaves, ``(users, n)``, -1 elsewhere."""
-        nodes = nodes.sort(dim=1).values
-        first = torch.searchsorted(nodes, nodes, right=False)
-        last = torch.searchsorted(nodes, nodes, right=True)
-        dead = (nodes >= 0) & (last - first >= self.trie.leaves[level][nodes.clamp_min(0)])
-        return torch.where(dead, nodes, -1)
+        leaves = trie.leaves_of(items).sort(dim=1).values
+        again = torch.zeros_like(leaves, dtype=torch.bool)
+        again[:, 1:] = leaves[:, 1:] == leaves[:, :-1]
+        # Nodes stand in the order of their leaves, so all levels are sorted with the leaves.
+        paths = torch.stack(
+            trie.lineage(leaves.masked_fill_(again, -1).sort(dim=1).values), dim=1
+        )  # (users, levels, n)
+        counts, begins = trie.leaf_counts
+        forbidden = torch.searchsorted(paths, paths, right=True) - torch.searchsorted(paths, paths)
+        dead = (paths >= 0) & (forbidden >= counts.take(paths.clamp_min(0) + begins[:, None]))
+        self._nodes = paths.unbind(1)
+        self._parents = (torch.zeros_like(leaves), *self._nodes[:-1])
+        self._dead = dead.unbind(1)
+        self._some = dead.any(2).any(0).tolist()
 
     def keep(self, level: int, nodes: Tensor, children: Tensor, exists: Tensor) -> Tensor:
         """See :meth:`Filter.keep`. Works from the few dead nodes, not from the many children."""
-        dead = self.dead[level]
-        start = self.trie.starts[level]
-        parents = torch.searchsorted(start, dead.clamp_min(0).to(torch.int32), right=True) - 1
-        held = (parents[:, :, None] == nodes[:, None, :]) & (dead >= 0)[:, :, None]  # (users, n, beams)
+        if not self._some[level]:
+            return exists
+        dead, parents = self._nodes[level], self._parents[level]
+        held = (parents[:, :, None] == nodes[:, None, :]) & self._dead[level][:, :, None]  # (users, n, beams)
         user, entry, beam = held.nonzero(as_tuple=True)
-        exists = exists.clone()
-        exists[user, beam, dead[user, entry] - start[nodes[user, beam]]] = False
-        return exists
+        place = dead[user, entry] - self.trie.starts[level].take(parents[user, entry])
+        return exists.index_put_((user, beam, place), exists.new_zeros(()))
 
 
 class AllowedItems:
