@@ -44,6 +44,7 @@ class DeviceTrie:
         self.starts = [self._tensor(np.array([0, len(trie.code[0])], dtype=np.int32))]
         self.starts += [self._tensor(first) for first in trie.first_child]
         self.items = self._tensor(trie.item)
+        self._roots = torch.arange(len(self.codes[0]), dtype=torch.int32, device=self.device), self.codes[0].long()
         self._offsets = [torch.arange(most, dtype=torch.int32, device=self.device) for most in self.branching]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
@@ -60,6 +61,9 @@ class DeviceTrie:
         Returns:
             Children (int32), their codes (int64) and whether they exist, each ``(users, beams, branching)``.
         """
+        if level == 0:
+            children, codes = (one.expand(len(nodes), 1, -1) for one in self._roots)
+            return children, codes, torch.ones_like(codes, dtype=torch.bool)
         start = self.starts[level]
         first, stop = start.take(nodes), start.take(nodes + 1)
         children = first[..., None] + self._offsets[level]

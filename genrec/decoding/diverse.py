@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -73,15 +74,9 @@ def diverse_beam_search(
         items, scores = beam_search(model, state, trie, n_users, beams=beams, forbidden=forbidden, **settings)
         return items[:, :k], scores[:, :k]
     fresh = fork(state)
-    keep = make_filter(trie, forbidden, allowed)
-    beam = Beam.root(n_users, trie.device)
-    lost = beam.scores
-    for level in range(trie.n_levels):
-        candidates = expand(model, state, trie, level, beam, normalize, keep, prior)
-        chosen, lost = _choose(trie, level, candidates, lost, groups, -(-beams // groups), penalty)
-        keys = candidates.keys.flatten(1).gather(1, chosen).masked_fill(lost == torch.inf, -torch.inf)
-        beam = candidates.take(chosen)
-    items, scores = _in_turn(trie.items_of(beam.nodes, keys > -torch.inf), keys, groups, k)
+    chooser = _Groups(groups, -(-beams // groups), penalty)
+    items, scores = _search_groups(model, state, trie, n_users, chooser, forbidden, **settings)
+    items, scores = _in_turn(items, scores, groups, k)
     if bool((items[:, :k] < 0).any()):
         taken = items if forbidden is None else torch.cat([forbidden, items], dim=1)
         more = beam_search(model, fresh, trie, n_users, beams=k, forbidden=taken, **settings)
@@ -89,34 +84,76 @@ def diverse_beam_search(
     return _best_first(*_live_first(items, scores, k))
 
 
-def _choose(
-    trie: DeviceTrie, level: int, candidates: Candidates, lost: Tensor, groups: int, width: int, penalty: float
+def _search_groups(
+    model: CodePredictor,
+    state: Any,
+    trie: DeviceTrie,
+    n_users: int,
+    chooser: _Groups,
+    forbidden: Tensor | None,
+    *,
+    normalize: Normalize,
+    allowed: Tensor | None,
+    prior: ItemPrior | None,
 ) -> tuple[Tensor, Tensor]:
-    """Candidates chosen by all groups, ``(users, groups * n)``, and what they have lost, +inf where there is none."""
-    users, beams, branching = candidates.keys.shape
-    shared = level == 0  # all groups start from the root
-    size = beams if shared else beams // groups
-    width = min(width, size * branching, len(trie.codes[level]))
-    last = level == trie.n_levels - 1
-    used = torch.zeros(users, int(candidates.codes.max()) + 1, device=lost.device)
-    taken: list[Tensor] = []
-    chosen: list[Tensor] = []
-    losses: list[Tensor] = []
-    for group in range(groups):
-        own = slice(0, beams) if shared else slice(group * size, (group + 1) * size)
-        codes, nodes = candidates.codes[:, own].flatten(1), candidates.nodes[:, own].flatten(1)
-        loss = lost[:, own, None].expand(users, size, branching).flatten(1) + penalty * used.gather(1, codes)
-        keys = candidates.keys[:, own].flatten(1) - loss
-        if last and taken:
-            again = contained(nodes, torch.cat(taken, dim=1).sort(dim=1).values)
-            keys = keys.masked_fill(again, -torch.inf)
-        best, place = keys.topk(width, dim=1)
-        live = best > -torch.inf
-        used.scatter_add_(1, codes.gather(1, place), live.float())
-        taken.append(torch.where(live, nodes.gather(1, place), -1))
-        chosen.append(place + own.start * branching)
-        losses.append(loss.gather(1, place).masked_fill(~live, torch.inf))
-    return torch.cat(chosen, dim=1), torch.cat(losses, dim=1)
+    """What all groups find, one group after the other: items and scores ``(users, groups * width)``."""
+    keep = make_filter(trie, forbidden, allowed)
+    beam = Beam.root(n_users, trie.device)
+    keys = lost = beam.scores
+    for level in range(trie.n_levels):
+        candidates = expand(model, state, trie, level, beam, normalize, keep, prior)
+        chosen, lost = chooser.choose(trie, level, candidates, lost)
+        keys = candidates.keys.flatten(1).gather(1, chosen).masked_fill(lost == torch.inf, -torch.inf)
+        beam = candidates.take(chosen)
+    return trie.items_of(beam.nodes, keys > -torch.inf), keys
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Chooses the beams of a level, group by group.
+
+    Attributes:
+        groups: Number of groups.
+        width: Beams of one group.
+        penalty: What a candidate loses for each beam of an earlier group with the same code.
+    """
+
+    groups: int
+    width: int
+    penalty: float
+
+    def choose(self, trie: DeviceTrie, level: int, candidates: Candidates, lost: Tensor) -> tuple[Tensor, Tensor]:
+        """Candidates chosen by all groups, ``(users, groups * n)``, and what they have lost, +inf where there is none.
+
+        Args:
+            trie: What is searched.
+            level: Level of the candidates.
+            candidates: Of the beams of all groups; at level 0 all groups start from the root.
+            lost: ``(users, beams)`` what each beam has lost so far.
+        """
+        users, beams, branching = candidates.keys.shape
+        size = beams if level == 0 else beams // self.groups
+        width = min(self.width, size * branching, len(trie.codes[level]))
+        used = torch.zeros(users, int(candidates.codes.max()) + 1, device=lost.device)
+        chosen: list[Tensor] = []
+        losses: list[Tensor] = []
+        taken: list[Tensor] = []
+        for group in range(self.groups):
+            first = 0 if level == 0 else group * size
+            own = slice(first, first + size)
+            codes, nodes = candidates.codes[:, own].flatten(1), candidates.nodes[:, own].flatten(1)
+            loss = lost[:, own, None].expand(users, size, branching).flatten(1) + self.penalty * used.gather(1, codes)
+            keys = candidates.keys[:, own].flatten(1) - loss
+            if taken and level == trie.n_levels - 1:
+                again = contained(nodes, torch.cat(taken, dim=1).sort(dim=1).values)
+                keys = keys.masked_fill(again, -torch.inf)
+            best, place = keys.topk(width, dim=1)
+            live = best > -torch.inf
+            used.scatter_add_(1, codes.gather(1, place), live.float())
+            taken.append(torch.where(live, nodes.gather(1, place), -1))
+            chosen.append(place + first * branching)
+            losses.append(loss.gather(1, place).masked_fill(~live, torch.inf))
+        return torch.cat(chosen, dim=1), torch.cat(losses, dim=1)
 
 
 def _in_turn(items: Tensor, keys: Tensor, groups: int, k: int) -> tuple[Tensor, Tensor]:

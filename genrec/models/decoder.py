@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import DynamicCache
@@ -19,7 +18,7 @@ from genrec.models.base import (
     build_backbone,
     level_loss,
 )
-from genrec.models.tree import BeamTree, additive, causal_mask, last_real, positions
+from genrec.models.tree import BeamTree, newest_of, read_beams, read_prefix
 
 
 class CodeDecoderConfig(CodeModelConfig):
@@ -58,24 +57,14 @@ class CodeDecoder(CodeModel):
         vectors, token_mask = self.start(tokens, mask.repeat_interleave(self.n_levels, dim=1))
         return F.dropout(vectors, self.config.dropout, self.training), token_mask
 
-    def _run(self, vectors: Tensor, mask: Tensor, cache: DynamicCache | None = None) -> Tensor:
-        causal = causal_mask(mask)
-        output = self.backbone(
-            inputs_embeds=vectors,
-            position_ids=positions(mask),
-            attention_mask=None if causal is None else additive(causal, vectors.dtype),
-            past_key_values=cache,
-            use_cache=cache is not None,
-        )
-        return output.last_hidden_state
-
     def forward(
         self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None, vectors: Tensor | None = None
     ) -> CodeModelOutput:
         """See :meth:`CodeModel.forward`; one pass gives a loss at every item. Item vectors are not read."""
         users, items, levels = codes.shape
         targets = mask if target_mask is None else mask & target_mask
-        hidden = self._run(*self._tokens(codes, mask))
+        tokens, token_mask = self._tokens(codes, mask)
+        hidden = read_prefix(self.backbone, token_mask, None, inputs_embeds=tokens)
         # Column j predicts token j, because the start stands in front; group the columns by item.
         predicting = hidden[:, :-1].reshape(users, items, levels, -1)[targets]
         right = codes[targets]
@@ -85,12 +74,12 @@ class CodeDecoder(CodeModel):
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> CodeDecoderState:
         """See :meth:`CodeModel.prefill`."""
-        vectors, token_mask = self._tokens(codes, mask)
+        tokens, token_mask = self._tokens(codes, mask)
         cache = DynamicCache()
-        hidden = self._run(vectors, token_mask, cache)
-        newest = hidden[torch.arange(len(hidden), device=hidden.device), last_real(token_mask)]
+        hidden = read_prefix(self.backbone, token_mask, cache, inputs_embeds=tokens)
+        lengths = token_mask.sum(1, keepdim=True)
         return CodeDecoderState(
-            newest=newest, cache=cache, tree=BeamTree(token_mask), lengths=token_mask.sum(1, keepdim=True)
+            newest=newest_of(hidden, token_mask), cache=cache, tree=BeamTree(token_mask), lengths=lengths
         )
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
@@ -101,14 +90,8 @@ class CodeDecoder(CodeModel):
         if codes is None or parents is None or state.lengths is None:
             hidden = state.newest[:, None]
         else:
-            mask = state.tree.grow(parents)
             vectors = self.input_table.embed(codes[..., None], level - 1)[..., 0, :]
-            hidden = self.backbone(
-                inputs_embeds=vectors,
-                attention_mask=additive(mask, vectors.dtype),
-                position_ids=(state.lengths + level - 1).expand_as(codes),
-                past_key_values=state.cache,
-                use_cache=True,
-            ).last_hidden_state
+            places = state.lengths + level - 1
+            hidden = read_beams(self.backbone, state.tree, parents, places, state.cache, inputs_embeds=vectors)
         state.level += 1
         return self.output_table.logits(hidden, level)

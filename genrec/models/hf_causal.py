@@ -16,7 +16,7 @@ from genrec.errors import ModelError
 from genrec.models.base import StepState
 from genrec.models.hf_head import VocabularyHead
 from genrec.models.predictor import StepOutput
-from genrec.models.tree import BeamTree, additive, causal_mask, last_real, positions
+from genrec.models.tree import BeamTree, newest_of, read_beams, read_prefix
 
 _ATTENTION = ("eager", "sdpa")
 _LAYERS = ("full_attention", "sliding_attention")
@@ -89,17 +89,10 @@ class HFCausalPredictor:
                 expected="a prompt inside the window, because all beams of a user read the whole of it",
                 hint="Shorten the prompts, or use a model with full attention.",
             )
-        causal = causal_mask(mask)
         cache = DynamicCache()
-        hidden = self.backbone(
-            input_ids=input_ids,
-            position_ids=positions(mask),
-            attention_mask=None if causal is None else additive(causal, self.model.dtype),
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state
-        newest = hidden[torch.arange(len(hidden), device=hidden.device), last_real(mask)]
-        return HFCausalState(newest=newest, cache=cache, tree=BeamTree(mask), lengths=mask.sum(1, keepdim=True))
+        hidden = read_prefix(self.backbone, mask, cache, input_ids=input_ids)
+        lengths = mask.sum(1, keepdim=True)
+        return HFCausalState(newest=newest_of(hidden, mask), cache=cache, tree=BeamTree(mask), lengths=lengths)
 
     def step(self, state: HFCausalState, codes: Tensor | None = None, parents: Tensor | None = None) -> StepOutput:
         """See :meth:`genrec.models.base.CodeModel.step`."""
@@ -109,13 +102,8 @@ class HFCausalPredictor:
         if codes is None or parents is None:
             hidden = state.newest[:, None]
         else:
-            hidden = self.backbone(
-                input_ids=self.head.tokens(codes, level - 1),
-                attention_mask=additive(state.tree.grow(parents), self.model.dtype),
-                position_ids=(state.lengths + level - 1).expand_as(codes),
-                past_key_values=state.cache,
-                use_cache=True,
-            ).last_hidden_state
+            tokens, places = self.head.tokens(codes, level - 1), state.lengths + level - 1
+            hidden = read_beams(self.backbone, state.tree, parents, places, state.cache, input_ids=tokens)
         state.level += 1
         return StepOutput(self.head.logits(hidden, level), lambda: self.head.log_normalizer(hidden))
 

@@ -24,7 +24,7 @@ from genrec.models.base import (
     build_backbone,
     level_loss,
 )
-from genrec.models.tree import BeamTree, additive, causal_mask, last_real, positions
+from genrec.models.tree import BeamTree, newest_of, read_beams, read_prefix
 
 
 class ItemDecoderConfig(CodeModelConfig):
@@ -71,14 +71,7 @@ class ItemDecoder(CodeModel):
             vectors = vectors + self.auxiliary(item_vectors)
         vectors, columns = self.start(vectors, mask)
         vectors = F.dropout(vectors, self.config.dropout, self.training)
-        causal = causal_mask(columns)
-        output = self.history(
-            inputs_embeds=vectors,
-            position_ids=positions(columns),
-            attention_mask=None if causal is None else additive(causal, vectors.dtype),
-            use_cache=False,
-        )
-        return output.last_hidden_state, columns
+        return read_prefix(self.history, columns, None, inputs_embeds=vectors), columns
 
     def forward(
         self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None, vectors: Tensor | None = None
@@ -98,8 +91,7 @@ class ItemDecoder(CodeModel):
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> ItemDecoderState:
         """See :meth:`CodeModel.prefill`."""
         states, columns = self._states(codes, mask, vectors)
-        newest = states[torch.arange(len(states), device=states.device), last_real(columns)]
-        return ItemDecoderState(user=self.bridge(newest), cache=DynamicCache())
+        return ItemDecoderState(user=self.bridge(newest_of(states, columns)), cache=DynamicCache())
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
         """See :meth:`CodeModel.step`."""
@@ -108,16 +100,11 @@ class ItemDecoder(CodeModel):
         level = state.level
         if codes is None or parents is None or state.tree is None:
             state.tree = BeamTree(torch.ones(len(state.user), 1, dtype=torch.bool, device=state.user.device))
-            hidden = self.codes(inputs_embeds=state.user[:, None], past_key_values=state.cache, use_cache=True)
+            start = self.codes(inputs_embeds=state.user[:, None], past_key_values=state.cache, use_cache=True)
+            hidden = start.last_hidden_state
         else:
-            mask = state.tree.grow(parents)
             vectors = self.code_table.embed(codes[..., None], level - 1)[..., 0, :]
-            hidden = self.codes(
-                inputs_embeds=vectors,
-                attention_mask=additive(mask, vectors.dtype),
-                position_ids=torch.full_like(codes, level),
-                past_key_values=state.cache,
-                use_cache=True,
-            )
+            places = torch.full_like(codes[:, :1], level)
+            hidden = read_beams(self.codes, state.tree, parents, places, state.cache, inputs_embeds=vectors)
         state.level += 1
-        return self.output_table.logits(hidden.last_hidden_state, level)
+        return self.output_table.logits(hidden, level)

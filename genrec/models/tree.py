@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -65,6 +65,56 @@ def causal_mask(mask: Tensor) -> Tensor | None:
     n = mask.shape[1]
     causal = torch.ones(n, n, dtype=torch.bool, device=mask.device).tril()
     return (causal & mask[:, None, :]) | torch.eye(n, dtype=torch.bool, device=mask.device)
+
+
+def read_prefix(backbone: Any, mask: Tensor, cache: DynamicCache | None, **inputs: Tensor) -> Tensor:
+    """Hidden states of histories or prompts, ``(users, n, dim)``.
+
+    Args:
+        backbone: A decoder of transformers, without its head.
+        mask: ``(users, n)`` bool, False at padding on either side.
+        cache: Is filled, where beams will follow.
+        inputs: ``input_ids`` or ``inputs_embeds``.
+    """
+    causal = causal_mask(mask)
+    output = backbone(
+        position_ids=positions(mask),
+        attention_mask=None if causal is None else additive(causal, backbone.dtype),
+        past_key_values=cache,
+        use_cache=cache is not None,
+        **inputs,
+    )
+    hidden: Tensor = output.last_hidden_state
+    return hidden
+
+
+def read_beams(
+    backbone: Any, tree: BeamTree, parents: Tensor, places: Tensor, cache: DynamicCache | None, **inputs: Tensor
+) -> Tensor:
+    """Hidden states of beams behind a prefix, ``(users, beams, dim)``.
+
+    Args:
+        backbone: As in :func:`read_prefix`.
+        tree: Which columns a beam sees; it grows.
+        parents: ``(users, beams)`` which beam of the level before each one continues.
+        places: ``(users, 1)`` or ``(users, beams)`` position of the new tokens.
+        cache: Of the prefix and the levels before; it grows.
+        inputs: ``input_ids`` or ``inputs_embeds`` of the beams.
+    """
+    output = backbone(
+        attention_mask=additive(tree.grow(parents), backbone.dtype),
+        position_ids=places.expand_as(parents),
+        past_key_values=cache,
+        use_cache=True,
+        **inputs,
+    )
+    hidden: Tensor = output.last_hidden_state
+    return hidden
+
+
+def newest_of(hidden: Tensor, mask: Tensor) -> Tensor:
+    """The state of every user's newest real column: ``(users, n, dim)`` and ``(users, n)`` to ``(users, dim)``."""
+    return hidden[torch.arange(len(hidden), device=hidden.device), last_real(mask)]
 
 
 def positions(mask: Tensor) -> Tensor:
