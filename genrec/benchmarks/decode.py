@@ -7,7 +7,7 @@ import logging
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from genrec.benchmarks.hf_generate import (
     dictionary_trie,
     random_catalogue,
 )
-from genrec.benchmarks.measure import Clock, TimedPredictor, peak_memory, timed
+from genrec.benchmarks.measure import Clock, TimedPredictor, Times, peak_memory, timed
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.normalize import Normalize
@@ -255,7 +255,7 @@ class _Search:
         """One more timed run, without filters and with a list of seen items a user."""
         for times, forbidden in ((self.plain, None), (self.filtered, seen)):
             before = dict(self.predictor.seconds)
-            total = timed(lambda forbidden=forbidden: self(ids, mask, forbidden), self.clock)[1]
+            total = timed(partial(self, ids, mask, forbidden), self.clock)[1]
             times.add(total, {part: seconds - before[part] for part, seconds in self.predictor.seconds.items()})
 
     def row(self, hf: float) -> Row:
@@ -274,40 +274,6 @@ class _Search:
             "constraint_of_step": round(self.plain.constraint, 4),
             "constraint_of_step_seen": round(self.filtered.constraint, 4),
         }
-
-
-@dataclass
-class Times:
-    """Repeated runs: seconds in all and by part."""
-
-    totals: list[float] = field(default_factory=list)
-    parts: list[dict[str, float]] = field(default_factory=list)
-
-    def add(self, total: float, parts: dict[str, float]) -> None:
-        """One more run."""
-        self.totals.append(total)
-        self.parts.append(parts)
-
-    def median(self, part: str) -> float:
-        """Seconds of a part."""
-        return statistics.median(one[part] for one in self.parts)
-
-    @property
-    def total(self) -> float:
-        """Seconds in all."""
-        return statistics.median(self.totals)
-
-    @property
-    def rest(self) -> float:
-        """Seconds outside the model: trie, filters and bookkeeping."""
-        return statistics.median(t - sum(one.values()) for t, one in zip(self.totals, self.parts, strict=True))
-
-    @property
-    def constraint(self) -> float:
-        """The rest as a share of everything but reading the prompts."""
-        return statistics.median(
-            (t - sum(one.values())) / (t - one["prefill"]) for t, one in zip(self.totals, self.parts, strict=True)
-        )
 
 
 @lru_cache(maxsize=4)

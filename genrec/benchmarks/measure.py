@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,3 +101,37 @@ class TimedPredictor:
         result, seconds = timed(work, self.clock)
         self.seconds[part] += seconds
         return result
+
+
+@dataclass
+class Times:
+    """Repeated runs: seconds in all and by part."""
+
+    totals: list[float] = field(default_factory=list)
+    parts: list[dict[str, float]] = field(default_factory=list)
+
+    def add(self, total: float, parts: dict[str, float]) -> None:
+        """One more run."""
+        self.totals.append(total)
+        self.parts.append(parts)
+
+    def median(self, part: str) -> float:
+        """Seconds of a part."""
+        return statistics.median(one[part] for one in self.parts)
+
+    @property
+    def total(self) -> float:
+        """Seconds in all."""
+        return statistics.median(self.totals)
+
+    @property
+    def rest(self) -> float:
+        """Seconds outside the model: trie, filters and bookkeeping."""
+        return statistics.median(t - sum(one.values()) for t, one in zip(self.totals, self.parts, strict=True))
+
+    @property
+    def constraint(self) -> float:
+        """The rest as a share of everything but reading the prompts."""
+        return statistics.median(
+            (t - sum(one.values())) / (t - one["prefill"]) for t, one in zip(self.totals, self.parts, strict=True)
+        )

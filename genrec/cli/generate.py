@@ -11,6 +11,7 @@ import typer
 from genrec.cli.console import duration, guarded, progress, say, summary
 
 if TYPE_CHECKING:
+    from genrec.generate import GenerateResult
     from genrec.generative import GenerativeRecommender
 
 
@@ -81,7 +82,10 @@ def generate(
             request=request,
             progress=update,
         )
-    seconds = time.monotonic() - began
+    _show(result, out, time.monotonic() - began)
+
+
+def _show(result: GenerateResult, out: Path, seconds: float) -> None:
     made: dict[str, object] = {
         "table": f"{out} ({result.frame.height:,} rows: user_id, rank, item_id, score, title)",
         "users": f"{result.users:,} in {duration(seconds)} ({result.users / max(seconds, 1e-9):,.0f} users/s)",

@@ -52,10 +52,7 @@ def diverse_beam_search(
         groups: Number of groups.
         penalty: Strength, in units of log-probability; 0.2 to 1 is usual.
         k: Results: the best of every group in turn, until there are ``k`` (default: ``beams``).
-        normalize: As in :func:`~genrec.decoding.beam.beam_search`, like the arguments after it.
-        forbidden: ``(users, n)`` items that a user must not get.
-        allowed: ``(users, n)`` items that a user may get.
-        prior: Scores that are added to the model's.
+        normalize: As in :func:`~genrec.decoding.beam.beam_search`, as are ``forbidden``, ``allowed`` and ``prior``.
 
     Returns:
         ``items (users, k)`` and ``scores (users, k)`` as from a plain search: sorted, without the penalties.
