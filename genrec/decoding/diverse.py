@@ -38,10 +38,8 @@ def diverse_beam_search(
 
     At every level the groups choose one after the other. A candidate loses ``penalty`` for each beam of an earlier
     group that ends in the same code at this level (Hamming diversity), and what it lost stays with its hypothesis. All
-    groups run in one step of the model. An item that one group has found is not given to another; where the groups
-    together find fewer items than a plain search is sure to find, a plain search adds the rest.
-
-    Without a penalty all groups would be the same, so the search is the plain one; with one group it is, too.
+    groups run in one step of the model. An item is given once; where the groups find too few, a plain search adds the
+    rest. Without a penalty, or with one group, the search is the plain one.
 
     Args:
         model: Scores codes.
@@ -52,7 +50,10 @@ def diverse_beam_search(
         groups: Number of groups.
         penalty: Strength, in units of log-probability; 0.2 to 1 is usual.
         k: Results: the best of every group in turn, until there are ``k`` (default: ``beams``).
-        normalize: As in :func:`~genrec.decoding.beam.beam_search`, as are ``forbidden``, ``allowed`` and ``prior``.
+        normalize: As in :func:`~genrec.decoding.beam.beam_search`.
+        forbidden: As there.
+        allowed: As there.
+        prior: As there.
 
     Returns:
         ``items (users, k)`` and ``scores (users, k)`` as from a plain search: sorted, without the penalties.
