@@ -110,6 +110,7 @@ def select(
     models: Sequence[str] | None = None,
     items: Sequence[int] | None = None,
     shapes: Sequence[str] | None = None,
+    prompts: Sequence[int] | None = None,
 ) -> list[Setting]:
     """A part of a grid, or the grid with other numbers of users and beams.
 
@@ -118,6 +119,7 @@ def select(
         models: Keep only these.
         items: Keep the prompts and shapes of the grid for these catalogue sizes instead.
         shapes: ``USERSxBEAMS`` instead of the grid's.
+        prompts: Tokens per user instead of the grid's.
 
     Raises:
         ConfigError: An unknown model, or a shape that cannot be read.
@@ -132,6 +134,8 @@ def select(
     kept = [one for one in settings if not models or one.model in models]
     if items:
         kept = [replace(one, items=n) for n in items for one in kept]
+    if prompts:
+        kept = [replace(one, prompt=n) for n in prompts for one in kept]
     if pairs:
         kept = [replace(one, users=users, beams=beams) for one in kept for users, beams in pairs]
     return list(dict.fromkeys(kept))

@@ -27,6 +27,7 @@ def decode(
     model: Annotated[list[str] | None, typer.Option("--model", help="Only t5 or decoder.")] = None,
     items: Annotated[list[int] | None, typer.Option("--items", min=1, help="Only these catalogue sizes.")] = None,
     shape: Annotated[list[str] | None, typer.Option("--shape", help="USERSxBEAMS in place of the grid's.")] = None,
+    prompt: Annotated[list[int] | None, typer.Option("--prompt", min=1, help="Tokens a user instead.")] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Repetitions for the medians.")] = 3,
     vocabulary: Annotated[int, typer.Option("--vocabulary", min=10, help="Text tokens of the decoder.")] = 150_000,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Of torch.")] = 1,
@@ -36,7 +37,7 @@ def decode(
     """Catalogue-constrained decoding against Hugging Face generate, in the same run."""
     from genrec.benchmarks.decode import Bench, default_settings, run, select
 
-    settings = select(default_settings(quick), models=model, items=items, shapes=shape)
+    settings = select(default_settings(quick), models=model, items=items, shapes=shape, prompts=prompt)
     command = "genrec " + shlex.join(sys.argv[1:])
     bench = Bench(rounds=rounds, vocabulary=vocabulary, threads=threads, device=device, command=command)
     with progress("measuring") as update:

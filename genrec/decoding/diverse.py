@@ -49,14 +49,14 @@ def diverse_beam_search(
         beams: Hypotheses of all groups together, split evenly (rounded up).
         groups: Number of groups.
         penalty: Strength, in units of log-probability; 0.2 to 1 is usual.
-        k: Results: the best of every group in turn, until there are ``k`` (default: ``beams``).
+        k: Results, the best of every group in turn; default: ``beams``.
         normalize: As in :func:`~genrec.decoding.beam.beam_search`.
         forbidden: As there.
         allowed: As there.
         prior: As there.
 
     Returns:
-        ``items (users, k)`` and ``scores (users, k)`` as from a plain search: sorted, without the penalties.
+        Items and scores ``(users, k)`` as from a plain search: sorted, without the penalties.
 
     Raises:
         ConfigError: No groups, more groups than beams, or a negative penalty.
@@ -72,9 +72,10 @@ def diverse_beam_search(
         items, scores = beam_search(model, state, trie, n_users, beams=beams, forbidden=forbidden, **settings)
         return items[:, :k], scores[:, :k]
     fresh = fork(state)
-    chooser = _Groups(groups, -(-beams // groups), penalty)
-    items, scores = _search_groups(model, state, trie, n_users, chooser, forbidden, **settings)
-    items, scores = _in_turn(items, scores, groups, k)
+    found = _search_groups(
+        model, state, trie, n_users, _Groups(groups, -(-beams // groups), penalty), forbidden, **settings
+    )
+    items, scores = _in_turn(*found, groups, k)
     if bool((items[:, :k] < 0).any()):
         taken = items if forbidden is None else torch.cat([forbidden, items], dim=1)
         more = beam_search(model, fresh, trie, n_users, beams=k, forbidden=taken, **settings)

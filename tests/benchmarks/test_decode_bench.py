@@ -60,6 +60,7 @@ def test_the_grid_can_be_cut():
         Setting("decoder", prompt, 2, 3, 100_000) for prompt in (128, 512)
     ]
     assert {one.items for one in select(grid, items=[7])} == {7}
+    assert {one.prompt for one in select(grid, models=["decoder"], prompts=[128])} == {128}
     with pytest.raises(ConfigError, match="Did you mean 't5'"):
         select(grid, models=["t6"])
     with pytest.raises(ConfigError, match="32x50"):
