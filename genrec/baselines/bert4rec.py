@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Bert4RecSettings(TransformerSettings):
     """Settings of :class:`Bert4Rec`."""
 
-    epochs: int = Field(120, ge=1, description="most passes over the training part; masks differ from pass to pass")
+    epochs: int = Field(60, ge=1, description="most passes over the training part; masks differ from pass to pass")
     patience: int = Field(10, ge=1, description="stop after so many epochs without a better validation NDCG@10")
     dropout: float = Field(0.3, ge=0, lt=1, description="of embeddings, attention and the outputs of every block")
     mask_share: float = Field(0.3, gt=0, lt=1, description="chance of an item to be masked")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -31,7 +31,8 @@ class NeuralSettings(Settings):
     epochs: int = Field(60, ge=1, description="most passes over the training part")
     patience: int = Field(5, ge=1, description="stop after so many epochs without a better validation NDCG@10")
     batch_size: int = Field(128, ge=1, description="histories (or pairs) per step")
-    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, constant")
+    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, in the first epoch")
+    schedule: Literal["constant", "linear"] = Field("constant", description="linear: falls to zero after all epochs")
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
     validation_users: int = Field(10_000, ge=1, description="cases, a fixed sample, that decide when to stop")
 
@@ -39,6 +40,8 @@ class NeuralSettings(Settings):
 class TransformerSettings(NeuralSettings):
     """Settings of a Transformer over items."""
 
+    epochs: int = Field(40, ge=1, description="most passes over the training part")
+    schedule: Literal["constant", "linear"] = Field("linear", description="linear: falls to zero after all epochs")
     dim: int = Field(64, ge=1, description="width of embeddings and states")
     layers: int = Field(2, ge=1, description="number of blocks")
     heads: int = Field(2, ge=1, description="attention heads; must divide dim")

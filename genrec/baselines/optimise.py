@@ -46,6 +46,8 @@ def optimise(
     curve: list[float] = []
     best_state, since = _copy(network), 0
     for epoch in range(settings.epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * rate_at(epoch, settings)
         total = _epoch(network, optimizer, batches(epoch), loss_of, inputs)
         network.eval()
         if measure is not None:
@@ -62,6 +64,11 @@ def optimise(
     if measure is not None:
         network.load_state_dict(best_state)
     return curve
+
+
+def rate_at(epoch: int, settings: NeuralSettings) -> float:
+    """Share of the learning rate in an epoch, counted from 0."""
+    return 1.0 - epoch / settings.epochs if settings.schedule == "linear" else 1.0
 
 
 def _epoch(

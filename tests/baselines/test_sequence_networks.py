@@ -55,7 +55,7 @@ def test_states_do_not_depend_on_padding_nor_causal_ones_on_what_comes_later(cau
 @pytest.mark.parametrize("make", [SASRec, Bert4Rec])
 def test_it_learns_what_comes_next(make):
     split = leave_one_out(circle(150))
-    baseline = make(**SMALL, epochs=20).fit(split.train, IDS)
+    baseline = make(**SMALL, epochs=20, schedule="constant").fit(split.train, IDS)
     assert baseline.ndcg(split.test, k=1) > 0.8
 
 
@@ -144,3 +144,11 @@ def test_candidates_fit_the_data():
             assert {(each["max_items"], each["batch_size"]) for each in grid} == {expected}
             for each in grid:
                 make(**each)
+
+
+def test_the_learning_rate_falls_to_zero_or_stays():
+    from genrec.baselines.optimise import rate_at
+
+    falling, constant = SASRec(epochs=4).settings, SASRec(epochs=4, schedule="constant").settings
+    assert [rate_at(epoch, falling) for epoch in range(4)] == [1.0, 0.75, 0.5, 0.25]
+    assert [rate_at(epoch, constant) for epoch in range(4)] == [1.0] * 4

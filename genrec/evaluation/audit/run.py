@@ -114,7 +114,7 @@ class Audit:
         f = self.facts
         return (
             f"{f['events']:,} events of {f['users']:,} users with {f['items']:,} items (median history "
-            f"{f['length_median']:.0f}, longest {f['length_max']:,}); split: {self.split}; item texts: {self.vectors}."
+            f"{f['length_median']:g}, longest {f['length_max']:,}); split: {self.split}; item texts: {self.vectors}."
         )
 
     def shortcut_rows(self) -> list[tuple[str, ...]]:
