@@ -104,8 +104,7 @@ class SemanticIndex:
 
         Args:
             catalog: The new items only.
-            vectors_from: File with their vectors, where the recipe's encoder is ``precomputed`` (or has such a part):
-                ``.npy`` with a row for each, or ``.parquet`` with ids.
+            vectors_from: File with their vectors (``.npy``, ``.parquet``), where the encoder is ``precomputed``.
 
         Raises:
             ConfigError: ``vectors_from`` is given, and the encoder makes its vectors itself.
@@ -201,11 +200,7 @@ class SemanticIndex:
         return self._vectors
 
     def stats(self, split: Split | None = None) -> IndexStats:
-        """Numbers that say how good the index is; with interactions, also how near in code space joint purchases are.
-
-        Args:
-            split: Interactions over the items of this index; of its test part nothing is looked at.
-        """
+        """Numbers that say how good it is; ``split`` (its test part is not read) adds what people buy together."""
         from genrec.index_report import compute_stats
 
         return compute_stats(self, split=split)
