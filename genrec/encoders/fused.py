@@ -41,7 +41,7 @@ class FusedSettings(Settings):
     ridge: float = Field(default=1.0, gt=0, description="Strength of the penalty when the missing part is predicted.")
     fusion: Literal["concat", "shared"] = Field(
         default="concat",
-        description="concat: parts side by side; shared: learned directions in which text and collaborative parts agree.",
+        description="concat: parts side by side; shared: learned directions in which text and collaborative agree.",
     )
 
 
