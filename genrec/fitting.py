@@ -179,6 +179,7 @@ def _summary(
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
         "seconds_this_session": round(seconds, 1),
+        "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         "train_users": len(split.train),
         "train_rows": len(examples),
         "padding_ratio": round(sampler.padding_ratio(), 4),

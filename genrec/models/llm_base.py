@@ -18,7 +18,7 @@ from genrec.models.code_tokens import CodeTokens
 from genrec.models.llm_labels import CodeLabels
 from genrec.models.llm_layers import truncate_layers
 from genrec.models.llm_rows import RowStart, add_code_rows
-from genrec.models.llm_source import LanguageSource, Part
+from genrec.models.llm_source import LanguageSource, Part, quiet_loading
 from genrec.models.llm_tuning import base_of, code_rows_in_place, load_adapter, merge_adapter, save_adapter, tune
 from genrec.trie import Trie
 
@@ -189,7 +189,8 @@ class LanguageBase(CodeModel):
             self.tokenizer.save_pretrained(folder / _TOKENIZER)
         else:
             setattr(self.base.config, _MARK, self.config.index_fingerprint)
-            self.base.save_pretrained(folder / _PLAIN)
+            with quiet_loading():
+                self.base.save_pretrained(folder / _PLAIN)
             self.tokenizer.save_pretrained(folder / _PLAIN)
         rest = {name: value.contiguous() for name, value in self.state_dict().items() if not name.startswith("lm.")}
         rest |= self._frozen_rows()

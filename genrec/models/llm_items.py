@@ -63,7 +63,7 @@ class ItemHeadModel(LanguageBase):
         if n_items != self.config.n_items:
             raise ArtifactError(
                 f"The item head knows {self.config.n_items} items, the index has {n_items}.",
-                hint="Train it on this index; only models that write codes can name items that they were not trained on.",
+                hint="Train it on this index; only models that write codes can name items that are new to them.",
             )
 
     def _logits(self, input_ids: Tensor, mask: Tensor) -> Tensor:

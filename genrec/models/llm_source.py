@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -117,11 +118,18 @@ class LanguageSource:
             if self.quantize:
                 settings["quantization_config"] = _four_bits()
             self._announce()
-            model = self._read(
-                lambda where, common: loader.from_pretrained(where, **settings, **extra, **common), token
+            model, found = self._read(
+                lambda where, common: loader.from_pretrained(
+                    where, **settings, **extra, **common, output_loading_info=True
+                ),
+                token,
             )
-        if part == "states" and config.is_encoder_decoder:
-            model = model.get_encoder()
+            if missing := sorted(found["missing_keys"]):
+                logger.warning(
+                    "'%s' lacks weights that this network has; they start from chance: %s",
+                    self.checkpoint,
+                    ", ".join(missing[:5]) + (" …" if len(missing) > 5 else ""),
+                )
         sanitise_generation(model)
         return model.eval()
 
@@ -150,9 +158,10 @@ class LanguageSource:
         return self._guarded(lambda: call(str(folder or self.checkpoint), common))
 
     def _guarded(self, call: Callable[[], T]) -> T:
-        """Translate what transformers raises."""
+        """Translate what transformers raises, and keep its reports and progress bars to itself."""
         try:
-            return call()
+            with quiet_loading():
+                return call()
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             reason = str(error).strip()
             first = reason.splitlines()[0] if reason else type(error).__name__
@@ -182,6 +191,22 @@ class LanguageSource:
             logger.warning("Looking up '%s' on the Hugging Face hub (kept for later runs).", self.checkpoint)
 
 
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """No progress bars and tables of transformers while weights are read or written: the library does not print."""
+    from transformers.utils import logging as transformers_logging
+
+    level, shown = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
 def sanitise_generation(model: Any) -> None:
     """Drop the sampling defaults of a checkpoint, in place: only the special tokens stay."""
     from transformers import GenerationConfig
@@ -204,10 +229,25 @@ def is_causal(config: Any) -> bool:
 
 
 def _loader(config: Any, part: Part, checkpoint: str) -> Any:
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers import (
+        MODEL_FOR_TEXT_ENCODING_MAPPING,
+        AutoModel,
+        AutoModelForCausalLM,
+        AutoModelForSeq2SeqLM,
+        AutoModelForTextEncoding,
+    )
 
     if part == "states":
-        return AutoModel
+        if not config.is_encoder_decoder:
+            return AutoModel
+        if type(config) not in MODEL_FOR_TEXT_ENCODING_MAPPING:
+            raise ModelError(
+                f"The encoder of a '{config.model_type}' cannot be loaded by itself.",
+                where=checkpoint,
+                expected="a T5, an encoder (BERT, MiniLM …) or a decoder",
+                hint="Use architecture: language-model, which takes the whole of it.",
+            )
+        return AutoModelForTextEncoding
     if config.is_encoder_decoder:
         return AutoModelForSeq2SeqLM
     remote = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
