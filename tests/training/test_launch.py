@@ -138,6 +138,7 @@ def test_torchrun_trains_what_one_process_trains(tmp_path, tables, tiny_index, k
     settings = [*TINY_TRAINING, "model.dropout=0", "trainer.use_cpu=true"]
     options = ["--config", "item-decoder-small"]
     if kind == "language-model":
+        pytest.importorskip("peft")
         settings = [setting for setting in settings if not setting.startswith("model.backbone")]
         checkpoint = _language_model(tmp_path / "llama")
         settings += [f"model.checkpoint={checkpoint}", "model.llm.lora.lora_dropout=0"]
