@@ -42,8 +42,11 @@ from genrec.vector_store import DomainItems
 if TYPE_CHECKING:
     from genrec.index import SemanticIndex
 
-_TIE = 1e-6
+_TIE = 1e-4
 """Score that one step of a suffix costs: colliding items come in the order of their numbers."""
+_SLOW = 0.1
+"""Factor on what states add to the texts' own similarity: it starts at nothing and is to learn slowly, because it is
+what fits the catalogues of pretraining rather than any catalogue."""
 
 
 class RecGPTConfig(CodeModelConfig):
@@ -58,7 +61,7 @@ class RecGPTConfig(CodeModelConfig):
             free row per code.
         scores: ``vectors``: codes are scored by their vectors in the catalogue, see
             :mod:`genrec.models.code_vectors`; ``rows``: by free rows, as published.
-        parts: What the vector of a slot is, see :data:`genrec.models.code_vectors.Parts`.
+        parts: What the vector of a code is, see :data:`genrec.models.code_vectors.Parts`.
         loss: ``items``: over the items of the catalogue; ``slots``: over the codes of every slot, as published.
         pooling: Heads of :class:`~genrec.models.recgpt_parts.TextPooling`, 0: none.
         shrinkage: Of the :class:`~genrec.encoders.whitening.Whitening` of a catalogue's vectors.
@@ -73,7 +76,7 @@ class RecGPTConfig(CodeModelConfig):
     auxiliary: bool = True
     steps: list[int] | None = None
     scores: str = "vectors"
-    parts: str = "slices"
+    parts: str = "additive"
     loss: str = "items"
     pooling: int = 4
     shrinkage: float = 0.3
@@ -113,9 +116,9 @@ class RecGPT(CodeModel):
         self.code_norm = nn.LayerNorm(dim)
         self.part_dim = slot_dim(config.vector_dim, self.slots, config.parts) if config.vector_dim else 0
         if config.auxiliary and self.part_dim:
-            self.auxiliary = nn.Linear(self.part_dim, dim, bias=False)
+            self.auxiliary = nn.Linear(slot_dim(config.vector_dim, self.slots), dim, bias=False)
             self.auxiliary_norm = nn.LayerNorm(dim)
-        self.pooling = TextPooling(dim, self.slots, config.pooling) if config.pooling else None
+        self.pooling = TextPooling(dim, self.slots, config.pooling, self.part_dim) if config.pooling else None
         if config.scores == "rows":
             self.output_table = CodeTable(sizes, dim)
         else:
@@ -187,9 +190,8 @@ class RecGPT(CodeModel):
         settings = build_quantizer(quantizer).settings
         slots = len(build_quantizer(quantizer).codebook_sizes)
         if not isinstance(settings, FSQSettings):
-            return {"slots": slots, "parts": "residual"}
-        whole = settings.encoder == "mlp" or settings.rotate
-        return {"slots": slots, "steps": list(settings.levels), "parts": "residual" if whole else "slices"}
+            return {"slots": slots}
+        return {"slots": slots, "steps": list(settings.levels)}
 
     def forward(
         self,
@@ -317,7 +319,7 @@ class RecGPT(CodeModel):
         if self.config.auxiliary and self.part_dim:
             if vectors is None:
                 raise ModelError("This model reads item vectors, but none were given.", expected="vectors in the batch")
-            parts = split_vectors(vectors, self.slots, self.config.parts)
+            parts = split_vectors(vectors, self.slots)
             present = (vectors != 0).any(-1)[..., None, None]  # an item without text has nothing to add
             tokens = tokens + self.auxiliary_norm(self.auxiliary(parts)) * present
         tokens = F.dropout(tokens, self.config.dropout, self.training).flatten(1, 2)
@@ -349,7 +351,7 @@ class RecGPT(CodeModel):
         return queries + self.pooling(hidden, split_vectors(vectors, self.slots, self.config.parts), seen, position)
 
     def _query(self, hidden: Tensor, slot: int) -> Tensor:
-        return hidden if self.config.scores == "rows" else hidden @ self.output[slot]
+        return hidden if self.config.scores == "rows" else hidden @ (_SLOW * self.output[slot])
 
     def _log_probabilities(self, queries: Tensor, slot: int) -> Tensor:
         """Of all codes of a slot, ``(..., codebook_size)`` float32; -inf for codes that the catalogue does not use."""
