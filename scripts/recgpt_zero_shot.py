@@ -63,7 +63,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument("--domains", nargs="+", default=list(DOMAINS), help="all of them, in the order of testing")
     parser.add_argument("--held-out", nargs="+", help="only these are held out (default: every one in turn)")
-    parser.add_argument("--users", type=int, default=5000, help="test cases of a domain, a fixed sample; 0: all")
+    parser.add_argument("--users", type=int, default=5000, help="test and validation cases of a domain; 0: all")
     parser.add_argument("--beams", type=int, default=50)
     parser.add_argument("--ablation-domain", default="minionerec-industrial")
     parser.add_argument("--ablation-steps", type=int, default=150)
@@ -200,12 +200,9 @@ class Experiment:
         return foundation, foundation.build_index(self.domains[held_out].catalog)
 
     def _split(self, name: str) -> Split:
-        """With a fixed sample of test cases."""
+        """With fixed samples of validation and test cases."""
         split, users = self.domains[name].split, self.options.users
-        if not users or users >= len(split.test):
-            return split
-        chosen = np.sort(np.random.default_rng(self.options.seed).permutation(len(split.test))[:users])
-        return Split(split.train, split.validation, split.test.select(chosen), split.name)
+        return Split(split.train, sample(split.validation, users, 1), sample(split.test, users, 0), split.name)
 
     def _baseline(self, name: str, split: Split, dataset: str) -> Any:
         domain = self.domains[dataset]
@@ -336,8 +333,15 @@ def of_users(split: Split, share: float, seed: int) -> Split:
     train = split.train.select(users)
     kept = set(train.user_ids.tolist())
     cases = np.array([user in kept for user in split.validation.histories.user_ids])
-    validation: EvaluationSet = split.validation.select(cases)
+    validation = split.validation.select(cases) if cases.any() else split.validation.select(np.arange(1))
     return Split(train, validation, split.test, split.name)
+
+
+def sample(cases: EvaluationSet, users: int, seed: int) -> EvaluationSet:
+    """At most so many cases, always the same; 0: all."""
+    if not users or users >= len(cases):
+        return cases
+    return cases.select(np.sort(np.random.default_rng(seed).permutation(len(cases))[:users]))
 
 
 def command(options: argparse.Namespace) -> str:
