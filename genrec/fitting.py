@@ -22,6 +22,7 @@ from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
 from genrec.models import CodeModel, build_model
 from genrec.models.recgpt import RecGPT
+from genrec.models.recgpt_config import settings_for
 from genrec.recipe import TokenizerRecipe
 from genrec.training.candidates import CandidateCollator
 from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
@@ -155,7 +156,7 @@ def model_settings(model: ModelSettings, recipe: TokenizerRecipe, vector_dim: in
     """
     settings = model.model_dump(exclude={"architecture", "init_from_codebooks", "item_vectors", "options"})
     if model.architecture == "recgpt":
-        settings |= RecGPT.settings_for(recipe.quantizer)
+        settings |= settings_for(recipe.quantizer)
     settings |= model.options
     if model.item_vectors:
         if model.architecture not in ("item-decoder", "recgpt"):

@@ -167,7 +167,7 @@ class Experiment:
             table = "recgpt-ablation"
             if not self._there(table, name, f"{variant}-beam"):
                 say(f"{variant}")
-                settings = [*self.options.set, *change, f"trainer.max_steps={steps}", f"seed={self.options.seed}"]
+                settings = [*self.options.set, f"trainer.max_steps={steps}", f"seed={self.options.seed}", *change]
                 config = load_pretrain_config("recgpt-pretrain", settings)
                 foundation = pretrain(self._others(name), config, self.options.work / f"ablation-{variant}")
                 index = foundation.build_index(self.domains[name].catalog)
@@ -313,6 +313,7 @@ class Experiment:
 
 VARIANTS: dict[str, list[str]] = {
     "recgpt": [],
+    "untrained": ["trainer.max_steps=1", "trainer.learning_rate=0.0"],
     "without-hybrid-attention": ["model.options.attention=causal"],
     "set-attention": ["model.options.attention=set"],
     "without-auxiliary-path": ["model.options.auxiliary=false", "model.options.pooling=0"],

@@ -10,7 +10,8 @@ from genrec.errors import ArtifactError, unknown_name
 from genrec.models.base import CodeModel, CodeModelConfig, CodeModelOutput
 from genrec.models.decoder import CodeDecoder, CodeDecoderConfig
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
-from genrec.models.recgpt import RecGPT, RecGPTConfig
+from genrec.models.recgpt import RecGPT
+from genrec.models.recgpt_config import RecGPTConfig
 from genrec.models.seq2seq import CodeSeq2Seq, CodeSeq2SeqConfig
 
 ARCHITECTURES: dict[str, tuple[type[CodeModel], type[CodeModelConfig]]] = {

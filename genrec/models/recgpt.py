@@ -8,9 +8,8 @@ know nothing of codes that did not occur in training), and positions do not depe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,10 +19,9 @@ from transformers import DynamicCache
 
 from genrec.encoders.whitening import Whitening
 from genrec.errors import ArtifactError, ModelError
-from genrec.models.attention import allowed, check_pairing, item_positions, token_positions
+from genrec.models.attention import allowed, item_positions, token_positions
 from genrec.models.base import (
     CodeModel,
-    CodeModelConfig,
     CodeModelOutput,
     CodeTable,
     StepState,
@@ -33,10 +31,9 @@ from genrec.models.base import (
 )
 from genrec.models.code_vectors import CodeVectors, item_code_vectors, slot_dim, split_vectors
 from genrec.models.predictor import StepOutput
+from genrec.models.recgpt_config import RecGPTConfig, check
 from genrec.models.recgpt_parts import Candidates, StepEmbedding, TextPooling, already_had, item_loss, slot_loss
 from genrec.models.tree import BeamTree, additive, last_real
-from genrec.quantizers import build_quantizer
-from genrec.quantizers.fsq import FSQSettings
 from genrec.vector_store import DomainItems
 
 if TYPE_CHECKING:
@@ -47,39 +44,6 @@ _TIE = 1e-4
 _SLOW = 0.1
 """Factor on what states add to the texts' own similarity: it starts at nothing and is to learn slowly, because it is
 what fits the catalogues of pretraining rather than any catalogue."""
-
-
-class RecGPTConfig(CodeModelConfig):
-    """Configuration of :class:`RecGPT`.
-
-    Attributes:
-        slots: Levels that are predicted; what follows them only tells colliding items apart. None: all.
-        attention: See :data:`genrec.models.attention.Attention`.
-        head: See :data:`genrec.models.attention.Head`.
-        auxiliary: Read the unquantized vectors beside the codes.
-        steps: Steps of the scalars of a code (``levels`` of the FSQ), so that codes enter by their steps; None: one
-            free row per code.
-        scores: ``vectors``: codes are scored by their vectors in the catalogue, see
-            :mod:`genrec.models.code_vectors`; ``rows``: by free rows, as published.
-        parts: What the vector of a code is, see :data:`genrec.models.code_vectors.Parts`.
-        loss: ``items``: over the items of the catalogue; ``slots``: over the codes of every slot, as published.
-        pooling: Heads of :class:`~genrec.models.recgpt_parts.TextPooling`, 0: none.
-        shrinkage: Of the :class:`~genrec.encoders.whitening.Whitening` of a catalogue's vectors.
-        vector_dim: Dimension of the item vectors; 0: there are none.
-    """
-
-    model_type = "genrec-recgpt"
-
-    slots: int | None = None
-    attention: str = "block-causal"
-    head: str = "parallel"
-    auxiliary: bool = True
-    steps: list[int] | None = None
-    scores: str = "vectors"
-    parts: str = "additive"
-    loss: str = "items"
-    pooling: int = 4
-    shrinkage: float = 0.3
 
 
 @dataclass
@@ -104,7 +68,7 @@ class RecGPT(CodeModel):
 
     def __init__(self, config: RecGPTConfig) -> None:
         super().__init__(config)
-        _check(config)
+        check(config)
         self.slots = config.slots or len(self.codebook_sizes)
         sizes = self.codebook_sizes[: self.slots]
         self.backbone = build_backbone(config.backbone, config.dropout)
@@ -183,15 +147,6 @@ class RecGPT(CodeModel):
         """Codes ``(n_items, >= slots)`` and vectors on the model's scale as training reads them."""
         sizes, codes = self.codebook_sizes[: self.slots], codes[:, : self.slots]
         return DomainItems(name, codes, vectors, item_code_vectors(codes, vectors, sizes, self.config.parts))
-
-    @staticmethod
-    def settings_for(quantizer: Mapping[str, Any]) -> dict[str, Any]:
-        """Fields of the configuration that follow from the ``quantizer`` part of a recipe."""
-        settings = build_quantizer(quantizer).settings
-        slots = len(build_quantizer(quantizer).codebook_sizes)
-        if not isinstance(settings, FSQSettings):
-            return {"slots": slots}
-        return {"slots": slots, "steps": list(settings.levels)}
 
     def forward(
         self,
@@ -373,29 +328,6 @@ class RecGPT(CodeModel):
     @staticmethod
     def _suffix(size: int, users: int, device: torch.device) -> Tensor:
         return (-_TIE * torch.arange(size, device=device)).expand(users, size)
-
-
-def _check(config: RecGPTConfig) -> None:
-    check_pairing(config.attention, config.head)
-    text = bool(config.vector_dim)
-    problems = {
-        "scores": config.scores == "vectors" and not text and "Codes can only be scored by vectors where there are any",
-        "pooling": config.pooling
-        and (not text or config.scores != "vectors")
-        and "Text pooling scores codes by vectors",
-        "auxiliary": config.head == "autoregressive"
-        and text
-        and (config.auxiliary or config.pooling)
-        and "The vector of an item is not known while its codes are generated one by one",
-        "loss": config.loss == "items" and config.head == "autoregressive" and "Item scores need a parallel head",
-    }
-    for name, problem in problems.items():
-        if problem:
-            raise ModelError(
-                f"{problem}.",
-                where=f"model.options.{name}",
-                hint="See genrec.models.recgpt.RecGPTConfig for what goes with what.",
-            )
 
 
 def _rows_of(catalogue: CodeVectors, codes: Tensor) -> Tensor:

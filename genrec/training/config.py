@@ -24,7 +24,7 @@ class ModelSettings(Settings):
 
     ``init_from_codebooks`` starts the code tables from the quantizer's codebooks; ``item_vectors`` lets an item-decoder
     read the items' unquantized vectors beside their codes. ``options`` are further fields of the configuration of the
-    architecture, such as those of :class:`genrec.models.recgpt.RecGPTConfig`.
+    architecture, such as those of :class:`genrec.models.recgpt_config.RecGPTConfig`.
     """
 
     architecture: str = "item-decoder"
