@@ -22,6 +22,7 @@ from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase, build_model
 from genrec.models.recgpt import RecGPT
+from genrec.models.recgpt_config import settings_for
 from genrec.recipe import TokenizerRecipe
 from genrec.training.candidates import CandidateCollator
 from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
@@ -195,7 +196,7 @@ def model_settings(model: ModelSettings, recipe: TokenizerRecipe, vector_dim: in
     """
     settings = model.model_dump(exclude=_NOT_THE_NETWORKS)
     if model.architecture == "recgpt":
-        settings |= RecGPT.settings_for(recipe.quantizer)
+        settings |= settings_for(recipe.quantizer)
     settings |= model.options
     if model.item_vectors:
         if model.architecture not in ("item-decoder", "recgpt"):

@@ -14,7 +14,8 @@ from genrec.models.llm import LanguageModel, LanguageModelConfig
 from genrec.models.llm_base import LanguageBase, LanguageConfig
 from genrec.models.llm_encoder import TextEncoderModel, TextEncoderModelConfig
 from genrec.models.llm_items import ItemHeadModel, ItemHeadModelConfig
-from genrec.models.recgpt import RecGPT, RecGPTConfig
+from genrec.models.recgpt import RecGPT
+from genrec.models.recgpt_config import RecGPTConfig
 from genrec.models.seq2seq import CodeSeq2Seq, CodeSeq2SeqConfig
 
 ARCHITECTURES: dict[str, tuple[type[CodeModel], type[CodeModelConfig]]] = {

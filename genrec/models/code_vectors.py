@@ -17,18 +17,23 @@ from torch import Tensor
 from genrec.errors import DataError
 
 Parts = Literal["slices", "residual"]
-"""What a slot stands for. ``slices``: its own part of the item vector (FSQ with the ``split`` encoder). ``residual``:
-what the slots before it leave of the whole vector (residual quantizers, and slots that each see all of it)."""
+"""How an item vector is shared out among the codes of its item. ``slices``: every slot stands for its own part of the
+vector. ``additive``: every code has a whole vector, and those of an item add up to the item's, as nearly as codes that
+many items share can: additive quantization with given codes (https://arxiv.org/abs/1411.2173)."""
+
+_SWEEPS = 12
+_ENOUGH = 0.02
+"""Sweeps end when the error falls by less than this share."""
 
 
-def slot_dim(vector_dim: int, slots: int, parts: str) -> int:
+def slot_dim(vector_dim: int, slots: int, parts: str = "slices") -> int:
     """Dimension of the vector of one slot: a share of ``vector_dim``, rounded up, or all of it."""
     return -(-vector_dim // slots) if parts == "slices" else vector_dim
 
 
-def split_vectors(vectors: Tensor, slots: int, parts: str) -> Tensor:
+def split_vectors(vectors: Tensor, slots: int, parts: str = "slices") -> Tensor:
     """What every slot sees of item vectors: ``(..., dim)`` to ``(..., slots, slot_dim)``, zeros where it is padded."""
-    if parts == "residual":
+    if parts == "additive":
         return vectors[..., None, :].expand(*vectors.shape[:-1], slots, vectors.shape[-1])
     width = slot_dim(vectors.shape[-1], slots, parts)
     padded = torch.nn.functional.pad(vectors, (0, width * slots - vectors.shape[-1]))
@@ -70,17 +75,13 @@ class CodeVectors:
                 f"Codes of shape {codes.shape} and vectors of shape {vectors.shape}.",
                 expected=f"one row an item in both, and {slots} codes",
             )
-        used, means, rows = [], [], np.empty((len(codes), slots), dtype=np.int64)
-        rest = np.array(vectors, dtype=np.float32) if parts == "residual" else np.asarray(vectors)
-        width = slot_dim(vectors.shape[1], slots, parts)
+        used, rows = [], np.empty((len(codes), slots), dtype=np.int64)
         for slot in range(slots):
             found, rows[:, slot] = np.unique(codes[:, slot], return_inverse=True)
-            seen = rest if parts == "residual" else rest[:, slot * width : (slot + 1) * width]
-            mean = _means(seen, rows[:, slot], len(found))
-            if parts == "residual":
-                rest -= mean[rows[:, slot]]
             used.append(torch.from_numpy(found.astype(np.int64)))
-            means.append(torch.from_numpy(np.pad(mean, ((0, 0), (0, width - mean.shape[1])))))
+        groups = [_Groups(rows[:, slot]) for slot in range(slots)]
+        fitted = _slices(vectors, groups) if parts == "slices" else _additive(vectors, groups)
+        means = [torch.from_numpy(one) for one in fitted]
         return cls(used, means, torch.from_numpy(rows), tuple(int(size) for size in sizes))
 
     def of_items(self, items: Tensor) -> Tensor:
@@ -94,12 +95,41 @@ class CodeVectors:
         return CodeVectors(codes, vectors, self.rows.to(device), self.sizes)
 
 
-def _means(values: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
-    """Mean of ``values (m, d)`` by ``rows (m,)``: ``(n, d)`` float32; sorted sums, so it does not depend on threads."""
-    order = np.argsort(rows, kind="stable")
-    counts = np.bincount(rows, minlength=n)
-    sums = np.add.reduceat(np.asarray(values, dtype=np.float32)[order], np.r_[0, np.cumsum(counts)[:-1]], axis=0)
-    return (sums / counts[:, None]).astype(np.float32)
+class _Groups:
+    """Items by the code of one slot, ``rows (n_items,)`` from 0."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows, self.order = rows, np.argsort(rows, kind="stable")
+        self.counts = np.bincount(rows)
+        self.starts = np.cumsum(self.counts) - self.counts
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Of ``values (n_items, d)`` by code: ``(n_used, d)`` float32."""
+        sums = np.add.reduceat(np.asarray(values, dtype=np.float32)[self.order], self.starts, axis=0)
+        return (sums / self.counts[:, None]).astype(np.float32)
+
+
+def _slices(vectors: np.ndarray, groups: Sequence[_Groups]) -> list[np.ndarray]:
+    width = slot_dim(vectors.shape[1], len(groups))
+    means = [group.mean(vectors[:, n * width : (n + 1) * width]) for n, group in enumerate(groups)]
+    return [np.pad(mean, ((0, 0), (0, width - mean.shape[1]))) for mean in means]
+
+
+def _additive(vectors: np.ndarray, groups: Sequence[_Groups]) -> list[np.ndarray]:
+    """Least squares by coordinate descent: in turn, each slot takes the mean of what the others leave."""
+    rest = np.array(vectors, dtype=np.float32)
+    fitted = [np.zeros((len(group.counts), rest.shape[1]), dtype=np.float32) for group in groups]
+    before = np.inf
+    for _ in range(_SWEEPS):
+        for slot, group in enumerate(groups):
+            change = group.mean(rest)
+            fitted[slot] += change
+            rest -= change[group.rows]
+        error = float(np.einsum("nd,nd->", rest, rest, dtype=np.float64))
+        if error >= before * (1 - _ENOUGH):
+            break
+        before = error
+    return fitted
 
 
 def item_code_vectors(codes: np.ndarray, vectors: np.ndarray, sizes: Sequence[int], parts: str) -> np.ndarray:

@@ -8,9 +8,8 @@ know nothing of codes that did not occur in training), and positions do not depe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,10 +19,9 @@ from transformers import DynamicCache
 
 from genrec.encoders.whitening import Whitening
 from genrec.errors import ArtifactError, ModelError
-from genrec.models.attention import allowed, check_pairing, item_positions, token_positions
+from genrec.models.attention import allowed, item_positions, token_positions
 from genrec.models.base import (
     CodeModel,
-    CodeModelConfig,
     CodeModelOutput,
     CodeTable,
     StepState,
@@ -33,50 +31,19 @@ from genrec.models.base import (
 )
 from genrec.models.code_vectors import CodeVectors, item_code_vectors, slot_dim, split_vectors
 from genrec.models.predictor import StepOutput
+from genrec.models.recgpt_config import RecGPTConfig, check
 from genrec.models.recgpt_parts import Candidates, StepEmbedding, TextPooling, already_had, item_loss, slot_loss
 from genrec.models.tree import BeamTree, additive, last_real
-from genrec.quantizers import build_quantizer
-from genrec.quantizers.fsq import FSQSettings
 from genrec.vector_store import DomainItems
 
 if TYPE_CHECKING:
     from genrec.index import SemanticIndex
 
-_TIE = 1e-6
+_TIE = 1e-4
 """Score that one step of a suffix costs: colliding items come in the order of their numbers."""
-
-
-class RecGPTConfig(CodeModelConfig):
-    """Configuration of :class:`RecGPT`.
-
-    Attributes:
-        slots: Levels that are predicted; what follows them only tells colliding items apart. None: all.
-        attention: See :data:`genrec.models.attention.Attention`.
-        head: See :data:`genrec.models.attention.Head`.
-        auxiliary: Read the unquantized vectors beside the codes.
-        steps: Steps of the scalars of a code (``levels`` of the FSQ), so that codes enter by their steps; None: one
-            free row per code.
-        scores: ``vectors``: codes are scored by their vectors in the catalogue, see
-            :mod:`genrec.models.code_vectors`; ``rows``: by free rows, as published.
-        parts: What the vector of a slot is, see :data:`genrec.models.code_vectors.Parts`.
-        loss: ``items``: over the items of the catalogue; ``slots``: over the codes of every slot, as published.
-        pooling: Heads of :class:`~genrec.models.recgpt_parts.TextPooling`, 0: none.
-        shrinkage: Of the :class:`~genrec.encoders.whitening.Whitening` of a catalogue's vectors.
-        vector_dim: Dimension of the item vectors; 0: there are none.
-    """
-
-    model_type = "genrec-recgpt"
-
-    slots: int | None = None
-    attention: str = "block-causal"
-    head: str = "parallel"
-    auxiliary: bool = True
-    steps: list[int] | None = None
-    scores: str = "vectors"
-    parts: str = "slices"
-    loss: str = "items"
-    pooling: int = 4
-    shrinkage: float = 0.3
+_SLOW = 0.1
+"""Factor on what states add to the texts' own similarity: it starts at nothing and is to learn slowly, because it is
+what fits the catalogues of pretraining rather than any catalogue."""
 
 
 @dataclass
@@ -101,7 +68,7 @@ class RecGPT(CodeModel):
 
     def __init__(self, config: RecGPTConfig) -> None:
         super().__init__(config)
-        _check(config)
+        check(config)
         self.slots = config.slots or len(self.codebook_sizes)
         sizes = self.codebook_sizes[: self.slots]
         self.backbone = build_backbone(config.backbone, config.dropout)
@@ -113,9 +80,9 @@ class RecGPT(CodeModel):
         self.code_norm = nn.LayerNorm(dim)
         self.part_dim = slot_dim(config.vector_dim, self.slots, config.parts) if config.vector_dim else 0
         if config.auxiliary and self.part_dim:
-            self.auxiliary = nn.Linear(self.part_dim, dim, bias=False)
+            self.auxiliary = nn.Linear(slot_dim(config.vector_dim, self.slots), dim, bias=False)
             self.auxiliary_norm = nn.LayerNorm(dim)
-        self.pooling = TextPooling(dim, self.slots, config.pooling) if config.pooling else None
+        self.pooling = TextPooling(dim, self.slots, config.pooling, self.part_dim) if config.pooling else None
         if config.scores == "rows":
             self.output_table = CodeTable(sizes, dim)
         else:
@@ -180,16 +147,6 @@ class RecGPT(CodeModel):
         """Codes ``(n_items, >= slots)`` and vectors on the model's scale as training reads them."""
         sizes, codes = self.codebook_sizes[: self.slots], codes[:, : self.slots]
         return DomainItems(name, codes, vectors, item_code_vectors(codes, vectors, sizes, self.config.parts))
-
-    @staticmethod
-    def settings_for(quantizer: Mapping[str, Any]) -> dict[str, Any]:
-        """Fields of the configuration that follow from the ``quantizer`` part of a recipe."""
-        settings = build_quantizer(quantizer).settings
-        slots = len(build_quantizer(quantizer).codebook_sizes)
-        if not isinstance(settings, FSQSettings):
-            return {"slots": slots, "parts": "residual"}
-        whole = settings.encoder == "mlp" or settings.rotate
-        return {"slots": slots, "steps": list(settings.levels), "parts": "residual" if whole else "slices"}
 
     def forward(
         self,
@@ -317,7 +274,7 @@ class RecGPT(CodeModel):
         if self.config.auxiliary and self.part_dim:
             if vectors is None:
                 raise ModelError("This model reads item vectors, but none were given.", expected="vectors in the batch")
-            parts = split_vectors(vectors, self.slots, self.config.parts)
+            parts = split_vectors(vectors, self.slots)
             present = (vectors != 0).any(-1)[..., None, None]  # an item without text has nothing to add
             tokens = tokens + self.auxiliary_norm(self.auxiliary(parts)) * present
         tokens = F.dropout(tokens, self.config.dropout, self.training).flatten(1, 2)
@@ -349,7 +306,7 @@ class RecGPT(CodeModel):
         return queries + self.pooling(hidden, split_vectors(vectors, self.slots, self.config.parts), seen, position)
 
     def _query(self, hidden: Tensor, slot: int) -> Tensor:
-        return hidden if self.config.scores == "rows" else hidden @ self.output[slot]
+        return hidden if self.config.scores == "rows" else hidden @ (_SLOW * self.output[slot])
 
     def _log_probabilities(self, queries: Tensor, slot: int) -> Tensor:
         """Of all codes of a slot, ``(..., codebook_size)`` float32; -inf for codes that the catalogue does not use."""
@@ -371,29 +328,6 @@ class RecGPT(CodeModel):
     @staticmethod
     def _suffix(size: int, users: int, device: torch.device) -> Tensor:
         return (-_TIE * torch.arange(size, device=device)).expand(users, size)
-
-
-def _check(config: RecGPTConfig) -> None:
-    check_pairing(config.attention, config.head)
-    text = bool(config.vector_dim)
-    problems = {
-        "scores": config.scores == "vectors" and not text and "Codes can only be scored by vectors where there are any",
-        "pooling": config.pooling
-        and (not text or config.scores != "vectors")
-        and "Text pooling scores codes by vectors",
-        "auxiliary": config.head == "autoregressive"
-        and text
-        and (config.auxiliary or config.pooling)
-        and "The vector of an item is not known while its codes are generated one by one",
-        "loss": config.loss == "items" and config.head == "autoregressive" and "Item scores need a parallel head",
-    }
-    for name, problem in problems.items():
-        if problem:
-            raise ModelError(
-                f"{problem}.",
-                where=f"model.options.{name}",
-                hint="See genrec.models.recgpt.RecGPTConfig for what goes with what.",
-            )
 
 
 def _rows_of(catalogue: CodeVectors, codes: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 _KEY = 16
 """Width of the queries and keys of :class:`TextPooling`."""
+_DECAY, _GAIN, _UNIT = 0.5, 10.0, 10.0
+"""Where :class:`TextPooling` starts: an item counts 0.6 of the next, and scores are ten times a cosine."""
 
 
 class StepEmbedding(nn.Module):
@@ -45,22 +47,25 @@ class TextPooling(nn.Module):
     """Attention whose values are the texts' own vectors, unprojected.
 
     What it gives is a mixture of the history's vectors, so it means the same in a catalogue that the model has never
-    seen; only the weights are learned: by content, and by distance with a decay of its own for every head.
+    seen; what is learned is the weights, by content and by distance with a decay of its own for every head, and a
+    metric that starts as the cosine.
 
     Args:
         dim: Width of the states.
         slots: Number of slots, each with gains of its own.
         heads: Number of mixtures that are added up.
+        width: Of the vectors.
     """
 
-    def __init__(self, dim: int, slots: int, heads: int) -> None:
+    def __init__(self, dim: int, slots: int, heads: int, width: int) -> None:
         super().__init__()
         self.heads = heads
         self.query = nn.Linear(dim, heads * _KEY, bias=False)
         self.key = nn.Linear(dim, heads * _KEY, bias=False)
-        # From nearly the whole history to the newest item alone.
-        self.decay = nn.Parameter(torch.linspace(math.log(0.1), math.log(3.0), heads))
-        self.gain = nn.Parameter(torch.full((slots, heads), 10.0 / heads))
+        # Logarithms, around 0 and in units of 0.1, so that few steps of an optimizer can change them much.
+        self.decay = nn.Parameter(torch.zeros(heads))
+        self.metric = nn.Parameter(torch.zeros(width, width))
+        self.gain = nn.Parameter(torch.zeros(slots, heads))
 
     def forward(self, hidden: Tensor, vectors: Tensor, seen: Tensor, position: Tensor) -> Tensor:
         """Mix.
@@ -77,10 +82,13 @@ class TextPooling(nn.Module):
         query = self.query(hidden).unflatten(-1, (self.heads, _KEY)).permute(0, 2, 3, 1, 4)
         key = self.key(hidden).unflatten(-1, (self.heads, _KEY)).permute(0, 2, 3, 4, 1)
         distance = (position[:, :, None] - position[:, None, :]).clamp_min(0)[:, None, None]
-        logits = query @ key / math.sqrt(_KEY) - self.decay.exp()[:, None, None] * distance
+        decay = _DECAY * (_UNIT * self.decay + torch.linspace(-0.5, 0.5, self.heads, device=hidden.device)).exp()
+        logits = query @ key / math.sqrt(_KEY) - decay[:, None, None] * distance
         weights = logits.masked_fill(~seen[:, None, None], -torch.inf).softmax(-1)
-        mixed = (self.gain[:, :, None, None] * weights).sum(2)  # (rows, slots, items, items)
-        return (mixed @ vectors.transpose(1, 2)).transpose(1, 2)
+        gain = _GAIN / self.heads * (_UNIT * self.gain).exp()
+        mixed = (gain[:, :, None, None] * weights).sum(2)  # (rows, slots, items, items)
+        mixture: Tensor = (mixed @ vectors.transpose(1, 2)).transpose(1, 2)
+        return mixture + mixture @ self.metric
 
 
 @dataclass(frozen=True)

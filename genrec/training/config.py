@@ -48,7 +48,7 @@ class ModelSettings(Settings):
     read the items' unquantized vectors beside their codes. ``trie_masked_loss`` trains with a softmax over the codes
     that are legal after the right prefix. ``checkpoint`` and ``llm`` are for architectures around a language model.
     ``options`` are further fields of the configuration of the architecture, such as those of
-    :class:`genrec.models.recgpt.RecGPTConfig`.
+    :class:`genrec.models.recgpt_config.RecGPTConfig`.
     """
 
     architecture: str = "item-decoder"

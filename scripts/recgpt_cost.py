@@ -1,0 +1,93 @@
+"""Speed of decoding RecGPT over synthetic catalogues, exact against beams; called by ``recgpt_zero_shot.py``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from genrec.decoding.beam import beam_search
+from genrec.decoding.device_trie import DeviceTrie
+from genrec.decoding.slots import top_by_slots
+from genrec.models import build_model
+from genrec.models.code_vectors import CodeVectors
+from genrec.models.recgpt import RecGPT
+from genrec.training.pretrain_config import PretrainConfig
+from genrec.trie import Trie
+
+SIZES = (10_000, 100_000, 1_000_000)
+STEPS, SLOTS, DIM, USERS, HISTORY, K = (8, 8, 8, 6, 5), 4, 384, 64, 10, 10
+
+
+def decoding_rows(config: PretrainConfig, *, beams: int, seed: int) -> Iterator[dict[str, Any]]:
+    """One row for every size of catalogue and way of decoding; the network is read once in each."""
+    for n in SIZES:
+        model, codes, vectors = catalogue(config, n, seed)
+        trie = DeviceTrie(Trie.from_codes(codes, model.codebook_sizes))
+        rng = np.random.default_rng(seed)
+        items = torch.from_numpy(rng.integers(0, n, (USERS, HISTORY)))
+        batch = {
+            "codes": torch.from_numpy(codes.astype(np.int64))[items],
+            "mask": torch.ones(USERS, HISTORY, dtype=torch.bool),
+            "vectors": torch.from_numpy(vectors[items.numpy()]),
+        }
+        with torch.inference_mode():
+            reading = seconds(lambda m=model, b=batch: m.prefill(**b))
+            state = model.prefill(**batch)
+            exact = seconds(lambda m=model, s=state, t=trie: top_by_slots(t, m.slot_scores(s), K))
+            state.level = 0
+            beam = seconds(lambda m=model, b=batch, t=trie: beam_search(m, m.prefill(**b), t, USERS, beams=beams))
+        for decoding, spent in (("exact", reading + exact), ("beam", beam)):
+            yield {
+                "benchmark": "recgpt-cost",
+                "dataset": "synthetic",
+                "recommender": f"recgpt-{decoding}",
+                "items": n,
+                "users": USERS,
+                "beams": beams if decoding == "beam" else None,
+                "ms": round(1000 * spent, 1),
+                "read_ms": round(1000 * reading, 1),
+                "users_per_second": round(USERS / spent, 1),
+                "dtype": "float32",
+                "device": f"cpu, {torch.get_num_threads()} threads",
+            }
+
+
+def catalogue(config: PretrainConfig, n: int, seed: int) -> tuple[RecGPT, np.ndarray, np.ndarray]:
+    """Items in clusters, as texts are, with codes and a suffix that tells twins apart, and a network bound to them."""
+    rng = np.random.default_rng(seed)
+    size = int(np.prod(STEPS))
+    centres = rng.integers(0, size, (max(100, n // 20), SLOTS))
+    codes = centres[rng.integers(0, len(centres), n)]
+    moved = rng.random(codes.shape) < 0.5
+    codes = np.where(moved, rng.integers(0, size, codes.shape), codes)
+    order = np.lexsort(codes.T)
+    new = np.r_[True, (codes[order][1:] != codes[order][:-1]).any(1)]
+    suffix = np.empty(n, dtype=np.int64)
+    suffix[order] = np.arange(n) - np.maximum.accumulate(np.where(new, np.arange(n), 0))
+    vectors = rng.normal(size=(n, DIM)).astype(np.float32)
+    settings = config.model.model_dump(exclude={"architecture", "init_from_codebooks", "item_vectors", "options"})
+    sizes = [*([size] * SLOTS), int(suffix.max()) + 1]
+    more = {"slots": SLOTS, "steps": list(STEPS), "vector_dim": DIM, **config.model.options}
+    model = build_model("recgpt", sizes, **settings, **more)
+    if not isinstance(model, RecGPT):
+        raise TypeError("'recgpt' builds a RecGPT.")
+    # the vectors mean nothing here, so slices are as good as the slower additive fit
+    table = CodeVectors.of(codes, vectors, sizes[:SLOTS], "slices")
+    wide = [torch.nn.functional.pad(part, (0, model.part_dim - part.shape[1])) for part in table.vectors]
+    model._catalogue = CodeVectors(table.codes, wide, table.rows, table.sizes)
+    return model.eval(), np.column_stack([codes, suffix]).astype(np.int32), vectors
+
+
+def seconds(work: Callable[[], Any], repeats: int = 3) -> float:
+    """The best of some runs after one that warms up."""
+    work()
+    best = np.inf
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - started)
+    return float(best)

@@ -1,0 +1,365 @@
+"""RecGPT on catalogues that it has never seen: leave one domain out, few-shot, ablations, cost.
+
+    python scripts/recgpt_zero_shot.py DATA_FOLDER --stages zero-shot few-shot ablation cost
+
+Every stage writes its table after every step and leaves out what is there already. Pretrained models go to --work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genrec.baselines import train_baseline
+from genrec.data.split import EvaluationSet, Split
+from genrec.evaluation import evaluate, rows, write_results
+from genrec.index import SemanticIndex
+from genrec.pretraining import Domain, pretrain, read_domains
+from genrec.training.pretrain_config import DomainSettings, PretrainConfig, load_pretrain_config
+
+RESULTS = Path(__file__).resolve().parent / "results"
+DOMAINS = (
+    "amazon2014-beauty",
+    "amazon2014-sports",
+    "minionerec-industrial",
+    "movielens-latest-small",
+    "online-retail",
+)
+KS = (1, 3, 5, 10)
+SHARES = (0.01, 0.1, 1.0)
+STAGES = ("zero-shot", "sasrec", "few-shot", "ablation", "cost")
+TITLES = {
+    "recgpt-zero-shot": "Zero-shot: pretrained on the other domains, tested on one that was held out",
+    "recgpt-few-shot": "Few-shot: pretrained on the other domains, then trained on a share of the users",
+    "recgpt-ablation": "Ablations: the same pretraining with one thing changed",
+    "recgpt-cost": "Cost of decoding, exact and with beams",
+}
+
+
+def main() -> None:
+    options = parse()
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    Experiment(options).run()
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--domains", nargs="+", default=list(DOMAINS), help="all of them, in the order of testing")
+    parser.add_argument("--held-out", nargs="+", help="only these are held out (default: every one in turn)")
+    parser.add_argument("--users", type=int, default=5000, help="test and validation cases of a domain; 0: all")
+    parser.add_argument("--beams", type=int, default=50)
+    parser.add_argument("--ablation-domain", default="minionerec-industrial")
+    parser.add_argument("--ablation-steps", type=int, default=150)
+    parser.add_argument("--few-shot-domain", default="minionerec-industrial")
+    parser.add_argument("--seconds", type=float, default=60, help="time of SASRec for choosing and training")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of pretraining")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="of torch")
+    parser.add_argument("--work", type=Path, default=Path("runs/recgpt-zero-shot"))
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser.parse_args()
+
+
+class Experiment:
+    """All stages over one set of domains."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.config = load_pretrain_config("recgpt-pretrain", [*options.set, f"seed={options.seed}"])
+        self.domains = {domain.name: domain for domain in read_domains(self._with_tables())}
+        self.held_out = options.held_out or options.domains
+
+    def _with_tables(self) -> PretrainConfig:
+        folder = self.options.data
+        tables = tuple(
+            DomainSettings(name=n, items=folder / n / "items.jsonl", interactions=folder / n / "interactions.csv")
+            for n in self.options.domains
+        )
+        return self.config.model_copy(update={"domains": tables})
+
+    def run(self) -> None:
+        for stage in self.options.stages:
+            say(stage)
+            {
+                "zero-shot": self.zero_shot,
+                "sasrec": self.sasrec,
+                "few-shot": self.few_shot,
+                "ablation": self.ablation,
+                "cost": self.cost,
+            }[stage]()
+
+    # one table
+
+    def zero_shot(self) -> None:
+        for name in self.held_out:
+            split = self._split(name)
+            for baseline in ("popularity", "repeat-last", "text-neighbours"):
+                self._once(
+                    "recgpt-zero-shot", name, baseline, lambda b=baseline, s=split, n=name: self._baseline(b, s, n)
+                )
+            for share in SHARES:
+                part = of_users(split, share, self.options.seed)
+                self._once(
+                    "recgpt-zero-shot",
+                    name,
+                    f"transition-counts-{share:.0%}",
+                    lambda p=part, n=name: self._baseline("transition-counts", p, n),
+                )
+            foundation, index = self._pretrained(name)
+            for decoding in ("exact", "beam"):
+                self._once(
+                    "recgpt-zero-shot",
+                    name,
+                    f"recgpt-zero-shot-{decoding}",
+                    lambda d=decoding, f=foundation, i=index: self._recgpt(f.recommender(i), d),
+                )
+
+    def sasrec(self) -> None:
+        for name in self.held_out:
+            split = self._split(name)
+            for share in SHARES:
+                part = of_users(split, share, self.options.seed)
+                self._once(
+                    "recgpt-zero-shot",
+                    name,
+                    f"sasrec-{share:.0%}",
+                    lambda p=part, n=name: self._baseline("sasrec", p, n),
+                )
+
+    def few_shot(self) -> None:
+        name = self.options.few_shot_domain
+        foundation, index = self._pretrained(name)
+        folder = self._folder(name)
+        split = self._split(name)
+        self._once(
+            "recgpt-few-shot", name, "pretrained-0%", lambda: self._recgpt(foundation.recommender(index), "exact")
+        )
+        for share in (0.1, 1.0, 0.01, 0.03, 0.3):
+            part = of_users(split, share, self.options.seed)
+            for start, init in (("pretrained", folder), ("from-scratch", None)):
+                self._once(
+                    "recgpt-few-shot",
+                    name,
+                    f"{start}-{share:.0%}",
+                    lambda p=part, i=init: self._recgpt(self._tune(index, p, i), "exact"),
+                )
+
+    def ablation(self) -> None:
+        name, steps = self.options.ablation_domain, self.options.ablation_steps
+        for variant, change in VARIANTS.items():
+            table = "recgpt-ablation"
+            if not self._there(table, name, f"{variant}-beam"):
+                say(f"{variant}")
+                settings = [*self.options.set, f"trainer.max_steps={steps}", f"seed={self.options.seed}", *change]
+                config = load_pretrain_config("recgpt-pretrain", settings)
+                foundation = pretrain(self._others(name), config, self.options.work / f"ablation-{variant}")
+                index = foundation.build_index(self.domains[name].catalog)
+                for decoding in ("exact", "beam"):
+                    self._once(
+                        table,
+                        name,
+                        f"{variant}-{decoding}",
+                        lambda d=decoding, f=foundation, i=index: self._recgpt(f.recommender(i), d),
+                    )
+
+    def cost(self) -> None:
+        from recgpt_cost import decoding_rows
+
+        for row in decoding_rows(self.config, beams=self.options.beams, seed=self.options.seed):
+            self._add("recgpt-cost", [{**row, "command": command(self.options), "commit": commit()}])
+
+    # pieces
+
+    def _folder(self, held_out: str) -> Path:
+        return self.options.work / f"without-{held_out}"
+
+    def _others(self, held_out: str) -> list[Domain]:
+        return [domain for name, domain in self.domains.items() if name != held_out]
+
+    def _pretrained(self, held_out: str) -> Any:
+        began = time.monotonic()
+        foundation = pretrain(self._others(held_out), self.config, self._folder(held_out))
+        say(f"pretrained without {held_out}: {time.monotonic() - began:.0f} s, {foundation.metrics['steps']} steps")
+        return foundation, foundation.build_index(self.domains[held_out].catalog)
+
+    def _split(self, name: str) -> Split:
+        """With fixed samples of validation and test cases."""
+        split, users = self.domains[name].split, self.options.users
+        return Split(split.train, sample(split.validation, users, 1), sample(split.test, users, 0), split.name)
+
+    def _baseline(self, name: str, split: Split, dataset: str) -> Any:
+        domain = self.domains[dataset]
+        settings: dict[str, Any] = {}
+        vectors = None
+        if name == "text-neighbours":
+            settings, vectors = {"last": 1}, self._vectors(domain)
+        if name == "sasrec":
+            settings = {"dim": 64, "max_items": 20}
+        baseline = train_baseline(
+            name,
+            split,
+            domain.catalog.item_ids,
+            vectors=vectors,
+            seed=self.options.seed,
+            settings=settings,
+            seconds=self.options.seconds if name == "sasrec" else None,
+        )
+        return evaluate(baseline, split.test, ks=KS), {
+            "fit_seconds": round(baseline.fit_seconds, 2),
+            "settings": baseline.settings.model_dump(mode="json"),
+            "train_users": len(split.train),
+        }
+
+    def _vectors(self, domain: Domain) -> np.ndarray:
+        from genrec.encoders import build_encoder
+        from genrec.recipe import load_recipe
+
+        encoder = build_encoder(load_recipe(self.config.tokenizer, self.config.tokenizer_settings).encoder_settings())
+        encoder.fit(domain.catalog)
+        return encoder.encode(domain.catalog)
+
+    def _recgpt(self, recommender: Any, decoding: str) -> Any:
+        name = self._dataset_of(recommender.index)
+        if decoding == "beam":
+            recommender.options = recommender.options.model_copy(
+                update={"exact": False, "beams": self.options.beams, "batch_users": 64}
+            )
+        result = evaluate(recommender, self._split(name).test, ks=KS)
+        metrics = recommender.metrics
+        return result, {
+            "users_per_second": round(result.users_per_second, 1),
+            "decoding": decoding,
+            "steps": metrics.get("steps"),
+            "train_seconds": metrics.get("seconds_this_session"),
+            "parameters": recommender.model.num_parameters(),
+            "collision_rate": round(recommender.index.stats().collision_rate, 4),
+        }
+
+    def _dataset_of(self, index: SemanticIndex) -> str:
+        return next(n for n, d in self.domains.items() if d.catalog.fingerprint() == index.catalog.fingerprint())
+
+    def _tune(self, index: SemanticIndex, split: Split, init: Path | None) -> Any:
+        import tempfile
+
+        from genrec.fitting import train
+        from genrec.training.config import load_train_config
+
+        settings = [
+            f"model.{key}={json.dumps(value)}" for key, value in self.config.model.model_dump().items() if value
+        ]
+        settings += ["model.dropout=0.2", f"seed={self.options.seed}"]
+        settings += [f"init={init}", "trainer.learning_rate=3.0e-4"] if init else []
+        config = load_train_config("recgpt-small", settings)
+        with tempfile.TemporaryDirectory() as folder:
+            return train(index, split, config, Path(folder) / "model")
+
+    # tables
+
+    def _there(self, table: str, dataset: str, recommender: str) -> bool:
+        return any(row["dataset"] == dataset and row["recommender"] == recommender for row in self._read(table))
+
+    def _once(
+        self,
+        table: str,
+        dataset: str,
+        recommender: str,
+        measure: Callable[[], Any],
+        metrics: dict[str, Any] | None = None,
+    ) -> None:
+        if self._there(table, dataset, recommender):
+            return
+        began = time.monotonic()
+        result, more = measure()
+        made = rows(
+            result,
+            benchmark=table,
+            dataset=dataset,
+            targets=[target for target in ("all", "novel") if result.masks[target].any()],
+            seed=self.options.seed,
+            command=command(self.options),
+            device=f"{platform.machine()} cpu",
+            commit=commit(),
+            more={**more, "seconds": round(time.monotonic() - began, 1)},
+        )
+        self._add(table, [{**row, "recommender": recommender} for row in made])
+        values = {key: round(result.slice_metrics("novel")[key], 4) for key in ("hit@1", "hit@10", "ndcg@10")}
+        say(f"  {dataset} {recommender}: {values}  {time.monotonic() - began:.0f} s")
+
+    def _read(self, table: str) -> list[dict[str, Any]]:
+        path = self.options.out / f"{table}.json"
+        return json.loads(path.read_text()) if path.is_file() else []
+
+    def _add(self, table: str, made: Sequence[dict[str, Any]]) -> None:
+        content = [*self._read(table), *made]
+        write_results(self.options.out, table, content, title=TITLES[table], command=command(self.options))
+
+
+VARIANTS: dict[str, list[str]] = {
+    "recgpt": [],
+    "untrained": ["trainer.max_steps=1", "trainer.learning_rate=0.0"],
+    "without-hybrid-attention": ["model.options.attention=causal"],
+    "set-attention": ["model.options.attention=set"],
+    "without-auxiliary-path": ["model.options.auxiliary=false", "model.options.pooling=0"],
+    "without-text-pooling": ["model.options.pooling=0"],
+    "slot-loss": ["model.options.loss=slots"],
+    "free-code-rows": ["model.options.scores=rows", "model.options.loss=slots", "model.options.pooling=0"],
+    "rq-kmeans-tokens": ["tokenizer_settings=[quantizer.name=rq-kmeans,quantizer.levels=4]"],
+}
+
+
+def of_users(split: Split, share: float, seed: int) -> Split:
+    """Only a share of the users in training and validation; the test part stays."""
+    if share >= 1:
+        return split
+    users = np.sort(
+        np.random.default_rng([seed, 7]).permutation(len(split.train))[: max(1, round(share * len(split.train)))]
+    )
+    train = split.train.select(users)
+    kept = set(train.user_ids.tolist())
+    cases = np.array([user in kept for user in split.validation.histories.user_ids])
+    validation = split.validation.select(cases) if cases.any() else split.validation.select(np.arange(1))
+    return Split(train, validation, split.test, split.name)
+
+
+def sample(cases: EvaluationSet, users: int, seed: int) -> EvaluationSet:
+    """At most so many cases, always the same; 0: all."""
+    if not users or users >= len(cases):
+        return cases
+    return cases.select(np.sort(np.random.default_rng(seed).permutation(len(cases))[:users]))
+
+
+def command(options: argparse.Namespace) -> str:
+    """What repeats it, without the paths of this machine."""
+    given = {str(options.data), "--out", str(options.out), "--work", str(options.work)}
+    rest = " ".join(argument for argument in sys.argv[1:] if argument not in given)
+    return f"bash scripts/recgpt_zero_shot.sh DATA_FOLDER {rest}".strip()
+
+
+def commit() -> str | None:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() or None
+
+
+def say(text: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
