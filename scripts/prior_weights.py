@@ -46,9 +46,11 @@ def main() -> None:
     settings = counts.settings.model_dump()
     print("transition counts:", settings, flush=True)
     recommender.prior = LearnedPrior(counts)
-    command = shlex.join(["python", "scripts/prior_weights.py", *sys.argv[1:]])
+    options = [one for one in sys.argv[1:] if one not in (str(given.model), str(given.interactions))]
+    command = shlex.join(["python", "scripts/prior_weights.py", "MODEL_FOLDER", "INTERACTIONS", *options])
     common = {"benchmark": "prior-weights", "dataset": given.interactions.resolve().parent.name, "split": "validation"}
     common |= {"users": len(cases), "items": len(recommender.item_ids), "beams": given.beams, "command": command}
+    common |= {"device": "cpu, 1 thread"}
     lists = counts.recommend(cases.histories, 10).ranks_of(cases.targets)
     rows = [{**common, "recommender": "transition-counts", "weight": None, **figures(lists)}]
     for weight in given.weights:

@@ -69,8 +69,9 @@ def regret(
     from genrec.fitting import split_for
     from genrec.generative import GenerativeRecommender
 
-    command = "genrec " + shlex.join(sys.argv[1:])
     dataset = interactions.resolve().parent.name
+    named = {str(model): model.name, str(interactions): f"{dataset}/{interactions.name}"}
+    command = "genrec " + shlex.join(named.get(word, word) for word in sys.argv[1:])
 
     def keep(rows: list[dict[str, object]]) -> None:
         if out is not None:
