@@ -33,6 +33,8 @@ from genrec.evaluation.report import as_markdown
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SPLITS = ("leave-one-out", "global-time")
+REPEATS = "the same item in a row counts once here, 14 users then have too few; with such repeats kept: .0983, .0738"
+TIES = "one of 610 users: here the first of equally popular items is taken; over all orders of ties .0377 to .0410"
 KNOWN = [
     ("amazon2014-beauty", "transition-counts", "recall@10", 0.0854, ""),
     ("amazon2014-beauty", "transition-counts", "ndcg@10", 0.0534, ""),
@@ -42,11 +44,11 @@ KNOWN = [
     ("amazon2014-sports", "transition-counts", "recall@10", 0.0504, ""),
     ("amazon2014-sports", "transition-counts", "ndcg@10", 0.0316, ""),
     ("amazon2014-sports", "popularity", "recall@10", 0.0090, ""),
-    ("minionerec-industrial", "transition-counts", "recall@10", 0.0983, ""),
-    ("minionerec-industrial", "transition-counts", "ndcg@10", 0.0737, ""),
+    ("minionerec-industrial", "transition-counts", "recall@10", 0.0983, REPEATS),
+    ("minionerec-industrial", "transition-counts", "ndcg@10", 0.0737, REPEATS),
     ("movielens-latest-small", "transition-counts", "recall@10", 0.1295, ""),
     ("movielens-latest-small", "transition-counts", "ndcg@10", 0.0721, ""),
-    ("movielens-latest-small", "popularity", "recall@10", 0.0393, ""),
+    ("movielens-latest-small", "popularity", "recall@10", 0.0393, TIES),
 ]
 """Dataset, recommender, metric, figure known from elsewhere, and what explains a difference."""
 
