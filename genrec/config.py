@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,34 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads ``2e-3`` as a number, which PyYAML's YAML 1.1 takes for a string."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes the strings that :class:`_Loader` would read as numbers."""
+
+
+for _cls in (_Loader, _Dumper):
+    _cls.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+        list("-+.0123456789"),
+    )
+
+
+def parse_yaml(text: str) -> Any:
+    """Plain values from YAML; a float may have an exponent without a point, as in YAML 1.2.
+
+    Raises:
+        yaml.YAMLError: It is no YAML.
+
+    >>> parse_yaml("2e-3"), parse_yaml("'2e-3'"), parse_yaml("e3")
+    (0.002, '2e-3', 'e3')
+    """
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more rule
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """Read a YAML file that holds one mapping.
 
@@ -29,7 +58,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError("The settings file does not exist.", where=path, hint="Check the path.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -44,7 +73,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
 def write_yaml(path: Path | str, settings: Settings | Mapping[str, Any]) -> None:
     """Write settings as YAML, keys in the order of their definition."""
     content = settings.model_dump(mode="json") if isinstance(settings, Settings) else dict(settings)
-    Path(path).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    Path(path).write_text(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -52,6 +81,11 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
 
     >>> apply_overrides({"quantizer": {"levels": 3}}, ["quantizer.levels=4"])
     {'quantizer': {'levels': 4}}
+    >>> apply_overrides({}, ["trainer.learning_rate=2e-3"])
+    {'trainer': {'learning_rate': 0.002}}
+
+    Raises:
+        ConfigError: An override is not ``key=value``, its value is not YAML, or its key does not fit the settings.
     """
     result: dict[str, Any] = {k: _copy(v) for k, v in content.items()}
     for override in overrides:
@@ -69,8 +103,26 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
                 raise ConfigError(
                     f"Cannot set '{key}': '{'.'.join(parents[: depth + 1])}' is a value, not a group.", where=override
                 )
-        node[last] = yaml.safe_load(text)
+        if isinstance(node, list):
+            _list_item(node, last, override)
+        node[int(last) if isinstance(node, list) else last] = override_value(text, override)
     return result
+
+
+def override_value(text: str, override: str) -> Any:
+    """The value of an override.
+
+    Raises:
+        ConfigError: It is no YAML.
+    """
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError:
+        raise ConfigError(
+            f"The value '{text}' is not YAML.",
+            where=override,
+            expected="a number, a word, a quoted text, [a, list] or {a: mapping}",
+        ) from None
 
 
 def _copy(value: Any) -> Any:

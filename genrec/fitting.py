@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from transformers import TrainerCallback
 
 from genrec.artifacts import read_manifest
+from genrec.baselines.prior import fit_prior
 from genrec.data.filters import drop_consecutive_repeats
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
@@ -20,10 +20,16 @@ from genrec.data.split import Split, make_split
 from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
 from genrec.index import SemanticIndex
-from genrec.models import build_model
-from genrec.training.config import SplitSettings, TrainConfig
-from genrec.training.examples import BucketSampler, HistoryExamples
-from genrec.training.session import TrainingFolder, differences, run_identity
+from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase, build_model
+from genrec.models.recgpt import RecGPT
+from genrec.recipe import TokenizerRecipe
+from genrec.training.candidates import CandidateCollator
+from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
+from genrec.training.distributed import in_pieces, on_main_process, save_whole
+from genrec.training.examples import HistoryExamples
+from genrec.training.language import build_language_model, language_examples
+from genrec.training.session import TrainingFolder, changes, run_identity
+from genrec.training.text_examples import TextCollator, TextExamples
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -69,26 +75,30 @@ def train(
         callbacks: transformers callbacks, for progress.
 
     Raises:
-        ArtifactError: ``out`` holds something else, or an unfinished run with other inputs.
+        ArtifactError: ``out`` holds something else, or an unfinished run with other inputs; or ``config.init`` is no
+            pretrained recommender for this index.
         TrainingStoppedError: A callback stopped the run before its end; nothing is lost.
     """
     out = Path(out)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
     identity = run_identity(config, split.train, index.fingerprint)
     if (done := _finished(out, identity, overwrite)) is not None:
-        return done
+        return _with_prior(done, split, config, out)
     recommender, examples = _untrained(index, split, config)
+    model = recommender.model
     session = TrainingFolder(out)
     trainer = build_trainer(
-        recommender.model,
+        model,
         examples,
-        recommender.collator,
+        _training_collator(recommender),
         config,
         session.checkpoints,
         validate=make_validate(recommender, split.validation, config) if len(split.validation) else None,
         callbacks=callbacks,
     )
-    session.open(identity, overwrite=overwrite)  # after everything that wrong settings can break
+    # after everything that wrong settings can break
+    on_main_process(lambda: session.open(identity, overwrite=overwrite))
+    on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
     if any(getattr(callback, "requested", False) for callback in callbacks):
@@ -99,34 +109,102 @@ def train(
         )
     recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
-    recommender.save_pretrained(out, overwrite=overwrite)
-    session.remove()
+    pieces = in_pieces(model)
+    if config.generation.prior is not None and not pieces:
+        fit_prior(recommender, split, config.generation.prior)
+    save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
+    on_main_process(session.remove)
+    return GenerativeRecommender.from_pretrained(out) if pieces else recommender
+
+
+def _with_prior(
+    recommender: GenerativeRecommender, split: Split, config: TrainConfig, out: Path
+) -> GenerativeRecommender:
+    """A trained recommender with the item prior that is asked for now; the network stays as it is."""
+    wanted, has = config.generation.prior, recommender.options.prior
+    if wanted is None or (has is not None and wanted.is_met_by(has)):
+        return recommender
+    fit_prior(recommender, split, wanted)
+    recommender.save_pretrained(out, overwrite=True)
     return recommender
 
 
 def _untrained(
     index: SemanticIndex, split: Split, config: TrainConfig
-) -> tuple[GenerativeRecommender, HistoryExamples]:
+) -> tuple[GenerativeRecommender, HistoryExamples | TextExamples]:
     """The recommender with the weights that its seed gives, and what it will learn from."""
     set_seed(config.seed)
-    model = build_model(config.model.architecture, index.codebook_sizes, **_model_settings(config, index))
+    if config.model.architecture in LANGUAGE_ARCHITECTURES:
+        language = build_language_model(config, index)
+        language.prepare(index.trie, trie_masked_loss=config.model.trie_masked_loss)
+        return GenerativeRecommender(language, index, config), language_examples(config, index, language, split.train)
+    model = _network(config, index)
     if config.model.init_from_codebooks and index.codebooks is not None:
         model.init_from_codebooks(index.codebooks, config.seed)
+    model.restrict_loss(index.trie if config.model.trie_masked_loss else None)
     prefixes = config.examples.mode == "prefixes" or config.model.architecture == "seq2seq"
-    examples = HistoryExamples(split.train, config.model.max_items, prefixes=prefixes)
-    return GenerativeRecommender(model, index, config), examples
+    examples = HistoryExamples(
+        split.train, config.model.max_items, prefixes=prefixes, drop=config.examples.drop, seed=config.seed
+    )
+    recommender = GenerativeRecommender(model, index, config)
+    recommender.options = recommender.options.model_copy(update={"prior": None})  # fitted when the network is trained
+    return recommender, examples
 
 
-def _model_settings(config: TrainConfig, index: SemanticIndex) -> dict[str, Any]:
-    settings = config.model.model_dump(exclude={"architecture", "init_from_codebooks", "item_vectors"})
-    if config.model.item_vectors:
-        if config.model.architecture != "item-decoder":
+def _network(config: TrainConfig, index: SemanticIndex) -> CodeModel:
+    """With random weights, or with the weights of a pretrained recommender."""
+    if config.init is None:
+        settings = model_settings(config.model, index.recipe, index.vectors().shape[1])
+        return build_model(config.model.architecture, index.codebook_sizes, **settings)
+    from genrec.foundation import pretrained_network
+
+    return pretrained_network(config, index)
+
+
+def _training_collator(recommender: GenerativeRecommender) -> Callable[[list[Any]], dict[str, Any]]:
+    """What makes training batches: of text, or with candidates, where the model asks for them."""
+    index, config, model = recommender.index, recommender.config, recommender.model
+    if isinstance(model, LanguageBase):
+        return TextCollator(model.tokenizer)
+    if not isinstance(model, RecGPT) or model.config.scores == "rows":
+        return recommender.collator
+    return CandidateCollator([model.domain_items(index)], config.examples.candidates, seed=config.seed)
+
+
+_NOT_THE_NETWORKS = {
+    "architecture",
+    "init_from_codebooks",
+    "item_vectors",
+    "options",
+    "checkpoint",
+    "llm",
+    "trie_masked_loss",
+}
+
+
+def model_settings(model: ModelSettings, recipe: TokenizerRecipe, vector_dim: int) -> dict[str, Any]:
+    """Settings of :func:`genrec.models.build_model`, with what follows from the recipe of the codes.
+
+    Args:
+        model: Settings of the network.
+        recipe: Of the item tokenizer.
+        vector_dim: Dimension of the item vectors.
+
+    Raises:
+        ConfigError: The architecture does not read item vectors.
+    """
+    settings = model.model_dump(exclude=_NOT_THE_NETWORKS)
+    if model.architecture == "recgpt":
+        settings |= RecGPT.settings_for(recipe.quantizer)
+    settings |= model.options
+    if model.item_vectors:
+        if model.architecture not in ("item-decoder", "recgpt"):
             raise ConfigError(
-                f"The architecture '{config.model.architecture}' does not read item vectors.",
+                f"The architecture '{model.architecture}' does not read item vectors.",
                 where="model.item_vectors",
-                hint="Use architecture: item-decoder, or leave item_vectors out.",
+                hint="Use architecture: item-decoder or recgpt, or leave item_vectors out.",
             )
-        settings["vector_dim"] = index.vectors().shape[1]
+        settings["vector_dim"] = vector_dim
     return {key: value for key, value in settings.items() if value is not None}
 
 
@@ -140,7 +218,7 @@ def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> Generativ
             hint="Choose another --out, or pass --overwrite.",
         )
     before = read_manifest(out, MANIFEST, "recommender").get("run")
-    changed = differences(before, json.loads(json.dumps(identity)))
+    changed = changes(before, identity)
     if changed:
         raise ArtifactError(
             "The output folder holds a recommender trained with other inputs.",
@@ -153,19 +231,20 @@ def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> Generativ
 
 
 def _summary(
-    trainer: Any, split: Split, examples: HistoryExamples, identity: dict[str, Any], seconds: float
+    trainer: Any, split: Split, examples: HistoryExamples | TextExamples, identity: dict[str, Any], seconds: float
 ) -> dict[str, Any]:
     logs = [entry for entry in trainer.state.log_history if any(key.startswith("eval_ndcg") for key in entry)]
     best: dict[str, Any] = max(
         logs, key=lambda entry: next(v for k, v in entry.items() if k.startswith("eval_ndcg")), default={}
     )
-    sampler: BucketSampler = trainer._bucket_sampler
+    sampler = trainer.train_sampler
     return {
         "validation": {key.removeprefix("eval_"): v for key, v in best.items() if key.startswith("eval_")},
         "best_epoch": best.get("epoch"),
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
         "seconds_this_session": round(seconds, 1),
+        "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         "train_users": len(split.train),
         "train_rows": len(examples),
         "padding_ratio": round(sampler.padding_ratio(), 4),

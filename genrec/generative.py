@@ -5,40 +5,45 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from genrec.artifacts import atomic_dir, read_manifest, write_manifest
+from genrec.baselines.prior import LearnedPrior, learned_scores
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
-from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.exact import score_items
-from genrec.decoding.options import DecodingOptions
-from genrec.decoding.prior import PriorBounds
+from genrec.decoding.options import DecodingOptions, PriorSettings
 from genrec.decoding.request import Request
 from genrec.decoding.search import search
+from genrec.decoding.slots import score_by_slots
 from genrec.decoding.subtries import SubTries
+from genrec.decoding.user_priors import UserPriors
 from genrec.errors import ArtifactError
 from genrec.index import SemanticIndex
 from genrec.metrics import ndcg_at, recall_at
-from genrec.models import CodeModel, load_model
+from genrec.models import CodeModel, LanguageBase, load_model
+from genrec.models.recgpt import RecGPT, RecGPTState
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
 from genrec.training.config import TrainConfig
 from genrec.training.examples import CodeCollator
+from genrec.training.language import PromptReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from genrec.data.split import EvaluationSet
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "recommender.json"
+
+Prior: TypeAlias = Mapping[str, float] | np.ndarray | sp.sparray
+"""Item scores of a request: by item id, one vector, or one row a user, dense or sparse."""
 
 
 class GenerativeRecommender(Recommender):
@@ -56,16 +61,17 @@ class GenerativeRecommender(Recommender):
     def __init__(
         self, model: CodeModel, index: SemanticIndex, config: TrainConfig, metrics: dict[str, Any] | None = None
     ) -> None:
-        if tuple(model.codebook_sizes) != tuple(index.codebook_sizes):
-            raise ArtifactError(
-                f"The model speaks codes of sizes {list(model.codebook_sizes)}, the index has "
-                f"{list(index.codebook_sizes)}.",
-                hint="Train the model on this index.",
-            )
+        model.bind(index)
         self.model, self.index, self.config, self.metrics = model, index, config, metrics or {}
         self.item_ids = index.item_ids
         self.options = config.generation
-        self.collator = CodeCollator(index.codes, index.vectors() if config.model.item_vectors else None)
+        self.prior: LearnedPrior | None = None
+        self.collator: Callable[[Any], dict[str, torch.Tensor]]
+        if isinstance(model, LanguageBase):
+            model.check_items(len(index.item_ids))
+            self.collator = PromptReader(config, index, model)
+        else:
+            self.collator = CodeCollator(index.codes, model.read_vectors(index) if config.model.item_vectors else None)
         self._request = Request()
         self._tries = SubTries(index.trie, self.device)
         self._vectors: dict[torch.device, torch.Tensor] = {}
@@ -99,6 +105,12 @@ class GenerativeRecommender(Recommender):
     def batch_users(self, users: int | None) -> None:
         self.options = self.options.model_copy(update={"batch_users": users})
 
+    def set_prior(self, settings: PriorSettings) -> None:
+        """Decode with the learned prior in this way, and save it so; see :func:`genrec.baselines.prior.fit_prior`."""
+        self.options = self.options.model_copy(update={"prior": settings})
+        generation = self.config.generation.model_copy(update={"prior": settings})
+        self.config = self.config.model_copy(update={"generation": generation})
+
     def define(self, name: str, items: Collection[str]) -> None:
         """Name a part of the catalogue ("in stock", a category), for ``recommend(..., within=name)``.
 
@@ -123,7 +135,7 @@ class GenerativeRecommender(Recommender):
         deny: Collection[str] | None = None,
         within: str | Sequence[str | None] | None = None,
         allow_each: Sequence[Collection[str] | None] | None = None,
-        prior: Mapping[str, float] | np.ndarray | None = None,
+        prior: Prior | None = None,
         options: DecodingOptions | Mapping[str, Any] | None = None,
     ) -> Recommendations:
         """The ``k`` best items of every history.
@@ -137,7 +149,8 @@ class GenerativeRecommender(Recommender):
             within: A part of the catalogue that :meth:`define` named; or one name (or None) a user.
             allow_each: One collection of item ids (or None: everything) a user.
             prior: Scores that are added to the model's, times ``options.prior_weight``: by item id (0 where there is
-                none), ``(n_items,)``, or ``(n_users, n_items)``.
+                none), ``(n_items,)``, or ``(n_users, n_items)``; a sparse matrix where users have few scores. A prior
+                that the recommender has learned is added, too, as ``options.prior`` says.
             options: How to decode this time; a mapping changes these settings only.
 
         Raises:
@@ -162,7 +175,10 @@ class GenerativeRecommender(Recommender):
         with self._evaluating():
             for users, batch in self._batches(known, exact.users_at_once(1)):
                 state = self.model.prefill(**batch)
-                scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
+                if isinstance(self.model, RecGPT) and isinstance(state, RecGPTState) and self.model.parallel:
+                    scores = score_by_slots(self._tries(), self.model.slot_scores(state))
+                else:
+                    scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
                 result[users] = scores.cpu().numpy()
         return result
 
@@ -174,14 +190,14 @@ class GenerativeRecommender(Recommender):
         items = np.full((len(histories), k), -1, dtype=np.int32)
         scores = np.full((len(histories), k), -np.inf, dtype=np.float32)
         size = self.options.users_at_once(k, self.device.type)
+        learned = learned_scores(self.prior, self.options.prior, histories, len(self.item_ids))
+        priors = UserPriors(request.prior, self.options.prior_weight, learned)
         with self._evaluating():
             for members, mask in request.parts(len(histories), self._tries, allowed):
                 trie = self._tries(mask)
-                shared = None if request.prior is None or request.prior.ndim > 1 else self._bounds(trie, request.prior)
                 for rows, batch in self._batches(histories.select(members), size):
                     users = members[rows]
-                    seen = histories.select(users).padded() if exclude_seen else None
-                    own = None if request.prior is None or shared else self._bounds(trie, request.prior[users])
+                    seen = histories.select(users) if exclude_seen else None
                     found, found_scores = search(
                         self.model,
                         self.model.prefill(**batch),
@@ -189,9 +205,9 @@ class GenerativeRecommender(Recommender):
                         len(users),
                         k,
                         self.options,
-                        forbidden=self._tensor(seen),
+                        forbidden=self._tensor(None if seen is None else seen.padded()),
                         allowed=self._tensor(request.own_items(users)),
-                        prior=shared or own,
+                        prior=priors.of(trie, users, seen),
                         vectors=None if self.options.mmr is None else self._item_vectors(),
                     )
                     items[users, : found.shape[1]] = found.cpu().numpy()
@@ -204,7 +220,7 @@ class GenerativeRecommender(Recommender):
         order = np.argsort(recent.lengths, kind="stable")
         for at in range(0, len(order), size):
             users = order[at : at + size]
-            collated = self.collator(list(recent.select(users)))
+            collated = self.collator(recent.select(users))
             yield users, {name: tensor.to(self.device) for name, tensor in collated.items()}
 
     @contextmanager
@@ -212,7 +228,7 @@ class GenerativeRecommender(Recommender):
         was_training = self.model.training
         self.model.eval()
         try:
-            with torch.inference_mode():
+            with self.model.decoding(), torch.inference_mode():
                 yield
         finally:
             self.model.train(was_training)
@@ -220,13 +236,9 @@ class GenerativeRecommender(Recommender):
     def _tensor(self, positions: np.ndarray | None) -> torch.Tensor | None:
         return None if positions is None else torch.from_numpy(positions.astype(np.int64)).to(self.device)
 
-    def _bounds(self, trie: DeviceTrie, prior: np.ndarray) -> PriorBounds:
-        scores = torch.from_numpy(np.asarray(prior, dtype=np.float32))
-        return PriorBounds(trie, scores, self.options.prior_weight)
-
-    def _prior(self, prior: Mapping[str, float] | np.ndarray | None) -> np.ndarray | None:
+    def _prior(self, prior: Prior | None) -> np.ndarray | sp.sparray | None:
         if not isinstance(prior, Mapping):
-            return None if prior is None else np.asarray(prior)
+            return prior if prior is None or sp.issparse(prior) else np.asarray(prior)
         scores = np.zeros(len(self.item_ids), dtype=np.float32)
         scores[self.to_histories([list(prior)]).items] = list(prior.values())
         return scores
@@ -245,6 +257,8 @@ class GenerativeRecommender(Recommender):
         with atomic_dir(folder, overwrite=overwrite) as work:
             self.model.save_pretrained(work / "model")
             self.index.save(work / "index")
+            if self.prior is not None:
+                self.prior.save(work / "prior")
             write_yaml(work / "config.yaml", self.config)
             (work / "metrics.json").write_text(json.dumps(self.metrics, indent=2) + "\n", encoding="utf-8")
             (work / "README.md").write_text(self._card(), encoding="utf-8")
@@ -258,20 +272,32 @@ class GenerativeRecommender(Recommender):
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
-        cls, folder: Path | str, *, index: SemanticIndex | None = None, device: str | None = None
+        cls,
+        folder: Path | str,
+        *,
+        index: SemanticIndex | None = None,
+        device: str | None = None,
+        checkpoint: str | None = None,
     ) -> GenerativeRecommender:
         """Load a folder written by :meth:`save_pretrained`.
 
         Args:
             folder: The recommender.
-            index: Use this one instead of the folder's: the same, or one grown from it by ``encode_new``.
+            index: Use this one instead of the folder's: the same, or one grown from it by ``encode_new``. A pretrained
+                recommender (:mod:`genrec.foundation`) has none and takes any that was built with its quantizer.
             device: Where to put the model (default: CPU).
+            checkpoint: Where the language model is now that an adapter was trained on, if it has moved.
 
         Raises:
             ArtifactError: The folder is missing or damaged, or ``index`` is of another catalogue.
         """
         folder = Path(folder)
         manifest = read_manifest(folder, MANIFEST, "recommender")
+        if manifest.get("kind") == "foundation":
+            from genrec.foundation import FoundationModel
+
+            zero_shot = FoundationModel.from_pretrained(folder).recommender(index)
+            return zero_shot.to(device) if device else zero_shot
         config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
         if index is None:
             index = SemanticIndex.load(folder / "index")
@@ -282,10 +308,11 @@ class GenerativeRecommender(Recommender):
                 expected=f"index {manifest['index_fingerprint']} or one grown from it",
                 hint=f"This index is {index.fingerprint} ({len(index.item_ids)} items). Train on it, or leave it out.",
             )
-        model = load_model(folder / "model")
+        model = load_model(folder / "model", checkpoint=checkpoint)
         model.eval()
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         recommender = cls(model, index, config, metrics)
+        recommender.prior = LearnedPrior.load(folder / "prior", index.item_ids)
         return recommender.to(device) if device else recommender
 
     def _card(self) -> str:

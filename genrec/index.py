@@ -69,6 +69,7 @@ class SemanticIndex:
         seed: int | None = None,
         progress: Callable[[int, int], None] | None = None,
         encoded: EncodedItems | None = None,
+        tokenizer: ItemTokenizer | None = None,
     ) -> SemanticIndex:
         """Give every item of a catalogue a semantic ID.
 
@@ -82,6 +83,8 @@ class SemanticIndex:
             seed: Other seed than the recipe's.
             progress: Called by slow encoders with the items done and the items in all.
             encoded: What :func:`genrec.item_tokenizer.encode_items` gave for the same encoder, items and histories.
+            tokenizer: A fitted one whose quantizer is taken as it is: an unseen catalogue then speaks the codes of the
+                catalogues that it was fitted on.
 
         Raises:
             ConfigError: The recipe is unknown or wrong.
@@ -90,8 +93,8 @@ class SemanticIndex:
         chosen = load_recipe(recipe) if isinstance(recipe, str) else recipe
         if seed is not None:
             chosen = chosen.model_copy(update={"seed": seed})
-        tokenizer, items = ItemTokenizer.fit(chosen, catalog, train, progress=progress, encoded=encoded)
-        return cls(catalog, items.codes, tokenizer, items.vectors)
+        fitted, items = ItemTokenizer.fit(chosen, catalog, train, progress=progress, encoded=encoded, frozen=tokenizer)
+        return cls(catalog, items.codes, fitted, items.vectors)
 
     def encode_new(self, catalog: Catalog, *, vectors_from: Path | str | None = None) -> SemanticIndex:
         """A grown index: new items are appended, published rows keep their positions and semantic IDs.

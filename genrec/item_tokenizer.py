@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genrec.config import parse
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
+from genrec.errors import ArtifactError, ConfigError
 from genrec.quantizers import ItemContext, Quantizer, build_quantizer
 from genrec.recipe import TokenizerRecipe
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PARTS = ("encoder", "quantizer")
+_FILE, _TENSORS = "tokenizer.json", "tokenizer.safetensors"
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ def encode_items(
     train: Histories | None = None,
     *,
     progress: Callable[[int, int], None] | None = None,
+    frozen: ItemTokenizer | None = None,
 ) -> EncodedItems:
     """Fit the encoder of a recipe and encode a catalogue.
 
@@ -65,6 +71,7 @@ def encode_items(
         catalog: The items.
         train: Training histories, for collaborative encoders.
         progress: Called by slow encoders with the items done and the items in all.
+        frozen: Take its encoder where that learned something.
 
     Raises:
         ConfigError: The encoder is wrong.
@@ -75,7 +82,10 @@ def encode_items(
     encoder = build_encoder(recipe.encoder_settings())
     logger.info("encoding %d items with '%s'", len(catalog), encoder.name)
     encoder.progress = progress
-    encoder.fit(catalog, train)
+    if frozen is None or encoder.ready_made:
+        encoder.fit(catalog, train)
+    else:
+        encoder.load_state(frozen._tensors_of("encoder"), dict(frozen.rests["encoder"]))
     return EncodedItems(encoder, encoder.encode(catalog))
 
 
@@ -102,6 +112,7 @@ class ItemTokenizer:
         *,
         progress: Callable[[int, int], None] | None = None,
         encoded: EncodedItems | None = None,
+        frozen: ItemTokenizer | None = None,
     ) -> tuple[ItemTokenizer, TokenizedItems]:
         """Learn from a catalogue and give its items their paths.
 
@@ -111,6 +122,8 @@ class ItemTokenizer:
             train: Training histories (positions into ``catalog``), for collaborative encoders and popularity.
             progress: Called by slow encoders with the items done and the items in all.
             encoded: What :func:`encode_items` gave for the same encoder, catalogue and histories.
+            frozen: Take its quantizer as it is, and its encoder where that learned something; only the disambiguation
+                is fitted to this catalogue. The recipe may differ from its recipe in settings of the encoder.
 
         Raises:
             ConfigError: A part of the recipe is wrong; found before any work is done.
@@ -120,18 +133,58 @@ class ItemTokenizer:
 
         build_encoder(recipe.encoder_settings())
         quantizer, rule = build_quantizer(recipe.quantizer), build_disambiguation(recipe.disambiguation)
-        encoded = encoded or encode_items(recipe, catalog, train, progress=progress)
+        if frozen is not None:
+            quantizer = frozen._reusable(recipe)
+        encoded = encoded or encode_items(recipe, catalog, train, progress=progress, frozen=frozen)
         encoder, vectors = encoded.encoder, encoded.vectors
         order = _canonical(catalog)
         ordered, context = _in_order(vectors, order), _context(catalog, order, train)
         logger.info("quantizing vectors of %d dimensions with '%s'", vectors.shape[1], quantizer.name)
-        quantizer.fit(ordered, seed=recipe.seed, items=context)
+        if frozen is None:
+            quantizer.fit(ordered, seed=recipe.seed, items=context)
         popularity = None if train is None else np.bincount(train.items, minlength=len(catalog))[order]
         codes = quantizer.place(ordered, items=context)
         items = QuantizedItems(catalog.item_ids[order], codes, quantizer.codebook_sizes, ordered, quantizer, popularity)
         rule.fit(items)
         paths = rule.resolve(items)
         return cls._of(recipe, encoder, quantizer, rule), TokenizedItems(vectors, _unsorted(paths, order))
+
+    @classmethod
+    def fit_many(
+        cls, recipe: TokenizerRecipe, catalogs: Sequence[Catalog], *, fitted: ItemTokenizer | None = None
+    ) -> tuple[ItemTokenizer, list[np.ndarray]]:
+        """Fit a quantizer on the vectors of several catalogues.
+
+        Args:
+            recipe: Its encoder must be ready-made, or vectors of two catalogues would not mean the same.
+            catalogs: The items.
+            fitted: What an earlier call gave; then only the vectors are made.
+
+        Returns:
+            The tokenizer, whose disambiguation is fitted to no catalogue, and the vectors of every catalogue.
+
+        Raises:
+            ConfigError: The encoder learns from its catalogue.
+        """
+        from genrec.encoders import build_encoder
+
+        vectors = []
+        for catalog in catalogs:
+            encoder = build_encoder(recipe.encoder_settings())
+            if not encoder.ready_made:
+                raise ConfigError(
+                    f"The item encoder '{encoder.name}' learns from its catalogue, so its vectors mean something else "
+                    "in every catalogue.",
+                    where="encoder.name",
+                    expected="sentence or precomputed",
+                )
+            encoder.fit(catalog)
+            vectors.append(encoder.encode(catalog))
+        if fitted is not None:
+            return fitted, vectors
+        quantizer = build_quantizer(recipe.quantizer)
+        quantizer.fit(np.concatenate(vectors), seed=recipe.seed)
+        return cls._of(recipe, encoder, quantizer, build_disambiguation(recipe.disambiguation)), vectors
 
     @classmethod
     def _of(
@@ -211,6 +264,53 @@ class ItemTokenizer:
         """Sizes of all levels of a path; builds no network."""
         sizes = build_quantizer(self.recipe.quantizer).fitted_sizes(self.rests["quantizer"])
         return self.disambiguation.codebook_sizes(sizes)
+
+    @cached_property
+    def quantizer_fingerprint(self) -> str:
+        """Hex digest of the fitted quantizer: two indexes with the same one speak the same codes."""
+        head = [dict(self.recipe.quantizer), dict(self.rests["quantizer"])]
+        digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+        for name, array in sorted(self._tensors_of("quantizer").items()):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write ``tokenizer.json`` and ``tokenizer.safetensors`` into a folder that is being made."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {"recipe": self.recipe.model_dump(mode="json"), "rests": {k: dict(v) for k, v in self.rests.items()}}
+        (folder / _FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        save_file(self.tensors, folder / _TENSORS)
+
+    @classmethod
+    def load(cls, folder: Path) -> ItemTokenizer:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ArtifactError: A file is missing or damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            tensors = load_file(folder / _TENSORS)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise ArtifactError(f"The item tokenizer cannot be read: {error}", where=folder) from None
+        return cls(parse(TokenizerRecipe, content["recipe"], where=folder / _FILE), tensors, content["rests"])
+
+    def _reusable(self, recipe: TokenizerRecipe) -> Quantizer:
+        own, wanted = self.recipe, recipe
+        if wanted.quantizer != own.quantizer or wanted.encoder.get("name") != own.encoder.get("name"):
+            raise ConfigError(
+                "A frozen quantizer cannot be changed, nor the encoder that it was fitted to.",
+                where="quantizer",
+                expected=f"encoder '{self.recipe.encoder.get('name')}' and quantizer {dict(self.recipe.quantizer)}",
+                hint="Leave these settings out, or build the index without --quantizer.",
+            )
+        return self.quantizer
 
     def _tensors_of(self, part: str) -> dict[str, np.ndarray]:
         prefix = f"{part}."

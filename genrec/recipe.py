@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field
 
 from genrec.assets import find_asset
-from genrec.config import Settings, apply_overrides, parse, read_yaml
+from genrec.config import Settings, apply_overrides, override_value, parse, read_yaml
 
 _SUFFIX = ".yaml"
 
@@ -70,7 +69,7 @@ def _forget_replaced(content: dict[str, Any], override: str) -> None:
             node = node[int(part)] if part.isdigit() and int(part) < len(node) else None
         else:
             node = node.get(part) if isinstance(node, dict) else None
-    if parents and last == "name" and isinstance(node, dict) and node.get("name") != yaml.safe_load(value):
+    if parents and last == "name" and isinstance(node, dict) and node.get("name") != override_value(value, override):
         node.clear()
 
 

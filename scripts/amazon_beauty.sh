@@ -20,12 +20,18 @@ export HF_HUB_OFFLINE=1
     --tokenizer "$tokenizer" --out "$out/index"
 genrec index show "$out/index" >"$out/index.md"
 
+# Every evaluation twice: as trained, and without the prior of transition counts, so that one sees what the network knows.
 for seed in "${seeds[@]}"; do
-    genrec train "$out/index" "$data/interactions.csv" --config "$preset" --set "seed=$seed" --out "$out/model-$seed"
-    [ -d "$out/eval-$seed" ] || genrec evaluate "$out/model-$seed" "$data/interactions.csv" \
-        --dataset amazon2014-beauty --out "$out/eval-$seed"
-    [ -d "$out/validation-$seed" ] || genrec evaluate "$out/model-$seed" "$data/interactions.csv" --part validation \
-        --dataset amazon2014-beauty --out "$out/validation-$seed"
+    model="$out/model-$seed"
+    genrec train "$out/index" "$data/interactions.csv" --config "$preset" --set "seed=$seed" --out "$model"
+    for part in validation test; do
+        for prior in with without; do
+            report="$out/$part-$prior-prior-$seed"
+            options=(--part "$part" --dataset amazon2014-beauty --out "$report")
+            [ "$prior" = with ] || options+=(--set prior=null)
+            [ -d "$report" ] || genrec evaluate "$model" "$data/interactions.csv" "${options[@]}"
+        done
+    done
 done
 
 python scripts/collect_results.py amazon-beauty --title "Amazon Beauty, leave-one-out, full ranking, item level" \

@@ -3,8 +3,9 @@
     python scripts/benchmark_baselines.py DATA_FOLDER [DATA_FOLDER ...] --seconds 900
 
 A DATA_FOLDER holds items.jsonl and interactions.csv. Writes scripts/results/baselines-NAME.json and .md for the
-leave-one-out split and baselines-NAME-global-time.* where timestamps are real. What is already in a table is not run
-again. Settings are chosen on the validation part; test cases are ranked over the whole catalogue.
+leave-one-out split, baselines-NAME-global-time.* where timestamps are real, and baselines.md, which puts all of them
+side by side. What is already in a table is not run again. Settings are chosen on the validation part; test cases are
+ranked over the whole catalogue.
 """
 
 from __future__ import annotations
@@ -28,9 +29,26 @@ from genrec.data import Catalog, Interactions
 from genrec.data.split import Split, global_time, leave_one_out
 from genrec.encoders import build_encoder
 from genrec.evaluation import evaluate, rows, write_results
+from genrec.evaluation.report import as_markdown
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SPLITS = ("leave-one-out", "global-time")
+KNOWN = [
+    ("amazon2014-beauty", "transition-counts", "recall@10", 0.0854, ""),
+    ("amazon2014-beauty", "transition-counts", "ndcg@10", 0.0534, ""),
+    ("amazon2014-beauty", "popularity", "recall@10", 0.0115, ""),
+    ("amazon2014-beauty", "sasrec", "recall@10", 0.0740, "least that a well-tuned one must reach; best public .083"),
+    ("amazon2014-beauty", "sasrec", "ndcg@10", 0.0423, "least that a well-tuned one must reach; best public .042"),
+    ("amazon2014-sports", "transition-counts", "recall@10", 0.0504, ""),
+    ("amazon2014-sports", "transition-counts", "ndcg@10", 0.0316, ""),
+    ("amazon2014-sports", "popularity", "recall@10", 0.0090, ""),
+    ("minionerec-industrial", "transition-counts", "recall@10", 0.0983, ""),
+    ("minionerec-industrial", "transition-counts", "ndcg@10", 0.0737, ""),
+    ("movielens-latest-small", "transition-counts", "recall@10", 0.1295, ""),
+    ("movielens-latest-small", "transition-counts", "ndcg@10", 0.0721, ""),
+    ("movielens-latest-small", "popularity", "recall@10", 0.0393, ""),
+]
+"""Dataset, recommender, metric, figure known from elsewhere, and what explains a difference."""
 
 
 def main() -> None:
@@ -70,19 +88,87 @@ def run_dataset(folder: Path, options: argparse.Namespace) -> None:
         page = f"baselines-{name}" + ("" if split.name == SPLITS[0] else f"-{split.name}")
         page += "-seen-allowed" if options.include_seen else ""
         path = options.out / f"{page}.json"
-        content = json.loads(path.read_text()) if path.is_file() else []
         print(
             f"\n{page}: {len(split.train):,} users, {len(catalog):,} items, {len(split.test):,} test cases", flush=True
         )
         for baseline in options.baselines:
-            if any((row["recommender"], row["seed"]) == (baseline, seed_of(baseline, options)) for row in content):
+            done = {(row["recommender"], row["seed"]) for row in read(path)}
+            if (baseline, seed_of(baseline, options)) in done:
                 print(f"  {baseline}: already there", flush=True)
                 continue
             if CLASSES[baseline].needs_vectors and vectors is None:
                 vectors = encode(catalog, options.encoder)
-            content += measure(baseline, split, catalog, vectors, name, options)
+            content = read(path) + measure(baseline, split, catalog, vectors, name, options)
             content.sort(key=lambda row: (row["targets"], BASELINES.index(row["recommender"]), row["seed"] or 0))
-            write_results(options.out, page, content, title=title(name, split, options), command=command(options))
+            write_results(
+                options.out,
+                page,
+                content,
+                title=title(name, split, options),
+                command=command(options, all_of_them=True),
+                sections=[made(content)],
+            )
+            overview(options.out)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+def made(content: list[dict[str, Any]]) -> str:
+    """How each baseline came about, as a section of its page."""
+    lines = [
+        {
+            "recommender": row["recommender"],
+            "settings": ", ".join(f"{key} {value}" for key, value in row["settings"].items()) or "none",
+            "candidates": f"{max(1, len(row['tried']))}",
+            "epochs": f"{len(row['curve'])}" if row["curve"] else "",
+            "seconds": f"{row['seconds']:.1f}",
+            "CPU seconds": f"{row['cpu_seconds']:.1f}",
+        }
+        for row in content
+        if row["targets"] == "all"
+    ]
+    note = "For choosing, fitting and ranking, on a machine that did other work as well; CPU seconds are the run's own."
+    return f"## Settings and time\n\n{as_markdown(lines)}\n\n{note}\n"
+
+
+def overview(folder: Path) -> None:
+    """``baselines.md`` and ``baselines.json``: all datasets side by side, and beside what is known from elsewhere."""
+    found = [row for path in sorted(folder.glob("baselines-*.json")) for row in read(path)]
+    found = [row for row in found if row["targets"] == "all" and not row["seed"]]
+    places = list(dict.fromkeys((row["dataset"], row["protocol"]) for row in found if row["exclude_seen"]))
+    figures = {(row["dataset"], row["protocol"], row["recommender"]): row for row in found}
+    page = ["# Baselines on all datasets", "", "Test cases, full ranking, item level, seen items excluded (but for"]
+    page += ["repeat-last). With intervals, settings and times: `baselines-DATASET.md`.", ""]
+    for metric in ("recall@10", "ndcg@10", "seconds"):
+        lines = [
+            {"recommender": name, **{" ".join(place): cell(figures.get((*place, name)), metric) for place in places}}
+            for name in BASELINES
+        ]
+        page += [f"## {metric}", "", as_markdown(lines), ""]
+    lines = []
+    for dataset, name, metric, value, why in KNOWN:
+        row = figures.get((dataset, SPLITS[0], name))
+        if row is not None:
+            about = {"dataset": dataset, "recommender": name, "metric": metric, "known": f"{value:.4f}"}
+            lines.append({**about, "here": cell(row, metric), "remark": why})
+    page += [
+        "## Beside known figures",
+        "",
+        as_markdown(lines),
+        "",
+        "`bash scripts/benchmark_baselines.sh FOLDER …`",
+        "",
+    ]
+    (folder / "baselines.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (folder / "baselines.md").write_text("\n".join(page), encoding="utf-8")
+
+
+def cell(row: dict[str, Any] | None, key: str) -> str:
+    if row is None:
+        return ""
+    return f"{row[key]:.1f}" if key == "seconds" else f"{row[key]:.4f}"
 
 
 def splits(histories: Any, options: argparse.Namespace) -> Iterator[Split]:
@@ -122,13 +208,13 @@ def measure(
             f"  {time.monotonic() - started:6.0f} s  {what}  {done}/{total}", flush=True
         ),
     )
-    cpu = time.process_time() - busy
     result = evaluate(baseline, split.test, exclude_seen=exclude_seen)
+    cpu = time.process_time() - busy
     more = {
         "protocol": split.name,
         "seconds": round(baseline.fit_seconds + result.seconds, 2),
+        "cpu_seconds": round(cpu, 2),
         "fit_seconds": round(baseline.fit_seconds, 2),
-        "fit_cpu_seconds": round(cpu, 2),
         "rank_seconds": round(result.seconds, 2),
         "settings": baseline.settings.model_dump(mode="json"),
         "tried": baseline.choices,
@@ -168,9 +254,11 @@ def title(name: str, split: Split, options: argparse.Namespace) -> str:
     return f"Baselines on {name}: {split.name}, full ranking, {seen}; seconds are for choosing, fitting and ranking"
 
 
-def command(options: argparse.Namespace) -> str:
-    """What repeats it, without the paths of this machine."""
+def command(options: argparse.Namespace, *, all_of_them: bool = False) -> str:
+    """What repeats it, without the paths of this machine; for a whole page not only the baselines of this run."""
     given = [*(str(folder) for folder in options.folders), "--out", str(options.out)]
+    if all_of_them:
+        given += ["--baselines", *options.baselines]
     rest = " ".join(argument for argument in sys.argv[1:] if argument not in given)
     return f"python scripts/benchmark_baselines.py DATA_FOLDER {rest}".strip()
 

@@ -19,6 +19,7 @@ TINY_BACKBONES = {
 }
 
 TINY_TRAINING = [
+    "examples.drop=0.1",
     "model.backbone.hidden_size=32",
     "model.backbone.intermediate_size=64",
     "model.backbone.num_hidden_layers=1",

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genrec.benchmarks.decode_report import Row, write
+from genrec.benchmarks.decode_report import Row, merged, read, write
 from genrec.benchmarks.hf_generate import (
     TEXT_TOKENS,
     HFGenerate,
@@ -141,6 +141,7 @@ def run(
     bench: Bench,
     *,
     out: Path | None = None,
+    add: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Row]:
     """Measure settings one after the other.
@@ -149,6 +150,7 @@ def run(
         settings: What to measure; neighbours that share model and catalogue also share the work of making them.
         bench: How.
         out: Folder of ``decode.json`` and ``decode.md``, written anew after every setting.
+        add: Keep what the files there say of other settings, so that a grid can be measured in pieces.
         progress: Called with the number of settings done and of all.
 
     Returns:
@@ -157,11 +159,12 @@ def run(
     threads = torch.get_num_threads()
     torch.set_num_threads(bench.threads)
     rows: list[Row] = []
+    before = read(out) if add and out is not None else []
     try:
         for done, setting in enumerate(settings, start=1):
             rows += measure(setting, bench)
             if out is not None:
-                write(out, rows)
+                write(out, merged(before, rows))
             if progress is not None:
                 progress(done, len(settings))
     finally:

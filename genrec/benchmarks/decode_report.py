@@ -12,6 +12,21 @@ from genrec.artifacts import write_atomic
 Row = dict[str, Any]
 
 
+_IDENTITY = ("model", "prompt", "items", "users", "beams", "dtype", "normalize", "device")
+
+
+def read(folder: Path) -> list[Row]:
+    """Rows of ``decode.json``, none where there is no such file."""
+    path = folder / "decode.json"
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
+
+
+def merged(before: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    """All rows, those of the same cell replaced, in the order of the grid."""
+    cells = {tuple(row[key] for key in _IDENTITY): row for row in (*before, *rows)}
+    return sorted(cells.values(), key=lambda row: (row["model"] != "t5", row["prompt"], row["items"]))
+
+
 def write(folder: Path, rows: Sequence[Row]) -> None:
     """Write ``decode.json`` and ``decode.md``."""
     write_atomic(folder / "decode.json", json.dumps(list(rows), indent=1) + "\n")
@@ -43,12 +58,13 @@ _COLUMNS = {
 
 def _page(rows: Sequence[Row]) -> Iterator[str]:
     first = rows[0]
+    rounds = " or ".join(map(str, sorted({row["rounds"] for row in rows})))
     yield "# Constrained decoding against Hugging Face"
     yield ""
     yield (
         "Random weights and catalogues of 4 codes of 256; baseline: float32 `generate` with "
         f"`prefix_allowed_tokens_fn` over a trie of Python dictionaries, all users in one call. Medians of "
-        f"{first['rounds']} interleaved runs ({first['device']}; on a CPU: CPU time of the process). Shares are of our "
+        f"{rounds} interleaved runs ({first['device']}; on a CPU: CPU time of the process). Shares are of our "
         "time; `trie` is everything that is not the model: expansion, filters, top-k. `identical`: same scores in the "
         "same order, to 1e-4. Memory is the peak beyond what was there before, trie and weights not counted."
     )
@@ -59,7 +75,7 @@ def _page(rows: Sequence[Row]) -> Iterator[str]:
         cells = [_cell(key, row.get(key)) for key in _COLUMNS]
         yield f"| {row['users']} × {row['beams']} | " + " | ".join(cells) + " |"
     yield ""
-    yield f"`{first['command']}`"
+    yield from (f"`{command}`  " for command in dict.fromkeys(row["command"] for row in rows))
 
 
 def _cell(key: str, value: Any) -> str:

@@ -7,11 +7,11 @@ import logging
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genrec.cli.console import duration, guarded, heading, out, progress, say, summary
+from genrec.cli.console import duration, guarded, heading, out, progress, say, split_bounds, summary
 
 if TYPE_CHECKING:
     from genrec.evaluation.audit import Audit
@@ -42,7 +42,7 @@ def audit(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
 ) -> None:
     """Say which shortcuts would solve a dataset and whether its split is clean, before anyone trains."""
-    from genrec.artifacts import atomic_dir, require_free
+    from genrec.artifacts import require_free
     from genrec.data.catalog import Catalog
     from genrec.data.interactions import Interactions
     from genrec.evaluation.audit import audit as run
@@ -58,40 +58,39 @@ def audit(
         time_column=None if time_column == "none" else time_column,
         part_column=part_column,
     )
-    bounds = {"validation_from": validation_from, "test_from": test_from}
     with progress("auditing") as update:
         found = run(
             catalog,
             events,
             split="custom" if part_column is not None else split,
-            options={name: _moment(value) for name, value in bounds.items() if value is not None},
+            options=split_bounds(validation_from, test_from),
             vectors=vectors,
             seed=seed,
             progress=update,
         )
-    command = "genrec " + shlex.join(sys.argv[1:])
-    content = json.dumps({**found.to_dict(), "command": command}, indent=2, ensure_ascii=False)
+    content = json.dumps({**found.to_dict(), "command": _command()}, indent=2, ensure_ascii=False)
     if as_json:
         typer.echo(content)
     else:
         _show(found, interactions)
     if folder is not None:
-        with atomic_dir(folder, overwrite=overwrite) as work:
-            (work / "audit.json").write_text(content + "\n", encoding="utf-8")
-            page = found.markdown(f"Audit of {interactions.resolve().parent.name}")
-            (work / "audit.md").write_text(f"{page}\n`{command}`\n", encoding="utf-8")
+        _write(folder, found, content, interactions.resolve().parent.name, overwrite)
     if not as_json:
         made = {} if folder is None else {"report": f"{folder}/audit.md, {folder}/audit.json"}
         summary({**made, "time": duration(found.seconds)}, [f"genrec index build {items} --out runs/index"])
 
 
-def _moment(text: str) -> Any:
-    """A share such as 0.8 as a number; whatever else is a date or a time."""
-    try:
-        share = float(text)
-    except ValueError:
-        return text
-    return share if 0 < share < 1 else text
+def _command() -> str:
+    return "genrec " + shlex.join(sys.argv[1:])
+
+
+def _write(folder: Path, found: Audit, content: str, dataset: str, overwrite: bool) -> None:
+    from genrec.artifacts import atomic_dir
+
+    with atomic_dir(folder, overwrite=overwrite) as work:
+        (work / "audit.json").write_text(content + "\n", encoding="utf-8")
+        page = found.markdown(f"Audit of {dataset}")
+        (work / "audit.md").write_text(f"{page}\n`{_command()}`\n", encoding="utf-8")
 
 
 def _show(found: Audit, source: Path) -> None:

@@ -31,6 +31,7 @@ def decode(
     vocabulary: Annotated[int, typer.Option("--vocabulary", min=10, help="Text tokens of the decoder.")] = 150_000,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Of torch.")] = 1,
     device: Annotated[str, typer.Option("--device", help="Such as cuda or cpu.")] = "cpu",
+    add: Annotated[bool, typer.Option("--add", help="Keep what the table at --out says of other settings.")] = False,
 ) -> None:
     """Catalogue-constrained decoding against Hugging Face generate, in the same run."""
     from genrec.benchmarks.decode import Bench, default_settings, run, select
@@ -39,7 +40,7 @@ def decode(
     command = "genrec " + shlex.join(sys.argv[1:])
     bench = Bench(rounds=rounds, vocabulary=vocabulary, threads=threads, device=device, command=command)
     with progress("measuring") as update:
-        rows = run(settings, bench, out=out, progress=update)
+        rows = run(settings, bench, out=out, add=add, progress=update)
     shown = ("model", "prompt", "items", "users", "beams", "dtype", "normalize", "hf_ms", "ms", "speedup_vs_hf")
     table(shown, [[row[key] for key in shown] for row in rows])
     summary({"table": f"{out}/decode.md, {out}/decode.json"})
@@ -50,7 +51,7 @@ def decode(
 def regret(
     model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
     interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
-    out: Annotated[Path | None, typer.Option("--out", help="File to write the rows to, .json.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of beam-regret.json and .md.")] = None,
     users: Annotated[int, typer.Option("--users", min=1, help="A fixed sample of the test cases.")] = 1000,
     k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 10,
     beams: Annotated[list[int] | None, typer.Option("--beams", min=1, help="Widths (default 10, 20, 50, 100).")] = None,
@@ -60,18 +61,20 @@ def regret(
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
 ) -> None:
     """What beam width costs: searches against the exact ranking of the whole catalogue."""
-    import json
-
     import numpy as np
 
-    from genrec.artifacts import require_free, write_atomic
     from genrec.data.interactions import Interactions
-    from genrec.evaluation.regret import WIDTHS, beam_regret
+    from genrec.evaluation.regret import WIDTHS, beam_regret, write_regret
     from genrec.fitting import split_for
     from genrec.generative import GenerativeRecommender
 
-    if out is not None:
-        require_free(out)
+    command = "genrec " + shlex.join(sys.argv[1:])
+    dataset = interactions.resolve().parent.name
+
+    def keep(rows: list[dict[str, object]]) -> None:
+        if out is not None:
+            write_regret(out, rows, dataset=dataset, split="test", device=str(recommender.device), command=command)
+
     recommender = GenerativeRecommender.from_pretrained(model, device=device)
     cases = split_for(Interactions.read(interactions), recommender.index, recommender.config).test
     if users < len(cases):
@@ -84,11 +87,9 @@ def regret(
             widths=beams or WIDTHS,
             exclude_seen=exclude_seen,
             progress=lambda name, done, total: update(done, total),
+            on_row=keep,
         )
     columns = [key for key in rows[0] if key not in ("users", "items")]
     table(columns, [["exact" if row[key] is None else row[key] for key in columns] for row in rows])
     if out is not None:
-        command = "genrec " + shlex.join(sys.argv[1:])
-        content = [{"benchmark": "beam-regret", **row, "command": command} for row in rows]
-        write_atomic(out, json.dumps(content, indent=1) + "\n")
-        summary({"rows": str(out)})
+        summary({"table": f"{out}/beam-regret.md, {out}/beam-regret.json"})

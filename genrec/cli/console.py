@@ -19,7 +19,8 @@ from rich.table import Table
 
 from genrec.errors import GenRecError
 
-out = Console(highlight=False, soft_wrap=True)
+# Of several processes that train together (torchrun, accelerate) only the first speaks.
+out = Console(highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -128,6 +129,20 @@ def _plain_progress(label: str) -> Callable[[int, int], None]:
             err.print(f"{label}: {done:,} of {total:,}")
 
     return update
+
+
+def split_bounds(validation_from: str | None, test_from: str | None) -> dict[str, Any]:
+    """Options of a global-time split; a share such as ``0.8`` is a number, whatever else is a date or a time."""
+    given = {"validation_from": validation_from, "test_from": test_from}
+    return {name: _moment(value) for name, value in given.items() if value is not None}
+
+
+def _moment(text: str) -> float | str:
+    try:
+        share = float(text)
+    except ValueError:
+        return text
+    return share if 0 < share < 1 else text
 
 
 def duration(seconds: float) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genrec.cli.console import duration, guarded, progress, say, summary
+
+if TYPE_CHECKING:
+    from genrec.generative import GenerativeRecommender
 
 
 @guarded
@@ -25,6 +28,16 @@ def generate(
     ] = True,
     allow: Annotated[Path | None, typer.Option("--allow", help="Table with item_id: only these items.")] = None,
     deny: Annotated[Path | None, typer.Option("--deny", help="Table with item_id: never these items.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="Only items with this, such as brand=Acme or price<=20.")
+    ] = None,
+    prior: Annotated[
+        Path | None, typer.Option("--prior", help="Table with item_id and score, added to the model's scores.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a decoding setting: key=value, such as normalize=children."),
+    ] = None,
     index: Annotated[
         Path | None, typer.Option("--index", help="A grown index to use instead of the saved one.")
     ] = None,
@@ -45,6 +58,7 @@ def generate(
     table_kind(out)
     grown = SemanticIndex.load(index) if index else None
     recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)
+    recommender.options = recommender.options.changed(set_ or [])
     recommender.beams = beams or recommender.beams
     recommender.batch_users = batch_users or recommender.batch_users
     table = Interactions.read(histories)
@@ -52,6 +66,7 @@ def generate(
     dropped = table.report.count("unknown-items")
     if dropped:
         say(f"{dropped:,} rows of items that are not in the catalogue were left out.")
+    request = _request(recommender, where, prior)
     began = time.monotonic()
     with progress("generating") as update:
         result = run(
@@ -63,6 +78,7 @@ def generate(
             allow=_ids(allow),
             deny=_ids(deny),
             titles=recommender.index.catalog.titles(),
+            request=request,
             progress=update,
         )
     seconds = time.monotonic() - began
@@ -73,6 +89,23 @@ def generate(
     if result.short:
         made["fewer than k"] = f"{result.short:,} users, because fewer items are allowed for them"
     summary(made)
+
+
+def _request(recommender: GenerativeRecommender, where: list[str] | None, prior: Path | None) -> dict[str, Any]:
+    """Sub-catalogue and prior of this job."""
+    from genrec.data.conditions import items_where
+    from genrec.generate import read_scores
+
+    request: dict[str, Any] = {}
+    if where:
+        name = " and ".join(where)
+        mask = items_where(recommender.index.catalog, where)
+        recommender.define(name, recommender.item_ids[mask])
+        request["within"] = name
+        say(f"{int(mask.sum()):,} of {len(mask):,} items: {name}")
+    if prior is not None:
+        request["prior"] = read_scores(prior, recommender.index.catalog)
+    return request
 
 
 def _ids(path: Path | None) -> list[str] | None:

@@ -15,6 +15,7 @@ from genrec.cli.console import duration, guarded, markdown, progress, say, summa
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
     from genrec.data.split import Split
+    from genrec.item_tokenizer import ItemTokenizer
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -25,6 +26,10 @@ def build(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the index.")],
     tokenizer: Annotated[str, typer.Option("--tokenizer", help="Recipe, or a YAML file.")] = "rq-kmeans-3x256",
+    quantizer: Annotated[
+        Path | None,
+        typer.Option("--quantizer", help="Folder of a pretrained recommender or index: take its recipe, frozen."),
+    ] = None,
     interactions: Annotated[
         Path | None,
         typer.Option("--interactions", help="For collaborative recipes; only the training part of the split is read."),
@@ -36,11 +41,17 @@ def build(
 ) -> None:
     """Turn a catalogue into semantic IDs."""
     from genrec.artifacts import require_free
+    from genrec.config import apply_overrides, parse
     from genrec.data.catalog import Catalog
     from genrec.index import SemanticIndex
-    from genrec.recipe import load_recipe
+    from genrec.recipe import TokenizerRecipe, load_recipe
 
-    recipe = load_recipe(tokenizer, set_ or ())
+    frozen = None
+    if quantizer is None:
+        recipe = load_recipe(tokenizer, set_ or ())
+    else:
+        frozen = _frozen(quantizer)
+        recipe = parse(TokenizerRecipe, apply_overrides(frozen.recipe.model_dump(mode="json"), set_ or ()), "--set")
     require_free(out, overwrite=overwrite)
     catalog = Catalog.read(items, id_column=id_column)
     train = None
@@ -49,7 +60,7 @@ def build(
         say(f"{len(train.items):,} training interactions of {len(train):,} users ({split}; the rest is held out).")
     began = time.monotonic()
     with progress("encoding items") as update:
-        index = SemanticIndex.build(catalog, recipe, train=train, progress=update)
+        index = SemanticIndex.build(catalog, recipe, train=train, progress=update, tokenizer=frozen)
     index.save(out, overwrite=overwrite)
     stats = index.stats()
     summary(
@@ -61,6 +72,12 @@ def build(
         },
         [f"genrec index show {out}", f"genrec train {out} {interactions or 'interactions.csv'} --out runs/model"],
     )
+
+
+def _frozen(folder: Path) -> ItemTokenizer:
+    from genrec.foundation import read_tokenizer
+
+    return read_tokenizer(folder)
 
 
 @app.command("show")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genrec.cli import audit, bench, data, demo, evaluate, generate, index, train
+from genrec.cli import audit, baseline, bench, data, demo, evaluate, generate, index, pretrain, train
 
 app = typer.Typer(
     help="Generative recommendation: semantic-ID index, language-model recommender, real items out.",
@@ -18,7 +18,9 @@ app = typer.Typer(
 app.add_typer(data.app, name="data", help="Look at tables, and make them from public raw dumps.")
 app.command("audit", help="Which shortcuts would solve a dataset, and is its split clean?")(audit.audit)
 app.add_typer(index.app, name="index", help="Build, show and grow a semantic-ID index.")
+app.command("pretrain", help="Pretrain on many catalogues; recommends from ones it has never seen.")(pretrain.pretrain)
 app.command("train", help="Train a recommender on an index; the same command again resumes.")(train.train)
+app.command("baseline", help="Fit one of the baselines, with settings chosen on validation.")(baseline.baseline)
 app.command("generate", help="Recommend for many users, into a table.")(generate.generate)
 app.command("evaluate", help="Measure recommenders beside honest baselines.")(evaluate.evaluate)
 app.add_typer(bench.app, name="bench", help="Measure decoding: speed, and what beam width costs.")

@@ -5,8 +5,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from genrec.cli.console import duration, err, say
+from genrec.cli.console import duration, err, heading, say
+from genrec.training.text_examples import TextExamples
 from genrec.training.trainer import StopOnRequest
+
+
+def show_tasks(examples: TextExamples) -> None:
+    """One rendered example of every task, and how much of the training it is."""
+    for (name, rendered), share in zip(examples.example_of_each_task(), examples.shares(), strict=True):
+        heading(f"Task {name}, {share:.0%} of the examples")
+        say(rendered.source)
+        say(f"→ {rendered.target}")
+    say()
 
 
 class Reporter(StopOnRequest):
@@ -25,8 +35,11 @@ class Reporter(StopOnRequest):
         err.print("\nStopping after this step, with a checkpoint (Ctrl-C again: at once) …")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Say how much there is to do."""
+        """Say how much there is to do, and show what the model will read."""
         self.began = time.monotonic()
+        examples = getattr(kwargs.get("train_dataloader"), "dataset", None)
+        if isinstance(examples, TextExamples):
+            show_tasks(examples)
         if state.global_step:
             say(f"Continuing at step {state.global_step:,} of {state.max_steps:,}.")
         else:

@@ -21,6 +21,9 @@ def train(
     interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the recommender.")],
     config: Annotated[str, typer.Option("--config", help="Training preset, or a YAML file.")] = "item-decoder-small",
+    init: Annotated[
+        Path | None, typer.Option("--init", help="Pretrained recommender whose weights training starts from.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: key.sub=value.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
 ) -> None:
@@ -34,7 +37,7 @@ def train(
     from genrec.index import SemanticIndex
     from genrec.training.config import load_train_config
 
-    settings = load_train_config(config, set_ or ())
+    settings = load_train_config(config, [*(set_ or ()), *([] if init is None else [f"init={init}"])])
     if not (out / MANIFEST).is_file():
         require_free(out, overwrite=overwrite)
     semantic_index = SemanticIndex.load(index)

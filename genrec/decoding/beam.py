@@ -12,7 +12,7 @@ from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.filters import Filter, make_filter
 from genrec.decoding.normalize import Normalize, log_normalizer, unpack
 from genrec.decoding.prefix_cap import PrefixCap
-from genrec.decoding.prior import PriorBounds
+from genrec.decoding.prior import ItemPrior
 from genrec.models.predictor import CodePredictor
 
 
@@ -27,7 +27,7 @@ def beam_search(
     normalize: Normalize = "vocabulary",
     forbidden: Tensor | None = None,
     allowed: Tensor | None = None,
-    prior: PriorBounds | None = None,
+    prior: ItemPrior | None = None,
     cap: PrefixCap | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The most probable items of every user.
@@ -121,7 +121,7 @@ def expand(
     beam: Beam,
     normalize: Normalize,
     keep: Filter | None,
-    prior: PriorBounds | None,
+    prior: ItemPrior | None,
 ) -> Candidates:
     """Score all legal children of all beams; arguments as in :func:`beam_search`."""
     logits, vocabulary = unpack(model.step(state, beam.codes, beam.parents))
@@ -129,7 +129,9 @@ def expand(
     if keep is not None:
         exists = keep.keep(level, beam.nodes, children, exists)
     gained = logits.gather(2, codes)
-    total = log_normalizer(logits, vocabulary, normalize, legal=gained.masked_fill(~exists, -torch.inf))
+    legal = gained.masked_fill(~exists, -torch.inf) if normalize == "children" else None
+    total = log_normalizer(logits, vocabulary, normalize, legal)
     scores = (beam.scores - total)[:, :, None] + gained
     scores = scores.masked_fill_(~exists, -torch.inf)
-    return Candidates(children, codes, scores, scores if prior is None else scores + prior.of(level, children))
+    keys = scores if prior is None else prior.add(level, beam.nodes, children, scores)
+    return Candidates(children, codes, scores, keys)

@@ -44,6 +44,7 @@ class DeviceTrie:
         self.starts = [self._tensor(np.array([0, len(trie.code[0])], dtype=np.int32))]
         self.starts += [self._tensor(first) for first in trie.first_child]
         self.items = self._tensor(trie.item)
+        self._offsets = [torch.arange(most, dtype=torch.int32, device=self.device) for most in self.branching]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         array = np.asarray(array)
@@ -60,11 +61,13 @@ class DeviceTrie:
             Children (int32), their codes (int64) and whether they exist, each ``(users, beams, branching)``.
         """
         start = self.starts[level]
-        first, stop = start[nodes], start[nodes + 1]
-        children = first[..., None] + torch.arange(self.branching[level], dtype=torch.int32, device=nodes.device)
+        first, stop = start.take(nodes), start.take(nodes + 1)
+        children = first[..., None] + self._offsets[level]
         exists = children < stop[..., None]
-        children = children.clamp_max(len(self.codes[level]) - 1)
-        return children, self.codes[level][children].long(), exists
+        children.clamp_max_(len(self.codes[level]) - 1)
+        # index_select is several times faster here than an index in brackets
+        codes = self.codes[level].index_select(0, children.flatten()).view(children.shape)
+        return children, codes.long(), exists
 
     def child(self, level: int, nodes: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """The child with a code.

@@ -11,7 +11,7 @@ from genrec.decoding.beam import Beam, Candidates, beam_search, expand
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.filters import contained, make_filter
 from genrec.decoding.normalize import Normalize
-from genrec.decoding.prior import PriorBounds
+from genrec.decoding.prior import ItemPrior
 from genrec.errors import ConfigError
 from genrec.models.predictor import CodePredictor
 from genrec.models.tree import fork
@@ -31,7 +31,7 @@ def diverse_beam_search(
     normalize: Normalize = "vocabulary",
     forbidden: Tensor | None = None,
     allowed: Tensor | None = None,
-    prior: PriorBounds | None = None,
+    prior: ItemPrior | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Items from several groups of beams; a group avoids the codes that the groups before it chose.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.normalize import Normalize, unpack
-from genrec.models.predictor import CodePredictor, StepOutput
+from genrec.models.predictor import CodePredictor, ItemScores, StepOutput
 from genrec.models.tree import fork
 
 _ROWS = 1024
@@ -43,12 +43,24 @@ def score_items(
         ``(users, n)`` float32 by catalogue position, where ``n - 1`` is the largest position in the trie; -inf for
         positions that the trie does not hold.
     """
+    if isinstance(state, ItemScores):
+        return _share_out(state.scores, trie, normalize)
     walk = _Walk(model, trie, n_users, normalize, max(1, rows // n_users))
     branch = fork(state)
     walk.visit(branch, model.step(branch, None, None), 0, 0, torch.zeros(n_users, 1, device=trie.device))
     items = trie.items.long()
     result = torch.full((n_users, int(items.max()) + 1), -torch.inf, device=trie.device)
     result[:, items] = walk.scores
+    return result
+
+
+def _share_out(logits: Tensor, trie: DeviceTrie, normalize: Normalize) -> Tensor:
+    """Log-probabilities of the items of a trie from logits of the whole catalogue, shaped as in :func:`score_items`."""
+    items, logits = trie.items.long(), logits.float()
+    found = logits[:, items]
+    total = (found if normalize == "children" else logits).logsumexp(1, keepdim=True)
+    result = torch.full((len(logits), int(items.max()) + 1), -torch.inf, device=logits.device)
+    result[:, items] = found - total
     return result
 
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from genrec.config import Settings
+from genrec.config import Settings, apply_overrides, parse
 
 _CPU_ROWS = 640  # model rows a step; 400 to 800 was measured to be best, larger temporaries leave the caches
 _CUDA_ROWS = 16_384
 _EXACT_USERS = 16
+
+
+class PriorSettings(Settings):
+    """The item prior that a recommender learns from its training part, see :mod:`genrec.baselines.prior`."""
+
+    name: Literal["transition-counts", "item-knn"] = Field("transition-counts", description="baseline that counts")
+    settings: dict[str, Any] = Field({}, description="settings of the baseline; the others are chosen on validation")
+    weight: float | None = Field(None, ge=0, description="factor on its scores; None: chosen on validation")
+
+    def is_met_by(self, fitted: PriorSettings) -> bool:
+        """Whether a fitted prior is what these settings ask for; what they leave open may be anything."""
+        same = self.name == fitted.name and self.settings.items() <= fitted.settings.items()
+        return same and self.weight in (None, fitted.weight)
 
 
 class DecodingOptions(Settings):
@@ -31,7 +45,8 @@ class DecodingOptions(Settings):
     max_per_prefix: int | None = Field(None, ge=1, description="results that may share their first codes; None: all")
     prefix_length: int = Field(1, ge=1, description="how many first codes are meant")
     mmr: float | None = Field(None, ge=0, le=1, description="weight of the score when re-ranking; None: no re-ranking")
-    prior_weight: float = Field(1.0, ge=0, description="factor on item priors")
+    prior: PriorSettings | None = Field(None, description="item prior learned in training; None: none is used")
+    prior_weight: float = Field(1.0, ge=0, description="factor on the item priors that a request brings")
     exact: bool = Field(False, description="score every item instead of searching; slow, the true ranking")
 
     @model_validator(mode="after")
@@ -41,6 +56,17 @@ class DecodingOptions(Settings):
         if self.exact and self.groups > 1:
             raise ValueError("exact scoring has no beams to put into groups")
         return self
+
+    def changed(self, overrides: Iterable[str]) -> DecodingOptions:
+        """The same with some settings changed.
+
+        Args:
+            overrides: ``key.sub=value`` strings, such as ``normalize=children`` or ``prior=null``.
+
+        Raises:
+            ConfigError: An unknown setting, a wrong value, or settings that do not go together.
+        """
+        return parse(DecodingOptions, apply_overrides(self.model_dump(), overrides), where="--set")
 
     def users_at_once(self, k: int, device: str = "cpu") -> int:
         """Users of one batch: ``batch_users``, or as many as make the model's steps efficient on this device."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 from genrec.decoding.subtries import SubTries
 from genrec.errors import DataError
@@ -18,12 +19,13 @@ class Request:
     Attributes:
         within: Name of a sub-catalogue for everybody, or one name (or None) a user.
         allowed: One array of catalogue positions (or None: everything) a user.
-        prior: ``(n_items,)`` or ``(n_users, n_items)`` scores by catalogue position that are added to the model's.
+        prior: ``(n_items,)`` or ``(n_users, n_items)`` scores by catalogue position that are added to the model's; a
+            sparse matrix where users have scores for few items.
     """
 
     within: str | Sequence[str | None] | None = None
     allowed: Sequence[np.ndarray | None] | None = None
-    prior: np.ndarray | None = None
+    prior: np.ndarray | sp.sparray | None = None
 
     def check(self, n_users: int, n_items: int) -> None:
         """Refuse what does not fit the users or the catalogue.

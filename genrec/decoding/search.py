@@ -14,10 +14,11 @@ from genrec.decoding.exact import score_items
 from genrec.decoding.mmr import maximal_marginal_relevance
 from genrec.decoding.options import DecodingOptions
 from genrec.decoding.prefix_cap import PrefixCap
-from genrec.decoding.prior import PriorBounds
+from genrec.decoding.prior import ItemPrior
 from genrec.decoding.ranking import top_items
+from genrec.decoding.slots import top_by_slots
 from genrec.errors import ConfigError
-from genrec.models.predictor import CodePredictor
+from genrec.models.predictor import CodePredictor, ItemScores
 
 
 @torch.inference_mode()
@@ -31,7 +32,7 @@ def search(
     *,
     forbidden: Tensor | None = None,
     allowed: Tensor | None = None,
-    prior: PriorBounds | None = None,
+    prior: ItemPrior | None = None,
     vectors: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The ``k`` best items of every user, as the options say.
@@ -60,10 +61,15 @@ def search(
     beams = max(options.beams, k)
     filters: dict[str, Any] = {"forbidden": forbidden, "allowed": allowed}
     normalize = options.normalize
-    if options.exact:
+    if options.exact and getattr(model, "parallel", False):
+        bonus = None
+        if prior is not None:
+            bonus = prior.add_to_items(torch.zeros(n_users, int(trie.items.max()) + 1, device=trie.device))
+        items, scores = top_by_slots(trie, model.slot_scores(state), wanted, prior=bonus, **filters)  # type: ignore[attr-defined]
+    elif options.exact or isinstance(state, ItemScores):
         scores = score_items(model, state, trie, n_users, normalize=normalize)
         if prior is not None:
-            scores = scores + prior.scores[..., : scores.shape[1]]
+            scores = prior.add_to_items(scores)
         items, scores = top_items(scores, wanted, **filters)
     elif options.groups > 1:
         settings: dict[str, Any] = {"groups": min(options.groups, beams), "penalty": options.diversity_penalty}

@@ -7,12 +7,14 @@ is scored in chunks with a running top-k.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.filters import contained
 from genrec.decoding.ranking import merge_best
 from genrec.errors import DataError
@@ -137,3 +139,36 @@ class SlotRanker:
         hit = (rows >= 0) & (part[place] == rows)
         user, entry = hit.nonzero(as_tuple=True)
         scores[user, place[user, entry]] = -torch.inf
+
+
+def top_by_slots(trie: DeviceTrie, slots: Sequence[Tensor], k: int, **options: Any) -> tuple[Tensor, Tensor]:
+    """The ``k`` best items of a trie by the sum of slot scores.
+
+    Args:
+        trie: Of the catalogue, or of the part of it that is ranked.
+        slots: Per level ``(users, codebook_size)`` scores.
+        k: How many.
+        options: Of :meth:`SlotRanker.top`.
+    """
+    return _ranker(trie, slots).top(slots, k, **options)
+
+
+def score_by_slots(trie: DeviceTrie, slots: Sequence[Tensor]) -> Tensor:
+    """Scores of all items, ``(users, n)`` by catalogue position, -inf for positions that the trie does not hold."""
+    ranker = _ranker(trie, slots)
+    scores = ranker.scores(slots)
+    result = scores.new_full((len(scores), int(trie.items.max()) + 1), -torch.inf)
+    result[:, ranker.items] = scores
+    return result
+
+
+def _ranker(trie: DeviceTrie, slots: Sequence[Tensor]) -> SlotRanker:
+    """The ranker of a trie, made once and kept with it."""
+    ranker: SlotRanker | None = trie.__dict__.get("_slot_ranker")
+    if ranker is None:
+        leaves = torch.arange(trie.n_items, device=trie.device)
+        nodes = [trie.ancestors(leaves, trie.n_levels - 1, level) for level in range(trie.n_levels)]
+        codes = torch.stack([trie.codes[level][node].long() for level, node in enumerate(nodes)], dim=1)
+        ranker = SlotRanker(codes, [part.shape[-1] for part in slots], trie.device, items=trie.items)
+        trie.__dict__["_slot_ranker"] = ranker
+    return ranker

@@ -13,9 +13,11 @@ from genrec.config import Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import ItemEncoder, normalize_rows
+from genrec.encoders.shared import fit_shared, project_shared
 from genrec.errors import ConfigError
 
 _CHUNK = 16_384
+_SHARED = 64
 
 
 class FusedSettings(Settings):
@@ -37,6 +39,10 @@ class FusedSettings(Settings):
         default="ridge", description="What stands for a collaborative part that is missing."
     )
     ridge: float = Field(default=1.0, gt=0, description="Strength of the penalty when the missing part is predicted.")
+    fusion: Literal["concat", "shared"] = Field(
+        default="concat",
+        description="concat: parts side by side; shared: learned directions in which text and collaborative agree.",
+    )
 
 
 class FusedEncoder(ItemEncoder[FusedSettings]):
@@ -48,6 +54,11 @@ class FusedEncoder(ItemEncoder[FusedSettings]):
     nobody has bought yet would crowd together, far from the items that they resemble, and share a few semantic IDs;
     the prediction puts them beside similar items. It is left as short as the regression makes it, because a short
     prediction is an unsure one.
+
+    ``fusion: shared`` learns the joint space instead of putting the parts side by side: directions of the text parts
+    and of the collaborative parts that vary together (canonical correlation), each item where the two say on average,
+    and directions on which they disagree made short. ``weights`` count within the text and within the collaborative
+    parts; ``dim`` (64 when not given) is the number of directions.
 
     Content and collaborative signal joined before quantizing as in MSCGRec and hybrid indexing
     (https://arxiv.org/abs/2305.06569).
@@ -73,6 +84,10 @@ class FusedEncoder(ItemEncoder[FusedSettings]):
             part.fit(catalog, train)
         order = np.argsort(catalog.item_ids.astype(str), kind="stable")  # sums do not depend on the catalogue's order
         vectors = [normalize_rows(part.encode(catalog)) for part in self.parts]
+        if self.settings.fusion == "shared":
+            text, pairs = self._two_kinds(vectors)
+            self._tensors = fit_shared(text, pairs, order, self.settings.ridge, self.settings.dim or _SHARED)
+            return
         self._tensors = _fit_fill(self._sources(vectors), self._targets(vectors), order, self.settings.ridge)
         if self.settings.dim is not None:
             self._tensors |= _fit_pca(self._join(vectors), order, self.settings.dim)
@@ -82,10 +97,33 @@ class FusedEncoder(ItemEncoder[FusedSettings]):
         for part in self.parts:
             part.progress = self.progress
             vectors.append(normalize_rows(part.encode(catalog)))
+        if self.settings.fusion == "shared":
+            return self._shared(*self._two_kinds(vectors))
         joined = self._join(vectors)
         if "pca_basis" not in self._tensors:
             return joined
         return _project(joined, self._tensors["pca_mean"], self._tensors["pca_basis"])
+
+    def _two_kinds(self, vectors: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Text parts side by side and collaborative parts side by side, ``(n_items, d)`` and ``(n_items, e)``."""
+        scaled = [np.float32(scale) * vector for vector, scale in zip(vectors, self._scales, strict=True)]
+        kinds = [
+            [vector for vector, part in zip(scaled, self.parts, strict=True) if part.needs_interactions is needs]
+            for needs in (False, True)
+        ]
+        if not all(kinds):
+            raise ConfigError(
+                "Shared fusion joins two kinds of vectors, and only one is given.",
+                where="encoders",
+                expected="at least one encoder that reads text and one that needs interactions",
+                hint="Add one, or use fusion: concat.",
+            )
+        return np.hstack(kinds[0]), np.hstack(kinds[1])
+
+    def _shared(self, text: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        if not self._tensors:  # nothing to learn from: no item has both kinds
+            return text
+        return project_shared(text, pairs, self._tensors)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The states of the parts, numbered, and what was learned to join them."""

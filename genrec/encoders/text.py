@@ -14,13 +14,14 @@ import yaml
 from pydantic import Field
 
 from genrec.assets import find_asset
-from genrec.config import Settings
+from genrec.config import Settings, parse_yaml
 from genrec.data.catalog import Catalog
 from genrec.errors import ConfigError, DataError, unknown_name
 
 logger = logging.getLogger(__name__)
 
 _INPUTS = ("pairs", "item")
+_HINT = "item.<field> exists for the fields of the recipe's text.fields (all text fields when none are named)."
 _CHUNK = 100_000
 
 
@@ -122,10 +123,10 @@ class TextView:
         return [name.replace("_", " ") for name in self.fields]
 
     def _render_rows(self, frame: pl.DataFrame, present: list[str]) -> Iterator[str]:
-        columns = [_as_text(name, frame.schema[name]) if name in present else pl.lit("") for name in self.fields]
+        columns = [field_text(name, frame.schema[name]) if name in present else pl.lit("") for name in self.fields]
         # numbered, not named: a field called "literal" or one given twice must not clash
         table = frame.select(column.alias(str(n)) for n, column in enumerate(columns))
-        call, keys, fields = _compile(self.source, self.name), self._keys, self.fields
+        call, keys, fields = compile_template(self.source, self.name, _INPUTS), self._keys, self.fields
         for values in table.iter_rows():
             pairs = [(key, value) for key, value in zip(keys, values, strict=True) if value]
             if not pairs:
@@ -134,7 +135,7 @@ class TextView:
             try:
                 text = call(pairs, dict(zip(fields, values, strict=True))).strip()
             except Exception as error:  # a template is the user's program: whatever it raises is a wrong setting
-                raise _failed(self.name, error) from None
+                raise template_failed(self.name, error, _INPUTS, _HINT) from None
             yield text if self.max_chars is None else text[: self.max_chars].rstrip()
 
 
@@ -158,7 +159,7 @@ def read_template(path: Path | str) -> tuple[dict[str, Any], str]:
     if not closed:
         raise ConfigError("The front matter of the template is not closed.", where=path, expected="a line of ---")
     try:
-        front = yaml.safe_load(head)
+        front = parse_yaml(head)
     except yaml.YAMLError as error:
         raise ConfigError(f"The front matter of the template is not YAML: {error}", where=path) from None
     if not isinstance(front, dict):
@@ -172,7 +173,8 @@ def _is_text(dtype: pl.DataType) -> bool:
     return dtype == pl.String or (isinstance(dtype, pl.List) and dtype.inner == pl.String)
 
 
-def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+def field_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    """A field as text: lists joined with ", ", runs of white space as one space, ``""`` where empty."""
     column = pl.col(name)
     if isinstance(dtype, pl.List):
         column = column.cast(pl.List(pl.String)).list.eval(pl.element().filter(pl.element().str.strip_chars() != ""))
@@ -180,9 +182,20 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     return column.cast(pl.String).fill_null("").str.replace_all(r"\s+", " ").str.strip_chars(" ")
 
 
-@lru_cache(maxsize=16)
-def _compile(source: str, name: str) -> Callable[[list[tuple[str, str]], dict[str, str]], str]:
-    """The template as a function: a macro call is several times cheaper than building a context for each item."""
+@lru_cache(maxsize=64)
+def compile_template(source: str, name: str, inputs: tuple[str, ...]) -> Callable[..., str]:
+    """A template as a function of its inputs, in a sandbox that refuses unknown names.
+
+    A macro call is several times cheaper than building a context for each text.
+
+    Args:
+        source: Jinja text.
+        name: What to call it in an error.
+        inputs: Names of the arguments, in order.
+
+    Raises:
+        ConfigError: It is not a Jinja template.
+    """
     from jinja2 import StrictUndefined, TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -190,17 +203,18 @@ def _compile(source: str, name: str) -> Callable[[list[tuple[str, str]], dict[st
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
     )
     try:
-        macro = f"{{% macro render({', '.join(_INPUTS)}) -%}}{source}{{%- endmacro %}}"
+        macro = f"{{% macro render({', '.join(inputs)}) -%}}{source}{{%- endmacro %}}"
         call: Any = environment.from_string(macro).module.render  # type: ignore[attr-defined]
     except TemplateError as error:
-        raise _failed(name, error) from None
+        raise template_failed(name, error, inputs) from None
     return call
 
 
-def _failed(name: str, error: Exception) -> ConfigError:
+def template_failed(name: str, error: Exception, inputs: tuple[str, ...], hint: str | None = None) -> ConfigError:
+    """The error for a template that cannot be read or rendered."""
     return ConfigError(
         f"The text template '{name}' failed: {error}",
         where=f"template '{name}'",
-        expected="a Jinja template over 'pairs' and 'item'",
-        hint="item.<field> exists for the fields of the recipe's text.fields (all text fields when none are named).",
+        expected="a Jinja template over " + " and ".join(f"'{word}'" for word in inputs),
+        hint=hint,
     )

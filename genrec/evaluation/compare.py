@@ -9,7 +9,7 @@ import numpy as np
 
 from genrec.errors import DataError
 from genrec.evaluation.evaluator import EvaluationResult
-from genrec.evaluation.report import plain_table
+from genrec.evaluation.report import as_markdown, plain_table
 from genrec.evaluation.uncertainty import Difference, Interval, bootstrap, holm, paired_difference
 
 
@@ -54,7 +54,19 @@ class Comparison:
 
     def table(self) -> str:
         """Plain text for a terminal."""
-        lines = [
+        return plain_table(self.lines())
+
+    def markdown(self) -> str:
+        """A section of a Markdown page."""
+        note = (
+            f"Paired permutation test of {self.metric} on the same {self.cases:,} cases, p-values adjusted for the "
+            "number of comparisons (Holm). Not different: these users cannot tell, not that the two are equal."
+        )
+        return f"## What is really different\n\n{as_markdown(self.lines())}\n\n{note}\n"
+
+    def lines(self) -> list[dict[str, str]]:
+        """Cells of a table, one line a result."""
+        return [
             {
                 "recommender": row.recommender,
                 self.metric: f"{row.interval.mean:.4f}",
@@ -66,7 +78,6 @@ class Comparison:
             }
             for row in self.rows
         ]
-        return plain_table(lines)
 
 
 def compare(

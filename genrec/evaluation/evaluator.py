@@ -158,17 +158,12 @@ def evaluate(
     """
     if not ks or min(ks) < 1 or batch_users < 1:
         raise ConfigError(f"Cut-offs {list(ks)} and batches of {batch_users} users.", expected="numbers from 1")
-    n_items = len(recommender.item_ids)
     facts = facts or ItemFacts()
-    _check(cases, n_items)
-    facts.check(n_items)
-    if candidates is not None:
-        check_candidates(candidates, len(cases), n_items)
-    cut_offs = tuple(sorted(set(ks)))
+    _check(cases, len(recommender.item_ids), facts, candidates)
     repeats = exclude_seen and bool(getattr(recommender, "repeats_only", False))
     excluded = exclude_seen and not repeats
     masks = _masks(cases, slices)
-    tally = Tally(len(cases), n_items, cut_offs, facts)
+    tally = Tally(len(cases), len(recommender.item_ids), tuple(sorted(set(ks))), facts)
     for batch in _batches(len(cases), batch_users):
         _add_batch(tally, recommender, cases.select(batch), batch, excluded, candidates)
         if progress is not None:
@@ -176,18 +171,29 @@ def evaluate(
     remarks = [REPEATS_REMARK] if repeats else []
     if candidates is not None:
         remarks.append(candidates_remark(candidates, cases.targets))
+    return _result(tally, recommender, cases, masks, excluded, remarks)
+
+
+def _result(
+    tally: Tally,
+    recommender: Recommender,
+    cases: EvaluationSet,
+    masks: dict[str, np.ndarray],
+    exclude_seen: bool,
+    remarks: Sequence[str],
+) -> EvaluationResult:
     return EvaluationResult(
         recommender=recommender.name,
         kind=recommender.kind,
-        ks=cut_offs,
+        ks=tally.ks,
         ranks=tally.ranks,
         targets=cases.targets,
         user_ids=cases.histories.user_ids,
         masks=masks,
-        metrics=_means(tally.ranks, tally.figures, tally.id_ranks, cut_offs) | tally.spread(),
+        metrics=_means(tally.ranks, tally.figures, tally.id_ranks, tally.ks) | tally.spread(),
         users=len(cases),
-        items=n_items,
-        exclude_seen=excluded,
+        items=tally.n_items,
+        exclude_seen=exclude_seen,
         valid=tally.valid,
         short_users=tally.short_users,
         missing=tally.missing,
@@ -236,7 +242,7 @@ def _batches(n: int, size: int) -> Iterator[np.ndarray]:
     return (np.arange(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def _check(cases: EvaluationSet, n_items: int) -> None:
+def _check(cases: EvaluationSet, n_items: int, facts: ItemFacts, candidates: Histories | None) -> None:
     targets = cases.targets
     if not len(targets):
         raise DataError("There are no evaluation cases.", hint="Use longer histories, or another split.")
@@ -249,6 +255,9 @@ def _check(cases: EvaluationSet, n_items: int) -> None:
             expected=f"positions from 0 to {n_items - 1}",
             hint="Build the cases with the catalogue that the recommender was made for.",
         )
+    facts.check(n_items)
+    if candidates is not None:
+        check_candidates(candidates, len(targets), n_items)
 
 
 def _masks(cases: EvaluationSet, slices: Sequence[Slicer]) -> dict[str, np.ndarray]:

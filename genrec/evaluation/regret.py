@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genrec.artifacts import write_atomic
 from genrec.data.split import EvaluationSet
 from genrec.errors import ConfigError
 from genrec.generative import GenerativeRecommender
@@ -27,6 +30,7 @@ def beam_regret(
     exclude_seen: bool = True,
     chunk: int = 256,
     progress: Progress | None = None,
+    on_row: Callable[[list[dict[str, Any]]], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Compare beam search with exact scoring on the same users.
 
@@ -38,12 +42,13 @@ def beam_regret(
         exclude_seen: See :meth:`genrec.recommender.Recommender.recommend`.
         chunk: Cases given to ``recommend`` at once.
         progress: Called with (what, cases done, cases in all).
+        on_row: Called with the rows so far after every search, because the exact one takes long.
 
     Returns:
         One row for exact scoring and one per width: ``beams`` (None: exact), ``recall@k`` and ``ndcg@k`` of the
         targets, ``overlap`` (share of the exact list that was found), ``first`` (share of users whose best item is the
-        exact one), ``score_gap`` (how much lower the mean log-probability of a list is), ``seconds`` and
-        ``users_per_second``.
+        exact one), ``score_gap`` (how much lower the mean log-probability of a list is), ``seconds``, ``cpu_seconds``
+        and ``users_per_second``.
 
     Raises:
         ConfigError: No widths, or one below 1.
@@ -54,9 +59,9 @@ def beam_regret(
     for beams in (None, *sorted(set(widths))):
         name = "exact" if beams is None else f"{beams} beams"
         options = {"exact": True, "batch_users": None} if beams is None else {"exact": False, "beams": beams}
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         found = _recommend(recommender, cases, k, exclude_seen, options, chunk, name, progress)
-        seconds = time.perf_counter() - began
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - worked
         truth = found if truth is None else truth
         ranks = found.ranks_of(cases.targets)
         rows.append(
@@ -66,12 +71,47 @@ def beam_regret(
                 f"ndcg@{k}": float(ndcg_at(ranks, k).mean()),
                 **_against(found, truth),
                 "seconds": round(seconds, 2),
+                "cpu_seconds": round(cpu_seconds, 2),
                 "users_per_second": round(len(cases) / seconds, 1),
                 "users": len(cases),
                 "items": len(recommender.item_ids),
             }
         )
+        if on_row is not None:
+            on_row(rows)
     return rows
+
+
+def write_regret(folder: Path, rows: Sequence[Mapping[str, Any]], **more: object) -> None:
+    """Write ``beam-regret.json`` and ``beam-regret.md``.
+
+    Args:
+        folder: Where to.
+        rows: From :func:`beam_regret`.
+        more: What every row is of, such as ``dataset`` and ``command``.
+    """
+    content = [
+        {"benchmark": "beam-regret", "recommender": "generative", "kind": "generative", **more, **row} for row in rows
+    ]
+    write_atomic(folder / "beam-regret.json", json.dumps(content, indent=1) + "\n")
+    columns = [key for key in rows[0] if key not in ("users", "items")]
+    size = f"{rows[0]['users']:,} users, {rows[0]['items']:,} items"
+    lines = [
+        f"# Beam search against exact scoring: {more.get('dataset', '')}, {size}",
+        "",
+        "| " + " | ".join(columns) + " |",
+        "|---" * len(columns) + "|",
+    ]
+    lines += ["| " + " | ".join(_cell(row[key]) for key in columns) + " |" for row in rows]
+    if "command" in more:
+        lines += ["", f"`{more['command']}`"]
+    write_atomic(folder / "beam-regret.md", "\n".join(lines) + "\n")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "exact"
+    return f"{value:.4f}" if isinstance(value, float) and abs(value) < 10 else f"{value:,}"
 
 
 def _recommend(

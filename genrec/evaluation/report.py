@@ -118,7 +118,16 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write_results(folder: Path | str, name: str, content: Sequence[Row], *, title: str, command: str) -> None:
+def write_results(
+    folder: Path | str,
+    name: str,
+    content: Sequence[Row],
+    *,
+    title: str,
+    command: str,
+    sections: Sequence[str] = (),
+    further: Sequence[Row] = (),
+) -> None:
     """Write ``NAME.json`` (the rows) and ``NAME.md`` (the same as a table, with the command that repeats it).
 
     Args:
@@ -127,12 +136,14 @@ def write_results(folder: Path | str, name: str, content: Sequence[Row], *, titl
         content: Rows of :func:`rows`.
         title: Heading of the page.
         command: What repeats it.
+        sections: Further parts of the page, Markdown, below the main table.
+        further: Rows for the JSON file only, such as those of :func:`genrec.evaluation.seeds.over_seeds`.
     """
     folder = Path(folder)
-    write_atomic(folder / f"{name}.json", json.dumps(list(content), indent=1, ensure_ascii=False) + "\n")
+    write_atomic(folder / f"{name}.json", json.dumps([*content, *further], indent=1, ensure_ascii=False) + "\n")
     main = [row for row in content if row.get("targets") in MAIN_SLICES]
     others = [row for row in content if row.get("targets") not in MAIN_SLICES]
-    page = [f"# {title}", "", f"`{command}`", "", markdown_table(main), "", _notes(content), ""]
+    page = [f"# {title}", "", f"`{command}`", "", markdown_table(main), "", _notes(content), "", *sections]
     if others:
         page += ["## Slices", "", markdown_table(others, about_run=False), ""]
     if beyond := beyond_lines(content):

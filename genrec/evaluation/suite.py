@@ -104,6 +104,7 @@ def robustness_all(
     split: Split,
     *,
     part: Part = "test",
+    beside: Sequence[Recommender] | None = None,
     users: int = 1000,
     exclude_seen: bool = True,
     seed: int = 0,
@@ -116,6 +117,7 @@ def robustness_all(
         recommenders: Over one catalogue.
         split: Transition counts learn from its training part.
         part: Which cases.
+        beside: What they are shown beside; None: transition counts, which are fitted here.
         users: At most so many cases, a fixed sample.
         exclude_seen: The one switch for all of them.
         seed: Of sample and noise.
@@ -125,10 +127,11 @@ def robustness_all(
     item_ids = _one_catalogue(recommenders)
     cases, _ = sampled_cases(split, part, users, seed)
     popularity = np.bincount(split.train.items, minlength=len(item_ids))
-    counts = fit_baselines(split, item_ids, ["transition-counts"], exclude_seen=exclude_seen)
+    if beside is None:
+        beside = fit_baselines(split, item_ids, ["transition-counts"], exclude_seen=exclude_seen)
     return [
         row
-        for one in [*recommenders, *counts]
+        for one in [*recommenders, *beside]
         for row in robustness(
             one,
             cases,
@@ -211,7 +214,8 @@ def write_evaluation(
     content = [row for name in targets for result in results for row in rows(result, targets=[name], **about)]
     page = ReportContent(dataset, part, split, command, content, comparison, list(noisy))
     with atomic_dir(out, overwrite=overwrite) as folder:
-        write_results(folder, "metrics", content, title=f"{dataset}, {part} cases", command=command)
+        title = f"{dataset}, {part} cases"
+        write_results(folder, "metrics", content, title=title, command=command, sections=[comparison.markdown()])
         write_atomic(folder / "report.html", render_html(page))
         if noisy:
             write_robustness(folder, noisy, command=command)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,7 +16,12 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from genrec.errors import ModelError
+from genrec.errors import ArtifactError, ModelError
+from genrec.models.legal import LegalCodes, legal_cross_entropy
+from genrec.trie import Trie
+
+if TYPE_CHECKING:
+    from genrec.index import SemanticIndex
 
 
 class CodeModelConfig(PreTrainedConfig):
@@ -107,9 +113,11 @@ class StepState:
 
     Attributes:
         level: The level whose codes are predicted next.
+        reader: What goes on with this state, in models that choose between several.
     """
 
     level: int = 0
+    reader: Any = None
 
 
 class CodeModel(PreTrainedModel):
@@ -123,6 +131,8 @@ class CodeModel(PreTrainedModel):
     config_class = CodeModelConfig
     config: CodeModelConfig
     main_input_name = "codes"
+    legal: LegalCodes | None = None
+    """What the loss is restricted to, see :meth:`restrict_loss`."""
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -164,6 +174,36 @@ class CodeModel(PreTrainedModel):
             ``(users, beams, codebook_size)`` logits (one beam at the first level).
         """
 
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Around calls of :meth:`prefill` and :meth:`step` between which no weight changes."""
+        yield
+
+    def restrict_loss(self, trie: Trie | None) -> None:
+        """Train with a softmax over the legal children of the right prefix (:mod:`genrec.models.legal`); None: all.
+
+        Codes without siblings then cost nothing, and scores of other codes mean nothing: decode with ``normalize:
+        children``.
+        """
+        self.legal = None if trie is None else LegalCodes(trie)
+
+    def bind(self, index: SemanticIndex) -> None:
+        """Get ready for the items of an index.
+
+        Raises:
+            ArtifactError: The index has other codes.
+        """
+        if self.codebook_sizes != tuple(index.codebook_sizes):
+            raise ArtifactError(
+                f"The model speaks codes of sizes {list(self.codebook_sizes)}, the index has "
+                f"{list(index.codebook_sizes)}.",
+                hint="Train the model on this index.",
+            )
+
+    def read_vectors(self, index: SemanticIndex) -> np.ndarray:
+        """Item vectors as the model reads them, ``(n_items, vector_dim)`` float32."""
+        return index.vectors()
+
     def init_from_codebooks(self, codebooks: Sequence[np.ndarray | None], seed: int = 0) -> None:
         """Start every code table from the codebooks of the quantizer (see :meth:`CodeTable.init_from_codebooks`)."""
         for module in self.modules():
@@ -179,7 +219,9 @@ class CodeModel(PreTrainedModel):
             super()._init_weights(module)
 
 
-def level_loss(table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing: float) -> Tensor:
+def level_loss(
+    table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing: float, legal: LegalCodes | None = None
+) -> Tensor:
     """Negative log-likelihood of items, summed over levels, mean over items.
 
     Args:
@@ -187,11 +229,21 @@ def level_loss(table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing:
         hidden: ``(n, levels, dim)`` states that predict each level.
         codes: ``(n, levels)`` right codes.
         label_smoothing: See :class:`CodeModelConfig`.
+        legal: Normalise over the legal children of the right prefix instead.
     """
-    terms = [
-        F.cross_entropy(table.logits(hidden[:, level], level), codes[:, level], label_smoothing=label_smoothing)
-        for level in range(codes.shape[1])
-    ]
+    if legal is None:
+        terms = [
+            F.cross_entropy(table.logits(hidden[:, level], level), codes[:, level], label_smoothing=label_smoothing)
+            for level in range(codes.shape[1])
+        ]
+    else:
+        masks = legal.masks(codes)
+        terms = [
+            legal_cross_entropy(
+                table.logits(hidden[:, level], level), codes[:, level], masks[level], label_smoothing
+            ).mean()
+            for level in range(codes.shape[1])
+        ]
     return torch.stack(terms).sum()
 
 
@@ -231,6 +283,14 @@ def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTraine
         if name.rsplit(".", 1)[-1] in ("self_attn", "mlp"):
             module.register_forward_hook(_Dropout(dropout))
     return model
+
+
+def set_dropout(backbone: nn.Module, probability: float) -> None:
+    """Change the dropout that :func:`build_backbone` added."""
+    for module in backbone.modules():
+        for hook in module._forward_hooks.values():
+            if isinstance(hook, _Dropout):
+                hook.probability = probability
 
 
 class _Dropout:

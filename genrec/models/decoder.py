@@ -80,9 +80,8 @@ class CodeDecoder(CodeModel):
         predicting = hidden[:, :-1].reshape(users, items, levels, -1)[targets]
         right = codes[targets]
         smoothing = self.config.label_smoothing if self.training else 0.0
-        return CodeModelOutput(
-            loss=level_loss(self.output_table, predicting, right, smoothing), n_targets=targets.sum()
-        )
+        loss = level_loss(self.output_table, predicting, right, smoothing, self.legal)
+        return CodeModelOutput(loss=loss, n_targets=targets.sum())
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> CodeDecoderState:
         """See :meth:`CodeModel.prefill`."""

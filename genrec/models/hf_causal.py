@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache
@@ -54,7 +55,7 @@ class HFCausalPredictor:
         torch.Size([1, 1, 5])
     """
 
-    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | Tensor]) -> None:
+    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | np.ndarray | Tensor]) -> None:
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.head = VocabularyHead(self.model, code_token_ids)
         self.backbone = self.model.get_decoder()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrec.errors import ModelError
 
+T5_FAMILY = ("t5", "mt5")
 _NEGLIGIBLE = -80.0  # exp(-80) adds nothing to a sum, but numbers below exp(-87) are slow to compute with
 
 
@@ -28,12 +30,17 @@ class VocabularyHead:
     """
 
     def __init__(
-        self, model: Any, code_token_ids: Sequence[Sequence[int] | Tensor], *, scale: float = 1.0, chunk: int = 4096
+        self,
+        model: Any,
+        code_token_ids: Sequence[Sequence[int] | np.ndarray | Tensor],
+        *,
+        scale: float = 1.0,
+        chunk: int = 4096,
     ) -> None:
         head = model.get_output_embeddings()
         if head is None:
             raise ModelError(f"{type(model).__name__} has no output layer.", expected="a model made for generation")
-        self.head, self.chunk = head, chunk
+        self.head, self.chunk = _unwrapped(head), chunk
         device = next(model.parameters()).device
         self.token_ids = [torch.as_tensor(ids, dtype=torch.int64, device=device) for ids in code_token_ids]
         vocabulary = int(head.weight.shape[0])
@@ -48,6 +55,7 @@ class VocabularyHead:
         self.scale = scale * float(getattr(config, "logit_scale", None) or 1)
         self.scale /= float(getattr(config, "logits_scaling", None) or 1)
         self.softcap = getattr(config, "final_logit_softcapping", None)
+        self.bias: Tensor | None = getattr(model, "final_logits_bias", None)  # (1, vocabulary), of BART and its like
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -64,30 +72,57 @@ class VocabularyHead:
         """Scores of a level's codes: ``(..., dim) -> (..., codebook_size)``."""
         rows = self._rows[level]
         if type(self.head) is not nn.Linear:  # wrapped, by an adapter for instance: only its forward is right
-            return self._finish(self.head(hidden)[..., rows])
+            return self._finish(self.head(hidden.to(self.head.weight.dtype))[..., rows], rows)
         bias = None if self.head.bias is None else self.head.bias[rows]
-        return self._finish(F.linear(hidden, self.head.weight[rows], bias))
+        return self._finish(_linear(hidden, self.head.weight[rows], bias), rows)
+
+    def all_logits(self, hidden: Tensor) -> Tensor:
+        """Scores of the whole vocabulary: ``(..., dim) -> (..., vocabulary)``."""
+        return self._finish(self.head(hidden.to(self.head.weight.dtype)), slice(None))
 
     def log_normalizer(self, hidden: Tensor) -> Tensor:
         """Log-sum-exp over the vocabulary: ``(..., dim) -> (...)`` float32, without ever holding all logits."""
         if type(self.head) is not nn.Linear:
-            return self._finish(self.head(hidden)).float().logsumexp(-1)
+            return self.all_logits(hidden).float().logsumexp(-1)
         rows = hidden.flatten(0, -2)
         total = torch.full((len(rows),), -torch.inf, device=hidden.device)
         for start in range(0, len(self.head.weight), self.chunk):
-            part = self.head.weight[start : start + self.chunk] @ rows.T  # (chunk, rows): quick for few rows, too
+            # (chunk, rows): quick for few rows, too
+            part = self.head.weight[start : start + self.chunk].to(rows.dtype) @ rows.T
             if self.head.bias is not None:
                 part += self.head.bias[start : start + self.chunk, None]
-            part = self._finish(part).float()
+            part = self._finish(part.T, slice(start, start + self.chunk)).T.float()
             highest = part.amax(0)
-            part = (part - highest).clamp_(min=_NEGLIGIBLE).exp_().sum(0).log_().add_(highest)
+            part = part.sub_(highest).clamp_(min=_NEGLIGIBLE).exp_().sum(0).log_().add_(highest)
             total = torch.logaddexp(total, part)
         return total.view(hidden.shape[:-1])
 
-    def _finish(self, logits: Tensor) -> Tensor:
+    def _finish(self, logits: Tensor, rows: slice | Tensor) -> Tensor:
         if self.scale != 1:
             logits = logits * self.scale
+        if self.bias is not None:
+            logits = logits + self.bias[0, rows].to(logits)
         return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
+
+
+def _linear(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A linear layer in the type of ``hidden``, which may be wider than that of the weights."""
+    return F.linear(hidden, weight.to(hidden.dtype), None if bias is None else bias.to(hidden.dtype))
+
+
+def output_scale(model: Any) -> float:
+    """What a T5 multiplies its states by before the output layer; 1 for every other family, mT5 among them."""
+    config = model.config
+    scales = (config.model_type == "t5" and getattr(config, "scale_decoder_outputs", True)) or (
+        config.model_type == "umt5" and config.tie_word_embeddings
+    )
+    return float(config.d_model**-0.5) if scales else 1.0
+
+
+def _unwrapped(head: Any) -> Any:
+    """The layer inside an adapter of single rows, while these stand in the layer itself."""
+    adapter = getattr(head, "token_adapter", head)
+    return adapter.get_base_layer() if getattr(adapter, "merged", False) else head
 
 
 def _as_slice(ids: Tensor) -> slice | Tensor:

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache, EncoderDecoderCache
 
 from genrec.errors import ModelError
-from genrec.models.base import StepState
-from genrec.models.hf_head import VocabularyHead
+from genrec.models.hf_head import T5_FAMILY, VocabularyHead, output_scale
 from genrec.models.predictor import StepOutput
-from genrec.models.t5_tree import key_bias, level_bias, run_blocks
-from genrec.models.tree import BeamTree, additive
-
-_FAMILY = ("t5", "mt5")
-
-
-@dataclass
-class HFSeq2SeqState(StepState):
-    """Search state: encoder output once per user, both caches, the tree of the decoder and its columns' levels."""
-
-    memory: Tensor | None = None
-    memory_bias: Tensor | None = None
-    cache: EncoderDecoderCache | None = None
-    tree: BeamTree | None = None
-    columns: Tensor | None = None
+from genrec.models.t5_search import T5Search, T5State
 
 
 class HFSeq2SeqPredictor:
@@ -45,18 +29,19 @@ class HFSeq2SeqPredictor:
             break.
     """
 
-    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | Tensor]) -> None:
+    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | np.ndarray | Tensor]) -> None:
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         config = self.model.config
-        if config.model_type not in _FAMILY:
+        if config.model_type not in T5_FAMILY:
             raise ModelError(
                 f"Beams in one sequence are not possible with a decoder of type '{config.model_type}'.",
-                expected=" or ".join(_FAMILY),
+                expected=" or ".join(T5_FAMILY),
                 hint="Use model.generate with genrec.decoding.hf.CatalogLogitsProcessor.",
             )
-        scale = config.d_model**-0.5 if getattr(config, "scale_decoder_outputs", True) else 1.0
-        self.head = VocabularyHead(self.model, code_token_ids, scale=scale)
+        self.head = VocabularyHead(self.model, code_token_ids, scale=output_scale(self.model))
         self.start = int(config.decoder_start_token_id)
+        self.embeddings = self.model.get_input_embeddings()
+        self.search = T5Search(self.model.encoder, self.model.decoder)
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -68,31 +53,16 @@ class HFSeq2SeqPredictor:
         """Where the model is."""
         return next(self.model.parameters()).device
 
-    def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> HFSeq2SeqState:
+    def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> T5State:
         """Encode inputs: ``input_ids (users, n)`` int64 and ``attention_mask (users, n)``, 1 at real tokens."""
-        memory = self.model.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        root = torch.ones(len(memory), 1, dtype=torch.bool, device=memory.device)
-        return HFSeq2SeqState(
-            memory=memory,
-            memory_bias=key_bias(attention_mask.bool(), memory.dtype),
-            cache=EncoderDecoderCache(DynamicCache(), DynamicCache()),
-            tree=BeamTree(root),
-            columns=torch.zeros(1, dtype=torch.int64, device=memory.device),
-        )
+        return self.search.prefill(self.embeddings(input_ids), attention_mask.bool())
 
-    def step(self, state: HFSeq2SeqState, codes: Tensor | None = None, parents: Tensor | None = None) -> StepOutput:
+    def step(self, state: T5State, codes: Tensor | None = None, parents: Tensor | None = None) -> StepOutput:
         """See :meth:`genrec.models.base.CodeModel.step`."""
-        if state.memory is None or state.tree is None or state.columns is None:
-            raise TypeError("step needs the state that prefill returned.")
-        level, stack = state.level, self.model.decoder
-        if codes is None or parents is None:
-            tokens = torch.full((len(state.memory), 1), self.start, device=state.memory.device)
-            bias = level_bias(stack, 0, state.columns)
+        level = state.level
+        if codes is None:
+            tokens = torch.full((state.users, 1), self.start, device=self.device)
         else:
             tokens = self.head.tokens(codes, level - 1)
-            state.columns = torch.cat([state.columns, torch.full_like(codes[0], level)])
-            bias = level_bias(stack, level, state.columns) + additive(state.tree.grow(parents), state.memory.dtype)
-        vectors = self.model.get_input_embeddings()(tokens)
-        hidden = run_blocks(stack, vectors, bias, state.memory, state.memory_bias, state.cache)
-        state.level += 1
+        hidden = self.search.step(state, self.embeddings(tokens), parents)
         return StepOutput(self.head.logits(hidden, level), lambda: self.head.log_normalizer(hidden))

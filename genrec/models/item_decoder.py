@@ -91,7 +91,8 @@ class ItemDecoder(CodeModel):
         inputs = torch.cat([self.bridge(states)[:, None], known], dim=1)
         inputs = F.dropout(inputs, self.config.dropout, self.training)
         hidden = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
-        loss = level_loss(self.output_table, hidden, right, self.config.label_smoothing if self.training else 0.0)
+        smoothing = self.config.label_smoothing if self.training else 0.0
+        loss = level_loss(self.output_table, hidden, right, smoothing, self.legal)
         return CodeModelOutput(loss=loss, n_targets=targets.sum())
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> ItemDecoderState:

@@ -23,6 +23,17 @@ class StepOutput:
     log_normalizer: Callable[[], Tensor]
 
 
+@dataclass
+class ItemScores:
+    """Search state of a model that scores whole items at once: there is nothing left to search.
+
+    Attributes:
+        scores: ``(users, n_items)`` logits by catalogue position.
+    """
+
+    scores: Tensor
+
+
 class CodePredictor(Protocol):
     """A model that can be decoded. :class:`genrec.models.base.CodeModel` documents the shapes.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 Method = Literal["exact", "sinkhorn"]
 
-_CELLS = 1 << 21
+_CELLS = 1 << 18
 """More cells than this are not solved exactly: the exact solver needs time cubic in the rows."""
 
 
@@ -17,7 +17,7 @@ def assign(scores: np.ndarray, room: np.ndarray, method: Method = "exact") -> np
 
     ``exact`` solves the assignment problem (Crouse 2016, scipy), which is the uniform semantic mapping of a group of
     items to distinct codes (LC-Rec, arXiv 2311.09049). ``sinkhorn`` evens the columns out by entropic prices (Cuturi
-    2013, arXiv 1306.0895) and hands out what has room in rounds; tables of more than 2 million cells always go that
+    2013, arXiv 1306.0895) and hands out what has room in rounds; tables of more than 262,144 cells always go that
     way.
 
     Args:

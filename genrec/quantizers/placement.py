@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,11 @@ from genrec.config import Settings
 from genrec.quantizers.assignment import Method, assign
 from genrec.quantizers.base import ItemContext, Quantizer, centroid_scores, residual_decode
 from genrec.trie import group_paths
+
+Group = tuple[np.ndarray, np.ndarray]
+"""Rows of new items and rows of published items that share all codes but the last."""
+
+_BLOCK = 4_096
 
 
 class LastLevelSettings(Settings):
@@ -97,22 +102,52 @@ def spread_last_level(
     """
     taken = np.empty((0, codes.shape[1]), dtype=np.int32) if published is None else published
     size, result = codebook_sizes[-1], codes.copy()
-    for rows, used in _conflicts(codes, taken, codebook_sizes):
-        scores = scores_of(rows)
+    for block in _blocks(_conflicts(codes, taken, codebook_sizes)):
+        scores = scores_of(np.concatenate([rows for rows, _ in block]))
         if scores is None:
             return codes
-        load = np.bincount(taken[used, -1], minlength=size)
-        share, left = max(1, (len(rows) + len(used)) // size), np.arange(len(rows))
-        while len(left):  # one round, unless there are more items than codes
-            chosen = assign(scores[left], np.maximum(share - load, 0), method)
-            placed = chosen >= 0
-            result[rows[left[placed]], -1] = chosen[placed]
-            load += np.bincount(chosen[placed], minlength=size)
-            share, left = share + 1, left[~placed]
+        first = 0
+        for rows, used in block:
+            load = np.bincount(taken[used, -1], minlength=size)
+            result[rows, -1] = _spread_group(scores[first : first + len(rows)], load, method)
+            first += len(rows)
     return result
 
 
-def _conflicts(codes: np.ndarray, taken: np.ndarray, sizes: tuple[int, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _spread_group(scores: np.ndarray, load: np.ndarray, method: Method) -> np.ndarray:
+    """Last codes of a group, ``(m, size) -> (m,)`` int32; every code once before any is used twice, and so on.
+
+    Args:
+        scores: ``(m, size)``.
+        load: ``(size,)`` published items that have each code.
+        method: How the group is solved.
+    """
+    result, load, left = np.empty(len(scores), dtype=np.int32), load.copy(), np.arange(len(scores))
+    share = max(1, (len(scores) + int(load.sum())) // len(load))
+    while len(left):  # one round, unless there are more items than codes
+        chosen = assign(scores[left], np.maximum(share - load, 0), method)
+        placed = chosen >= 0
+        result[left[placed]] = chosen[placed]
+        load += np.bincount(chosen[placed], minlength=len(load))
+        share, left = share + 1, left[~placed]
+    return result
+
+
+def _blocks(groups: Iterable[Group]) -> Iterator[list[Group]]:
+    """Groups taken together until they have some thousands of rows, so that scores are worked out in bulk."""
+    block: list[Group] = []
+    size = 0
+    for group in groups:
+        block.append(group)
+        size += len(group[0])
+        if size >= _BLOCK:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _conflicts(codes: np.ndarray, taken: np.ndarray, sizes: tuple[int, ...]) -> Iterator[Group]:
     """Groups by all codes but the last in which a path occurs twice: their new rows and their published rows."""
     n, both = len(codes), np.concatenate([codes, taken])
     groups = group_paths(both[:, :-1], sizes[:-1]) if len(sizes) > 1 else np.zeros(len(both), dtype=np.int64)

@@ -25,12 +25,20 @@ class HistoryExamples(Dataset[np.ndarray]):
         histories: Training part only.
         max_items: Longest history that the model reads; a row has one item more, the newest target.
         prefixes: One row per target instead of one per window.
+        drop: Probability with which every item but the newest is left out of a row, anew in every epoch. What remains
+            is predicted across the gaps, as transition counts over a window do, and no user is learned by heart.
+        seed: Of what is dropped, together with the epoch and the row.
+
+    Attributes:
+        epoch: Decides what is dropped; the sampler sets it.
 
     Raises:
         DataError: No history has an item to learn from.
     """
 
-    def __init__(self, histories: Histories, max_items: int, *, prefixes: bool = False) -> None:
+    def __init__(
+        self, histories: Histories, max_items: int, *, prefixes: bool = False, drop: float = 0.0, seed: int = 0
+    ) -> None:
         starts, stops = (_prefix_rows if prefixes else _window_rows)(histories, max_items)
         if not len(starts):
             raise DataError(
@@ -38,17 +46,27 @@ class HistoryExamples(Dataset[np.ndarray]):
                 expected="users with at least 3 interactions under leave-one-out",
             )
         self.items, self.starts, self.stops = histories.items, starts, stops
+        self.drop, self.seed, self.epoch = drop, seed, 0
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        return self.items[self.starts[row] : self.stops[row]]
+        items = self.items[self.starts[row] : self.stops[row]]
+        if not self.drop:
+            return items
+        keep = np.random.default_rng([self.seed, 2, self.epoch, row]).random(len(items)) >= self.drop
+        keep[-1] = True
+        return items[keep]
 
     @property
     def lengths(self) -> np.ndarray:
         """Items of every row, ``(n_rows,)``."""
         return self.stops - self.starts
+
+    def sampler(self, batch_size: int, *, pool: int = 50, seed: int = 0) -> BucketSampler:
+        """Row numbers in batches of similar length; see :class:`BucketSampler`."""
+        return BucketSampler(self.lengths, batch_size, pool=pool, seed=seed, examples=self)
 
 
 def _window_rows(histories: Histories, max_items: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,14 +93,26 @@ class BucketSampler(Sampler[int]):
         batch_size: Rows per batch over all processes.
         pool: Batches that are sorted together; larger pools pad less and shuffle less.
         seed: Of the order; every epoch has its own.
+        examples: The rows, where they change with the epoch.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, *, pool: int = 50, seed: int = 0) -> None:
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        *,
+        pool: int = 50,
+        seed: int = 0,
+        examples: HistoryExamples | None = None,
+    ) -> None:
         self.lengths, self.batch_size, self.pool, self.seed, self.epoch = lengths, batch_size, pool, seed, 0
+        self.examples = examples
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer before every epoch."""
         self.epoch = int(epoch)
+        if self.examples is not None:
+            self.examples.epoch = self.epoch
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -121,9 +151,10 @@ class CodeCollator:
         self.codes = torch.from_numpy(np.asarray(codes, dtype=np.int64))
         self.vectors = None if vectors is None else torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
 
-    def __call__(self, rows: list[np.ndarray]) -> dict[str, Any]:
+    def __call__(self, rows: list[np.ndarray] | Histories) -> dict[str, Any]:
         """``codes (rows, longest, n_levels)`` int64, ``mask`` bool and ``vectors``, padded on the right."""
-        padded = Histories.from_lists(rows).padded()  # type: ignore[arg-type]
+        histories = rows if isinstance(rows, Histories) else Histories.from_lists(rows)  # type: ignore[arg-type]
+        padded = histories.padded()
         items = torch.from_numpy(padded.astype(np.int64))
         mask = items >= 0
         batch = {"codes": self.codes[items.clamp_min(0)], "mask": mask}

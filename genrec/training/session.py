@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from genrec.artifacts import write_atomic
+from genrec.config import parse
 from genrec.data.histories import Histories
-from genrec.errors import ArtifactError
+from genrec.errors import ArtifactError, ConfigError
 from genrec.training.config import TrainConfig
 
 
@@ -51,7 +52,7 @@ class TrainingFolder:
         path = self.folder / "run.json"
         if path.is_file() and not overwrite:
             before = json.loads(path.read_text(encoding="utf-8"))
-            changed = differences(before, identity)
+            changed = changes(before, identity)
             if changed:
                 raise ArtifactError(
                     "An unfinished run with other inputs is in the way.",
@@ -66,6 +67,21 @@ class TrainingFolder:
     def remove(self) -> None:
         """Delete the working folder: the run is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def changes(before: Any, after: dict[str, Any]) -> list[str]:
+    """What differs between the identity of an earlier run and this one, as ``key: old → new``.
+
+    A setting that the earlier run did not know had its default value there.
+    """
+    if isinstance(before, dict) and isinstance(before.get("settings"), dict):
+        known = {key: value for key, value in before["settings"].items() if key in TrainConfig.model_fields}
+        try:
+            settings = parse(TrainConfig, known).model_dump(mode="json", exclude={"generation"})
+        except ConfigError:
+            settings = before["settings"]
+        before = {**before, "settings": {**before["settings"], **settings}}
+    return differences(before, json.loads(json.dumps(after)))
 
 
 def differences(before: Any, after: Any, prefix: str = "") -> list[str]:

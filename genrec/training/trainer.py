@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from accelerate.data_loader import prepare_data_loader
+from torch.utils.data import DataLoader, Sampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from genrec.errors import ConfigError
 from genrec.models.base import CodeModel
 from genrec.training.config import TrainConfig
-from genrec.training.examples import BucketSampler, CodeCollator, HistoryExamples
+from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 
 logger = logging.getLogger(__name__)
 
@@ -48,23 +51,63 @@ DEFAULTS: dict[str, Any] = {
 class RecommenderTrainer(Trainer):
     """Trainer whose evaluation generates recommendations and whose batches hold rows of similar length."""
 
-    def __init__(self, *args: Any, validate: Validate | None = None, sampler: BucketSampler, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, validate: Validate | None = None, sampler: Sampler[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._validate_recommendations = validate
-        self._bucket_sampler = sampler
+        self.train_sampler = sampler
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
-        return self._bucket_sampler
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return self.train_sampler
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        if not hasattr(self.model, "save_training_state"):
+            super()._save(output_dir, state_dict)
+        elif self.args.should_save:  # a large frozen network is not written again and again
+            cast(Any, self.model).save_training_state(output_dir or self.args.output_dir, state_dict)
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        if not hasattr(self.model, "save_training_state"):
+            super()._issue_warnings_after_load(load_result)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Metrics of recommendations for the validation sample, each with the prefix ``eval_``."""
         if self._validate_recommendations is None:
             return {}
-        measured = self._validate_recommendations()
+        measured = agreed(self._validate_recommendations, cast(Any, self.model), self.accelerator)
         metrics = {f"eval_{name}": value for name, value in measured.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Batches of this process; several processes cut the batches that one would read, and repeat no row."""
+        if self.args.world_size == 1:
+            return super().get_train_dataloader()
+        batches = RankBatches(self.train_sampler, self._train_batch_size, self.args.world_size, self.args.process_index)
+        rows: Any = self.train_dataset
+        loader: DataLoader[Any] = DataLoader(
+            rows,
+            batch_sampler=batches,  # type: ignore[arg-type]
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            persistent_workers=self.args.dataloader_persistent_workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor,
+        )
+        # One "process": the batches are this one's already.
+        return prepare_data_loader(loader, self.args.device, num_processes=1, process_index=0, put_on_device=True)
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The model's loss; with several processes every target counts the same, not every process."""
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        n_targets = getattr(outputs, "n_targets", None)
+        # Models that are told the number of all targets have divided by it already.
+        told = self.model_accepts_loss_kwargs and num_items_in_batch is not None
+        if self.args.world_size > 1 and n_targets is not None and not told:
+            loss = weighted_loss(loss, n_targets, self.accelerator)
+        return (loss, outputs) if return_outputs else loss
 
 
 class StopOnRequest(TrainerCallback):
@@ -75,7 +118,8 @@ class StopOnRequest(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Ask the trainer to save and stop."""
-        if self.requested:
+        if self.requested if args.world_size == 1 else anyone(self.requested):
+            self.requested = True
             control.should_save = True
             control.should_training_stop = True
         return control
@@ -93,18 +137,35 @@ def training_arguments(config: TrainConfig, folder: Path, *, validates: bool) ->
         settings.pop("metric_for_best_model")
     settings.update(output_dir=str(folder), seed=config.seed, data_seed=config.seed)
     try:
-        return TrainingArguments(**settings)
+        arguments = TrainingArguments(**settings)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"transformers refuses the trainer settings: {error}", where="trainer") from None
+    _check_reporting(arguments)
+    return arguments
+
+
+def _check_reporting(arguments: TrainingArguments) -> None:
+    from transformers.integrations import get_reporting_integration_callbacks
+
+    try:
+        for callback in get_reporting_integration_callbacks(arguments.report_to):
+            callback()
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise ConfigError(
+            f"Training cannot report to {arguments.report_to}: {error}",
+            where="trainer.report_to",
+            expected="none, tensorboard, wandb or another integration of transformers whose package is installed",
+        ) from None
 
 
 def build_trainer(
     model: CodeModel,
-    examples: HistoryExamples,
-    collator: CodeCollator,
+    examples: Any,
+    collator: Callable[[list[Any]], Mapping[str, Any]],
     config: TrainConfig,
     folder: Path,
     *,
+    sampler: Callable[[int], Sampler[int]] | None = None,
     validate: Validate | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> RecommenderTrainer:
@@ -116,12 +177,13 @@ def build_trainer(
         collator: Makes batches.
         config: Settings of the run.
         folder: For checkpoints.
+        sampler: Gives the order of the rows from the rows of a batch over all processes; None: that of the examples.
         validate: Generated validation; None trains for all epochs without it.
         callbacks: More transformers callbacks (progress, logging).
     """
     arguments = training_arguments(config, folder, validates=validate is not None)
     batch = arguments.train_batch_size * arguments.world_size
-    sampler = BucketSampler(examples.lengths, batch, pool=config.examples.bucket_pool, seed=config.seed)
+    make = sampler or partial(examples.sampler, pool=config.examples.bucket_pool, seed=config.seed)
     more = [EarlyStoppingCallback(config.validation.patience)] if validate is not None else []
     trainer = RecommenderTrainer(
         model=model,
@@ -131,12 +193,17 @@ def build_trainer(
         data_collator=collator,
         callbacks=[*more, *callbacks],
         validate=validate,
-        sampler=sampler,
+        sampler=make(batch),
     )
     # transformers prints a line per log entry when its bars are off; the command line shows progress itself.
+    from transformers.integrations import TensorBoardCallback
     from transformers.trainer_callback import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
+    for callback in trainer.callback_handler.callbacks:
+        # Beside the output folder: the folder of checkpoints goes away when training is done.
+        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+            callback.logging_dir = str(folder.parent.with_suffix(".logs"))
     return trainer
 
 

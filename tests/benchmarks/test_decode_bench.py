@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from genrec.benchmarks.decode import Bench, Setting, default_settings, run, select
+from genrec.benchmarks.decode_report import merged, read
 from genrec.benchmarks.hf_generate import allowed_tokens, code_tokens, dictionary_trie, random_catalogue
 from genrec.benchmarks.measure import peak_memory
 from genrec.cli.main import app
@@ -36,6 +37,20 @@ def test_rows_agree_with_the_baseline_and_say_where_time_goes(tmp_path):
     page = (tmp_path / "decode.md").read_text()
     assert page.count("\n| 3 × 4 |") == 2
     assert "NO" not in page
+
+
+def test_a_grid_can_be_measured_in_pieces(tmp_path):
+    row = {"model": "t5", "prompt": 8, "items": 5, "users": 1, "beams": 2, "dtype": "float32", "normalize": "codes"}
+    row |= {"device": "cpu", "ms": 1.0}
+    other = {**row, "items": 4}
+    assert merged([row], [other, {**row, "ms": 2.0}]) == [other, {**row, "ms": 2.0}]
+    assert read(tmp_path) == []
+    bench, first = Bench(rounds=1), Setting("t5", 8, 1, 2, 300)
+    run([first], bench, out=tmp_path)
+    run([Setting("t5", 8, 2, 2, 300)], bench, out=tmp_path, add=True)
+    assert [one["users"] for one in read(tmp_path)] == [1, 1, 2, 2]
+    run([first], bench, out=tmp_path)
+    assert [one["users"] for one in read(tmp_path)] == [1, 1]
 
 
 def test_the_grid_can_be_cut():

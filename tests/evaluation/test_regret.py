@@ -1,3 +1,4 @@
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,14 +7,14 @@ import pytest
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
 from genrec.errors import ConfigError
-from genrec.evaluation.regret import beam_regret
+from genrec.evaluation.regret import beam_regret, write_regret
 from genrec.training.config import TrainConfig
 from genrec.trie import Trie
 
 SIZES, N = (4, 5, 6), 50
 
 
-def test_wide_beams_have_no_regret_and_narrow_ones_some(tiny_model):
+def test_wide_beams_have_no_regret_and_narrow_ones_some(tiny_model, tmp_path):
     from genrec.generative import GenerativeRecommender
 
     rng = np.random.default_rng(0)
@@ -35,5 +36,12 @@ def test_wide_beams_have_no_regret_and_narrow_ones_some(tiny_model):
     assert narrow["overlap"] < 1
     assert narrow["score_gap"] > 0
     assert calls[:3] == [("exact", 8, 20), ("exact", 16, 20), ("exact", 20, 20)]
+    write_regret(tmp_path, rows, dataset="shop", command="genrec bench regret")
+    written = json.loads((tmp_path / "beam-regret.json").read_text())
+    assert [row["ndcg@5"] for row in written] == [row["ndcg@5"] for row in rows]
+    assert {row["dataset"] for row in written} == {"shop"}
+    page = (tmp_path / "beam-regret.md").read_text()
+    assert page.count("\n| ") == 4
+    assert "| exact |" in page
     with pytest.raises(ConfigError, match="widths"):
         beam_regret(recommender, cases, widths=())

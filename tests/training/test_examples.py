@@ -50,6 +50,24 @@ def test_every_epoch_has_its_own_order_and_every_row_once():
     assert list(again) == second
 
 
+def test_dropping_keeps_the_newest_item_and_changes_with_the_epoch_only():
+    histories = Histories.from_lists([list(range(20)) for _ in range(50)])
+    rows = HistoryExamples(histories, 19, drop=0.4, seed=5)
+    sampler = BucketSampler(rows.lengths, 8, examples=rows)
+
+    def epoch(number: int) -> list[list[int]]:
+        sampler.set_epoch(number)
+        return [rows[row].tolist() for row in range(len(rows))]
+
+    first, second = epoch(0), epoch(1)
+    assert epoch(0) == first
+    assert second != first
+    assert all(row[-1] == 19 and row == sorted(row) for row in first + second)
+    kept = np.mean([len(row) - 1 for row in first + second]) / 19
+    assert 0.5 < kept < 0.7
+    assert HistoryExamples(histories, 19)[0].tolist() == list(range(20))
+
+
 def test_buckets_remove_most_of_the_padding():
     rng = np.random.default_rng(0)
     lengths = np.minimum(rng.geometric(0.15, 20_000), 20)

@@ -168,17 +168,40 @@ def audit(
     """
     began = time.perf_counter()
     tick = _ticker(progress)
+    material = _material(catalog, interactions, split, options or {}, vectors, seed)
+    tick()
+    found = _checks(material)
+    tick()
+    rankings = _shortcuts(material, found, tick)
+    grades = list(GRADES)
+    findings = sorted((one for one in found if one is not None), key=lambda one: grades.index(one.grade))
+    best = sorted(rankings, key=lambda one: (-one.recall, one.name))
+    facts = events.facts(material.histories, len(catalog))
+    return Audit(facts, material.split.name, material.vectors_name, best, findings, time.perf_counter() - began)
+
+
+def _material(
+    catalog: Catalog,
+    interactions: Interactions,
+    split: str | Split,
+    options: Mapping[str, Any],
+    vectors: str | np.ndarray | None,
+    seed: int,
+) -> Material:
     histories = interactions.histories(catalog, consecutive_repeats="keep")
     if isinstance(split, Split):
         parts = split
     elif split == "custom":
         parts = custom_split(interactions, catalog)
     else:
-        parts = make_split(histories, split, **(options or {}))
+        parts = make_split(histories, split, **options)
     table, name = _vectors(catalog, vectors)
-    tick()
-    material = Material(catalog, interactions, histories, parts, table, name, seed)
-    found = [
+    return Material(catalog, interactions, histories, parts, table, name, seed)
+
+
+def _checks(material: Material) -> list[Finding | None]:
+    """What needs no ranking."""
+    return [
         events.duplicates(material),
         events.repeats(material),
         events.equal_times(material),
@@ -192,12 +215,6 @@ def audit(
         structure.smoothness(material),
         structure.near_duplicates(material),
     ]
-    tick()
-    rankings = _shortcuts(material, found, tick)
-    grades = list(GRADES)
-    findings = sorted((one for one in found if one is not None), key=lambda one: grades.index(one.grade))
-    best = sorted(rankings, key=lambda one: (-one.recall, one.name))
-    return Audit(events.facts(histories, len(catalog)), parts.name, name, best, findings, time.perf_counter() - began)
 
 
 def _shortcuts(material: Material, found: list[Finding | None], tick: Callable[[], None]) -> list[Shortcut]:

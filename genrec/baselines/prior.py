@@ -1,0 +1,182 @@
+"""A baseline's scores as item prior of a generative recommender: what counting knows, where the search can use it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from genrec.baselines import load_baseline, train_baseline
+from genrec.baselines.scoring import ScoringBaseline
+from genrec.decoding.options import PriorSettings
+from genrec.errors import ArtifactError, ConfigError
+from genrec.metrics import ndcg_at
+
+if TYPE_CHECKING:
+    from genrec.data.histories import Histories
+    from genrec.data.split import EvaluationSet, Split
+    from genrec.generative import GenerativeRecommender
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Weights that are tried, beside none at all."""
+
+Progress = Callable[[str, int, int], None]
+
+
+class LearnedPrior:
+    """Item scores of users from counts of the training part.
+
+    An item that the baseline scores with ``s > 0`` for a user gets ``log(1 + SHARPNESS * s)``, all others 0. That is a
+    log-linear mixture: model and counts multiply, and a count can only speak for an item.
+
+    Args:
+        baseline: Fitted, with sparse scores that are not negative.
+    """
+
+    SHARPNESS = 10.0
+
+    def __init__(self, baseline: ScoringBaseline) -> None:
+        self.baseline = baseline
+
+    def scores(self, histories: Histories, n_items: int) -> sp.csr_array:
+        """Scores of users, sparse ``(n_users, n_items)`` float32.
+
+        Args:
+            histories: Users' items.
+            n_items: Size of the catalogue, which may have grown since; new items have the score 0.
+        """
+        known = len(self.baseline.item_ids)
+        result = sp.csr_array(self.baseline.score(histories.take(histories.items < known)), dtype=np.float32)
+        result.data = np.log1p(self.SHARPNESS * result.data)
+        result.eliminate_zeros()
+        result.resize((len(histories), n_items))
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write it as the folder of its baseline."""
+        self.baseline.save_pretrained(folder)
+
+    @classmethod
+    def load(cls, folder: Path, item_ids: np.ndarray) -> LearnedPrior | None:
+        """Read what :meth:`save` wrote; None where there is nothing.
+
+        Args:
+            folder: Of the prior.
+            item_ids: ``(n_items,)`` the catalogue that it is used on.
+
+        Raises:
+            ArtifactError: It was fitted on another catalogue that this one has not grown from, or it is damaged.
+        """
+        if not folder.is_dir():
+            return None
+        baseline = load_baseline(folder)
+        own = baseline.item_ids
+        if not isinstance(baseline, ScoringBaseline) or not np.array_equal(own, item_ids[: len(own)]):
+            raise ArtifactError("The item prior was fitted on another catalogue.", where=folder)
+        return cls(baseline)
+
+
+def learned_scores(
+    prior: LearnedPrior | None, settings: PriorSettings | None, histories: Histories, n_items: int
+) -> sp.csr_array | None:
+    """What the learned prior adds for some users, None where it is not asked for.
+
+    Args:
+        prior: Of the recommender.
+        settings: How it is asked to decode.
+        histories: Users' items.
+        n_items: Size of the catalogue.
+
+    Returns:
+        Sparse ``(n_users, n_items)`` float32, weighted.
+
+    Raises:
+        ConfigError: The recommender has no prior, or another one.
+    """
+    if settings is None or settings.weight == 0:
+        return None
+    if prior is None:
+        raise ConfigError(
+            "This recommender has no item prior.",
+            where="prior",
+            hint="Train again with --set generation.prior.name=transition-counts: only the prior will be fitted.",
+        )
+    fitted = prior.baseline
+    if settings.name != fitted.name or not settings.settings.items() <= fitted.settings.model_dump().items():
+        raise ConfigError(
+            f"The recommender's prior is '{fitted.name}' with {fitted.settings.model_dump()}.",
+            where="prior",
+            expected="the same; only the weight can be changed",
+        )
+    return prior.scores(histories, n_items) * np.float32(1.0 if settings.weight is None else settings.weight)
+
+
+def fit_prior(
+    recommender: GenerativeRecommender,
+    split: Split,
+    settings: PriorSettings,
+    *,
+    weights: Sequence[float] = WEIGHTS,
+    progress: Progress | None = None,
+) -> list[dict[str, float]]:
+    """Give a recommender an item prior, counted on the training part; what is not given is chosen on validation.
+
+    The recommender's decoding settings hold the result, and :meth:`GenerativeRecommender.save_pretrained` keeps it.
+
+    Args:
+        recommender: Trained.
+        split: Its test part is not read; of the validation part, the sample that training validates on.
+        settings: Which baseline; its settings and the weight may be left open.
+        weights: Weights to try where none is given; no prior at all is tried, too.
+        progress: Called with what is being done, steps done, and steps in all.
+
+    Returns:
+        ``weight`` and validation ``ndcg@k`` of every weight that was tried; empty where the weight was given.
+
+    Raises:
+        ConfigError: Settings that the baseline does not have.
+    """
+    from genrec.generative import validation_sample
+
+    validation = recommender.config.validation
+    sample = split.validation.select(
+        validation_sample(validation.users, len(split.validation), recommender.config.seed)
+    )
+    seen = validation.exclude_seen
+    baseline: Any = train_baseline(
+        settings.name,
+        replace(split, validation=sample),
+        recommender.item_ids,
+        settings=settings.settings,
+        exclude_seen=seen,
+        progress=progress,
+    )
+    recommender.prior = LearnedPrior(baseline)
+    chosen = settings.model_copy(update={"settings": baseline.settings.model_dump(mode="json")})
+    tried: list[dict[str, float]] = []
+    if settings.weight is None:
+        for number, weight in enumerate((0.0, *sorted(weights))):
+            recommender.set_prior(chosen.model_copy(update={"weight": weight}))
+            value = _ndcg(recommender, sample, validation.k, validation.beams, seen)
+            tried.append({"weight": weight, f"ndcg@{validation.k}": value})
+            logger.info("prior weight %g: validation NDCG@%d %.5f", weight, validation.k, value)
+            if progress is not None:
+                progress("prior weights", number + 1, len(weights) + 1)
+        best = max(tried, key=lambda one: one[f"ndcg@{validation.k}"])
+        chosen = chosen.model_copy(update={"weight": best["weight"]})
+    recommender.set_prior(chosen)
+    recommender.metrics["prior"] = {**chosen.model_dump(mode="json"), "tried": tried}
+    return tried
+
+
+def _ndcg(recommender: GenerativeRecommender, cases: EvaluationSet, k: int, beams: int, exclude_seen: bool) -> float:
+    found = recommender.recommend(cases.histories, k, exclude_seen=exclude_seen, options={"beams": beams})
+    ranks = found.ranks_of(cases.targets)
+    return float(ndcg_at(ranks, k).mean()) if len(ranks) else 0.0

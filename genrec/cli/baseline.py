@@ -1,0 +1,120 @@
+"""``genrec baseline``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genrec.cli.columns import ItemColumn, PartColumn, TimeColumn, UserColumn, names
+from genrec.cli.console import duration, guarded, progress, say, split_bounds, summary
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from genrec.data.catalog import Catalog
+    from genrec.data.split import Split
+
+
+@guarded
+def baseline(
+    name: Annotated[str, typer.Argument(help="Such as transition-counts, item-knn, sasrec, bert4rec.")],
+    items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
+    interactions: Annotated[Path, typer.Argument(help="Table of user_id, item_id, timestamp.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the recommender.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Fix a setting: key=value; others are chosen.")
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="leave-one-out or global-time.")] = "leave-one-out",
+    validation_from: Annotated[
+        str | None, typer.Option("--validation-from", help="Global time: a date, or a share such as 0.8.")
+    ] = None,
+    test_from: Annotated[str | None, typer.Option("--test-from", help="Global time: a date, or a share.")] = None,
+    part_column: PartColumn = None,
+    user_column: UserColumn = "user_id",
+    item_column: ItemColumn = "item_id",
+    time_column: TimeColumn = "timestamp",
+    exclude_seen: Annotated[
+        bool, typer.Option("--exclude-seen/--include-seen", help="As it will be used; settings are chosen for that.")
+    ] = True,
+    vectors: Annotated[str, typer.Option("--vectors", help="Item texts as vectors, if needed: lsa or minilm.")] = "lsa",
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0, help="Try nothing new, and stop training, after so long.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    device: Annotated[str | None, typer.Option("--device", help="Of networks, such as cuda or cpu.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+) -> None:
+    """Fit a baseline; settings that are not given are chosen on validation. The test part is not read."""
+    from genrec.artifacts import require_free
+    from genrec.baselines import BASELINES, train_baseline
+    from genrec.baselines.registry import CLASSES
+    from genrec.config import apply_overrides
+    from genrec.data.catalog import Catalog
+    from genrec.errors import unknown_name
+
+    if name not in CLASSES:
+        raise unknown_name("baseline", name, BASELINES)
+    require_free(out, overwrite=overwrite)
+    settings = apply_overrides({}, set_ or [])
+    catalog = Catalog.read(items)
+    bounds = split_bounds(validation_from, test_from)
+    columns = names(user_column, item_column, time_column, part_column)
+    parts = _split(catalog, interactions, split, bounds, columns)
+    say(
+        f"{len(catalog):,} items, {len(parts.train):,} training users, {len(parts.validation):,} validation cases; "
+        f"{len(parts.test):,} test cases are held out ({parts.name})."
+    )
+    began = time.monotonic()
+    with progress(name) as update:
+        fitted = train_baseline(
+            name,
+            parts,
+            catalog.item_ids,
+            vectors=_vectors(catalog, vectors) if CLASSES[name].needs_vectors else None,
+            seed=seed,
+            settings=settings,
+            exclude_seen=exclude_seen,
+            seconds=seconds,
+            device=device,
+            progress=lambda what, done, total: update(done, total),
+        )
+    fitted.info["split_options"] = bounds
+    fitted.save_pretrained(out, overwrite=overwrite)
+    made: dict[str, object] = {"recommender": out, "settings": _shown(fitted.settings.model_dump(mode="json"))}
+    if len(parts.validation):
+        value = fitted.ndcg(parts.validation, exclude_seen=exclude_seen and not fitted.repeats_only)
+        made["validation"] = f"NDCG@10 {value:.4f}"
+    summary(
+        {**made, "time": duration(time.monotonic() - began)}, [f"genrec evaluate {out} {interactions} --out {out}-eval"]
+    )
+
+
+def _split(catalog: Catalog, interactions: Path, split: str, options: dict[str, Any], columns: dict[str, Any]) -> Split:
+    from genrec.data.interactions import Interactions
+    from genrec.data.split import custom_split
+    from genrec.fitting import split_interactions
+    from genrec.training.config import SplitSettings
+
+    table = Interactions.read(interactions, **columns)
+    if columns["part_column"] is not None:
+        return custom_split(table, catalog)
+    return split_interactions(table, catalog.item_ids, SplitSettings(name=split, options=options), True)
+
+
+def _vectors(catalog: Catalog, name: str) -> np.ndarray:
+    from genrec.encoders import build_encoder
+    from genrec.errors import unknown_name
+
+    known: dict[str, dict[str, Any]] = {"lsa": {"name": "lsa"}, "minilm": {"name": "sentence", "model": "minilm"}}
+    if name not in known:
+        raise unknown_name("kind of item vectors", name, known)
+    encoder = build_encoder(known[name])
+    encoder.fit(catalog)
+    return encoder.encode(catalog)
+
+
+def _shown(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items()) or "none"

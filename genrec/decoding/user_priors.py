@@ -1,0 +1,87 @@
+"""The priors of one request, brought together for every batch of users."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from genrec.data.histories import Histories
+from genrec.decoding.device_trie import DeviceTrie
+from genrec.decoding.prior import ItemPrior, PriorBounds, SparsePrior
+
+
+class UserPriors:
+    """Priors of many users as a search wants them: one vector for all, dense rows, sparse rows, or sums of these.
+
+    Args:
+        given: What a request brings: ``(n_items,)``, ``(n_users, n_items)``, or sparse ``(n_users, n_items)``; None:
+            nothing.
+        weight: Factor on ``given``.
+        learned: Sparse ``(n_users, n_items)`` of the recommender's own prior, weighted; None: it has none.
+    """
+
+    def __init__(
+        self, given: np.ndarray | sp.sparray | None, weight: float = 1.0, learned: sp.csr_array | None = None
+    ) -> None:
+        self._weight = weight
+        self._sparse = learned
+        self._vector: np.ndarray | None = None
+        self._rows: np.ndarray | None = None
+        self._bounds: tuple[DeviceTrie, PriorBounds] | None = None
+        if sp.issparse(given):
+            own = sp.csr_array(given) * weight
+            self._sparse = own if learned is None else sp.csr_array(own + learned)
+        elif given is not None and np.ndim(given) == 1:
+            self._vector = np.asarray(given, dtype=np.float32)
+        elif given is not None:
+            self._rows = np.asarray(given)
+
+    def of(self, trie: DeviceTrie, users: np.ndarray, seen: Histories | None = None) -> ItemPrior | None:
+        """The prior of some users, None where there is none.
+
+        Args:
+            trie: What is searched.
+            users: ``(n,)`` rows of the priors.
+            seen: Items that these users cannot get; what a prior says of them must not lure the search.
+        """
+        if self._rows is not None:
+            rows = torch.from_numpy(self._rows[users].astype(np.float32))
+            dense = PriorBounds(trie, rows, self._weight)
+            if self._sparse is None:
+                return dense
+            more = torch.from_numpy(self._sparse[users].toarray()).to(dense.scores)
+            return PriorBounds(trie, dense.scores + more)  # both kinds at once are rare, so a dense sum will do
+        shared = self._of_all(trie)
+        if self._sparse is None:
+            return shared
+        row, item, score = (torch.from_numpy(one).to(trie.device) for one in entries(self._sparse[users], seen))
+        return SparsePrior(trie, row, item, score, shared)
+
+    def _of_all(self, trie: DeviceTrie) -> PriorBounds | None:
+        if self._vector is None:
+            return None
+        if self._bounds is None or self._bounds[0] is not trie:
+            self._bounds = trie, PriorBounds(trie, torch.from_numpy(self._vector), self._weight)
+        return self._bounds[1]
+
+
+def entries(matrix: sp.csr_array, without: Histories | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Entries of a sparse matrix, each row and column once.
+
+    Args:
+        matrix: ``(n_users, n_items)``; it may be changed.
+        without: Items of each user that are left out.
+
+    Returns:
+        Rows and columns, int64, and values, float32; ``(n,)`` each.
+    """
+    matrix.sum_duplicates()
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    columns, values = matrix.indices.astype(np.int64), matrix.data.astype(np.float32)
+    if without is not None:
+        users = np.repeat(np.arange(len(without)), without.lengths)
+        seen = users * matrix.shape[1] + without.items
+        kept = ~np.isin(rows * matrix.shape[1] + columns, seen)
+        rows, columns, values = rows[kept], columns[kept], values[kept]
+    return rows, columns, values

@@ -1,0 +1,180 @@
+"""A pretrained recommender without a catalogue: network and frozen item tokenizer, for any items with texts.
+
+``genrec pretrain`` makes one from many catalogues. With an index that was built with its quantizer it recommends at
+once (zero-shot); ``genrec train --init`` goes on training from its weights (few-shot).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from genrec.artifacts import atomic_dir, read_manifest, write_manifest
+from genrec.config import parse, read_yaml, write_yaml
+from genrec.data.catalog import Catalog
+from genrec.data.histories import Histories
+from genrec.errors import ArtifactError, ConfigError
+from genrec.generative import GenerativeRecommender
+from genrec.index import SemanticIndex
+from genrec.item_tokenizer import ItemTokenizer
+from genrec.models import CodeModel, load_model
+from genrec.models.recgpt import RecGPT
+from genrec.recipe import TokenizerRecipe
+from genrec.recommender import MANIFEST
+from genrec.training.config import TrainConfig
+
+KIND = "foundation"
+
+
+class FoundationModel:
+    """Network and item tokenizer.
+
+    Args:
+        model: Its weights fit every catalogue that ``tokenizer`` encodes.
+        tokenizer: Fitted on the catalogues of pretraining, frozen.
+        config: Settings; ``config.generation`` holds the defaults of decoding.
+        metrics: What pretraining measured.
+    """
+
+    def __init__(
+        self, model: RecGPT, tokenizer: ItemTokenizer, config: TrainConfig, metrics: dict[str, Any] | None = None
+    ) -> None:
+        self.model, self.tokenizer, self.config, self.metrics = model, tokenizer, config, metrics or {}
+
+    def build_index(
+        self, catalog: Catalog, train: Histories | None = None, *, recipe: TokenizerRecipe | None = None
+    ) -> SemanticIndex:
+        """The semantic index of any catalogue in the codes that the network speaks; nothing is trained.
+
+        Args:
+            catalog: The items.
+            train: Training histories, only to put popular items first where codes collide.
+            recipe: The tokenizer's recipe with other settings of the encoder.
+        """
+        return SemanticIndex.build(catalog, recipe or self.tokenizer.recipe, train=train, tokenizer=self.tokenizer)
+
+    def recommender(self, index: SemanticIndex | None) -> GenerativeRecommender:
+        """A zero-shot recommender for the items of an index.
+
+        Raises:
+            ArtifactError: There is no index, or it was built with another quantizer.
+        """
+        if index is None:
+            raise ArtifactError(
+                "A pretrained recommender has no catalogue of its own.",
+                expected="an index",
+                hint="Build one with genrec index build ITEMS --quantizer MODEL --out INDEX, and pass --index INDEX.",
+            )
+        self.check(index)
+        return GenerativeRecommender(self.model, index, self.config, self.metrics)
+
+    def check(self, index: SemanticIndex) -> None:
+        """Refuse an index that was built with another quantizer.
+
+        Raises:
+            ArtifactError: The codes mean something else.
+        """
+        if index.tokenizer.quantizer_fingerprint != self.tokenizer.quantizer_fingerprint:
+            raise ArtifactError(
+                "The index was built with another quantizer than the pretrained recommender's, so its codes mean "
+                "something else.",
+                expected=f"quantizer {self.tokenizer.quantizer_fingerprint[:12]}",
+                hint="Build the index with genrec index build ITEMS --quantizer MODEL.",
+            )
+
+    def save_pretrained(self, folder: Path | str, *, overwrite: bool = False) -> None:
+        """Write a self-contained folder: model, tokenizer, settings, metrics, card.
+
+        Raises:
+            ArtifactError: The folder exists and ``overwrite`` is false.
+        """
+        with atomic_dir(folder, overwrite=overwrite) as work:
+            self.model.save_pretrained(work / "model")
+            self.tokenizer.save(work / "tokenizer")
+            write_yaml(work / "config.yaml", self.config)
+            (work / "metrics.json").write_text(json.dumps(self.metrics, indent=2) + "\n", encoding="utf-8")
+            (work / "README.md").write_text(self._card(), encoding="utf-8")
+            content = {
+                "kind": KIND,
+                "architecture": self.config.model.architecture,
+                "quantizer_fingerprint": self.tokenizer.quantizer_fingerprint,
+                "run": self.metrics.get("run"),
+            }
+            write_manifest(work, MANIFEST, content)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str) -> FoundationModel:
+        """Load a folder written by :meth:`save_pretrained`.
+
+        Raises:
+            ArtifactError: The folder is missing or damaged, or holds another kind of recommender.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder, MANIFEST, "recommender")
+        if manifest.get("kind") != KIND:
+            raise ArtifactError(
+                "This is no pretrained recommender.", where=folder, expected="a folder of genrec pretrain"
+            )
+        config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
+        model = load_model(folder / "model")
+        if not isinstance(model, RecGPT):
+            raise ArtifactError(f"A network of type {type(model).__name__} cannot change catalogues.", where=folder)
+        model.eval()
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return cls(model, ItemTokenizer.load(folder / "tokenizer"), config, metrics)
+
+    def _card(self) -> str:
+        domains = "".join(
+            f"| {domain['name']} | {domain['items']:,} | {domain['users']:,} | {domain['interactions']:,} |\n"
+            for domain in self.metrics.get("domains", [])
+        )
+        return (
+            "# genrec pretrained recommender\n\n"
+            f"- network: {self.config.model.architecture}, {self.model.num_parameters():,} parameters\n"
+            f"- codes: {list(self.model.codebook_sizes[: self.model.slots])} (quantizer "
+            f"`{self.tokenizer.quantizer_fingerprint[:12]}`, frozen)\n\n"
+            f"| pretrained on | items | users | interactions |\n|---|---|---|---|\n{domains}\n"
+            "```bash\ngenrec index build items.csv --quantizer THIS --out index\n"
+            "genrec generate THIS histories.csv --index index --out recs.parquet\n```\n"
+        )
+
+
+def read_tokenizer(folder: Path | str) -> ItemTokenizer:
+    """The fitted item tokenizer of a pretrained recommender, of any recommender, or of an index.
+
+    Raises:
+        ArtifactError: The folder is none of these.
+    """
+    folder = Path(folder)
+    if (folder / "tokenizer").is_dir():
+        read_manifest(folder, MANIFEST, "recommender")
+        return ItemTokenizer.load(folder / "tokenizer")
+    for place in (folder, folder / "index"):
+        if (place / "index.json").is_file():
+            return SemanticIndex.load(place).tokenizer
+    raise ArtifactError(
+        "There is no fitted quantizer here.", where=folder, expected="a folder of genrec pretrain, train or index build"
+    )
+
+
+def pretrained_network(config: TrainConfig, index: SemanticIndex) -> CodeModel:
+    """The network of the folder ``config.init``, with the dropout of ``config``.
+
+    Raises:
+        ArtifactError: It does not speak the codes of the index.
+        ConfigError: The settings describe another network.
+    """
+    pretrained = FoundationModel.from_pretrained(str(config.init))
+    pretrained.check(index)
+    own, wanted = pretrained.config.model, config.model
+    for name in ("architecture", "backbone", "item_vectors"):
+        if getattr(own, name) != getattr(wanted, name):
+            raise ConfigError(
+                f"The pretrained network has another model.{name}.",
+                where=f"model.{name}",
+                expected=str(getattr(own, name)),
+                hint=f"Leave --config out, or take these settings from {config.init}/config.yaml.",
+            )
+    pretrained.model.set_dropout(wanted.dropout)
+    return pretrained.model.train()

@@ -1,0 +1,290 @@
+"""Pretrained language models by hub id or folder, with one clear error for each kind of trouble."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+
+from genrec.encoders.sentence_model import MINILM, find_model
+from genrec.errors import ConfigError, ModelError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Part = Literal["generation", "states"]
+"""``generation``: the model with its output layer. ``states``: what is below it, of an encoder-decoder the encoder."""
+
+_EDGE = 1 << 20  # bytes at either end of a weights file that go into its fingerprint
+
+
+@dataclass(frozen=True)
+class LanguageSource:
+    """Where a language model comes from and how it is loaded.
+
+    Attributes:
+        checkpoint: Id on the Hugging Face hub, a folder, or ``minilm`` for all-MiniLM-L6-v2.
+        revision: Branch, tag or commit on the hub.
+        random_weights: Build the same network with random weights; configuration and tokenizer are still read.
+        trust_remote_code: Run the Python code that the checkpoint brings. Never happens unless asked for.
+        dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for that of the checkpoint.
+        quantize: ``4bit`` loads NF4 weights through bitsandbytes.
+        attention: Attention implementation of transformers.
+    """
+
+    checkpoint: str
+    revision: str | None = None
+    random_weights: bool = False
+    trust_remote_code: bool = False
+    dtype: str = "float32"
+    quantize: str | None = None
+    attention: str = "sdpa"
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, where the checkpoint is one.
+
+        Raises:
+            ConfigError: It looks like a path, and nothing is there; or the folder holds no model.
+        """
+        path = find_model(MINILM).folder if self.checkpoint == MINILM else Path(self.checkpoint).expanduser()
+        if path.is_dir():
+            if not (path / "config.json").is_file():
+                raise ConfigError(
+                    "This folder holds no language model.",
+                    where=path,
+                    expected="a folder with config.json, as save_pretrained of transformers writes it",
+                )
+            return path
+        if self.checkpoint.startswith((".", "/", "~")) or self.checkpoint.count("/") > 1:
+            raise ConfigError(
+                f"The checkpoint '{self.checkpoint}' does not exist.",
+                where="model.checkpoint",
+                expected="a folder, or the id of a model on the Hugging Face hub such as Qwen/Qwen3-0.6B",
+            )
+        return None
+
+    def config(self, token: str | None = None) -> Any:
+        """The transformers configuration; see :meth:`model` for what is raised."""
+        from transformers import AutoConfig
+
+        return self._read(lambda where, common: AutoConfig.from_pretrained(where, **common), token)
+
+    def tokenizer(self, token: str | None = None) -> Any:
+        """The tokenizer, with a padding token; see :meth:`model` for what is raised."""
+        from transformers import AutoTokenizer
+
+        tokenizer = self._read(lambda where, common: AutoTokenizer.from_pretrained(where, **common), token)
+        if tokenizer.pad_token_id is None:
+            # Padding is masked everywhere, so any token serves; most decoders have none of their own.
+            if tokenizer.eos_token is None:
+                raise ModelError(
+                    "The tokenizer has neither a padding nor an end token.",
+                    where=self.checkpoint,
+                    hint="Set tokenizer.pad_token and save the tokenizer again.",
+                )
+            tokenizer.pad_token = tokenizer.eos_token
+        return tokenizer
+
+    def model(self, part: Part = "generation", token: str | None = None) -> Any:
+        """The model in evaluation mode, without any sampling default of the checkpoint.
+
+        Args:
+            part: What of it.
+            token: For private models; the one of ``hf auth login`` or ``HF_TOKEN`` where not given.
+
+        Raises:
+            ConfigError: There is no such folder, or the settings contradict each other.
+            ModelError: The hub cannot be reached or lacks the model; the model is not made for this; it brings code.
+        """
+        config = self.config(token)
+        loader = _loader(config, part, self.checkpoint)
+        settings: dict[str, Any] = {"dtype": _dtype(self.dtype), "attn_implementation": self.attention}
+        extra = {"add_pooling_layer": False} if part == "states" and _pools(config) else {}
+        if self.random_weights:
+            if self.quantize:
+                raise ConfigError("Random weights are not quantized.", where="model.llm.quantize", hint="Leave it out.")
+            settings["dtype"] = torch.float32 if self.dtype == "auto" else settings["dtype"]
+            trusted = {"trust_remote_code": self.trust_remote_code}
+            model = self._guarded(lambda: loader.from_config(config, **settings, **extra, **trusted))
+        else:
+            if self.quantize:
+                settings["quantization_config"] = _four_bits()
+            self._announce()
+            model, found = self._read(
+                lambda where, common: loader.from_pretrained(
+                    where, **settings, **extra, **common, output_loading_info=True
+                ),
+                token,
+            )
+            if missing := sorted(found["missing_keys"]):
+                logger.warning(
+                    "'%s' lacks weights that this network has; they start from chance: %s",
+                    self.checkpoint,
+                    ", ".join(missing[:5]) + (" …" if len(missing) > 5 else ""),
+                )
+        sanitise_generation(model)
+        return model.eval()
+
+    def fingerprint(self) -> str:
+        """Digest of the weights' files (sizes and edges, so that large ones cost nothing), or the hub's commit."""
+        folder = self.folder
+        if folder is None:
+            return str(getattr(self.config(), "_commit_hash", None) or self.revision or "main")
+        digest = hashlib.sha256()
+        for path in sorted([folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+            size = path.stat().st_size
+            digest.update(f"{path.name} {size} ".encode())
+            with path.open("rb") as stream:
+                digest.update(stream.read(_EDGE))
+                stream.seek(max(0, size - _EDGE))
+                digest.update(stream.read(_EDGE))
+        return digest.hexdigest()
+
+    def _read(self, call: Callable[[str, dict[str, Any]], T], token: str | None) -> T:
+        folder = self.folder
+        common: dict[str, Any] = {"trust_remote_code": self.trust_remote_code}
+        if folder is None:
+            common |= {"revision": self.revision or "main", "token": token}
+        else:
+            common["local_files_only"] = True
+        return self._guarded(lambda: call(str(folder or self.checkpoint), common))
+
+    def _guarded(self, call: Callable[[], T]) -> T:
+        """Translate what transformers raises, and keep its reports and progress bars to itself."""
+        try:
+            with quiet_loading():
+                return call()
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+            reason = str(error).strip()
+            first = reason.splitlines()[0] if reason else type(error).__name__
+            if "trust_remote_code" in reason:
+                raise ModelError(
+                    "This checkpoint brings Python code of its own, which is not run.",
+                    where=self.checkpoint,
+                    hint="Read that code; then set model.llm.trust_remote_code: true.",
+                ) from None
+            if self.folder is None and isinstance(error, OSError):
+                raise ModelError(
+                    f"The language model '{self.checkpoint}' is not on this machine and the Hugging Face hub did not "
+                    f"give it: {first}",
+                    where="model.checkpoint",
+                    expected="the id of a model that you may read and a network connection, or a folder",
+                    hint="Copy the model's folder here and give its path; private models need HF_TOKEN.",
+                ) from None
+            raise ModelError(f"transformers cannot load this model: {first}", where=self.checkpoint) from None
+
+    def _announce(self) -> None:
+        if self.folder is not None:
+            return
+        from huggingface_hub import try_to_load_from_cache
+
+        known = try_to_load_from_cache(self.checkpoint, "model.safetensors", revision=self.revision or "main")
+        if not isinstance(known, str):
+            logger.warning("Looking up '%s' on the Hugging Face hub (kept for later runs).", self.checkpoint)
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """No progress bars and tables of transformers while weights are read or written: the library does not print."""
+    from transformers.utils import logging as transformers_logging
+
+    level, shown = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def sanitise_generation(model: Any) -> None:
+    """Drop the sampling defaults of a checkpoint, in place: only the special tokens stay."""
+    from transformers import GenerationConfig
+
+    before = getattr(model, "generation_config", None)
+    if before is None:
+        return
+    names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+    kept = {name: getattr(before, name, None) for name in names}
+    model.generation_config = GenerationConfig(do_sample=False, **{k: v for k, v in kept.items() if v is not None})
+
+
+def is_causal(config: Any) -> bool:
+    """Whether a position sees only what stands before it (decoders), by configuration."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
+
+    if config.is_encoder_decoder or type(config) in MODEL_FOR_MASKED_LM_MAPPING:
+        return False
+    return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+
+
+def _loader(config: Any, part: Part, checkpoint: str) -> Any:
+    from transformers import (
+        MODEL_FOR_TEXT_ENCODING_MAPPING,
+        AutoModel,
+        AutoModelForCausalLM,
+        AutoModelForSeq2SeqLM,
+        AutoModelForTextEncoding,
+    )
+
+    if part == "states":
+        if not config.is_encoder_decoder:
+            return AutoModel
+        if type(config) not in MODEL_FOR_TEXT_ENCODING_MAPPING:
+            raise ModelError(
+                f"The encoder of a '{config.model_type}' cannot be loaded by itself.",
+                where=checkpoint,
+                expected="a T5, an encoder (BERT, MiniLM …) or a decoder",
+                hint="Use architecture: language-model, which takes the whole of it.",
+            )
+        return AutoModelForTextEncoding
+    if config.is_encoder_decoder:
+        return AutoModelForSeq2SeqLM
+    remote = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
+    if not is_causal(config) and not remote:
+        raise ModelError(
+            f"A model of type '{config.model_type}' does not generate.",
+            where=checkpoint,
+            expected="a decoder (Qwen, Llama, GPT-2 …) or an encoder-decoder (T5, BART …)",
+            hint="Use architecture: text-encoder, which puts a code decoder on an encoder.",
+        )
+    return AutoModelForCausalLM
+
+
+def _pools(config: Any) -> bool:
+    # BERT-like encoders have a pooling layer that nothing here reads; its weights would train to nothing.
+    return config.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra", "data2vec-text")
+
+
+def _dtype(name: str) -> Any:
+    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "auto": "auto"}
+    if name not in kinds:
+        raise ConfigError(f"'{name}' is no number format.", where="model.llm.dtype", expected=", ".join(kinds))
+    return kinds[name]
+
+
+def _four_bits() -> Any:
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(
+            "Loading in 4 bits needs the package 'bitsandbytes'.",
+            where="model.llm.quantize",
+            hint="pip install bitsandbytes (it needs a CUDA device), or leave quantize out.",
+        )
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )

@@ -1,0 +1,266 @@
+"""Pretraining on many catalogues at once: tables in, a recommender for any catalogue out, resumable in between."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import TrainerCallback
+
+from genrec.artifacts import read_manifest
+from genrec.data.catalog import Catalog
+from genrec.data.interactions import Interactions
+from genrec.data.split import Split
+from genrec.errors import ArtifactError, ConfigError
+from genrec.fitting import TrainingStoppedError, model_settings, split_interactions
+from genrec.foundation import FoundationModel
+from genrec.generative import make_validate
+from genrec.item_tokenizer import ItemTokenizer
+from genrec.models import build_model
+from genrec.models.recgpt import RecGPT
+from genrec.quantizers import ItemContext
+from genrec.recipe import TokenizerRecipe, load_recipe
+from genrec.recommender import MANIFEST
+from genrec.training.candidates import CandidateCollator
+from genrec.training.packing import DomainSampler, PackedExamples
+from genrec.training.pretrain_config import PretrainConfig
+from genrec.training.session import TrainingFolder, differences
+from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
+from genrec.vector_store import VectorStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One catalogue and what its users did.
+
+    Attributes:
+        name: Unique among the domains.
+        catalog: The items.
+        split: Only the training part is learned from.
+    """
+
+    name: str
+    catalog: Catalog
+    split: Split
+
+    @property
+    def identity(self) -> str:
+        """Digest of items and training histories."""
+        digest = hashlib.sha256(self.catalog.fingerprint().encode())
+        for array in (self.split.train.offsets, self.split.train.items):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def read_domains(config: PretrainConfig) -> list[Domain]:
+    """Read the tables that a configuration names.
+
+    Raises:
+        ConfigError: No domains, or two of the same name.
+        DataError: A table cannot be read.
+    """
+    names = [domain.name for domain in config.domains]
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(
+            "Pretraining needs at least one domain, each with a name of its own.",
+            where="domains",
+            expected="a list of name, items and interactions",
+            hint="Give --domain NAME=ITEMS,INTERACTIONS, several times.",
+        )
+    domains = []
+    for settings in config.domains:
+        catalog = Catalog.read(settings.items)
+        table = Interactions.read(settings.interactions)
+        split = split_interactions(table, catalog.item_ids, config.split, config.drop_consecutive_repeats)
+        domains.append(Domain(settings.name, catalog, split))
+    return domains
+
+
+def pretrain(
+    domains: Sequence[Domain],
+    config: PretrainConfig,
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> FoundationModel:
+    """Pretrain and save; the same call again continues a stopped run or returns the finished one.
+
+    The quantizer is fitted on all catalogues together and then frozen; interactions never reach it.
+
+    Args:
+        domains: Catalogues and interactions.
+        config: Settings; ``config.domains`` is not read.
+        out: Folder of the pretrained recommender.
+        overwrite: Replace what is at ``out`` and forget an unfinished run.
+        callbacks: transformers callbacks, for progress.
+
+    Raises:
+        ArtifactError: ``out`` holds something else, or an unfinished run with other inputs.
+        TrainingStoppedError: A callback stopped the run before its end; nothing is lost.
+    """
+    out = Path(out)
+    identity = _identity(domains, config)
+    if (done := _finished(out, identity, overwrite)) is not None:
+        return done
+    recipe = load_recipe(config.tokenizer, config.tokenizer_settings)
+    examples = PackedExamples(
+        [domain.split.train for domain in domains],
+        config.model.max_items,
+        config.examples.row_items,
+        novel=config.examples.novel,
+        seed=config.seed,
+    )
+    session = TrainingFolder(out)
+    session.open(identity, overwrite=overwrite)
+    tokenizer, vectors = _tokenize(recipe, domains, session.folder)
+    set_seed(config.seed)
+    model = _network(config, tokenizer, vectors)
+    store = _fill_store(model, tokenizer, domains, vectors, session.folder)
+    foundation = FoundationModel(model, tokenizer, config.train_config())
+    settings = config.train_config()
+    trainer = build_trainer(
+        model,
+        examples,
+        CandidateCollator([store.read(d.name) for d in domains], config.examples.candidates, seed=config.seed),
+        settings,
+        session.checkpoints,
+        sampler=lambda batch: DomainSampler(
+            examples.lengths_per_domain, batch, temperature=config.examples.temperature, seed=config.seed
+        ),
+        validate=_validate(foundation, domains, config),
+        callbacks=callbacks,
+    )
+    began = time.monotonic()
+    trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
+    if any(getattr(callback, "requested", False) for callback in callbacks):
+        raise TrainingStoppedError(
+            f"Training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; nothing is lost.",
+            where=session.folder,
+            hint="Run the same command again to continue.",
+        )
+    model.eval()
+    foundation.metrics.update(_summary(trainer, domains, examples, identity, time.monotonic() - began))
+    foundation.save_pretrained(out, overwrite=overwrite)
+    session.remove()
+    return foundation
+
+
+def _tokenize(
+    recipe: TokenizerRecipe, domains: Sequence[Domain], folder: Path
+) -> tuple[ItemTokenizer, list[np.ndarray]]:
+    """The quantizer fitted on all domains, and the vectors of each; fitted once a run."""
+    tokenizer, vectors = ItemTokenizer.fit_many(
+        recipe,
+        [domain.catalog for domain in domains],
+        fitted=ItemTokenizer.load(folder / "tokenizer") if (folder / "tokenizer").is_dir() else None,
+    )
+    if not (folder / "tokenizer").is_dir():
+        work = folder / "tokenizer.tmp"
+        tokenizer.save(work)
+        work.rename(folder / "tokenizer")
+    return tokenizer, vectors
+
+
+def _network(config: PretrainConfig, tokenizer: ItemTokenizer, vectors: Sequence[np.ndarray]) -> RecGPT:
+    if config.model.architecture != "recgpt":
+        raise ConfigError(
+            f"The architecture '{config.model.architecture}' cannot change catalogues.",
+            where="model.architecture",
+            expected="recgpt",
+        )
+    settings = model_settings(config.model, tokenizer.recipe, vectors[0].shape[1])
+    model = build_model("recgpt", tokenizer.quantizer.codebook_sizes, **settings)
+    if not isinstance(model, RecGPT):
+        raise TypeError("'recgpt' builds a RecGPT.")
+    return model
+
+
+def _fill_store(
+    model: RecGPT, tokenizer: ItemTokenizer, domains: Sequence[Domain], vectors: list[np.ndarray], folder: Path
+) -> VectorStore:
+    """All items on disk; ``vectors`` is emptied on the way, so that one catalogue at a time is in memory twice."""
+    store = VectorStore(folder / "vectors")
+    for number, domain in enumerate(domains):
+        raw = vectors[number]
+        vectors[number] = raw[:0]
+        if not store.holds(domain.name, domain.identity):
+            codes = tokenizer.quantizer.encode(raw, items=ItemContext(domain.catalog.item_ids, domain.catalog))
+            store.add(model.prepare(domain.name, codes, model.whiten(raw)), identity=domain.identity)
+        logger.info("domain %s: %d items in %s", domain.name, len(domain.catalog), store.folder)
+    return store
+
+
+def _validate(
+    foundation: FoundationModel, domains: Sequence[Domain], config: PretrainConfig
+) -> Callable[[], dict[str, float]] | None:
+    """Mean over domains of what is generated for a sample of each one's validation users."""
+    if not config.validate_generated:
+        return None
+    settings = config.train_config()
+    indexes = [foundation.build_index(domain.catalog, domain.split.train) for domain in domains]
+
+    def validate() -> dict[str, float]:
+        measured = []
+        for domain, index in zip(domains, indexes, strict=True):
+            recommender = foundation.recommender(index)
+            measured.append(make_validate(recommender, domain.split.validation, settings)())
+        return {name: float(np.mean([one[name] for one in measured])) for name in measured[0]}
+
+    return validate
+
+
+def _identity(domains: Sequence[Domain], config: PretrainConfig) -> dict[str, Any]:
+    settings = config.model_dump(mode="json", exclude={"generation", "domains"})
+    return {"settings": settings, "domains": {domain.name: domain.identity for domain in domains}}
+
+
+def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> FoundationModel | None:
+    if overwrite or not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    before = read_manifest(out, MANIFEST, "recommender").get("run")
+    changed = differences(before, json.loads(json.dumps(identity)))
+    if changed:
+        raise ArtifactError(
+            "The output folder holds a recommender trained with other inputs.",
+            where=out,
+            expected="the same settings and domains; different: " + "; ".join(changed[:5]),
+            hint="Choose another --out, or pass --overwrite.",
+        )
+    logger.info("%s is already pretrained with these settings; nothing to do.", out)
+    return FoundationModel.from_pretrained(out)
+
+
+def _summary(
+    trainer: Any, domains: Sequence[Domain], examples: PackedExamples, identity: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    sizes = [
+        {
+            "name": domain.name,
+            "items": len(domain.catalog),
+            "users": len(domain.split.train),
+            "interactions": len(domain.split.train.items),
+            "rows": rows,
+            "batches_per_epoch": int(batches),
+        }
+        for domain, rows, batches in zip(
+            domains, examples.lengths_per_domain, trainer.train_sampler.batches, strict=True
+        )
+    ]
+    return {
+        "domains": sizes,
+        "epochs": trainer.state.epoch,
+        "steps": trainer.state.global_step,
+        "seconds_this_session": round(seconds, 1),
+        "log": trainer.state.log_history,
+        "run": identity,
+    }

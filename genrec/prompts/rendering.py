@@ -1,0 +1,289 @@
+"""Samples as text and as token ids, inside a budget that drops the oldest items, whole, and never the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genrec.data.histories import Histories
+from genrec.errors import ConfigError, DataError, ModelError
+from genrec.prompts.items import ItemTexts
+from genrec.prompts.samples import Sample, gaps, query_words, stated_preference
+from genrec.prompts.task import Task
+
+if TYPE_CHECKING:
+    import torch
+
+IGNORE = -100
+"""Label of a token that carries no loss."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One example as text.
+
+    Attributes:
+        source: What the model reads, chat template included.
+        target: What it has to write.
+        items: How many items of the history are in ``source``.
+    """
+
+    source: str
+    target: str
+    items: int
+
+
+class PromptRenderer:
+    """Turns samples of one task into text and token ids of one tokenizer.
+
+    Args:
+        task: The task.
+        items: Texts of the catalogue.
+        tokenizer: Of transformers; knows the code tokens (``CodeTokens.add_to``).
+        seq2seq: For an encoder-decoder: source and target apart. Else one sequence of both.
+        max_tokens: Longest prompt, target included (seq2seq: target excluded).
+        max_items: Longest history that is rendered at all; None: what fits.
+        chat: Put the prompt into the tokenizer's chat template, as the user's turn.
+        system: System message of the chat.
+        whole: Decoder only: the codes of the history's items carry loss too (all but the oldest item's), so that one
+            example teaches every item of a history.
+
+    Raises:
+        ModelError: ``chat`` is asked for and the tokenizer has no chat template.
+        ConfigError: ``whole`` is asked for with a task or model that cannot.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        items: ItemTexts,
+        tokenizer: Any,
+        *,
+        seq2seq: bool,
+        max_tokens: int = 512,
+        max_items: int | None = None,
+        chat: bool = False,
+        system: str | None = None,
+        whole: bool = False,
+    ) -> None:
+        if chat and not getattr(tokenizer, "chat_template", None):
+            raise ModelError(
+                "The tokenizer has no chat template.",
+                where=getattr(tokenizer, "name_or_path", None) or type(tokenizer).__name__,
+                hint="Leave 'chat' off, use a chat model, or set tokenizer.chat_template.",
+            )
+        if whole and (seq2seq or not (task.recommends and task.whole)):
+            raise ConfigError(
+                f"The task '{task.name}' cannot be trained on whole histories here.",
+                expected="a decoder, and a task that recommends and says 'whole: true' in its front matter",
+                hint="Use examples.mode: prefixes.",
+            )
+        self.task, self.items, self.tokenizer, self.seq2seq = task, items, tokenizer, seq2seq
+        self.max_tokens, self.max_items, self.chat, self.system, self.whole = max_tokens, max_items, chat, system, whole
+        self.targets = items.target_texts(task.target)
+        self._code_ids = items.tokens.all_ids if whole else None
+
+    # -- text --
+
+    def render(self, sample: Sample) -> Rendered:
+        """Source and target as text, cut to the budget; an empty target where the sample has none.
+
+        Raises:
+            DataError: The prompt does not fit even with one item, or the task tells times and there are none.
+        """
+        source, _, kept = self._fit(sample)
+        return Rendered(source, "" if sample.target is None else self.targets[sample.target], kept)
+
+    def source(self, sample: Sample) -> str:
+        """The prompt of a sample, with all its items, without a budget."""
+        texts = [self.items[int(item)] for item in sample.history]
+        if self.task.kind == "item":
+            item = self.items[self._target(sample)]
+            body = self.task.render(item=item, query=query_words(item, sample.seed))
+        else:
+            if self.task.needs_times:
+                times = self.require_times(sample.times)
+                for text, gap in zip(texts, gaps(times), strict=True):
+                    text["gap"] = gap
+            body = self.task.render(history=texts, preference=self._preference(sample))
+        return self._in_chat(body) if self.chat else body
+
+    def require_times(self, times: np.ndarray | None) -> np.ndarray:
+        """``times``, or an empty array where the task does not need them.
+
+        Raises:
+            DataError: The task tells times and there are none.
+        """
+        if times is None and self.task.needs_times:
+            raise DataError(
+                f"The task '{self.task.name}' tells the time between items, and there are no times.",
+                where="interactions",
+                expected="a timestamp column with times, not an order",
+                hint="Use the task 'next-item' instead.",
+            )
+        return np.zeros(0, dtype=np.int64) if times is None else times
+
+    def _preference(self, sample: Sample) -> str | None:
+        if sample.preference is not None or "preference" not in self.task.inputs:
+            return sample.preference
+        return stated_preference([self.items[int(item)] for item in sample.history])
+
+    def _target(self, sample: Sample) -> int:
+        if sample.target is None:
+            raise DataError(f"The task '{self.task.name}' is about one item, and none is given.", expected="a target")
+        return sample.target
+
+    def _in_chat(self, body: str) -> str:
+        messages = [{"role": "system", "content": self.system}] if self.system else []
+        messages.append({"role": "user", "content": body})
+        text: str = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return text
+
+    # -- budget --
+
+    def _fit(self, sample: Sample) -> tuple[str, list[int], int]:
+        """Prompt, its token ids and the number of items in it: as many of the newest as the budget takes."""
+        room = self.max_tokens if self.seq2seq else self.max_tokens - self._target_room(sample)
+        whole = replace(sample, preference=self._preference(sample))  # of all items: what is dropped below counts
+        longest = len(sample.history) if self.max_items is None else min(len(sample.history), self.max_items)
+        source, ids = self._newest(whole, longest)
+        if len(ids) <= room:
+            return source, ids, longest
+        fits, too_many, best = 0, longest, None
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            source, ids = self._newest(whole, middle)
+            if len(ids) <= room:
+                fits, best = middle, (source, ids, middle)
+            else:
+                too_many = middle
+        if best is None:
+            raise self._too_long(sample, len(self._newest(whole, min(longest, 1))[1]), room)
+        return best
+
+    def _newest(self, sample: Sample, items: int) -> tuple[str, list[int]]:
+        start = len(sample.history) - items
+        times = None if sample.times is None else sample.times[start:]
+        source = self.source(replace(sample, history=sample.history[start:], times=times))
+        return source, self.source_ids(source)
+
+    def _target_room(self, sample: Sample) -> int:
+        return len(self.items.codes[0]) if sample.target is None else len(self.target_ids(sample.target))
+
+    def _too_long(self, sample: Sample, tokens: int, room: int) -> DataError:
+        item = int(sample.history[-1]) if len(sample.history) else sample.target
+        title = "" if item is None else self.items[item]["title"]
+        return DataError(
+            f"A prompt of the task '{self.task.name}' does not fit: {tokens} tokens"
+            + (" with a single item." if len(sample.history) else "."),
+            where=f"item '{title[:60]}'",
+            expected=f"at most {room} tokens beside the target (max_tokens {self.max_tokens})",
+            hint="Raise max_tokens, or use a task or template that shows less of an item.",
+        )
+
+    # -- tokens --
+
+    def source_ids(self, source: str) -> list[int]:
+        """Token ids of a prompt, with the special tokens that the tokenizer puts there."""
+        ids: list[int] = self.tokenizer(source, add_special_tokens=not self.chat, verbose=False)["input_ids"]
+        # A decoder goes on after its prompt: an end-of-text token there would say that nothing follows.
+        return ids[:-1] if not self.seq2seq and ids and ids[-1] == self.tokenizer.eos_token_id else ids
+
+    def target_ids(self, item: int) -> list[int]:
+        """Token ids of the answer: exactly one per level for codes, else the text and the end-of-text token."""
+        if self.task.generates_items:
+            codes: list[int] = self.items.tokens.ids_of(self.items.codes[item]).tolist()
+            return codes
+        # Text goes on after a prompt with a space, as it would in any sentence.
+        text = self.targets[item] if self.seq2seq or self.chat else f" {self.targets[item]}"
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return ids if self.tokenizer.eos_token_id is None else [*ids, self.tokenizer.eos_token_id]
+
+    @property
+    def usable(self) -> np.ndarray:
+        """Which items can be the target, ``(n_items,)`` bool: those with the texts that are shown and asked for."""
+        answerable = np.array([bool(text) for text in self.targets])
+        return answerable & self.items.titled if self.task.kind == "item" else answerable
+
+    def render_example(self, sample: Sample) -> dict[str, list[int]]:
+        """A training example.
+
+        Returns:
+            ``input_ids`` and ``labels``. Decoder: prompt and target in one, labels -100 at every token of the prompt.
+            Seq2seq: the prompt, and the target alone.
+
+        Raises:
+            DataError: See :meth:`render`, or the target item lacks the text that is asked for.
+        """
+        item = self._target(sample)
+        if not self.targets[item]:
+            raise DataError(
+                f"The item {item} has no {self.task.target}.", where=f"task '{self.task.name}'", expected="a text"
+            )
+        _, source, _ = self._fit(sample)
+        target = self.target_ids(item)
+        if self.seq2seq:
+            return {"input_ids": source, "labels": target}
+        return {"input_ids": source + target, "labels": self._prompt_labels(source) + target}
+
+    def _prompt_labels(self, source: list[int]) -> list[int]:
+        if self._code_ids is None:
+            return [IGNORE] * len(source)
+        ids = np.asarray(source)
+        is_code = np.isin(ids, self._code_ids)
+        is_code[np.flatnonzero(is_code)[: self.items.codes.shape[1]]] = False
+        return np.where(is_code, ids, IGNORE).tolist()  # type: ignore[no-any-return]
+
+    def render_for_generation(
+        self,
+        histories: Histories | Sequence[Sequence[int]],
+        *,
+        preferences: Sequence[str | None] | None = None,
+        padding_side: str | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """Prompts to be answered with semantic IDs; the same tokens as in training.
+
+        Args:
+            histories: Catalogue positions, oldest first; may be empty.
+            preferences: What every user says to like; None derives it from the history.
+            padding_side: ``left`` or ``right``; None: left for decoders, right for encoder-decoders.
+
+        Returns:
+            ``input_ids`` and ``attention_mask``, ``(users, longest)`` int64.
+
+        Raises:
+            ConfigError: The task does not recommend.
+            DataError: See :meth:`render`.
+        """
+        if not self.task.recommends:
+            raise ConfigError(
+                f"The task '{self.task.name}' does not name the next item's codes.",
+                expected="a task of kind 'history' whose target is codes, such as next-item",
+            )
+        users = histories if isinstance(histories, Histories) else Histories.from_lists(histories)
+        rows = []
+        for user in range(len(users)):
+            part = slice(users.offsets[user], users.offsets[user + 1])
+            times = None if users.timestamps is None else users.timestamps[part]
+            stated = None if preferences is None else preferences[user]
+            rows.append(self._fit(Sample(users.items[part], times=times, preference=stated))[1])
+        return pad_prompts(rows, self.tokenizer, padding_side or ("right" if self.seq2seq else "left"))
+
+
+def pad_prompts(rows: Sequence[Sequence[int]], tokenizer: Any, side: str) -> dict[str, torch.Tensor]:
+    """``input_ids`` and ``attention_mask`` ``(rows, longest)`` int64, padded on one side."""
+    import torch
+
+    # Any id will do where a tokenizer has none for padding: the mask hides it.
+    filler = next((n for n in (tokenizer.pad_token_id, tokenizer.eos_token_id) if n is not None), 0)
+    longest = max((len(row) for row in rows), default=0)
+    ids = torch.full((len(rows), longest), filler, dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for n, row in enumerate(rows):
+        place = slice(longest - len(row), longest) if side == "left" else slice(0, len(row))
+        ids[n, place] = torch.as_tensor(row, dtype=torch.int64)
+        mask[n, place] = 1
+    return {"input_ids": ids, "attention_mask": mask}

@@ -1,0 +1,77 @@
+"""Settings of pretraining on many catalogues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from genrec.assets import find_asset
+from genrec.config import Settings, apply_overrides, parse, read_yaml
+from genrec.decoding.options import DecodingOptions
+from genrec.training.config import ExampleSettings, ModelSettings, SplitSettings, TrainConfig, ValidationSettings
+
+
+class DomainSettings(Settings):
+    """One catalogue and what its users did."""
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$", description="how reports and files call it")
+    items: Path = Field(description="table of items")
+    interactions: Path = Field(description="table with user_id, item_id, timestamp")
+
+
+class PackingSettings(Settings):
+    """What a training row is; see :mod:`genrec.training.packing`."""
+
+    row_items: int = Field(64, ge=2, description="items of a row, of several users")
+    novel: bool = Field(True, description="items that the user already had are no targets")
+    candidates: int = Field(4096, ge=1, description="items of the catalogue that a target is told apart from")
+    temperature: float = Field(
+        0.5, ge=0, le=1, description="domains come up in proportion to their size to this power; 0: all the same"
+    )
+
+
+class PretrainConfig(Settings):
+    """Everything that decides a pretraining run; ``trainer`` holds fields of ``TrainingArguments`` as they are.
+
+    ``validate_generated`` measures recommendations for ``validation.users`` users of every domain after every epoch;
+    the best epoch is kept.
+    """
+
+    domains: tuple[DomainSettings, ...] = ()
+    tokenizer: str = "fsq-recgpt-minilm"
+    tokenizer_settings: tuple[str, ...] = ()
+    split: SplitSettings = SplitSettings()
+    drop_consecutive_repeats: bool = True
+    model: ModelSettings = ModelSettings(architecture="recgpt", item_vectors=True)
+    examples: PackingSettings = PackingSettings()
+    validate_generated: bool = False
+    validation: ValidationSettings = ValidationSettings()
+    generation: DecodingOptions = DecodingOptions(exact=True, batch_users=256)
+    trainer: dict[str, Any] = {}
+    seed: int = 0
+
+    def train_config(self) -> TrainConfig:
+        """The same as settings of one training run, which are saved with the model."""
+        return TrainConfig(
+            split=self.split,
+            drop_consecutive_repeats=self.drop_consecutive_repeats,
+            model=self.model,
+            examples=ExampleSettings(candidates=self.examples.candidates),
+            validation=self.validation,
+            generation=self.generation,
+            trainer=self.trainer,
+            seed=self.seed,
+        )
+
+
+def load_pretrain_config(name: str, overrides: Iterable[str] = ()) -> PretrainConfig:
+    """Read a pretraining preset by name, or a YAML file; see :func:`genrec.training.config.load_train_config`.
+
+    Raises:
+        ConfigError: Unknown preset or setting; names the nearest.
+    """
+    path = find_asset("presets", name, ".yaml", "training preset")
+    return parse(PretrainConfig, apply_overrides(read_yaml(path), overrides), where=path.name)

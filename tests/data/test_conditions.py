@@ -1,0 +1,63 @@
+"""Parts of a catalogue by conditions on its fields."""
+
+import polars as pl
+import pytest
+
+from genrec.data.catalog import Catalog
+from genrec.data.conditions import items_where
+from genrec.errors import ConfigError
+
+
+@pytest.fixture
+def shop():
+    frame = pl.DataFrame(
+        {
+            "item_id": ["a", "b", "c", "d"],
+            "brand": ["Acme", "Other", None, "Acme"],
+            "stock": [0, 3, 5, None],
+            "price": ["$9.99", "1,250.00", "free", "-2"],
+            "category": ["Beauty > Lips", "Beauty > Eyes", "Lips", "Beauty"],
+            "tags": [["red", "new"], ["blue"], [], ["Colour > red"]],
+        }
+    )
+    return Catalog.from_frame(frame)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        (["brand=Acme"], "ad"),
+        (["brand != Acme"], "bc"),
+        (["stock>0"], "bc"),
+        (["stock=3"], "b"),
+        (["stock=3.0"], "b"),
+        (["stock<=3"], "ab"),
+        (["price<=10"], "ad"),
+        (["price>1000"], "b"),
+        (["category=Lips"], "ac"),
+        (["category=Beauty > Lips"], "a"),
+        (["tags=red"], "ad"),
+        (["tags=new", "brand=Acme"], "a"),
+        ([], "abcd"),
+    ],
+)
+def test_items_that_meet_all_conditions(shop, conditions, expected):
+    assert "".join(shop.item_ids[items_where(shop, conditions)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        (["brand"], "such as category=Lips"),
+        (["brand="], "such as category=Lips"),
+        (["brnd=Acme"], "Did you mean 'brand'"),
+        (["brand=acme"], "Frequent values: 'Acme'"),
+        (["brand=Acme", "stock>0"], "together"),
+        (["stock=many"], "No item"),
+        (["price<cheap"], "no number"),
+        (["tags>3"], "holds lists"),
+    ],
+)
+def test_conditions_that_mean_nothing_are_refused(shop, conditions, message):
+    with pytest.raises(ConfigError, match=message):
+        items_where(shop, conditions)

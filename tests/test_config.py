@@ -1,0 +1,49 @@
+import pytest
+import yaml
+
+from genrec.config import apply_overrides, override_value, parse_yaml, read_yaml, write_yaml
+from genrec.errors import ConfigError
+from genrec.recipe import load_recipe
+
+NUMBERS = {"2e-3": 2e-3, "1e-5": 1e-5, "1E5": 1e5, "-3e+2": -300.0, "1.e2": 100.0, ".5e1": 5.0, "2.5e-4": 2.5e-4}
+WORDS = ["e3", "1e", "2e-3x", "minilm", "1e-3-warm", "'2e-3'", '"1e5"']
+
+
+@pytest.mark.parametrize(("text", "value"), NUMBERS.items())
+def test_floats_with_an_exponent_are_numbers_everywhere(tmp_path, text, value):
+    path = tmp_path / "settings.yaml"
+    path.write_text(f"trainer:\n  learning_rate: {text}\n")
+    assert read_yaml(path) == {"trainer": {"learning_rate": value}}
+    assert apply_overrides({}, [f"trainer.learning_rate={text}"]) == {"trainer": {"learning_rate": value}}
+    assert parse_yaml(f"[{text}]") == [value]
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_words_stay_words(text):
+    assert override_value(text, "key=" + text) == text.strip("'\"")
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    content = {"rate": 1e-5, "small": 2e-3, "name": "2e-3", "other": "1e5", "plain": "e3", "size": 3, "flag": True}
+    write_yaml(tmp_path / "settings.yaml", content)
+    assert read_yaml(tmp_path / "settings.yaml") == content
+    assert yaml.safe_load((tmp_path / "settings.yaml").read_text())["name"] == "2e-3"
+
+
+def test_overrides_reach_into_lists_and_leave_the_input_alone():
+    content = {"parts": [{"dim": 1}, {"dim": 2}], "sizes": [3, 4]}
+    assert apply_overrides(content, ["parts.1.dim=5", "sizes.0=7"]) == {
+        "parts": [{"dim": 1}, {"dim": 5}],
+        "sizes": [7, 4],
+    }
+    assert content == {"parts": [{"dim": 1}, {"dim": 2}], "sizes": [3, 4]}
+
+
+@pytest.mark.parametrize("override", ["novalue", "=3", "a=[1", "a={", "sizes.9=1", "sizes.x=1", "size.b=1"])
+def test_an_override_that_cannot_be_read_is_named(override):
+    with pytest.raises(ConfigError) as caught:
+        apply_overrides({"sizes": [3, 4], "size": 1}, [override])
+    assert override in str(caught.value)
+    if override == "a=[1":
+        with pytest.raises(ConfigError):
+            load_recipe("rq-kmeans-3x256", ["quantizer.name=[1"])
