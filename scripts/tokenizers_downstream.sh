@@ -10,7 +10,7 @@ data="${1:?usage: bash scripts/tokenizers_downstream.sh DATA_FOLDER [RECIPE …]
 shift
 recipes=("$@")
 [ ${#recipes[@]} -gt 0 ] || recipes=(random-3x256 rq-kmeans-3x256 rq-kmeans-3x256-minilm-fused rq-vae-3x256 fsq-small
-    rq-kmeans-4x256 $(cd tokenizers && ls *.yaml | sed 's/\.yaml$//' | grep -v -x -e demo -e fsq-recgpt))
+    rq-kmeans-4x256 $(cd tokenizers && ls *.yaml | sed 's/\.yaml$//' | grep -v -x -e demo -e fsq-recgpt -e fsq-recgpt-minilm))
 export HF_HUB_OFFLINE=1
 
 # About 5 CPU minutes a recipe on Amazon Beauty: d128, 5 epochs, 5,000 users of validation and of test.
