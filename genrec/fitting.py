@@ -102,12 +102,7 @@ def train(
     on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
-    if any(getattr(callback, "requested", False) for callback in callbacks):
-        raise TrainingStoppedError(
-            f"Training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; nothing is lost.",
-            where=session.folder,
-            hint="Run the same command again to continue.",
-        )
+    check_stopped(trainer, callbacks, session.folder)
     recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
     pieces = in_pieces(model)
@@ -128,6 +123,25 @@ def _with_prior(
     fit_prior(recommender, split, wanted)
     recommender.save_pretrained(out, overwrite=True)
     return recommender
+
+
+def check_stopped(trainer: Any, callbacks: Sequence[TrainerCallback], folder: Path) -> None:
+    """End here where a callback stopped the run.
+
+    Args:
+        trainer: After ``train``.
+        callbacks: Those with ``requested`` set have stopped it.
+        folder: Of the unfinished run.
+
+    Raises:
+        TrainingStoppedError: One did.
+    """
+    if any(getattr(callback, "requested", False) for callback in callbacks):
+        raise TrainingStoppedError(
+            f"Training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; nothing is lost.",
+            where=folder,
+            hint="Run the same command again to continue.",
+        )
 
 
 def _untrained(

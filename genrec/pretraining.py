@@ -18,8 +18,8 @@ from genrec.artifacts import read_manifest
 from genrec.data.catalog import Catalog
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split
-from genrec.errors import ArtifactError, ConfigError
-from genrec.fitting import TrainingStoppedError, model_settings, split_interactions
+from genrec.errors import ArtifactError, ConfigError, unknown_name
+from genrec.fitting import check_stopped, model_settings, split_interactions
 from genrec.foundation import FoundationModel
 from genrec.generative import make_validate
 from genrec.item_tokenizer import ItemTokenizer
@@ -110,6 +110,7 @@ def pretrain(
     """
     out = Path(out)
     identity = _identity(domains, config)
+    domains, judges = _roles(domains, config)
     if (done := _finished(out, identity, overwrite)) is not None:
         return done
     recipe = load_recipe(config.tokenizer, config.tokenizer_settings)
@@ -122,37 +123,53 @@ def pretrain(
     )
     session = TrainingFolder(out)
     session.open(identity, overwrite=overwrite)
-    tokenizer, vectors = _tokenize(recipe, domains, session.folder)
-    set_seed(config.seed)
-    model = _network(config, tokenizer, vectors)
-    store = _fill_store(model, tokenizer, domains, vectors, session.folder)
-    foundation = FoundationModel(model, tokenizer, config.train_config())
-    settings = config.train_config()
+    foundation, collator = _untrained(recipe, domains, config, session.folder)
     trainer = build_trainer(
-        model,
+        foundation.model,
         examples,
-        CandidateCollator([store.read(d.name) for d in domains], config.examples.candidates, seed=config.seed),
-        settings,
+        collator,
+        foundation.config,
         session.checkpoints,
         sampler=lambda batch: DomainSampler(
             examples.lengths_per_domain, batch, temperature=config.examples.temperature, seed=config.seed
         ),
-        validate=_validate(foundation, domains, config),
+        validate=_validate(foundation, judges, config),
         callbacks=callbacks,
     )
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
-    if any(getattr(callback, "requested", False) for callback in callbacks):
-        raise TrainingStoppedError(
-            f"Training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; nothing is lost.",
-            where=session.folder,
-            hint="Run the same command again to continue.",
-        )
-    model.eval()
+    check_stopped(trainer, callbacks, session.folder)
+    foundation.model.eval()
     foundation.metrics.update(_summary(trainer, domains, examples, identity, time.monotonic() - began))
     foundation.save_pretrained(out, overwrite=overwrite)
     session.remove()
     return foundation
+
+
+def _roles(domains: Sequence[Domain], config: PretrainConfig) -> tuple[list[Domain], list[Domain]]:
+    """Domains to learn from, and domains to validate on."""
+    names = [domain.name for domain in domains]
+    for name in config.validate_on:
+        if name not in names:
+            raise unknown_name("domain", name, names, where="validate_on")
+    learned = [domain for domain in domains if domain.name not in config.validate_on]
+    if not learned:
+        raise ConfigError("No domain is left to learn from.", where="validate_on", expected="fewer names")
+    unseen = [domain for domain in domains if domain.name in config.validate_on]
+    return learned, unseen or (learned if config.validate_generated else [])
+
+
+def _untrained(
+    recipe: TokenizerRecipe, domains: Sequence[Domain], config: PretrainConfig, folder: Path
+) -> tuple[FoundationModel, CandidateCollator]:
+    """The network with the weights that its seed gives, its tokenizer, and what makes batches."""
+    tokenizer, vectors = _tokenize(recipe, domains, folder)
+    set_seed(config.seed)
+    model = _network(config, tokenizer, vectors)
+    store = _fill_store(model, tokenizer, domains, vectors, folder)
+    items = [store.read(domain.name) for domain in domains]
+    collator = CandidateCollator(items, config.examples.candidates, seed=config.seed)
+    return FoundationModel(model, tokenizer, config.train_config()), collator
 
 
 def _tokenize(
@@ -203,8 +220,8 @@ def _fill_store(
 def _validate(
     foundation: FoundationModel, domains: Sequence[Domain], config: PretrainConfig
 ) -> Callable[[], dict[str, float]] | None:
-    """Mean over domains of what is generated for a sample of each one's validation users."""
-    if not config.validate_generated:
+    """Mean over domains of what is generated for a sample of each one's validation users; None without domains."""
+    if not domains:
         return None
     settings = config.train_config()
     indexes = [foundation.build_index(domain.catalog, domain.split.train) for domain in domains]

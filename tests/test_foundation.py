@@ -196,6 +196,24 @@ def test_a_stopped_run_ends_where_an_uninterrupted_one_does(world, pretrained):
         pretrain(domains, other, folder / "stopped")
 
 
+def test_a_domain_may_only_choose_the_epoch(world, tmp_path):
+    from genrec.pretraining import pretrain, read_domains
+    from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
+
+    folder, settings = world
+    wanted = [*settings, "validate_on=[b]", "validation.users=30"]
+    config = load_pretrain_config("recgpt-pretrain", wanted)
+    tables = [DomainSettings(name=n, items=folder / f"{n}.jsonl", interactions=folder / f"{n}.csv") for n in "ab"]
+    domains = read_domains(config.model_copy(update={"domains": tuple(tables)}))
+    made = pretrain(domains, config, tmp_path / "made")
+    assert [domain["name"] for domain in made.metrics["domains"]] == ["a"]
+    assert sum("eval_ndcg@10" in entry for entry in made.metrics["log"]) == 2
+    with pytest.raises(ConfigError, match="Unknown domain 'd'"):
+        pretrain(domains, config.model_copy(update={"validate_on": ("d",)}), tmp_path / "no")
+    with pytest.raises(ConfigError, match="No domain is left"):
+        pretrain(domains, config.model_copy(update={"validate_on": ("a", "b")}), tmp_path / "no")
+
+
 def test_encoders_that_learn_from_their_catalogue_are_refused(world, tmp_path):
     from genrec.pretraining import pretrain, read_domains
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config

@@ -37,7 +37,8 @@ class PretrainConfig(Settings):
     """Everything that decides a pretraining run; ``trainer`` holds fields of ``TrainingArguments`` as they are.
 
     ``validate_generated`` measures recommendations for ``validation.users`` users of every domain after every epoch;
-    the best epoch is kept.
+    the best epoch is kept. ``validate_on`` names domains that are not learned from, and measures there instead: what is
+    chosen then is the best at catalogues that it has not seen.
     """
 
     domains: tuple[DomainSettings, ...] = ()
@@ -48,6 +49,7 @@ class PretrainConfig(Settings):
     model: ModelSettings = ModelSettings(architecture="recgpt", item_vectors=True)
     examples: PackingSettings = PackingSettings()
     validate_generated: bool = False
+    validate_on: tuple[str, ...] = ()
     validation: ValidationSettings = ValidationSettings()
     generation: DecodingOptions = DecodingOptions(exact=True, batch_users=256)
     trainer: dict[str, Any] = {}
