@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from transformers import DynamicCache
 
 from genrec.errors import ModelError
 from genrec.models.base import StepState
-from genrec.models.hf_head import VocabularyHead
+from genrec.models.hf_head import CodeTokenIds, VocabularyHead
 from genrec.models.predictor import StepOutput
 from genrec.models.tree import BeamTree, additive, causal_mask, last_real, positions
 
@@ -54,7 +53,7 @@ class HFCausalPredictor:
         torch.Size([1, 1, 5])
     """
 
-    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | Tensor]) -> None:
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.head = VocabularyHead(self.model, code_token_ids)
         self.backbone = self.model.get_decoder()

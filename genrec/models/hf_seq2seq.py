@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from genrec.errors import ModelError
 from genrec.models.base import StepState
-from genrec.models.hf_head import T5_FAMILY, VocabularyHead, output_scale
+from genrec.models.hf_head import T5_FAMILY, CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.predictor import StepOutput
 from genrec.models.t5_tree import key_bias, level_bias, run_blocks
 from genrec.models.tree import BeamTree, additive
@@ -43,7 +42,7 @@ class HFSeq2SeqPredictor:
             break.
     """
 
-    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | Tensor]) -> None:
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         config = self.model.config
         if config.model_type not in T5_FAMILY:
