@@ -248,6 +248,7 @@ class Run:
 
     def __init__(self, folder: Path, size: Size, seconds: float | None, seed: int) -> None:
         self.folder, self.size, self.seconds, self.seed = folder, size, seconds, seed
+        self.save_every = 120.0
         self.step, self.before, self.began = 0, 0.0, time.process_time()
 
     @property
@@ -296,7 +297,7 @@ class Run:
                     flush=True,
                 )
                 losses, shown = [], time.monotonic()
-            if time.monotonic() - saved > 120:
+            if time.monotonic() - saved > self.save_every:
                 self._save(model, tokenizer, optimizer)
                 saved = time.monotonic()
         self._save(model, tokenizer, None)
@@ -319,7 +320,7 @@ class Run:
             path.unlink(missing_ok=True)
             return
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        part = path.with_suffix(".part")
+        part = path.with_suffix(".part")  # renamed when it is whole
         torch.save({**state, "step": self.step, "seconds": self.elapsed}, part)
         part.replace(path)
 

@@ -32,6 +32,7 @@ def train(
     from genrec.fitting import train as fit
     from genrec.generative import MANIFEST
     from genrec.index import SemanticIndex
+    from genrec.models import LANGUAGE_ARCHITECTURES
     from genrec.training.config import load_train_config
 
     settings = load_train_config(config, set_ or ())
@@ -45,7 +46,8 @@ def train(
         f"{len(split.train.items):,} interactions, {len(split.validation.targets):,} validation and "
         f"{len(split.test.targets):,} test cases held out ({split.name})."
     )
-    _show_example(semantic_index, split)
+    if settings.model.architecture not in LANGUAGE_ARCHITECTURES:  # their prompts are shown when training begins
+        _show_example(semantic_index, split)
     reporter = Reporter()
     previous = signal.signal(signal.SIGINT, reporter.on_interrupt)
     began = time.monotonic()

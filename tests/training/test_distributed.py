@@ -45,10 +45,17 @@ def _start(rank, world, port):
     torch.set_num_threads(1)
 
 
-def _train(rank, world, port, architecture, folder, steps):
+def _train(rank, world, port, architecture, folder, steps, stop_at=None):
     """Train a tiny network; process 0 writes its weights and what validation said."""
     from genrec.models import build_model
-    from genrec.training.trainer import build_trainer, set_seed
+    from genrec.training.trainer import StopOnRequest, build_trainer, set_seed, usable_checkpoint
+
+    class StopAt(StopOnRequest):
+        """A Ctrl-C that one process alone notices."""
+
+        def on_step_end(self, args, state, control, **kwargs):
+            self.requested = self.requested or (rank == 0 and state.global_step == stop_at)
+            return super().on_step_end(args, state, control, **kwargs)
 
     _start(rank, world, port)
     set_seed(0)
@@ -69,10 +76,14 @@ def _train(rank, world, port, architecture, folder, steps):
 
     def validate():
         calls.append(rank)
-        return {"ndcg@10": 0.1 * len(calls) + rank}
+        return {"ndcg@10": 0.01 * trainer.state.global_step + rank}  # better and better
 
-    trainer = build_trainer(model, examples, CodeCollator(codes), config, folder / f"run-{world}", validate=validate)
-    trainer.train()
+    checkpoints = folder / f"run-{world}"
+    trainer = build_trainer(
+        model, examples, CodeCollator(codes), config, checkpoints, validate=validate, callbacks=[StopAt()]
+    )
+    trainer.train(resume_from_checkpoint=usable_checkpoint(checkpoints))
+    assert stop_at is None or trainer.state.global_step == stop_at
     logs = [entry for entry in trainer.state.log_history if "eval_ndcg@10" in entry]
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     torch.save(weights, folder / f"weights-{world}-{rank}.pt")
@@ -107,6 +118,21 @@ def test_two_processes_end_where_one_ends(tmp_path, architecture):
     assert records["1-0"]["validated"] == records["2-0"]["validated"] == 2
     assert records["2-1"]["validated"] == 0
     assert records["2-1"]["ndcg"] == records["2-0"]["ndcg"] == records["1-0"]["ndcg"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="forked processes cannot use a GPU")
+def test_two_processes_that_are_stopped_go_on_to_the_same_end(tmp_path):
+    folders = [tmp_path / "whole", tmp_path / "stopped"]
+    for folder, stops in zip(folders, ([None], [9, None]), strict=True):
+        folder.mkdir()
+        for stop_at in stops:
+            multiprocessing.start_processes(
+                _train, (2, _free_port(), "item-decoder", folder, 12, stop_at), nprocs=2, start_method="fork"
+            )
+    whole, resumed = (torch.load(folder / "weights-2-1.pt") for folder in folders)
+    for name, tensor in whole.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0)
 
 
 def _shard(rank, world, port, folder):

@@ -106,21 +106,55 @@ def test_reports_that_cannot_be_made_are_said_before_training(tmp_path, monkeypa
         _arguments(tmp_path, f"trainer.report_to={name}")
 
 
+def _language_model(folder):
+    """A tiny Llama with random weights and a tokenizer of its own, as an ordinary folder."""
+    import torch
+    from text_support import make_tokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = make_tokenizer()
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+        )
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 @pytest.mark.slow
-def test_torchrun_trains_what_one_process_trains(tmp_path, tables, tiny_index):
+@pytest.mark.parametrize("kind", ["item-decoder", "language-model"])
+def test_torchrun_trains_what_one_process_trains(tmp_path, tables, tiny_index, kind):
     """``torchrun -m genrec train`` end to end: one folder, the same figures, one voice."""
     tiny_index.save(tmp_path / "index")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     settings = [*TINY_TRAINING, "model.dropout=0", "trainer.use_cpu=true"]
-    said, metrics = {}, {}
+    options = ["--config", "item-decoder-small"]
+    if kind == "language-model":
+        pytest.importorskip("peft")
+        settings = [setting for setting in settings if not setting.startswith("model.backbone")]
+        checkpoint = _language_model(tmp_path / "llama")
+        settings += [f"model.checkpoint={checkpoint}", "model.llm.lora.lora_dropout=0"]
+        settings += ["tasks=[{prompt: next-item}, {prompt: title-to-id, schedule: ramp-down}]"]
+        options = ["--config", "llm-decoder-lora"]
+    metrics, said = {}, {}
     for world in (1, 2):
-        own = [*settings, f"trainer.per_device_train_batch_size={16 // world}"]
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"] if world > 1 else []
         out = tmp_path / f"model-{world}"
-        options = [part for setting in own for part in ("--set", setting)]
+        own = [*settings, f"trainer.per_device_train_batch_size={16 // world}"]
         files = [str(tmp_path / "index"), str(tables[1]), "--out", str(out)]
         done = subprocess.run(
-            [sys.executable, *launcher, "-m", "genrec", "train", *files, *options],
+            [
+                *[sys.executable, *launcher, "-m", "genrec", "train", *files, *options],
+                *[part for setting in own for part in ("--set", setting)],
+            ],
             capture_output=True,
             text=True,
             env=environment,
@@ -134,3 +168,7 @@ def test_torchrun_trains_what_one_process_trains(tmp_path, tables, tiny_index):
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     assert metrics[2]["validation"] == pytest.approx(metrics[1]["validation"], abs=1e-6)
     assert said[2].count("epoch ") == said[1].count("epoch ")
+    if kind == "language-model":
+        for text in said.values():
+            assert text.count("Task next-item, ") == text.count("Task title-to-id, ") == 1
+            assert "The next item is:\n→ <a_" in text
