@@ -25,7 +25,7 @@ from genrec.decoding.search import search
 from genrec.decoding.slots import score_by_slots
 from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
-from genrec.errors import ArtifactError
+from genrec.errors import ArtifactError, ModelError
 from genrec.index import SemanticIndex
 from genrec.metrics import ndcg_at, recall_at
 from genrec.models import CodeModel, LanguageBase, load_model
@@ -247,6 +247,16 @@ class GenerativeRecommender(Recommender):
         if self.device not in self._vectors:
             self._vectors[self.device] = torch.from_numpy(np.array(self.index.vectors())).to(self.device)
         return self._vectors[self.device]
+
+    def merge(self) -> None:
+        """Put the updates of a LoRA adapter into the language model's weights; it is then saved as a plain model.
+
+        Raises:
+            ModelError: There is no language model.
+        """
+        if not isinstance(self.model, LanguageBase):
+            raise ModelError("There is no adapter to merge.", expected="a recommender around a language model")
+        self.model.merge()
 
     def save_pretrained(self, folder: Path | str, *, overwrite: bool = False) -> None:
         """Write a self-contained folder: model, index, settings, metrics, card.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
 from genrec.errors import ModelError
 from genrec.models.base import StepState
-from genrec.models.hf_head import VocabularyHead
+from genrec.models.hf_head import CodeTokenIds, VocabularyHead
 from genrec.models.predictor import StepOutput
 from genrec.models.tree import BeamTree, newest_of, read_beams, read_prefix
 
@@ -55,7 +53,7 @@ class HFCausalPredictor:
         torch.Size([1, 1, 5])
     """
 
-    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | np.ndarray | Tensor]) -> None:
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.head = VocabularyHead(self.model, code_token_ids)
         self.backbone = self.model.get_decoder()

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from genrec.errors import ModelError
 
+CodeTokenIds = Sequence[Sequence[int] | Tensor | np.ndarray]
+"""Per level, the token ids of all its codes."""
 T5_FAMILY = ("t5", "mt5")
 _NEGLIGIBLE = -80.0  # exp(-80) adds nothing to a sum, but numbers below exp(-87) are slow to compute with
 
@@ -29,14 +31,7 @@ class VocabularyHead:
         ModelError: The model has no output layer, or a token is not in its vocabulary.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        code_token_ids: Sequence[Sequence[int] | np.ndarray | Tensor],
-        *,
-        scale: float = 1.0,
-        chunk: int = 4096,
-    ) -> None:
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds, *, scale: float = 1.0, chunk: int = 4096) -> None:
         head = model.get_output_embeddings()
         if head is None:
             raise ModelError(f"{type(model).__name__} has no output layer.", expected="a model made for generation")

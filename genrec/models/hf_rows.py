@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
 from genrec.models.base import StepState
-from genrec.models.hf_head import VocabularyHead, output_scale
+from genrec.models.hf_head import CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.predictor import StepOutput
 
 
@@ -37,7 +35,7 @@ class HFRowsPredictor:
         code_token_ids: Per level ``(codebook_size,)`` token ids, code 0 first.
     """
 
-    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | np.ndarray | Tensor]) -> None:
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.seq2seq = bool(self.model.config.is_encoder_decoder)
         self.head = VocabularyHead(self.model, code_token_ids, scale=output_scale(self.model))

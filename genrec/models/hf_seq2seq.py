@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from genrec.errors import ModelError
-from genrec.models.hf_head import T5_FAMILY, VocabularyHead, output_scale
+from genrec.models.hf_head import T5_FAMILY, CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.predictor import StepOutput
 from genrec.models.t5_search import T5Search, T5State
 
@@ -29,7 +27,7 @@ class HFSeq2SeqPredictor:
             break.
     """
 
-    def __init__(self, model: Any, code_token_ids: Sequence[Sequence[int] | np.ndarray | Tensor]) -> None:
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         config = self.model.config
         if config.model_type not in T5_FAMILY:

@@ -31,7 +31,7 @@ def truncate_layers(model: Any, *, keep: int | None = None, every: int | None = 
         raise ModelError(
             f"{type(model).__name__} has no stack of layers that can be cut.", where="model.llm.keep_layers"
         )
-    for parent, name, layers in stacks:
+    for path, parent, name, layers in stacks:
         total = len(layers)
         if keep is not None and not 1 <= keep <= total:
             raise ConfigError(f"{keep} of {total} layers.", where="model.llm.keep_layers", expected=f"1 to {total}")
@@ -44,16 +44,15 @@ def truncate_layers(model: Any, *, keep: int | None = None, every: int | None = 
                 if hasattr(module, "layer_idx"):  # the place in the cache
                     module.layer_idx = number  # type: ignore[assignment]
         setattr(parent, name, nn.ModuleList(chosen))
-        decodes = bool(getattr(getattr(parent, "config", None), "is_decoder", False))
         both = bool(getattr(model.config, "is_encoder_decoder", False))
-        _count(model.config, _DECODER if both and decodes else _ENCODER, places)
+        _count(model.config, _DECODER if both and "decoder" in path.split(".") else _ENCODER, places)
         if (own := getattr(parent, "config", None)) is not None and own is not model.config:
             _count(own, _ENCODER + _DECODER, places)
 
 
-def _stacks(model: Any) -> list[tuple[nn.Module, str, nn.ModuleList]]:
-    """Outermost lists of equal layers with their owners."""
-    found: list[tuple[nn.Module, str, nn.ModuleList]] = []
+def _stacks(model: Any) -> list[tuple[str, nn.Module, str, nn.ModuleList]]:
+    """Outermost lists of equal layers, with their owners and where these are."""
+    found: list[tuple[str, nn.Module, str, nn.ModuleList]] = []
     inside: list[str] = []
     for path, module in model.named_modules():
         if any(path.startswith(f"{outer}.") for outer in inside):
@@ -61,7 +60,7 @@ def _stacks(model: Any) -> list[tuple[nn.Module, str, nn.ModuleList]]:
         for name, child in module.named_children():
             whole = f"{path}.{name}" if path else name
             if isinstance(child, nn.ModuleList) and len(child) > 1 and len({type(layer) for layer in child}) == 1:
-                found.append((module, name, child))
+                found.append((path, module, name, child))
                 inside.append(whole)
     return found
 

@@ -229,25 +229,19 @@ def is_causal(config: Any) -> bool:
 
 
 def _loader(config: Any, part: Part, checkpoint: str) -> Any:
-    from transformers import (
-        MODEL_FOR_TEXT_ENCODING_MAPPING,
-        AutoModel,
-        AutoModelForCausalLM,
-        AutoModelForSeq2SeqLM,
-        AutoModelForTextEncoding,
-    )
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForTextEncoding
 
     if part == "states":
-        if not config.is_encoder_decoder:
-            return AutoModel
-        if type(config) not in MODEL_FOR_TEXT_ENCODING_MAPPING:
+        if config.model_type in ("t5", "mt5", "umt5"):  # with a decoder or, saved by itself, without
+            return AutoModelForTextEncoding
+        if config.is_encoder_decoder:
             raise ModelError(
                 f"The encoder of a '{config.model_type}' cannot be loaded by itself.",
                 where=checkpoint,
                 expected="a T5, an encoder (BERT, MiniLM …) or a decoder",
                 hint="Use architecture: language-model, which takes the whole of it.",
             )
-        return AutoModelForTextEncoding
+        return AutoModel
     if config.is_encoder_decoder:
         return AutoModelForSeq2SeqLM
     remote = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})

@@ -124,6 +124,12 @@ class StopOnRequest(TrainerCallback):
             control.should_training_stop = True
         return control
 
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Leave out the validation that ends an epoch: an uninterrupted run has none here, and could end otherwise."""
+        if self.requested:
+            control.should_evaluate = control.should_save = False
+        return control
+
 
 def training_arguments(config: TrainConfig, folder: Path, *, validates: bool) -> TrainingArguments:
     """``TrainingArguments`` from the defaults of genrec and the ``trainer`` settings.
