@@ -16,18 +16,32 @@ import numpy as np
 from genrec.artifacts import write_atomic
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError
-from genrec.training.config import TrainConfig
+from genrec.training.config import ModelSettings, TrainConfig
+
+_LATER: dict[str, dict[str, Any]] = {
+    "": {name: TrainConfig.model_fields[name].default for name in ("tasks", "prompts")},
+    "model": {name: ModelSettings.model_fields[name].default for name in ("checkpoint", "llm", "trie_masked_loss")},
+}
+"""Settings that older runs do not have; at their defaults they change nothing."""
 
 
-def run_identity(config: TrainConfig, train: Histories, index_fingerprint: str) -> dict[str, Any]:
-    """What decides the outcome of a run: settings, training data, index."""
+def run_identity(
+    config: TrainConfig, train: Histories, index_fingerprint: str, checkpoint: str | None = None
+) -> dict[str, Any]:
+    """What decides the outcome of a run: settings, training data, index, and the weights it starts from."""
     digest = hashlib.sha256()
     for array in (train.offsets, train.items):
         digest.update(np.ascontiguousarray(array).tobytes())
     settings = config.model_dump(mode="json")
     # Decoding settings do not change what training does.
     settings.pop("generation")
-    return {"settings": settings, "data": digest.hexdigest()[:16], "index": index_fingerprint}
+    for group, names in _LATER.items():
+        owner, given = (settings[group], getattr(config, group)) if group else (settings, config)
+        for name, default in names.items():
+            if getattr(given, name) == default:
+                owner.pop(name)
+    identity = {"settings": settings, "data": digest.hexdigest()[:16], "index": index_fingerprint}
+    return identity if checkpoint is None else {**identity, "checkpoint": checkpoint}
 
 
 class TrainingFolder:
