@@ -35,6 +35,7 @@ DOMAINS = (
     "online-retail",
 )
 KS = (1, 3, 5, 10)
+SHOWN = ("hit@1", "hit@3", "hit@5", "hit@10", "ndcg@3", "ndcg@5", "ndcg@10")
 SHARES = (0.01, 0.1, 1.0)
 STAGES = ("zero-shot", "sasrec", "few-shot", "ablation", "cost")
 TITLES = {
@@ -308,7 +309,10 @@ class Experiment:
 
     def _add(self, table: str, made: Sequence[dict[str, Any]]) -> None:
         content = [*self._read(table), *made]
-        write_results(self.options.out, table, content, title=TITLES[table], command=command(self.options))
+        shown = ("users_per_second",) if table == "recgpt-cost" else SHOWN
+        write_results(
+            self.options.out, table, content, title=TITLES[table], command=command(self.options), metrics=shown
+        )
 
 
 VARIANTS: dict[str, list[str]] = {

@@ -118,7 +118,15 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write_results(folder: Path | str, name: str, content: Sequence[Row], *, title: str, command: str) -> None:
+def write_results(
+    folder: Path | str,
+    name: str,
+    content: Sequence[Row],
+    *,
+    title: str,
+    command: str,
+    metrics: Sequence[str] | None = None,
+) -> None:
     """Write ``NAME.json`` (the rows) and ``NAME.md`` (the same as a table, with the command that repeats it).
 
     Args:
@@ -127,14 +135,15 @@ def write_results(folder: Path | str, name: str, content: Sequence[Row], *, titl
         content: Rows of :func:`rows`.
         title: Heading of the page.
         command: What repeats it.
+        metrics: Those that the table shows; None: the usual ones.
     """
-    folder = Path(folder)
+    folder, shown = Path(folder), SHOWN if metrics is None else tuple(metrics)
     write_atomic(folder / f"{name}.json", json.dumps(list(content), indent=1, ensure_ascii=False) + "\n")
     main = [row for row in content if row.get("targets") in MAIN_SLICES]
     others = [row for row in content if row.get("targets") not in MAIN_SLICES]
-    page = [f"# {title}", "", f"`{command}`", "", markdown_table(main), "", _notes(content), ""]
+    page = [f"# {title}", "", f"`{command}`", "", markdown_table(main, shown), "", _notes(content), ""]
     if others:
-        page += ["## Slices", "", markdown_table(others, about_run=False), ""]
+        page += ["## Slices", "", markdown_table(others, shown, about_run=False), ""]
     if beyond := beyond_lines(content):
         page += ["## Beyond accuracy", "", as_markdown(beyond), ""]
     write_atomic(folder / f"{name}.md", "\n".join(page))
