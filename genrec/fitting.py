@@ -28,7 +28,7 @@ from genrec.training.candidates import CandidateCollator
 from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.examples import HistoryExamples
-from genrec.training.language import build_language_model, language_examples
+from genrec.training.language import build_language_model, checkpoint_fingerprint, language_examples
 from genrec.training.session import TrainingFolder, changes, run_identity
 from genrec.training.text_examples import TextCollator, TextExamples
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
@@ -82,7 +82,7 @@ def train(
     """
     out = Path(out)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
-    identity = run_identity(config, split.train, index.fingerprint)
+    identity = run_identity(config, split.train, index.fingerprint, checkpoint_fingerprint(config))
     if (done := _finished(out, identity, overwrite)) is not None:
         return _with_prior(done, split, config, out)
     recommender, examples = _untrained(index, split, config)

@@ -32,8 +32,7 @@ from genrec.models import CodeModel, LanguageBase, load_model
 from genrec.models.recgpt import RecGPT, RecGPTState
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
 from genrec.training.config import TrainConfig
-from genrec.training.examples import CodeCollator
-from genrec.training.language import PromptReader
+from genrec.training.language import make_reader, save_prompts, with_saved_prompts
 
 if TYPE_CHECKING:
     from genrec.data.split import EvaluationSet
@@ -66,12 +65,7 @@ class GenerativeRecommender(Recommender):
         self.item_ids = index.item_ids
         self.options = config.generation
         self.prior: LearnedPrior | None = None
-        self.collator: Callable[[Any], dict[str, torch.Tensor]]
-        if isinstance(model, LanguageBase):
-            model.check_items(len(index.item_ids))
-            self.collator = PromptReader(config, index, model)
-        else:
-            self.collator = CodeCollator(index.codes, model.read_vectors(index) if config.model.item_vectors else None)
+        self.collator = make_reader(config, index, model)
         self._request = Request()
         self._tries = SubTries(index.trie, self.device)
         self._vectors: dict[torch.device, torch.Tensor] = {}
@@ -266,6 +260,8 @@ class GenerativeRecommender(Recommender):
         """
         with atomic_dir(folder, overwrite=overwrite) as work:
             self.model.save_pretrained(work / "model")
+            if isinstance(self.model, LanguageBase):
+                save_prompts(self.config, work / "prompts")
             self.index.save(work / "index")
             if self.prior is not None:
                 self.prior.save(work / "prior")
@@ -318,6 +314,7 @@ class GenerativeRecommender(Recommender):
                 expected=f"index {manifest['index_fingerprint']} or one grown from it",
                 hint=f"This index is {index.fingerprint} ({len(index.item_ids)} items). Train on it, or leave it out.",
             )
+        config = with_saved_prompts(config, folder / "prompts")
         model = load_model(folder / "model", checkpoint=checkpoint)
         model.eval()
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

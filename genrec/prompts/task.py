@@ -78,6 +78,20 @@ def task_names() -> list[str]:
     return [name for name in asset_names("prompts", ".jinja") if "kind" in read_template(folder / f"{name}.jinja")[0]]
 
 
+def task_path(name: str | Path) -> Path:
+    """The file of a task that is given by the name of a shipped template or by the path of a ``.jinja`` file.
+
+    Raises:
+        ConfigError: It does not exist; names the nearest that does.
+    """
+    path = Path(name)
+    if path.suffix == ".jinja" and path.is_file():
+        return path
+    if str(name) not in (known := task_names()):
+        raise unknown_name("task", str(name), known, where="prompts")
+    return asset_dir("prompts") / f"{name}.jinja"
+
+
 def load_task(name: str | Path) -> Task:
     """Read a task by the name of a shipped template or by the path of a ``.jinja`` file.
 
@@ -88,11 +102,7 @@ def load_task(name: str | Path) -> Task:
         >>> load_task("next-item").target
         'codes'
     """
-    path = Path(name)
-    if not (path.suffix == ".jinja" and path.is_file()):
-        path = asset_dir("prompts") / f"{name}.jinja"
-        if str(name) not in (known := task_names()):
-            raise unknown_name("task", str(name), known, where="prompts")
+    path = task_path(name)
     front, template = read_template(path)
     front.setdefault("name", path.stem)
     task = parse(Task, {**front, "template": template}, where=path.name)

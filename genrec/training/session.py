@@ -20,15 +20,18 @@ from genrec.errors import ArtifactError, ConfigError
 from genrec.training.config import TrainConfig
 
 
-def run_identity(config: TrainConfig, train: Histories, index_fingerprint: str) -> dict[str, Any]:
-    """What decides the outcome of a run: settings, training data, index."""
+def run_identity(
+    config: TrainConfig, train: Histories, index_fingerprint: str, checkpoint: str | None = None
+) -> dict[str, Any]:
+    """What decides the outcome of a run: settings, training data, index, and the weights it starts from."""
     digest = hashlib.sha256()
     for array in (train.offsets, train.items):
         digest.update(np.ascontiguousarray(array).tobytes())
     settings = config.model_dump(mode="json")
     # Decoding settings do not change what training does.
     settings.pop("generation")
-    return {"settings": settings, "data": digest.hexdigest()[:16], "index": index_fingerprint}
+    identity = {"settings": settings, "data": digest.hexdigest()[:16], "index": index_fingerprint}
+    return identity if checkpoint is None else {**identity, "checkpoint": checkpoint}
 
 
 class TrainingFolder:

@@ -100,6 +100,9 @@ def test_a_stopped_run_ends_with_the_same_weights(family, preset, more, checkpoi
     assert (alone.items[0] == found.items[1]).all()
     only = again.recommend(histories, 6, allow=tiny_index.item_ids[:4].tolist())
     assert all(set(ids) <= set(tiny_index.item_ids[:4]) for ids in only.item_ids)
+    name = settings.tasks[0].prompt
+    assert (tmp_path / "whole" / "prompts" / f"{name}.jinja").is_file()
+    assert again.config.tasks[0].prompt.endswith(f"whole/prompts/{name}.jinja")
     if preset == "llm-decoder-lora":
         again.merge()
         merged = again.recommend(histories, 6)
@@ -152,3 +155,13 @@ def test_a_mixture_of_tasks_in_bfloat16_with_accumulation(checkpoint, tiny_index
     made = train(tiny_index, interactions, settings, tmp_path / "model")
     assert made.metrics["steps"] == 2
     assert np.isfinite(made.metrics["validation"]["ndcg@10"])
+
+
+def test_a_checkpoint_that_changed_is_another_run(tiny_index, interactions, tmp_path):
+    folder = save_checkpoint(tmp_path / "lm", "qwen3")
+    settings = config(folder, "trainer.num_train_epochs=1")
+    first = train(tiny_index, interactions, settings, tmp_path / "model")
+    assert train(tiny_index, interactions, settings, tmp_path / "model").metrics == first.metrics  # nothing to do
+    save_checkpoint(folder, "llama")
+    with pytest.raises(ArtifactError, match="different: checkpoint"):
+        train(tiny_index, interactions, settings, tmp_path / "model")
