@@ -35,6 +35,7 @@ DOMAINS = (
     "online-retail",
 )
 KS = (1, 3, 5, 10)
+SHOWN = ("hit@1", "hit@3", "hit@5", "hit@10", "ndcg@3", "ndcg@5", "ndcg@10")
 SHARES = (0.01, 0.1, 1.0)
 STAGES = ("zero-shot", "sasrec", "few-shot", "ablation", "cost")
 TITLES = {
@@ -65,8 +66,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--held-out", nargs="+", help="only these are held out (default: every one in turn)")
     parser.add_argument("--users", type=int, default=5000, help="test and validation cases of a domain; 0: all")
     parser.add_argument("--beams", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=80, help="of pretraining")
     parser.add_argument("--ablation-domain", default="minionerec-industrial")
-    parser.add_argument("--ablation-steps", type=int, default=150)
+    parser.add_argument("--ablation-steps", type=int, default=80)
     parser.add_argument("--few-shot-domain", default="minionerec-industrial")
     parser.add_argument("--seconds", type=float, default=60, help="time of SASRec for choosing and training")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of pretraining")
@@ -82,7 +84,8 @@ class Experiment:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.config = load_pretrain_config("recgpt-pretrain", [*options.set, f"seed={options.seed}"])
+        steps = [f"trainer.max_steps={options.steps}", f"seed={options.seed}"]
+        self.config = load_pretrain_config("recgpt-pretrain", [*steps, *options.set])
         self.domains = {domain.name: domain for domain in read_domains(self._with_tables())}
         self.held_out = options.held_out or options.domains
 
@@ -167,7 +170,7 @@ class Experiment:
             table = "recgpt-ablation"
             if not self._there(table, name, f"{variant}-beam"):
                 say(f"{variant}")
-                settings = [*self.options.set, f"trainer.max_steps={steps}", f"seed={self.options.seed}", *change]
+                settings = [f"trainer.max_steps={steps}", f"seed={self.options.seed}", *self.options.set, *change]
                 config = load_pretrain_config("recgpt-pretrain", settings)
                 foundation = pretrain(self._others(name), config, self.options.work / f"ablation-{variant}")
                 index = foundation.build_index(self.domains[name].catalog)
@@ -308,7 +311,10 @@ class Experiment:
 
     def _add(self, table: str, made: Sequence[dict[str, Any]]) -> None:
         content = [*self._read(table), *made]
-        write_results(self.options.out, table, content, title=TITLES[table], command=command(self.options))
+        shown = ("users_per_second",) if table == "recgpt-cost" else SHOWN
+        write_results(
+            self.options.out, table, content, title=TITLES[table], command=command(self.options), metrics=shown
+        )
 
 
 VARIANTS: dict[str, list[str]] = {

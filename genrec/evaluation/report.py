@@ -127,6 +127,7 @@ def write_results(
     command: str,
     sections: Sequence[str] = (),
     further: Sequence[Row] = (),
+    metrics: Sequence[str] | None = None,
 ) -> None:
     """Write ``NAME.json`` (the rows) and ``NAME.md`` (the same as a table, with the command that repeats it).
 
@@ -138,14 +139,15 @@ def write_results(
         command: What repeats it.
         sections: Further parts of the page, Markdown, below the main table.
         further: Rows for the JSON file only, such as those of :func:`genrec.evaluation.seeds.over_seeds`.
+        metrics: Those that the table shows; None: the usual ones.
     """
-    folder = Path(folder)
+    folder, shown = Path(folder), SHOWN if metrics is None else tuple(metrics)
     write_atomic(folder / f"{name}.json", json.dumps([*content, *further], indent=1, ensure_ascii=False) + "\n")
     main = [row for row in content if row.get("targets") in MAIN_SLICES]
     others = [row for row in content if row.get("targets") not in MAIN_SLICES]
-    page = [f"# {title}", "", f"`{command}`", "", markdown_table(main), "", _notes(content), "", *sections]
+    page = [f"# {title}", "", f"`{command}`", "", markdown_table(main, shown), "", _notes(content), "", *sections]
     if others:
-        page += ["## Slices", "", markdown_table(others, about_run=False), ""]
+        page += ["## Slices", "", markdown_table(others, shown, about_run=False), ""]
     if beyond := beyond_lines(content):
         page += ["## Beyond accuracy", "", as_markdown(beyond), ""]
     write_atomic(folder / f"{name}.md", "\n".join(page))

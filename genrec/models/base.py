@@ -179,6 +179,13 @@ class CodeModel(PreTrainedModel):
         """Around calls of :meth:`prefill` and :meth:`step` between which no weight changes."""
         yield
 
+    def train(self, mode: bool = True) -> CodeModel:
+        """Training and evaluation mode, as every module; copies of weights that a search holds end with either."""
+        search = getattr(self, "search", None)
+        if mode != self.training and search is not None:
+            search.forget()
+        return super().train(mode)
+
     def restrict_loss(self, trie: Trie | None) -> None:
         """Train with a softmax over the legal children of the right prefix (:mod:`genrec.models.legal`); None: all.
 

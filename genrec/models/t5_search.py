@@ -61,6 +61,10 @@ class T5Search:
                 self._fused = [fused.FusedStack(stack, dtype) for stack in stock]
         return self._fused
 
+    def forget(self) -> None:
+        """Copy the weights again at the next use: fused optimisers change weights without telling."""
+        self._key, self._fused = None, None
+
     def bias(self, mask: Tensor, table: Tensor | None = None) -> Tensor:
         """Relative bias of the encoder by distance between real columns ``mask (users, n)``, plus their mask.
 

@@ -184,13 +184,13 @@ def test_training_learns(model):
     data = batch([[3, 4, 5, 6, 7], [0, 9, 12, 3, 4]])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
-    for _ in range(40):
+    for _ in range(25):
         loss = model(**data).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.5 * losses[0]
+    assert losses[-1] < 0.7 * losses[0]
 
 
 def test_saved_models_load_with_the_same_predictions(model, tmp_path):

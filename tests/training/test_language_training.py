@@ -71,8 +71,8 @@ class StopAfter(StopOnRequest):
 
 CASES = [
     ("qwen3", "llm-decoder-lora", []),
-    ("t5", "llm-seq2seq-lora", ["model.trie_masked_loss=true"]),
-    ("llama", "llm-item-head", []),
+    pytest.param("t5", "llm-seq2seq-lora", ["model.trie_masked_loss=true"], marks=pytest.mark.slow),
+    pytest.param("llama", "llm-item-head", [], marks=pytest.mark.slow),
     ("bert", "llm-text-encoder", []),
 ]
 
