@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from pathlib import Path
@@ -38,6 +39,7 @@ def train(
     from genrec.models import LANGUAGE_ARCHITECTURES
     from genrec.training.config import load_train_config
 
+    logging.getLogger("genrec.baselines.tuning").setLevel(logging.WARNING)  # the prior's own line says what was chosen
     settings = load_train_config(config, [*(set_ or ()), *([] if init is None else [f"init={init}"])])
     if not (out / MANIFEST).is_file():
         require_free(out, overwrite=overwrite)
@@ -63,18 +65,27 @@ def train(
         signal.signal(signal.SIGINT, previous)
     metrics = recommender.metrics
     reached = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("validation", {}).items())
+    made: dict[str, object] = {
+        "recommender": out,
+        "network": f"{settings.model.architecture}, {recommender.model.num_parameters():,} parameters",
+        "validation": f"{reached} (epoch {metrics.get('best_epoch', 0):.0f}, generated)" if reached else "none",
+    }
+    if "prior" in metrics:
+        made["item prior"] = _prior_line(metrics["prior"])
     summary(
-        {
-            "recommender": out,
-            "network": f"{settings.model.architecture}, {recommender.model.num_parameters():,} parameters",
-            "validation": f"{reached} (epoch {metrics.get('best_epoch', 0):.0f}, generated)" if reached else "none",
-            "time": duration(time.monotonic() - began),
-        },
+        {**made, "time": duration(time.monotonic() - began)},
         [
             f"genrec evaluate {out} {interactions} --out {out}-eval",
             f"genrec generate {out} {interactions} --k 10 --out {out}-recs.parquet",
         ],
     )
+
+
+def _prior_line(prior: dict[str, Any]) -> str:
+    """Which one, its weight, and what validation said."""
+    row: dict[str, float] = next((tried for tried in prior["tried"] if tried["weight"] == prior["weight"]), {})
+    chosen = "".join(f"; with it {name} {value:.4f}" for name, value in row.items() if "@" in name)
+    return f"{prior['name']}, weight {prior['weight']:g}{chosen}"
 
 
 def _show_example(index: SemanticIndex, split: Any) -> None:
