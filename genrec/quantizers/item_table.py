@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +49,13 @@ class ItemTable(Quantizer):
             codes[~known] = self._unknown(np.asarray(x)[~known], len(self._keys))
         return codes
 
+    @abstractmethod
     def _learn(self, x: np.ndarray, items: ItemContext, seed: int) -> np.ndarray:
         """Codes of the items to fit on, ``(n, n_levels)``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _unknown(self, x: np.ndarray, fitted: int) -> np.ndarray:
         """Codes of items that are not in the table, ``(n, dim) -> (n, n_levels)``."""
-        raise NotImplementedError
 
     def _context(self, x: np.ndarray, items: ItemContext | None) -> ItemContext:
         if items is None:
