@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
@@ -24,6 +24,7 @@ from genrec.quantizers.base import (
     ItemContext,
     check_vectors,
     chunks,
+    nearest,
     not_fitted,
     residual_decode,
     residual_encode,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _KMEANS_ROWS = 16_384
 _ALIGNED_ROWS = 1_024
+_REVIVALS = 10
 
 
 class RQVAESettings(TrainingSettings, LastLevelSettings):
@@ -124,7 +126,9 @@ class RQVAE(SpreadsLastLevel):
             wanted = collaborative_vectors(self.settings.collaborative, items, self.name)[chosen]
         with seeded(seed):
             self._encoder, self._decoder = self._networks(x.shape[1])
-            self._codebooks = self._train(torch.from_numpy(self._scaler.forward(rows)), wanted)
+            scaled = self._scaler.forward(rows)
+            books = self._train(torch.from_numpy(scaled), wanted)
+        self._codebooks = without_dead(apply(self._encoder, scaled), books, unit=self.settings.cosine)
 
     def _networks(self, dim: int) -> tuple[nn.Module, nn.Module]:
         widths = (dim, *self.settings.hidden, self.settings.latent_dim)
@@ -247,6 +251,42 @@ class RQVAE(SpreadsLastLevel):
         from_arrays(self._encoder, tensors, "encoder")
         from_arrays(self._decoder, tensors, "decoder")
         self._codebooks = [np.asarray(tensors[f"codebook_{level}"]) for level in range(self.settings.levels)]
+
+
+def without_dead(latents: np.ndarray, books: Sequence[np.ndarray], *, unit: bool = False) -> list[np.ndarray]:
+    """Codebooks whose entries are all in use, if the latents allow it.
+
+    What training leaves without a latent is moved to where a level is worst: to the residuals farthest from their
+    entries. That can only bring residuals nearer to an entry, and a small catalogue needs it, because revival during
+    training counts hits per step and the state that is kept may have come right before one.
+
+    Args:
+        latents: ``(n, d)`` of the training vectors.
+        books: ``(codebook_size, d)`` per level.
+        unit: Entries have unit length.
+    """
+    rest, settled = latents, []
+    for book in books:
+        book = book.copy()
+        for _ in range(_REVIVALS):
+            codes = nearest(rest, book)
+            dead = np.flatnonzero(np.bincount(codes, minlength=len(book)) == 0)
+            far = _farthest(rest, ((rest - book[codes]) ** 2).sum(1), len(dead))
+            if not len(far):
+                break
+            entries = rest[far]
+            book[dead[: len(far)]] = entries / np.linalg.norm(entries, axis=1, keepdims=True) if unit else entries
+        rest = rest - book[nearest(rest, book)]
+        settled.append(book)
+    return settled
+
+
+def _farthest(rows: np.ndarray, distances: np.ndarray, count: int) -> np.ndarray:
+    """Positions of at most ``count`` different rows, those with the largest distances, none of distance 0."""
+    order = np.argsort(-distances, kind="stable")[: 4 * count]
+    order = order[distances[order] > 1e-12]
+    _, first = np.unique(rows[order], axis=0, return_index=True)
+    return order[np.sort(first)][:count]
 
 
 def _books(rvq: Any) -> list[np.ndarray]:
