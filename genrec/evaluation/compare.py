@@ -9,7 +9,7 @@ import numpy as np
 
 from genrec.errors import DataError
 from genrec.evaluation.evaluator import EvaluationResult
-from genrec.evaluation.report import as_markdown, plain_table
+from genrec.evaluation.report import as_markdown, plain_table, split_remarks
 from genrec.evaluation.uncertainty import Difference, Interval, bootstrap, holm, paired_difference
 
 
@@ -65,7 +65,8 @@ class Comparison:
         return f"## What is really different\n\n{as_markdown(self.lines())}\n\n{note}\n"
 
     def lines(self) -> list[dict[str, str]]:
-        """Cells of a table, one line a result."""
+        """Cells of a table, one line a result; what all results remark is left to the table of the figures."""
+        own, _ = split_remarks([row.remark for row in self.rows])
         return [
             {
                 "recommender": row.recommender,
@@ -74,9 +75,9 @@ class Comparison:
                 f"against {self.reference}": "" if row.difference is None else f"{row.difference.mean:+.4f}",
                 "p (adjusted)": "" if row.adjusted_p is None else f"{row.adjusted_p:.4f}",
                 "verdict": row.verdict,
-                "remark": row.remark,
+                "remark": remark,
             }
-            for row in self.rows
+            for row, remark in zip(self.rows, own, strict=True)
         ]
 
 

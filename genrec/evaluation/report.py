@@ -157,17 +157,28 @@ def markdown_table(content: Sequence[Row], metrics: Sequence[str] = SHOWN, *, ab
     """Rows as a Markdown table, each figure with its interval where it has one; seconds and remarks if asked for."""
     leading = ("dataset", "split", "targets", "recommender", "seed", "users")
     many = [key for key in leading if key in ("targets", "recommender", "users") or len(_values(content, key)) > 1]
-    remarks = any(row.get("remark") for row in content)
+    own, _ = split_remarks([row.get("remark") or "" for row in content])
     lines = [
         {
             **{key: _text(row.get(key)) for key in many},
             **{metric: _with_interval(row, metric) for metric in metrics if any(metric in r for r in content)},
             **({"seconds": _text(row.get("seconds"))} if about_run else {}),
-            **({"remark": _text(row.get("remark"))} if remarks and about_run else {}),
+            **({"remark": remark or "–"} if any(own) and about_run else {}),
         }
-        for row in content
+        for row, remark in zip(content, own, strict=True)
     ]
     return as_markdown(lines)
+
+
+def split_remarks(remarks: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What each says of its own, and what all of them say, which a reader should have to read once.
+
+    >>> split_remarks(["within lists", "seen items allowed; within lists"])
+    (['', 'seen items allowed'], ['within lists'])
+    """
+    parts = [remark.split("; ") if remark else [] for remark in remarks]
+    shared = [part for part in parts[0] if all(part in others for others in parts)] if parts else []
+    return ["; ".join(part for part in own if part not in shared) for own in parts], shared
 
 
 def beyond_lines(content: Sequence[Row], k: int = 10) -> list[dict[str, str]]:
@@ -233,8 +244,9 @@ def _with_interval(row: Row, metric: str) -> str:
 
 
 def _notes(content: Sequence[Row]) -> str:
-    within = any(CANDIDATES_REMARK in (row.get("remark") or "") for row in content)
-    ranking = CANDIDATES_REMARK if within else "full ranking of the catalogue"
+    _, shared = split_remarks([row.get("remark") or "" for row in content])
+    within = any(CANDIDATES_REMARK in part for part in shared)
+    ranking = "; ".join(shared) if within else "full ranking of the catalogue"
     notes = [f"Item level, {ranking}. In brackets: 95 % bootstrap interval over users."]
     if any(row.get("exclude_seen") for row in content):
         notes.append(REPEATS_NOTE)
@@ -252,8 +264,9 @@ def result_table(
         targets: Slices; None: all that have cases.
     """
     lines = []
+    own, shared = split_remarks([result.remark for result in results])
     for name in targets or _slices(results):
-        for result in results:
+        for result, remark in zip(results, own, strict=True):
             if name not in result.masks:
                 continue
             means = result.slice_metrics(name)
@@ -264,10 +277,11 @@ def result_table(
                     "users": f"{int(result.mask(name).sum()):,}",
                     **{metric: _number(means[metric]) for metric in metrics if metric in means},
                     "users/s": f"{result.users_per_second:,.0f}" if name == "all" else "",
-                    "remark": result.remark,
+                    "remark": remark,
                 }
             )
-    notes = [
+    notes = [f"All of them: {part}." for part in shared]
+    notes += [
         f"{result.recommender}: {1 - result.valid:.2%} of the recommended entries are not valid."
         for result in results
         if result.valid < 1.0
