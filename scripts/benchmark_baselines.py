@@ -131,7 +131,7 @@ def made(content: list[dict[str, Any]]) -> str:
             "recommender": row["recommender"],
             "settings": ", ".join(f"{key} {value}" for key, value in row["settings"].items()) or "none",
             "candidates": f"{max(1, len(row['tried']))}",
-            "epochs": f"{len(row['curve'])}" if row["curve"] else "",
+            "epochs": epochs(row),
             "seconds": f"{row['seconds']:.1f}",
             "on the clock": f"{row['wall_seconds']:.1f}",
         }
@@ -143,6 +143,14 @@ def made(content: list[dict[str, Any]]) -> str:
         "clock of a machine that did much other work."
     )
     return f"## Settings and time\n\n{as_markdown(lines)}\n\n{note}\n"
+
+
+def epochs(row: dict[str, Any]) -> str:
+    """Of a network, and whether it was stopped by the clock, which is not the best that it can do."""
+    if not row["curve"]:
+        return ""
+    cut = row.get("limit_seconds") and row["wall_seconds"] >= row["limit_seconds"]
+    return f"{len(row['curve'])}" + (f", cut after {row['limit_seconds']:.0f} s" if cut else "")
 
 
 def overview(folder: Path) -> None:
@@ -239,6 +247,7 @@ def measure(
         "protocol": split.name,
         "seconds": round(wall if options.device else cpu, 2),
         "wall_seconds": round(wall, 2),
+        "limit_seconds": options.seconds,
         "settings": baseline.settings.model_dump(mode="json"),
         "tried": baseline.choices,
         "curve": [round(value, 5) for value in getattr(baseline, "curve", [])],
