@@ -6,7 +6,7 @@
 # DATA_FOLDER holds items.jsonl and interactions.csv; TEXT_LM_FOLDER/decoder comes from scripts/pretrain_text_lm.py.
 # Writes runs/llm-beauty/ and, after every variant, scripts/results/llm.{json,md}. A stopped run continues where it was.
 # ROWS (training examples of every variant) and USERS (fixed sample of each held-out part) set what it costs.
-source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" "[dev,lora]"
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" "[dev]"
 data="${1:?usage: bash scripts/llm_beauty.sh DATA_FOLDER TEXT_LM_FOLDER [VARIANT …]}"
 lm="${2:?usage: bash scripts/llm_beauty.sh DATA_FOLDER TEXT_LM_FOLDER [VARIANT …]}"
 shift 2
