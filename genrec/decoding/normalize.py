@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from genrec.models.packed import log_sum_exp
 from genrec.models.predictor import StepOutput
 
 Normalize = Literal["vocabulary", "codes", "children"]
@@ -49,4 +50,4 @@ def log_normalizer(
         return total.masked_fill(total == -torch.inf, 0)  # a beam that is no more
     if normalize == "vocabulary" and vocabulary is not None:
         return vocabulary().float()
-    return logits.logsumexp(dim=2)
+    return log_sum_exp(logits)

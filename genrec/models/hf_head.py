@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrec.errors import ModelError
+from genrec.models.packed import ChunkedProduct, log_sum_exp
 
 CodeTokenIds = Sequence[Sequence[int] | Tensor | np.ndarray]
 """Per level, the token ids of all its codes."""
 T5_FAMILY = ("t5", "mt5")
-_NEGLIGIBLE = -80.0  # exp(-80) adds nothing to a sum, but numbers below exp(-87) are slow to compute with
 
 
 class VocabularyHead:
@@ -31,11 +31,11 @@ class VocabularyHead:
         ModelError: The model has no output layer, or a token is not in its vocabulary.
     """
 
-    def __init__(self, model: Any, code_token_ids: CodeTokenIds, *, scale: float = 1.0, chunk: int = 4096) -> None:
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds, *, scale: float = 1.0, chunk: int = 2048) -> None:
         head = model.get_output_embeddings()
         if head is None:
             raise ModelError(f"{type(model).__name__} has no output layer.", expected="a model made for generation")
-        self.head, self.chunk = _unwrapped(head), chunk
+        self.head, self._product = _unwrapped(head), ChunkedProduct(chunk)
         device = next(model.parameters()).device
         self.token_ids = [torch.as_tensor(ids, dtype=torch.int64, device=device) for ids in code_token_ids]
         vocabulary = int(head.weight.shape[0])
@@ -78,18 +78,13 @@ class VocabularyHead:
     def log_normalizer(self, hidden: Tensor) -> Tensor:
         """Log-sum-exp over the vocabulary: ``(..., dim) -> (...)`` float32, without ever holding all logits."""
         if type(self.head) is not nn.Linear:
-            return self.all_logits(hidden).float().logsumexp(-1)
+            return log_sum_exp(self.all_logits(hidden).float())
         rows = hidden.flatten(0, -2)
         total = torch.full((len(rows),), -torch.inf, device=hidden.device)
-        for start in range(0, len(self.head.weight), self.chunk):
-            # (chunk, rows): quick for few rows, too
-            part = self.head.weight[start : start + self.chunk].to(rows.dtype) @ rows.T
+        for columns, part in self._product(rows, self.head.weight):
             if self.head.bias is not None:
-                part += self.head.bias[start : start + self.chunk, None]
-            part = self._finish(part.T, slice(start, start + self.chunk)).T.float()
-            highest = part.amax(0)
-            part = part.sub_(highest).clamp_(min=_NEGLIGIBLE).exp_().sum(0).log_().add_(highest)
-            total = torch.logaddexp(total, part)
+                part = part + self.head.bias[columns]
+            total = torch.logaddexp(total, log_sum_exp(self._finish(part, columns).float()))
         return total.view(hidden.shape[:-1])
 
     def _finish(self, logits: Tensor, rows: slice | Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from genrec.models.t5_attention import attend, attend_to_ancestors, merge_heads, split_heads
 
 _BIASES = 64  # lengths whose relative bias is remembered
 _LINEARS = {"q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"}
@@ -57,7 +58,7 @@ class FusedStack:
         self.epsilon = self._scale(norm).new_tensor(math.sqrt(norm.variance_epsilon * len(norm.weight)))
         if len(stack.block[0].layer) == 3:
             crossed = [block.layer[1].EncDecAttention for block in stack.block]
-            self.memory = self._join([part for one in crossed for part in (one.k, one.v)])
+            self.memory = [(self._join([one.k]), self._join([one.v])) for one in crossed]
 
     def _layer(self, block: Any) -> _Layer:
         own, feed = block.layer[0], block.layer[-1]
@@ -121,10 +122,10 @@ def encode(stack: FusedStack, vectors: Tensor, bias: Tensor) -> Tensor:
     users, n, dim = vectors.shape
     hidden, bias = vectors.to(stack.dtype).reshape(-1, dim), bias.to(stack.dtype)
     for layer in stack.layers:
-        parts = (stack.norm(hidden) @ layer.qkv).view(users, n, 3, stack.heads, -1).permute(2, 0, 3, 1, 4)
-        query, key, value = parts.unbind(0)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
-        hidden = torch.addmm(hidden, mixed.transpose(1, 2).reshape(users * n, -1), layer.out)
+        projected = (stack.norm(hidden) @ layer.qkv).chunk(3, dim=1)
+        query, key, value = (split_heads(part, users, stack.heads) for part in projected)
+        mixed = merge_heads(attend(query, key, value, bias, stack.heads), users)
+        hidden = torch.addmm(hidden, mixed, layer.out)
         hidden = stack.feed(hidden, layer)
     return (stack.norm(hidden) * stack.final).view(users, n, dim)
 
@@ -134,14 +135,14 @@ class Beams:
     """What the decoder remembers; every step makes new lists and tensors, so a copy can be continued on its own.
 
     Attributes:
-        memory: ``(users, n, layers, 2, heads, head_dim)`` keys and values of the encoder's output.
+        memory: Per layer, keys and values of the encoder's output, ``(users * heads, n, head_dim)`` each.
         visible: ``(users, 1, 1, n)`` additive mask over them, None where nothing is padding.
         levels: Per level and layer, keys beside values ``(users * beams, 2 * inner)``.
         ancestors: Per level but the first, which beam each newest beam stands under, ``(users, beams)``.
         widths: Beams of every level.
     """
 
-    memory: Tensor
+    memory: tuple[tuple[Tensor, Tensor], ...]
     visible: Tensor | None
     levels: tuple[list[Tensor], ...] = ()
     ancestors: tuple[Tensor, ...] = ()
@@ -149,19 +150,21 @@ class Beams:
 
 
 def start(stack: FusedStack, memory: Tensor, visible: Tensor) -> Beams:
-    """Project the encoder's output for all layers at once.
+    """Project the encoder's output for all layers.
 
     Args:
         stack: The decoder.
         memory: ``(users, n, dim)``.
         visible: ``(users, 1, 1, n)`` additive mask.
     """
-    users, n, _ = memory.shape
-    projected = memory.to(stack.dtype).reshape(users * n, -1) @ stack.memory
-    hidden = bool((visible < 0).any())
-    return Beams(
-        projected.view(users, n, len(stack.layers), 2, stack.heads, -1), visible.to(stack.dtype) if hidden else None
+    users = len(memory)
+    rows = memory.to(stack.dtype).flatten(0, 1)
+    projected = tuple(
+        (split_heads(rows @ key, users, stack.heads), split_heads(rows @ value, users, stack.heads))
+        for key, value in stack.memory
     )
+    hidden = bool((visible < 0).any())
+    return Beams(projected, visible.to(stack.dtype) if hidden else None)
 
 
 def step(stack: FusedStack, state: Beams, vectors: Tensor, parents: Tensor | None) -> tuple[Tensor, Beams]:
@@ -192,7 +195,7 @@ def step(stack: FusedStack, state: Beams, vectors: Tensor, parents: Tensor | Non
         kept.append(own)
         known = [level[number] for level in state.levels]
         pairs = [*known[:1], *(one.index_select(0, row) for one, row in zip(known[1:], rows, strict=True)), own]
-        mixed = _attend(query, [pair.view(users, -1, 2, stack.heads, head) for pair in pairs], bias)
+        mixed = attend_to_ancestors(query, [pair.view(users, -1, 2, stack.heads, head) for pair in pairs], bias)
         hidden = torch.addmm(hidden, mixed, layer.out)
         hidden = _cross(stack, layer, hidden, state, number, users)
         hidden = stack.feed(hidden, layer)
@@ -206,38 +209,13 @@ def _rows(beams: Tensor, width: int) -> Tensor:
     return (beams + first[:, None]).flatten()
 
 
-def _attend(query: Tensor, pairs: list[Tensor], bias: Tensor) -> Tensor:
-    """Attention of every beam to its ancestors and itself.
-
-    Args:
-        query: ``(users * beams, inner)``.
-        pairs: Per level, keys beside values of the ancestors, ``(users, beams or 1, 2, heads, head_dim)``.
-        bias: ``(levels, heads)``.
-
-    Returns:
-        ``(users * beams, inner)``.
-    """
-    users, beams, _, heads, head = pairs[-1].shape
-    if len(pairs) == 1:
-        return pairs[0][:, :, 1].reshape(users * beams, -1)
-    query = query.view(users, beams, heads, head)
-    scores = torch.stack([(query * pair[:, :, 0]).sum(-1) for pair in pairs]) + bias[:, None, None]
-    weights = scores.softmax(0).unsqueeze(-1)  # (levels, users, beams, heads, 1)
-    mixed = weights[0] * pairs[0][:, :, 1]
-    for weight, pair in zip(weights[1:], pairs[1:], strict=True):
-        mixed.addcmul_(weight, pair[:, :, 1])
-    return mixed.view(users * beams, -1)
-
-
 def _cross(stack: FusedStack, layer: _Layer, hidden: Tensor, state: Beams, number: int, users: int) -> Tensor:
     """Attention to the encoder's output, with its residual; the beams of a user are rows of one query."""
     if layer.cross_query is None or layer.cross_out is None:
         raise TypeError("An encoder cannot decode.")
-    query = stack.norm(hidden) @ layer.cross_query
-    query = query.view(users, -1, stack.heads, stack.inner // stack.heads).transpose(1, 2)
-    keys, values = state.memory[:, :, number].permute(2, 0, 3, 1, 4).unbind(0)
-    mixed = F.scaled_dot_product_attention(query, keys, values, attn_mask=state.visible, scale=1.0)
-    return torch.addmm(hidden, mixed.transpose(1, 2).reshape(len(hidden), -1), layer.cross_out)
+    query = split_heads(stack.norm(hidden) @ layer.cross_query, users, stack.heads)
+    mixed = attend(query, *state.memory[number], state.visible, stack.heads)
+    return torch.addmm(hidden, merge_heads(mixed, users), layer.cross_out)
 
 
 def can_fuse(stack: Any) -> bool:
