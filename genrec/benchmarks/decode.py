@@ -227,11 +227,11 @@ class _Search:
         kind = HFSeq2SeqPredictor if setting.model == "t5" else HFCausalPredictor
         self.predictor = TimedPredictor(kind(model, tokens), clock)
         self.plain, self.filtered = Times(), Times()
+        self.users_at_once = DecodingOptions(beams=setting.beams).users_at_once(setting.beams, bench.device)
 
     @torch.inference_mode()
     def __call__(self, ids: Tensor, mask: Tensor, seen: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
-        beams = self.setting.beams
-        size = DecodingOptions(beams=beams).users_at_once(beams, self.bench.device)
+        beams, size = self.setting.beams, self.users_at_once
         found = []
         for at in range(0, len(ids), size):
             state = self.predictor.prefill(ids[at : at + size], mask[at : at + size])

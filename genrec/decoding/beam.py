@@ -15,6 +15,8 @@ from genrec.decoding.prefix_cap import PrefixCap
 from genrec.decoding.prior import ItemPrior
 from genrec.models.predictor import CodePredictor
 
+_NEVER = torch.tensor(-torch.inf)
+
 
 @torch.inference_mode()
 def beam_search(
@@ -61,7 +63,7 @@ def beam_search(
             keys, chosen = candidates.keys.flatten(1).topk(width, dim=1)
         else:
             keys, chosen = cap.select(level, beam.nodes, candidates.keys, width)
-        beam = candidates.take(chosen)
+        beam = candidates.take(chosen, keys)
     return trie.items_of(beam.nodes, keys > -torch.inf), keys
 
 
@@ -103,11 +105,15 @@ class Candidates:
     scores: Tensor
     keys: Tensor
 
-    def take(self, chosen: Tensor) -> Beam:
-        """The next beams from ``chosen (users, n)``, numbers in the flattened ``beams * branching``."""
+    def take(self, chosen: Tensor, keys: Tensor | None = None) -> Beam:
+        """The next beams from ``chosen (users, n)``, numbers in the flattened ``beams * branching``.
+
+        ``keys (users, n)`` are theirs, where they are at hand: without a prior these are the scores.
+        """
+        known = keys is not None and self.keys is self.scores
         return Beam(
             self.nodes.flatten(1).gather(1, chosen).long(),
-            self.scores.flatten(1).gather(1, chosen),
+            keys if known else self.scores.flatten(1).gather(1, chosen),  # type: ignore[arg-type]
             self.codes.flatten(1).gather(1, chosen),
             chosen // self.nodes.shape[2],
         )
@@ -131,7 +137,6 @@ def expand(
     gained = logits.gather(2, codes)
     legal = gained.masked_fill(~exists, -torch.inf) if normalize == "children" else None
     total = log_normalizer(logits, vocabulary, normalize, legal)
-    scores = (beam.scores - total)[:, :, None] + gained
-    scores = scores.masked_fill_(~exists, -torch.inf)
+    scores = torch.where(exists, (beam.scores - total)[:, :, None] + gained, _NEVER)
     keys = scores if prior is None else prior.add(level, beam.nodes, children, scores)
     return Candidates(children, codes, scores, keys)

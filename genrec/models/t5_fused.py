@@ -1,6 +1,6 @@
 """T5 stacks for decoding: the weights of the stock blocks in a layout for few rows, and beams that share their prefix.
 
-Profiles of the stock blocks on a CPU show where time is lost: matrices stored the wrong way round for few rows, three
+Profiles of the stock blocks on a CPU show where time is lost: matrices rearranged for every product, three
 projections where one would do, and attention over all columns of a tree of which a beam sees as many as it has levels.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from genrec.models.packed import Product
 from genrec.models.t5_attention import attend, attend_to_ancestors, merge_heads, split_heads
 
 _BIASES = 64  # lengths whose relative bias is remembered
@@ -22,14 +23,14 @@ _LINEARS = {"q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"}
 
 @dataclass(frozen=True)
 class _Layer:
-    """Weights of one block as ``(in, out)``, the scales of the norms before them multiplied in."""
+    """Weights of one block, the scales of the norms before them multiplied in."""
 
-    qkv: Tensor
-    out: Tensor
-    cross_query: Tensor | None
-    cross_out: Tensor | None
-    feed_in: Tensor
-    feed_out: Tensor
+    qkv: Product
+    out: Product
+    cross_query: Product | None
+    cross_out: Product | None
+    feed_in: Product
+    feed_out: Product
 
 
 class FusedStack:
@@ -74,11 +75,11 @@ class FusedStack:
             feed_out=self._join([dense.wo]),
         )
 
-    def _join(self, linears: list[nn.Linear], norm: Any = None) -> Tensor:
-        weight = torch.cat([linear.weight.detach() for linear in linears]).T.to(self.wide)
+    def _join(self, linears: list[nn.Linear], norm: Any = None) -> Product:
+        weight = torch.cat([linear.weight.detach() for linear in linears]).to(self.wide)
         if norm is not None:
-            weight = weight * self._scale(norm)[:, None]
-        return weight.to(self.dtype).contiguous()
+            weight = weight * self._scale(norm)
+        return Product(weight.to(self.dtype))
 
     def _scale(self, norm: Any) -> Tensor:
         """Scale of a norm for rows of length one instead of mean square one."""
@@ -99,13 +100,13 @@ class FusedStack:
 
     def feed(self, hidden: Tensor, layer: _Layer) -> Tensor:
         """Feed-forward block with its residual, ``(rows, dim)``."""
-        inner = self.norm(hidden) @ layer.feed_in
+        rows = self.norm(hidden)
         if self.gated:
-            gate, value = inner.chunk(2, dim=-1)
+            gate, value = layer.feed_in(rows).chunk(2, dim=-1)
             inner = self.act(gate).mul_(value)
         else:
-            inner = inner.relu_() if isinstance(self.act, nn.ReLU) else self.act(inner)
-        return torch.addmm(hidden, inner, layer.feed_out)
+            inner = layer.feed_in.relu(rows) if isinstance(self.act, nn.ReLU) else self.act(layer.feed_in(rows))
+        return layer.feed_out.add(inner, hidden)
 
 
 def encode(stack: FusedStack, vectors: Tensor, bias: Tensor) -> Tensor:
@@ -122,10 +123,10 @@ def encode(stack: FusedStack, vectors: Tensor, bias: Tensor) -> Tensor:
     users, n, dim = vectors.shape
     hidden, bias = vectors.to(stack.dtype).reshape(-1, dim), bias.to(stack.dtype)
     for layer in stack.layers:
-        projected = (stack.norm(hidden) @ layer.qkv).chunk(3, dim=1)
+        projected = layer.qkv(stack.norm(hidden)).chunk(3, dim=1)
         query, key, value = (split_heads(part, users, stack.heads) for part in projected)
         mixed = merge_heads(attend(query, key, value, bias, stack.heads), users)
-        hidden = torch.addmm(hidden, mixed, layer.out)
+        hidden = layer.out.add(mixed, hidden)
         hidden = stack.feed(hidden, layer)
     return (stack.norm(hidden) * stack.final).view(users, n, dim)
 
@@ -160,7 +161,7 @@ def start(stack: FusedStack, memory: Tensor, visible: Tensor) -> Beams:
     users = len(memory)
     rows = memory.to(stack.dtype).flatten(0, 1)
     projected = tuple(
-        (split_heads(rows @ key, users, stack.heads), split_heads(rows @ value, users, stack.heads))
+        (split_heads(key(rows), users, stack.heads), split_heads(value(rows), users, stack.heads))
         for key, value in stack.memory
     )
     hidden = bool((visible < 0).any())
@@ -191,12 +192,12 @@ def step(stack: FusedStack, state: Beams, vectors: Tensor, parents: Tensor | Non
     hidden = vectors.to(stack.dtype).reshape(users * beams, dim)
     kept: list[Tensor] = []
     for number, layer in enumerate(stack.layers):
-        query, own = (stack.norm(hidden) @ layer.qkv).split((stack.inner, 2 * stack.inner), dim=1)
+        query, own = layer.qkv(stack.norm(hidden)).split((stack.inner, 2 * stack.inner), dim=1)
         kept.append(own)
         known = [level[number] for level in state.levels]
         pairs = [*known[:1], *(one.index_select(0, row) for one, row in zip(known[1:], rows, strict=True)), own]
         mixed = attend_to_ancestors(query, [pair.view(users, -1, 2, stack.heads, head) for pair in pairs], bias)
-        hidden = torch.addmm(hidden, mixed, layer.out)
+        hidden = layer.out.add(mixed, hidden)
         hidden = _cross(stack, layer, hidden, state, number, users)
         hidden = stack.feed(hidden, layer)
     following = Beams(state.memory, state.visible, (*state.levels, kept), ancestors, (*state.widths, beams))
@@ -213,9 +214,9 @@ def _cross(stack: FusedStack, layer: _Layer, hidden: Tensor, state: Beams, numbe
     """Attention to the encoder's output, with its residual; the beams of a user are rows of one query."""
     if layer.cross_query is None or layer.cross_out is None:
         raise TypeError("An encoder cannot decode.")
-    query = split_heads(stack.norm(hidden) @ layer.cross_query, users, stack.heads)
+    query = split_heads(layer.cross_query(stack.norm(hidden)), users, stack.heads)
     mixed = attend(query, *state.memory[number], state.visible, stack.heads)
-    return torch.addmm(hidden, merge_heads(mixed, users), layer.cross_out)
+    return layer.cross_out.add(merge_heads(mixed, users), hidden)
 
 
 def can_fuse(stack: Any) -> bool:
