@@ -61,6 +61,9 @@ class T5Search:
                 self._fused = [fused.FusedStack(stack, dtype) for stack in stock]
         return self._fused
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_key": None, "_fused": None}  # packed matrices cannot be copied
+
     def forget(self) -> None:
         """Copy the weights again at the next use: fused optimisers change weights without telling."""
         self._key, self._fused = None, None
