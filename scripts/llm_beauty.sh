@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Language models on Amazon Beauty, eight variants on the same budget: index, train and evaluate each, one table.
+# Language models on Amazon Beauty, nine variants on the same budget: index, train and evaluate each, one table.
 #
 #   bash scripts/llm_beauty.sh DATA_FOLDER TEXT_LM_FOLDER [VARIANT â€¦]
 #
-# DATA_FOLDER holds items.jsonl and interactions.csv; TEXT_LM_FOLDER/decoder comes from scripts/pretrain_text_lm.py.
+# DATA_FOLDER holds items.jsonl and interactions.csv; TEXT_LM_FOLDER/{decoder,t5} come from scripts/pretrain_text_lm.py.
 # Writes runs/llm-beauty/ and, after every variant, scripts/results/llm.{json,md}. A stopped run continues where it was.
 # ROWS (training examples of every variant) and USERS (fixed sample of each held-out part) set what it costs.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" "[dev]"
@@ -12,7 +12,7 @@ lm="${2:?usage: bash scripts/llm_beauty.sh DATA_FOLDER TEXT_LM_FOLDER [VARIANT â
 shift 2
 variants=("$@")
 [ ${#variants[@]} -gt 0 ] || variants=(lora lora-without-code-rows full from-scratch alignment-tasks trie-masked
-    minilm-encoder item-head)
+    minilm-encoder item-head seq2seq-lora)
 out="${OUT_FOLDER:-runs/llm-beauty}"
 rows="${ROWS:-6400}"
 users="${USERS:-1000}"
@@ -34,6 +34,7 @@ settings() { # what a variant changes, one setting a line
         printf '%s\n' model.architecture=text-encoder model.checkpoint=minilm 'tasks=[{prompt: next-item-titles}]'
         ;;
     item-head) echo model.architecture=item-head ;;
+    seq2seq-lora) printf '%s\n' "model.checkpoint=$lm/t5" examples.mode=prefixes ;;
     *) echo "unknown variant: $1" >&2 && return 1 ;;
     esac
 }
