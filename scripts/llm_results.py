@@ -87,7 +87,8 @@ def page(rows: list[dict], command: str) -> str:
     notes = (
         f"Item level, full ranking, seen items excluded, one fixed sample of {users:,} users per part, 20 beams; every "
         f"variant learns from {some.get('train_rows', 0):,} examples in {some.get('steps', 0):,} steps on one CPU core "
-        "(whole histories with a loss at every item; one item an example for minilm-encoder, item-head and seq2seq-lora). "
+        "(whole histories with a loss at every item; one item an example for minilm-encoder, item-head and "
+        "seq2seq-lora). "
         "Decoder and T5 are small ones, pretrained on the text of catalogues, no interaction among it; minilm-encoder "
         "reads titles with all-MiniLM-L6-v2."
     )
