@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--command", required=True)
     options = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    run = {"benchmark": "llm", "command": options.command, "commit": commit}
     rows = []
     for variant in VARIANTS:
         model = options.folder / f"model-{variant}"
@@ -40,7 +41,7 @@ def main() -> None:
             continue
         training = json.loads((model / "metrics.json").read_text())
         about = {
-            "benchmark": "llm",
+            **run,
             "variant": variant,
             "trainable_parameters": training["trainable_parameters"],
             "adapter_bytes": adapter_bytes(model / "model" / "adapter") or None,
@@ -48,8 +49,6 @@ def main() -> None:
             "train_rows": training["train_rows"],
             "steps": training["steps"],
             "seed": read_yaml(model / "config.yaml")["seed"],
-            "command": options.command,
-            "commit": commit,
         }
         for part in ("validation", "test"):
             path = options.folder / f"{part}-{variant}" / "metrics.json"
@@ -58,7 +57,7 @@ def main() -> None:
                 rows += [{**row, **about} for row in found if row["kind"] == "generative"]
                 baseline = next((row for row in found if row["kind"] == "baseline"), None)
                 if baseline is not None and variant == VARIANTS[0]:
-                    rows.append({**baseline, "benchmark": "llm", "variant": None, "commit": commit})
+                    rows.append({**baseline, **run, "variant": None})
     write_atomic(RESULTS / "llm.json", json.dumps(rows, indent=1) + "\n")
     write_atomic(RESULTS / "llm.md", page(rows, options.command))
     print(f"{RESULTS / 'llm.json'}, .md: {len(rows)} rows")
