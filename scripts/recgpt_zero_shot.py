@@ -70,6 +70,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ablation-domain", default="minionerec-industrial")
     parser.add_argument("--ablation-steps", type=int, default=80)
     parser.add_argument("--few-shot-domain", default="minionerec-industrial")
+    parser.add_argument("--few-shot-shares", nargs="+", type=float, default=[0.1, 1.0, 0.01, 0.03, 0.3])
     parser.add_argument("--seconds", type=float, default=60, help="time of SASRec for choosing and training")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of pretraining")
     parser.add_argument("--seed", type=int, default=0)
@@ -154,7 +155,7 @@ class Experiment:
         self._once(
             "recgpt-few-shot", name, "pretrained-0%", lambda: self._recgpt(foundation.recommender(index), "exact")
         )
-        for share in (0.1, 1.0, 0.01, 0.03, 0.3):
+        for share in self.options.few_shot_shares:
             part = of_users(split, share, self.options.seed)
             for start, init in (("pretrained", folder), ("from-scratch", None)):
                 self._once(
