@@ -28,10 +28,14 @@ settings() { # what a variant changes, one setting a line
     lora-without-code-rows) echo model.llm.train_code_rows=false ;;
     full) printf '%s\n' model.llm.tuning=full trainer.learning_rate=1.0e-3 ;;
     from-scratch) printf '%s\n' model.llm.tuning=full model.llm.random_weights=true trainer.learning_rate=1.0e-3 ;;
-    alignment-tasks) echo 'tasks=[{prompt: next-item, weight: 2}, {prompt: title-to-id}, {prompt: id-to-title}]' ;;
+    alignment-tasks) # the longest titles need more room than codes do
+        printf '%s\n' prompts.max_tokens=320 \
+            'tasks=[{prompt: next-item, weight: 2}, {prompt: title-to-id}, {prompt: id-to-title}]'
+        ;;
     trie-masked) echo model.trie_masked_loss=true ;;
     minilm-encoder)
-        printf '%s\n' model.architecture=text-encoder model.checkpoint=minilm 'tasks=[{prompt: next-item-titles}]'
+        printf '%s\n' model.architecture=text-encoder model.checkpoint=minilm 'tasks=[{prompt: next-item-titles}]' \
+            prompts.max_tokens=256
         ;;
     item-head) echo model.architecture=item-head ;;
     seq2seq-lora) printf '%s\n' "model.checkpoint=$lm/t5" examples.mode=prefixes ;;
