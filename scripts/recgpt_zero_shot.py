@@ -225,7 +225,10 @@ class Experiment:
             settings=settings,
             seconds=self.options.seconds if name == "sasrec" else None,
         )
+        limit = self.options.seconds
+        cut = name == "sasrec" and baseline.fit_seconds >= limit
         return evaluate(baseline, split.test, ks=KS), {
+            **({"remark": f"training stopped after {limit:.0f} s; to the end: baselines.md"} if cut else {}),
             "fit_seconds": round(baseline.fit_seconds, 2),
             "settings": baseline.settings.model_dump(mode="json"),
             "train_users": len(split.train),
