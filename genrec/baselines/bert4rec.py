@@ -45,7 +45,8 @@ class Bert4Rec(TransformerBaseline):
     def candidates(cls, train: Histories) -> list[dict[str, Any]]:
         """Dropout and share of masked items, the likeliest first."""
         pairs = ((0.3, 0.3), (0.5, 0.3), (0.3, 0.6))
-        return [{"dropout": dropout, "mask_share": share, **sizes_for(train)} for dropout, share in pairs]
+        sizes = sizes_for(train, cls.Config)
+        return [{"dropout": dropout, "mask_share": share, **sizes} for dropout, share in pairs]
 
     def _batches(self, train: Histories, seed: int) -> Callable[[int], Iterator[Any]]:
         from genrec.training.examples import BucketSampler, HistoryExamples

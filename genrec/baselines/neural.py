@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from genrec.baselines.transformer import ItemTransformer
 
 _SCORE_BATCH = 256
+_LONG = 50  # median history from which little dropout is the likeliest
+_PATIENT_STEPS, _MOST_PATIENCE = 800, 20
 
 
 class NeuralSettings(Settings):
@@ -104,10 +106,11 @@ class TransformerBaseline(NeuralBaseline):
 
     @classmethod
     def candidates(cls, train: Histories) -> list[dict[str, Any]]:
-        """Dropout and width, the likeliest first; length and batch follow from the data, see :func:`sizes_for`."""
-        return [
-            {"dropout": dropout, "dim": dim, **sizes_for(train)} for dropout, dim in ((0.5, 64), (0.5, 128), (0.3, 64))
-        ]
+        """Dropout and width, the likeliest first; the rest follows from the data, see :func:`sizes_for`."""
+        pairs = [(0.5, 64), (0.5, 128), (0.2, 64)]
+        if len(train) and np.median(train.lengths) >= _LONG:
+            pairs.reverse()
+        return [{"dropout": dropout, "dim": dim, **sizes_for(train, cls.Config)} for dropout, dim in pairs]
 
     def _learn(self, train: Histories, inputs: FitInputs) -> None:
         from genrec.quantizers.autoencoder import seeded
@@ -193,12 +196,18 @@ class TransformerBaseline(NeuralBaseline):
         self._network.to(device or "cpu")
 
 
-def sizes_for(train: Histories) -> dict[str, int]:
-    """A length that holds nine of ten training histories, and batches small enough for a hundred steps an epoch."""
+def sizes_for(train: Histories, settings: type[Settings]) -> dict[str, int]:
+    """A length that holds nine of ten training histories, batches small enough for a hundred steps, and patience.
+
+    Patience is counted in epochs, but what is learned and how much validation wavers depend on steps: few users get
+    more epochs than the default of ``settings``.
+    """
     longest = float(np.quantile(train.lengths, 0.9)) if len(train) else 0.0
     length = next((size for size in (20, 50, 100) if longest < size), 200)
     rows = int(np.ceil(train.lengths / length).sum())
-    return {"max_items": length, "batch_size": next((size for size in (128, 64, 32) if rows >= 100 * size), 16)}
+    batch = next((size for size in (128, 64, 32) if rows >= 100 * size), 16)
+    patience = max(settings.model_fields["patience"].default, int(np.ceil(_PATIENT_STEPS * batch / max(1, rows))))
+    return {"max_items": length, "batch_size": batch, "patience": min(patience, _MOST_PATIENCE)}
 
 
 def _sample(cases: EvaluationSet | None, users: int, seed: int) -> EvaluationSet | None:

@@ -146,6 +146,15 @@ def test_candidates_fit_the_data():
                 make(**each)
 
 
+def test_few_users_get_more_epochs_and_long_histories_less_dropout():
+    usual = SASRec().settings.patience
+    few, many = ([[0] * length] * users for length, users in ((100, 300), (5, 50_000)))
+    first, second = (SASRec.candidates(Histories.from_lists(one)) for one in (few, many))
+    assert {each["patience"] for each in second} == {usual}
+    assert all(each["patience"] > usual for each in first)
+    assert first[0]["dropout"] < second[0]["dropout"]
+
+
 def test_the_learning_rate_falls_to_zero_or_stays():
     from genrec.baselines.optimise import rate_at
 
