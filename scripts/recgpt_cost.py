@@ -12,9 +12,11 @@ import torch
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.slots import top_by_slots
+from genrec.fitting import model_settings
 from genrec.models import build_model
 from genrec.models.code_vectors import CodeVectors
 from genrec.models.recgpt import RecGPT
+from genrec.recipe import load_recipe
 from genrec.training.pretrain_config import PretrainConfig
 from genrec.trie import Trie
 
@@ -69,10 +71,9 @@ def catalogue(config: PretrainConfig, n: int, seed: int) -> tuple[RecGPT, np.nda
     suffix = np.empty(n, dtype=np.int64)
     suffix[order] = np.arange(n) - np.maximum.accumulate(np.where(new, np.arange(n), 0))
     vectors = rng.normal(size=(n, DIM)).astype(np.float32)
-    settings = config.model.model_dump(exclude={"architecture", "init_from_codebooks", "item_vectors", "options"})
+    settings = model_settings(config.model, load_recipe(config.tokenizer, config.tokenizer_settings), DIM)
     sizes = [*([size] * SLOTS), int(suffix.max()) + 1]
-    more = {"slots": SLOTS, "steps": list(STEPS), "vector_dim": DIM, **config.model.options}
-    model = build_model("recgpt", sizes, **settings, **more)
+    model = build_model("recgpt", sizes, **settings)
     if not isinstance(model, RecGPT):
         raise TypeError("'recgpt' builds a RecGPT.")
     # the vectors mean nothing here, so slices are as good as the slower additive fit
