@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from tokenizer_common import table
 
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
@@ -56,6 +59,62 @@ def decoding_rows(config: PretrainConfig, *, beams: int, seed: int) -> Iterator[
                 "dtype": "float32",
                 "device": f"cpu, {torch.get_num_threads()} threads",
             }
+
+
+def pretraining_rows(work: Path, config: PretrainConfig) -> list[dict[str, Any]]:
+    """Speed of the pretraining runs that are at ``work``, on whatever else the machine did."""
+    made = []
+    for path in sorted(work.glob("without-*/metrics.json")):
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        domains, last = metrics["domains"], metrics["log"][-1]
+        # a token is a slot of an item; rows are nearly full, and come up as often as the sampler says
+        batches = sum(domain["batches_per_epoch"] for domain in domains)
+        items = sum(d["interactions"] / d["rows"] * d["batches_per_epoch"] for d in domains) / batches
+        made.append(
+            {
+                "benchmark": "recgpt-cost",
+                "dataset": path.parent.name,
+                "recommender": "recgpt-pretraining",
+                "steps": metrics["steps"],
+                "seconds": last["train_runtime"],
+                "tokens_per_second": round(last["train_samples_per_second"] * items * SLOTS),
+                "device": f"cpu, {torch.get_num_threads()} threads",
+            }
+        )
+    return made
+
+
+def cost_page(content: Sequence[dict[str, Any]]) -> str:
+    """Both kinds of rows as tables."""
+    decoding = [row for row in content if "users_per_second" in row]
+    columns = [
+        ("decoding", "recommender", str),
+        ("items", "items", lambda v: f"{v:,}"),
+        ("beams", "beams", str),
+        ("users/s", "users_per_second", lambda v: f"{v:,.0f}"),
+        ("ms for all users", "ms", lambda v: f"{v:,.0f}"),
+        ("of it reading histories", "read_ms", lambda v: f"{v:,.0f}"),
+    ]
+    lines = ["# RecGPT: cost of decoding and pretraining", "", f"`{content[0]['command']}`", ""]
+    lines += [
+        f"{USERS} users with {HISTORY} items each, synthetic catalogues of {SLOTS} slots with 15,360 codes, the best "
+        f"{K} items, {content[0]['device']}; the best of three runs on the clock of a shared machine. Exact: the sum of "
+        "slot scores over all items.",
+        "",
+        table(decoding, columns),
+        "",
+    ]
+    pretraining = [row for row in content if "tokens_per_second" in row]
+    if pretraining:
+        columns = [
+            ("pretraining", "dataset", str),
+            ("steps", "steps", str),
+            ("seconds", "seconds", lambda v: f"{v:.0f}"),
+            ("tokens/s", "tokens_per_second", lambda v: f"{v:,}"),
+        ]
+        note = "A token is a slot of an item; beside other runs, so these are lower bounds."
+        lines += [table(pretraining, columns), "", note, ""]
+    return "\n".join(lines)
 
 
 def catalogue(config: PretrainConfig, n: int, seed: int) -> tuple[RecGPT, np.ndarray, np.ndarray]:

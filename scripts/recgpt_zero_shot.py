@@ -42,7 +42,6 @@ TITLES = {
     "recgpt-zero-shot": "Zero-shot: pretrained on the other domains, tested on one that was held out",
     "recgpt-few-shot": "Few-shot: pretrained on the other domains, then trained on a share of the users",
     "recgpt-ablation": "Ablations: the same pretraining with one thing changed",
-    "recgpt-cost": "Cost of decoding, exact and with beams",
 }
 
 
@@ -184,10 +183,14 @@ class Experiment:
                     )
 
     def cost(self) -> None:
-        from recgpt_cost import decoding_rows
+        from recgpt_cost import cost_page, decoding_rows, pretraining_rows
+        from tokenizer_common import write_rows
 
+        made = pretraining_rows(self.options.work, self.config)
         for row in decoding_rows(self.config, beams=self.options.beams, seed=self.options.seed):
-            self._add("recgpt-cost", [{**row, "command": command(self.options), "commit": commit()}])
+            made.append(row)
+            content = [{**one, "command": command(self.options), "commit": commit()} for one in made]
+            write_rows(self.options.out, "recgpt-cost", content, cost_page(content))
 
     # pieces
 
@@ -315,9 +318,8 @@ class Experiment:
 
     def _add(self, table: str, made: Sequence[dict[str, Any]]) -> None:
         content = [*self._read(table), *made]
-        shown = ("users_per_second",) if table == "recgpt-cost" else SHOWN
         write_results(
-            self.options.out, table, content, title=TITLES[table], command=command(self.options), metrics=shown
+            self.options.out, table, content, title=TITLES[table], command=command(self.options), metrics=SHOWN
         )
 
 
