@@ -98,7 +98,7 @@ def cost_page(content: Sequence[dict[str, Any]]) -> str:
     lines = ["# RecGPT: cost of decoding and pretraining", "", f"`{content[0]['command']}`", ""]
     lines += [
         f"{USERS} users with {HISTORY} items each, synthetic catalogues of {SLOTS} slots with 15,360 codes, the best "
-        f"{K} items, {content[0]['device']}; the best of three runs on the clock of a shared machine. Exact: the sum of "
+        f"{K} items, {content[0]['device']}; best of three runs on the clock of a shared machine. Exact: the sum of "
         "slot scores over all items.",
         "",
         table(decoding, columns),
