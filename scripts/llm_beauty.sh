@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Language models on Amazon Beauty, nine variants on the same budget: index, train and evaluate each, one table.
+# Language models on Amazon Beauty, ten variants on the same budget: index, train and evaluate each, one table.
 #
 #   bash scripts/llm_beauty.sh DATA_FOLDER TEXT_LM_FOLDER [VARIANT â€¦]
 #
@@ -12,7 +12,7 @@ lm="${2:?usage: bash scripts/llm_beauty.sh DATA_FOLDER TEXT_LM_FOLDER [VARIANT â
 shift 2
 variants=("$@")
 [ ${#variants[@]} -gt 0 ] || variants=(lora lora-without-code-rows full from-scratch alignment-tasks trie-masked
-    minilm-encoder item-head seq2seq-lora)
+    minilm-encoder item-head item-head-38k seq2seq-lora)
 out="${OUT_FOLDER:-runs/llm-beauty}"
 rows="${ROWS:-6400}"
 users="${USERS:-1000}"
@@ -38,6 +38,9 @@ settings() { # what a variant changes, one setting a line
             prompts.max_tokens=256
         ;;
     item-head) echo model.architecture=item-head ;;
+    item-head-38k) # as many targets as whole histories have
+        printf '%s\n' model.architecture=item-head prompts.rows_per_epoch=38000
+        ;;
     seq2seq-lora) printf '%s\n' "model.checkpoint=$lm/t5" examples.mode=prefixes ;;
     *) echo "unknown variant: $1" >&2 && return 1 ;;
     esac
