@@ -88,7 +88,7 @@ def page(rows: list[dict], command: str) -> str:
         f"Item level, full ranking, seen items excluded, one fixed sample of {users:,} users per part, 20 beams; every "
         f"variant learns from {some.get('train_rows', 0):,} examples in {some.get('steps', 0):,} steps on one CPU core "
         "(whole histories with a loss at every item, about 6 an example). One item an example is what minilm-encoder, "
-        "item-head and seq2seq-lora learn from: with so few targets they say what that costs, not what such networks can "
+        "item-head and seq2seq-lora learn from: with so few targets they say what that costs, not what they can "
         "do; item-head-38k has as many targets as whole histories give. "
         "Decoder and T5 are small ones, pretrained on the text of catalogues, no interaction among it; minilm-encoder "
         "reads titles with all-MiniLM-L6-v2."
