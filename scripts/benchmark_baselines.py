@@ -35,11 +35,9 @@ RESULTS = Path(__file__).resolve().parent / "results"
 SPLITS = ("leave-one-out", "global-time")
 NOTE = (
     "Global time on MovieLens leaves 74 test cases: its figures mean little. Online Retail is solved by the order "
-    "of rows within invoices, see audit-online-retail.md. Networks had minutes of one shared core each (the pages "
-    "say how many epochs, and which the clock stopped): on MovieLens by global time and on Online Retail they are "
-    "not at their best, BERT4Rec least of all, which learns from fewer positions a pass than SASRec. On MovieLens "
-    "(610 users) SASRec with little dropout and 50 epochs has .1016, with the settings that are good for Amazon "
-    "(dropout .5, stopped after 9) .0492."
+    "of rows within invoices, see audit-online-retail.md. Networks had minutes of one shared core each, and the "
+    "pages say how many epochs that were and which the clock stopped: on MovieLens by global time and on Online "
+    "Retail they are not at their best."
 )
 REPEATS = "the same item in a row counts once here, 14 users then have too few; with such repeats kept: .0983, .0738"
 TIES = "one of 610 users: here the first of equally popular items is taken; over all orders of ties .0377 to .0410"

@@ -91,7 +91,7 @@ def page(rows: list[dict], command: str) -> str:
         "item-head and seq2seq-lora learn from: with so few targets they say what that costs, not what they can "
         "do; item-head-38k has as many targets as whole histories give. "
         "Decoder and T5 are small ones, pretrained on the text of catalogues, no interaction among it; minilm-encoder "
-        "reads titles with all-MiniLM-L6-v2."
+        "reads titles with all-MiniLM-L6-v2. Training: on the clock of a shared machine, so not to be compared closely."
     )
     return "\n".join([f"# {TITLE}", "", f"`{command}`", "", *lines, "", notes, ""])
 

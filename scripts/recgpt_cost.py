@@ -61,7 +61,7 @@ def decoding_rows(config: PretrainConfig, *, beams: int, seed: int) -> Iterator[
             }
 
 
-def pretraining_rows(work: Path, config: PretrainConfig) -> list[dict[str, Any]]:
+def pretraining_rows(work: Path) -> list[dict[str, Any]]:
     """Speed of the pretraining runs that are at ``work``, on whatever else the machine did."""
     made = []
     for path in sorted(work.glob("without-*/metrics.json")):

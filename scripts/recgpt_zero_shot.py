@@ -186,7 +186,7 @@ class Experiment:
         from recgpt_cost import cost_page, decoding_rows, pretraining_rows
         from tokenizer_common import write_rows
 
-        made = pretraining_rows(self.options.work, self.config)
+        made = pretraining_rows(self.options.work)
         for row in decoding_rows(self.config, beams=self.options.beams, seed=self.options.seed):
             made.append(row)
             content = [{**one, "command": command(self.options), "commit": commit()} for one in made]
@@ -231,7 +231,7 @@ class Experiment:
         limit = self.options.seconds
         cut = name == "sasrec" and baseline.fit_seconds >= limit
         return evaluate(baseline, split.test, ks=KS), {
-            **({"remark": f"training stopped after {limit:.0f} s; to the end: baselines.md"} if cut else {}),
+            **({"remark": f"training stopped after {limit:.0f} s"} if cut else {}),
             "fit_seconds": round(baseline.fit_seconds, 2),
             "settings": baseline.settings.model_dump(mode="json"),
             "train_users": len(split.train),

@@ -61,7 +61,8 @@ class ChunkedProduct:
 
         Args:
             rows: ``(n, in)``.
-            weight: ``(out, in)``; it is packed again when an optimiser or a loader has changed it.
+            weight: ``(out, in)``; it is packed again when an optimiser or a loader has changed it. Fused optimisers
+                change weights without telling: make a new object then, as every decoding of a model does.
         """
         packed = self._pack(weight, rows.dtype) if can_pack(weight, rows.dtype) else None
         for number, start in enumerate(range(0, len(weight), self.chunk)):
