@@ -19,7 +19,7 @@ from genrec.baselines.prior import LearnedPrior, learned_scores
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
 from genrec.decoding.exact import score_items
-from genrec.decoding.options import DecodingOptions, PriorSettings
+from genrec.decoding.options import DecodingOptions, PriorSettings, even_slices
 from genrec.decoding.request import Request
 from genrec.decoding.search import search
 from genrec.decoding.slots import score_by_slots
@@ -212,8 +212,8 @@ class GenerativeRecommender(Recommender):
         """Users of similar length, and what the model reads of them."""
         recent = histories.last(self.config.model.max_items)
         order = np.argsort(recent.lengths, kind="stable")
-        for at in range(0, len(order), size):
-            users = order[at : at + size]
+        for batch in even_slices(len(order), size):
+            users = order[batch]
             collated = self.collator(recent.select(users))
             yield users, {name: tensor.to(self.device) for name, tensor in collated.items()}
 

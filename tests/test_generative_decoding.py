@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genrec.data.histories import Histories
-from genrec.decoding.options import DecodingOptions
+from genrec.decoding.options import DecodingOptions, even_slices
 from genrec.errors import ConfigError, DataError
 from genrec.training.config import TrainConfig
 from genrec.trie import Trie
@@ -150,3 +150,10 @@ def test_options_are_checked():
     for wrong in ({"exact": True, "groups": 2}, {"max_per_prefix": 1, "exact": True}, {"mmr": 2}, {"beam": 3}):
         with pytest.raises(ValueError):
             DecodingOptions(**wrong)
+
+
+def test_batches_are_even():
+    assert even_slices(0, 5) == []
+    assert [one.stop - one.start for one in even_slices(32, 12)] == [10, 11, 11]
+    covered = [number for one in even_slices(11, 4) for number in range(11)[one]]
+    assert covered == list(range(11))

@@ -28,7 +28,7 @@ from genrec.benchmarks.measure import Clock, TimedPredictor, Times, peak_memory,
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.normalize import Normalize
-from genrec.decoding.options import DecodingOptions
+from genrec.decoding.options import DecodingOptions, even_slices
 from genrec.errors import ConfigError, unknown_name
 from genrec.models.hf_causal import HFCausalPredictor
 from genrec.models.hf_seq2seq import HFSeq2SeqPredictor
@@ -231,14 +231,12 @@ class _Search:
 
     @torch.inference_mode()
     def __call__(self, ids: Tensor, mask: Tensor, seen: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
-        beams, size = self.setting.beams, self.users_at_once
         found = []
-        for at in range(0, len(ids), size):
-            state = self.predictor.prefill(ids[at : at + size], mask[at : at + size])
-            users = len(ids[at : at + size])
-            forbidden = None if seen is None else seen[at : at + size]
-            options: dict[str, Any] = {"beams": beams, "normalize": self.normalize, "forbidden": forbidden}
-            found.append(beam_search(self.predictor, state, self.trie, users, **options))
+        for batch in even_slices(len(ids), self.users_at_once):
+            state = self.predictor.prefill(ids[batch], mask[batch])
+            options: dict[str, Any] = {"beams": self.setting.beams, "normalize": self.normalize}
+            options["forbidden"] = None if seen is None else seen[batch]
+            found.append(beam_search(self.predictor, state, self.trie, len(ids[batch]), **options))
         items, scores = (torch.cat(part).cpu().numpy() for part in zip(*found, strict=True))
         return items, scores
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -76,3 +77,10 @@ class DecodingOptions(Settings):
             return _EXACT_USERS
         rows = _CPU_ROWS if device == "cpu" else _CUDA_ROWS
         return max(1, rows // max(self.beams, k))
+
+
+def even_slices(n: int, most: int) -> list[slice]:
+    """``n`` users in as few batches of at most ``most`` as there can be, none much smaller than the others."""
+    batches = -(-n // most)
+    bounds = [n * number // max(batches, 1) for number in range(batches + 1)]
+    return [slice(*pair) for pair in pairwise(bounds)]

@@ -79,9 +79,12 @@ class CodeTable(nn.Module):
 
     def embed(self, codes: Tensor, first_level: int = 0) -> Tensor:
         """Vectors of codes ``(..., n)`` whose last axis runs over levels from ``first_level``: ``(..., n, dim)``."""
+        return F.embedding(self.rows(codes, first_level), self.weight)
+
+    def rows(self, codes: Tensor, first_level: int = 0) -> Tensor:
+        """Where codes stand in the table, of their shape; see :meth:`embed`."""
         stop = first_level + codes.shape[-1]
-        offsets = torch.tensor(self.offsets[first_level:stop], device=codes.device)
-        return F.embedding(codes + offsets, self.weight)
+        return codes + torch.tensor(self.offsets[first_level:stop], device=codes.device)
 
     def logits(self, hidden: Tensor, level: int) -> Tensor:
         """Scores of the codes of one level: ``(..., dim) -> (..., codebook_size)``."""

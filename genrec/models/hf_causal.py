@@ -103,7 +103,7 @@ class HFCausalPredictor:
             tokens, places = self.head.tokens(codes, level - 1), state.lengths + level - 1
             hidden = read_beams(self.backbone, state.tree, parents, places, state.cache, input_ids=tokens)
         state.level += 1
-        return StepOutput(self.head.logits(hidden, level), lambda: self.head.log_normalizer(hidden))
+        return self.head.output(hidden, level)
 
 
 def _window(model: Any, backbone: Any) -> int | None:

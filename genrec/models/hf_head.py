@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from genrec.errors import ModelError
 from genrec.models.packed import ChunkedProduct, log_sum_exp
+from genrec.models.predictor import StepOutput
 
 CodeTokenIds = Sequence[Sequence[int] | Tensor | np.ndarray]
 """Per level, the token ids of all its codes."""
@@ -63,23 +64,36 @@ class VocabularyHead:
             self.token_ids = [ids.to(codes.device) for ids in self.token_ids]
         return self.token_ids[level][codes]
 
+    def output(self, hidden: Tensor, level: int) -> StepOutput:
+        """Scores of a level's codes and their normaliser, for states ``(users, beams, dim)``.
+
+        A small vocabulary is multiplied once for both.
+        """
+        if len(self.head.weight) > self._product.chunk or type(self.head) is not nn.Linear:
+            return StepOutput(self.logits(hidden, level), lambda: self.log_normalizer(hidden))
+        ((columns, product),) = self._product(self._scaled(hidden).flatten(0, -2), self.head.weight)
+        if self.head.bias is not None:
+            product = product + self.head.bias
+        everything = self._finish(product, columns).float().view(*hidden.shape[:-1], -1)
+        return StepOutput(everything[..., self._rows[level]], lambda: log_sum_exp(everything))
+
     def logits(self, hidden: Tensor, level: int) -> Tensor:
         """Scores of a level's codes: ``(..., dim) -> (..., codebook_size)``."""
         rows = self._rows[level]
         if type(self.head) is not nn.Linear:  # wrapped, by an adapter for instance: only its forward is right
             return self._finish(self.head(hidden.to(self.head.weight.dtype))[..., rows], rows)
         bias = None if self.head.bias is None else self.head.bias[rows]
-        return self._finish(_linear(hidden, self.head.weight[rows], bias), rows)
+        return self._finish(_linear(self._scaled(hidden), self.head.weight[rows], bias), rows)
 
     def all_logits(self, hidden: Tensor) -> Tensor:
         """Scores of the whole vocabulary: ``(..., dim) -> (..., vocabulary)``."""
-        return self._finish(self.head(hidden.to(self.head.weight.dtype)), slice(None))
+        return self._finish(self.head(self._scaled(hidden).to(self.head.weight.dtype)), slice(None))
 
     def log_normalizer(self, hidden: Tensor) -> Tensor:
         """Log-sum-exp over the vocabulary: ``(..., dim) -> (...)`` float32, without ever holding all logits."""
         if type(self.head) is not nn.Linear:
             return log_sum_exp(self.all_logits(hidden).float())
-        rows = hidden.flatten(0, -2)
+        rows = self._scaled(hidden).flatten(0, -2)
         total = torch.full((len(rows),), -torch.inf, device=hidden.device)
         for columns, part in self._product(rows, self.head.weight):
             if self.head.bias is not None:
@@ -87,8 +101,16 @@ class VocabularyHead:
             total = torch.logaddexp(total, log_sum_exp(self._finish(part, columns).float()))
         return total.view(hidden.shape[:-1])
 
+    @property
+    def _early(self) -> bool:
+        """Whether states are scaled instead of logits, of which there are more."""
+        return type(self.head) is nn.Linear and self.head.bias is None
+
+    def _scaled(self, hidden: Tensor) -> Tensor:
+        return hidden * self.scale if self._early and self.scale != 1 else hidden
+
     def _finish(self, logits: Tensor, rows: slice | Tensor) -> Tensor:
-        if self.scale != 1:
+        if not self._early and self.scale != 1:
             logits = logits * self.scale
         if self.bias is not None:
             logits = logits + self.bias[0, rows].to(logits)

@@ -81,7 +81,7 @@ class HFRowsPredictor:
             self._read(state, self.head.tokens(codes, level - 1).reshape(-1, 1))
             hidden = state.newest.view(users, beams, -1)
         state.level += 1
-        return StepOutput(self.head.logits(hidden, level), lambda: self.head.log_normalizer(hidden))
+        return self.head.output(hidden, level)
 
     def _read(self, state: HFRowsState, ids: Tensor) -> HFRowsState:
         """Run some more columns of every row and keep the last hidden state."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genrec.errors import ModelError
 from genrec.models.hf_head import T5_FAMILY, CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.predictor import StepOutput
+from genrec.models.t5_fused import Rows
 from genrec.models.t5_search import T5Search, T5State
 
 
@@ -53,7 +54,7 @@ class HFSeq2SeqPredictor:
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> T5State:
         """Encode inputs: ``input_ids (users, n)`` int64 and ``attention_mask (users, n)``, 1 at real tokens."""
-        return self.search.prefill(self.embeddings(input_ids), attention_mask.bool())
+        return self.search.prefill(self._embedded(input_ids), attention_mask.bool())
 
     def step(self, state: T5State, codes: Tensor | None = None, parents: Tensor | None = None) -> StepOutput:
         """See :meth:`genrec.models.base.CodeModel.step`."""
@@ -62,5 +63,11 @@ class HFSeq2SeqPredictor:
             tokens = torch.full((state.users, 1), self.start, device=self.device)
         else:
             tokens = self.head.tokens(codes, level - 1)
-        hidden = self.search.step(state, self.embeddings(tokens), parents)
-        return StepOutput(self.head.logits(hidden, level), lambda: self.head.log_normalizer(hidden))
+        return self.head.output(self.search.step(state, self._embedded(tokens), parents), level)
+
+    def _embedded(self, tokens: Tensor) -> Tensor | Rows:
+        """Vectors of tokens ``(users, n)``, or where they stand if an embedding is nothing but a table."""
+        if type(self.embeddings) is nn.Embedding:
+            return Rows((self.embeddings.weight,), tokens)
+        vectors: Tensor = self.embeddings(tokens)
+        return vectors

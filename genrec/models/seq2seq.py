@@ -6,10 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from transformers import T5Config, T5Model
 
 from genrec.errors import ModelError
 from genrec.models.base import CodeModel, CodeModelConfig, CodeModelOutput, CodeTable, Start, StepState, level_loss
+from genrec.models.t5_fused import Rows
 from genrec.models.t5_search import T5Search, T5State
 from genrec.models.t5_tree import first_attention, key_bias, run_blocks
 from genrec.models.tree import additive, last_real
@@ -68,7 +70,10 @@ class CodeSeq2Seq(CodeModel):
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> T5State:
         """See :meth:`CodeModel.prefill`."""
-        return self.search.prefill(*self._tokens(codes, mask))
+        known = mask.repeat_interleave(self.n_levels, dim=1)
+        rows = F.pad(self.input_table.rows(codes).flatten(1), (1, 0), value=len(self.input_table.weight))
+        table = self.input_table.weight, self.encoder_start.vector
+        return self.search.prefill(Rows(table, rows), F.pad(known, (1, 0), value=True))
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
         """See :meth:`CodeModel.step`."""
@@ -110,10 +115,10 @@ def read_codes(
     if not isinstance(state, T5State):
         raise TypeError("step needs the state that prefill returned.")
     if codes is None:
-        vectors = start.vector.expand(state.users, 1, -1)
+        rows = torch.full((state.users, 1), len(table.weight), device=start.vector.device)
     else:
-        vectors = table.embed(codes[..., None], state.level - 1)[..., 0, :]
-    return search.step(state, vectors, parents).to(vectors.dtype)
+        rows = table.rows(codes[..., None], state.level - 1)[..., 0]
+    return search.step(state, Rows((table.weight, start.vector), rows), parents).to(table.weight.dtype)
 
 
 def without_type(settings: dict[str, Any] | None) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from genrec.models.packed import Product
 from genrec.models.t5_attention import attend, attend_to_ancestors, merge_heads, split_heads
 
 _BIASES = 64  # lengths whose relative bias is remembered
+_MOST_BYTES = 1 << 26  # larger tables of projected rows are not made
 _LINEARS = {"q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"}
 
 
@@ -31,6 +33,35 @@ class _Layer:
     cross_out: Product | None
     feed_in: Product
     feed_out: Product
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Vectors that are rows of a table, such as embedded tokens.
+
+    Where a table is short, the first layer's projections of all its rows are made once and looked up.
+
+    Attributes:
+        table: Parts of the table, ``(n, dim)`` or ``(dim,)`` each, one under the other.
+        numbers: ``(users, n)`` int64 rows.
+    """
+
+    table: tuple[Tensor, ...]
+    numbers: Tensor
+
+    def vectors(self) -> Tensor:
+        """``(users, n, dim)``."""
+        return F.embedding(self.numbers, self.joined())
+
+    def joined(self) -> Tensor:
+        """The whole table, ``(rows, dim)``."""
+        parts = [part if part.dim() == 2 else part[None] for part in self.table]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    @property
+    def key(self) -> object:
+        """Changes with the weights, as far as torch tells."""
+        return [(one.data_ptr(), one.shape, 0 if one.is_inference() else one._version) for one in self.table]
 
 
 class FusedStack:
@@ -51,6 +82,8 @@ class FusedStack:
         self.heads, self.inner = int(attention.n_heads), int(attention.inner_dim)
         self._compute_bias: Callable[..., Tensor] = attention.compute_bias
         self._biases: dict[int, Tensor] = {}
+        self._entry_key: object = None
+        self._entry: tuple[Tensor, Tensor] | None = None
         feed = stack.block[0].layer[-1].DenseReluDense
         self.act, self.gated = feed.act, hasattr(feed, "wi_1")
         self.layers = [self._layer(block) for block in stack.block]
@@ -93,10 +126,39 @@ class FusedStack:
             self._biases[n] = self._compute_bias(n, n, device=device).to(self.dtype)
         return self._biases[n]
 
+    def enter(self, inputs: Tensor | Rows) -> tuple[Tensor, Tensor]:
+        """Inputs of the first layer.
+
+        Args:
+            inputs: ``(users, n, dim)`` vectors, or where they stand.
+
+        Returns:
+            ``(users * n, dim)`` in the type that is computed in, and their ``(users * n, 3 * inner)`` queries, keys and
+            values.
+        """
+        if isinstance(inputs, Rows):
+            entry = self._tabulate(inputs)
+            if entry is not None:
+                numbers = inputs.numbers.flatten()
+                return entry[0].index_select(0, numbers), entry[1].index_select(0, numbers)
+            inputs = inputs.vectors()
+        hidden = inputs.to(self.dtype).reshape(-1, inputs.shape[-1])
+        return hidden, self.layers[0].qkv(self.norm(hidden))
+
+    def _tabulate(self, rows: Rows) -> tuple[Tensor, Tensor] | None:
+        """What :meth:`enter` gives for the whole table; None where it is too long for that."""
+        length = sum(part.numel() for part in rows.table) // rows.table[0].shape[-1]
+        if 3 * self.inner * length * self.dtype.itemsize > _MOST_BYTES:
+            return None
+        if rows.key != self._entry_key:
+            self._entry_key, self._entry = rows.key, self.enter(rows.joined()[None])
+        return self._entry
+
     def norm(self, hidden: Tensor) -> Tensor:
         """Rows ``(rows, dim)`` of length one (but for epsilon): the weights hold the rest of the norm."""
-        length = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True, dtype=self.wide)
-        return (hidden / torch.hypot(length, self.epsilon)).to(self.dtype)
+        wide = hidden.to(self.wide)
+        length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
+        return (wide / torch.hypot(length, self.epsilon)).to(self.dtype)
 
     def feed(self, hidden: Tensor, layer: _Layer) -> Tensor:
         """Feed-forward block with its residual, ``(rows, dim)``."""
@@ -109,26 +171,26 @@ class FusedStack:
         return layer.feed_out.add(inner, hidden)
 
 
-def encode(stack: FusedStack, vectors: Tensor, bias: Tensor) -> Tensor:
+def encode(stack: FusedStack, inputs: Tensor | Rows, bias: Tensor) -> Tensor:
     """Output of an encoder.
 
     Args:
         stack: The encoder.
-        vectors: ``(users, n, dim)``.
+        inputs: ``(users, n, dim)`` vectors, or where they stand.
         bias: ``(users or 1, heads, n, n)`` relative bias plus additive mask.
 
     Returns:
         ``(users, n, dim)``, normalised.
     """
-    users, n, dim = vectors.shape
-    hidden, bias = vectors.to(stack.dtype).reshape(-1, dim), bias.to(stack.dtype)
-    for layer in stack.layers:
-        projected = layer.qkv(stack.norm(hidden)).chunk(3, dim=1)
+    users, n = (inputs.numbers if isinstance(inputs, Rows) else inputs).shape[:2]
+    (hidden, entry), bias = stack.enter(inputs), bias.to(stack.dtype)
+    for number, layer in enumerate(stack.layers):
+        projected = (layer.qkv(stack.norm(hidden)) if number else entry).chunk(3, dim=1)
         query, key, value = (split_heads(part, users, stack.heads) for part in projected)
         mixed = merge_heads(attend(query, key, value, bias, stack.heads), users)
         hidden = layer.out.add(mixed, hidden)
         hidden = stack.feed(hidden, layer)
-    return (stack.norm(hidden) * stack.final).view(users, n, dim)
+    return (stack.norm(hidden) * stack.final).view(users, n, -1)
 
 
 @dataclass
@@ -168,7 +230,7 @@ def start(stack: FusedStack, memory: Tensor, visible: Tensor) -> Beams:
     return Beams(projected, visible.to(stack.dtype) if hidden else None)
 
 
-def step(stack: FusedStack, state: Beams, vectors: Tensor, parents: Tensor | None) -> tuple[Tensor, Beams]:
+def step(stack: FusedStack, state: Beams, inputs: Tensor | Rows, parents: Tensor | None) -> tuple[Tensor, Beams]:
     """Decode one level.
 
     A beam attends to its own ancestors only, so work and memory grow with beams times levels.
@@ -176,23 +238,24 @@ def step(stack: FusedStack, state: Beams, vectors: Tensor, parents: Tensor | Non
     Args:
         stack: The decoder.
         state: Of the levels before.
-        vectors: ``(users, beams, dim)`` embedded codes.
+        inputs: ``(users, beams, dim)`` embedded codes, or where they stand.
         parents: ``(users, beams)`` which beam of the level before each beam continues; None at the first level.
 
     Returns:
         ``(users, beams, dim)`` normalised hidden states, and the next state.
     """
-    users, beams, dim = vectors.shape
+    users, beams = (inputs.numbers if isinstance(inputs, Rows) else inputs).shape[:2]
     level, head = len(state.levels), stack.inner // stack.heads
     ancestors = state.ancestors
     if parents is not None and level > 1:
         ancestors = (*(one.gather(1, parents) for one in ancestors), parents)
     rows = [_rows(one, width) for one, width in zip(ancestors, state.widths[1:], strict=True)]
-    bias = stack.bias(level + 1, vectors.device)[0, :, level].T
-    hidden = vectors.to(stack.dtype).reshape(users * beams, dim)
+    hidden, entry = stack.enter(inputs)
+    bias = stack.bias(level + 1, hidden.device)[0, :, level].T
     kept: list[Tensor] = []
     for number, layer in enumerate(stack.layers):
-        query, own = layer.qkv(stack.norm(hidden)).split((stack.inner, 2 * stack.inner), dim=1)
+        projected = layer.qkv(stack.norm(hidden)) if number else entry
+        query, own = projected.split((stack.inner, 2 * stack.inner), dim=1)
         kept.append(own)
         known = [level[number] for level in state.levels]
         pairs = [*known[:1], *(one.index_select(0, row) for one, row in zip(known[1:], rows, strict=True)), own]
@@ -201,7 +264,7 @@ def step(stack: FusedStack, state: Beams, vectors: Tensor, parents: Tensor | Non
         hidden = _cross(stack, layer, hidden, state, number, users)
         hidden = stack.feed(hidden, layer)
     following = Beams(state.memory, state.visible, (*state.levels, kept), ancestors, (*state.widths, beams))
-    return (stack.norm(hidden) * stack.final).view(users, beams, dim), following
+    return (stack.norm(hidden) * stack.final).view(users, beams, -1), following
 
 
 def _rows(beams: Tensor, width: int) -> Tensor:

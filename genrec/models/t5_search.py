@@ -89,19 +89,20 @@ class T5Search:
         """Output of the stock encoder, ``(users, n, dim)``."""
         return run_blocks(self.encoder, vectors, self.bias(mask))
 
-    def prefill(self, vectors: Tensor, mask: Tensor) -> T5State:
+    def prefill(self, inputs: Tensor | fused.Rows, mask: Tensor) -> T5State:
         """Read inputs.
 
         Args:
-            vectors: ``(users, n, dim)`` embedded tokens.
+            inputs: ``(users, n, dim)`` embedded tokens, or where they stand.
             mask: ``(users, n)`` bool, False at padding.
         """
         stacks = self.stacks()
+        dtype = (inputs.table[0] if isinstance(inputs, fused.Rows) else inputs).dtype
         if stacks is None:
-            return self.begin(self.encode(vectors, mask), key_bias(mask, vectors.dtype))
+            return self.begin(self.encode(_vectors(inputs), mask), key_bias(mask, dtype))
         table = stacks[0].bias(mask.shape[1], mask.device)
-        memory = fused.encode(stacks[0], vectors, self.bias(mask, table))
-        return self.begin(memory, key_bias(mask, vectors.dtype))
+        memory = fused.encode(stacks[0], inputs, self.bias(mask, table))
+        return self.begin(memory, key_bias(mask, dtype))
 
     def begin(self, memory: Tensor, visible: Tensor) -> T5State:
         """The state before the first level.
@@ -122,12 +123,12 @@ class T5Search:
             columns=torch.zeros(1, dtype=torch.int64, device=memory.device),
         )
 
-    def step(self, state: T5State, vectors: Tensor, parents: Tensor | None) -> Tensor:
+    def step(self, state: T5State, inputs: Tensor | fused.Rows, parents: Tensor | None) -> Tensor:
         """Hidden states of a level's beams; advances the state.
 
         Args:
             state: From :meth:`prefill`.
-            vectors: ``(users, beams, dim)`` embedded codes (of the start token at the first level).
+            inputs: ``(users, beams, dim)`` embedded codes (the start token at the first level), or where they stand.
             parents: ``(users, beams)`` which beam of the level before each one continues; None at the first level.
 
         Returns:
@@ -135,8 +136,9 @@ class T5Search:
         """
         level, state.level = state.level, state.level + 1
         if state.beams is not None and self._fused is not None:
-            hidden, state.beams = fused.step(self._fused[-1], state.beams, vectors, parents)
+            hidden, state.beams = fused.step(self._fused[-1], state.beams, inputs, parents)
             return hidden
+        vectors = _vectors(inputs)
         if state.tree is None or state.columns is None:
             raise TypeError("step needs the state that prefill returned.")
         bias = level_bias(self.decoder, level, state.columns)
@@ -145,3 +147,7 @@ class T5Search:
             bias = level_bias(self.decoder, level, state.columns)
             bias = bias + additive(state.tree.grow(parents), vectors.dtype)
         return run_blocks(self.decoder, vectors, bias, state.memory, state.memory_bias, state.cache)
+
+
+def _vectors(inputs: Tensor | fused.Rows) -> Tensor:
+    return inputs.vectors() if isinstance(inputs, fused.Rows) else inputs

@@ -120,6 +120,27 @@ def test_changed_weights_are_noticed():
     torch.testing.assert_close(after, expected)
 
 
+@pytest.mark.parametrize("most", [0, 1 << 20])
+def test_rows_of_a_table_are_as_good_as_their_vectors(most, monkeypatch):
+    """With and without a table of the first layer's projections, and after a change of one part of the table."""
+    monkeypatch.setattr(t5_fused, "_MOST_BYTES", most)
+    model, generator = build(), torch.Generator().manual_seed(2)
+    parts = torch.randn(9, 16, generator=generator), torch.randn(16, generator=generator)
+    numbers, mask = torch.randint(0, 10, (3, 7), generator=generator), torch.ones(3, 7, dtype=torch.bool)
+    parents = torch.tensor([[0, 0, 0]] * 3)
+    search = T5Search(model.encoder, model.decoder)
+    with torch.inference_mode():
+        for _ in range(2):
+            given = [t5_fused.Rows(parts, part) for part in (numbers, numbers[:, :1], numbers[:, 1:4])]
+            found = []
+            for read, first, second in (given, [one.vectors() for one in given]):
+                state = search.prefill(read, mask)
+                found.append((search.step(state, first, None), search.step(state, second, parents)))
+            torch.testing.assert_close(found[0], found[1])
+            parts = parts[0], parts[1] + 1
+        assert (search.stacks()[0]._entry is None) == (not most)
+
+
 def test_what_cannot_be_fused_keeps_the_stock_blocks():
     model = build()
     search = T5Search(model.encoder, model.decoder)
