@@ -24,7 +24,7 @@ class Filter(Protocol):
             level: Level of the children.
             nodes: ``(users, beams)`` their parents.
             children: ``(users, beams, branching)`` from :meth:`DeviceTrie.children`, as is ``exists``.
-            exists: ``(users, beams, branching)`` bool; it may be changed.
+            exists: ``(users, beams, branching)`` bool, not to be written to.
 
         Returns:
             ``exists`` without them.
@@ -90,7 +90,7 @@ class ForbiddenItems:
         held = (parents[:, :, None] == nodes[:, None, :]) & self._dead[level][:, :, None]  # (users, n, beams)
         user, entry, beam = held.nonzero(as_tuple=True)
         place = dead[user, entry] - self.trie.starts[level].take(parents[user, entry])
-        return exists.index_put_((user, beam, place), exists.new_zeros(()))
+        return exists.index_put((user, beam, place), exists.new_zeros(()))
 
 
 class AllowedItems:
