@@ -68,8 +68,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=80, help="of pretraining")
     parser.add_argument("--ablation-domain", default="minionerec-industrial")
     parser.add_argument("--ablation-steps", type=int, default=80)
-    parser.add_argument("--few-shot-domain", default="minionerec-industrial")
-    parser.add_argument("--few-shot-shares", nargs="+", type=float, default=[0.1, 1.0, 0.01, 0.03, 0.3])
+    parser.add_argument("--few-shot-domains", nargs="+", default=["minionerec-industrial", "amazon2014-beauty"])
+    parser.add_argument("--few-shot-shares", nargs="+", type=float, default=[0.1, 0.01, 0.03, 0.3, 1.0])
+    parser.add_argument("--few-shot-steps", type=int, default=1500, help="of pretraining without text pooling")
+    parser.add_argument("--few-shot-default-only", action="store_true", help="leave out the one without text pooling")
     parser.add_argument("--seconds", type=float, default=60, help="time of SASRec for choosing and training")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of pretraining")
     parser.add_argument("--seed", type=int, default=0)
@@ -112,57 +114,45 @@ class Experiment:
 
     def zero_shot(self) -> None:
         for name in self.held_out:
-            split = self._split(name)
+            split = self.split(name)
             for baseline in ("popularity", "repeat-last", "text-neighbours"):
-                self._once(
-                    "recgpt-zero-shot", name, baseline, lambda b=baseline, s=split, n=name: self._baseline(b, s, n)
+                self.once(
+                    "recgpt-zero-shot", name, baseline, lambda b=baseline, s=split, n=name: self.baseline(b, s, n)
                 )
             for share in SHARES:
                 part = of_users(split, share, self.options.seed)
-                self._once(
+                self.once(
                     "recgpt-zero-shot",
                     name,
                     f"transition-counts-{share:.0%}",
-                    lambda p=part, n=name: self._baseline("transition-counts", p, n),
+                    lambda p=part, n=name: self.baseline("transition-counts", p, n),
                 )
-            foundation, index = self._pretrained(name)
+            foundation, index = self.pretrained(name)
             for decoding in ("exact", "beam"):
-                self._once(
+                self.once(
                     "recgpt-zero-shot",
                     name,
                     f"recgpt-zero-shot-{decoding}",
-                    lambda d=decoding, f=foundation, i=index: self._recgpt(f.recommender(i), d),
+                    lambda d=decoding, f=foundation, i=index: self.recgpt(f.recommender(i), d),
                 )
 
     def sasrec(self) -> None:
         for name in self.held_out:
-            split = self._split(name)
+            split = self.split(name)
             for share in SHARES:
                 part = of_users(split, share, self.options.seed)
-                self._once(
+                self.once(
                     "recgpt-zero-shot",
                     name,
                     f"sasrec-{share:.0%}",
-                    lambda p=part, n=name: self._baseline("sasrec", p, n),
+                    lambda p=part, n=name: self.baseline("sasrec", p, n),
                 )
 
     def few_shot(self) -> None:
-        name = self.options.few_shot_domain
-        foundation, index = self._pretrained(name)
-        folder = self._folder(name)
-        split = self._split(name)
-        self._once(
-            "recgpt-few-shot", name, "pretrained-0%", lambda: self._recgpt(foundation.recommender(index), "exact")
-        )
-        for share in self.options.few_shot_shares:
-            part = of_users(split, share, self.options.seed)
-            for start, init in (("pretrained", folder), ("from-scratch", None)):
-                self._once(
-                    "recgpt-few-shot",
-                    name,
-                    f"{start}-{share:.0%}",
-                    lambda p=part, i=init: self._recgpt(self._tune(index, p, i), "exact"),
-                )
+        from recgpt_few_shot import FewShot
+
+        for name in self.options.few_shot_domains:
+            FewShot(self, name).run()
 
     def ablation(self) -> None:
         name, steps = self.options.ablation_domain, self.options.ablation_steps
@@ -172,14 +162,14 @@ class Experiment:
                 say(f"{variant}")
                 settings = [f"trainer.max_steps={steps}", f"seed={self.options.seed}", *self.options.set, *change]
                 config = load_pretrain_config("recgpt-pretrain", settings)
-                foundation = pretrain(self._others(name), config, self.options.work / f"ablation-{variant}")
+                foundation = pretrain(self.others(name), config, self.options.work / f"ablation-{variant}")
                 index = foundation.build_index(self.domains[name].catalog)
                 for decoding in ("exact", "beam"):
-                    self._once(
+                    self.once(
                         table,
                         name,
                         f"{variant}-{decoding}",
-                        lambda d=decoding, f=foundation, i=index: self._recgpt(f.recommender(i), d),
+                        lambda d=decoding, f=foundation, i=index: self.recgpt(f.recommender(i), d),
                     )
 
     def cost(self) -> None:
@@ -192,26 +182,26 @@ class Experiment:
             content = [{**one, "command": command(self.options), "commit": commit()} for one in made]
             write_rows(self.options.out, "recgpt-cost", content, cost_page(content))
 
-    # pieces
+    # pieces, for the stages of other files, too
 
-    def _folder(self, held_out: str) -> Path:
+    def folder(self, held_out: str) -> Path:
         return self.options.work / f"without-{held_out}"
 
-    def _others(self, held_out: str) -> list[Domain]:
+    def others(self, held_out: str) -> list[Domain]:
         return [domain for name, domain in self.domains.items() if name != held_out]
 
-    def _pretrained(self, held_out: str) -> Any:
+    def pretrained(self, held_out: str) -> Any:
         began = time.monotonic()
-        foundation = pretrain(self._others(held_out), self.config, self._folder(held_out))
+        foundation = pretrain(self.others(held_out), self.config, self.folder(held_out))
         say(f"pretrained without {held_out}: {time.monotonic() - began:.0f} s, {foundation.metrics['steps']} steps")
         return foundation, foundation.build_index(self.domains[held_out].catalog)
 
-    def _split(self, name: str) -> Split:
+    def split(self, name: str) -> Split:
         """With fixed samples of validation and test cases."""
         split, users = self.domains[name].split, self.options.users
         return Split(split.train, sample(split.validation, users, 1), sample(split.test, users, 0), split.name)
 
-    def _baseline(self, name: str, split: Split, dataset: str) -> Any:
+    def baseline(self, name: str, split: Split, dataset: str) -> Any:
         domain = self.domains[dataset]
         settings: dict[str, Any] = {}
         vectors = None
@@ -245,13 +235,13 @@ class Experiment:
         encoder.fit(domain.catalog)
         return encoder.encode(domain.catalog)
 
-    def _recgpt(self, recommender: Any, decoding: str) -> Any:
+    def recgpt(self, recommender: Any, decoding: str) -> Any:
         name = self._dataset_of(recommender.index)
         if decoding == "beam":
             recommender.options = recommender.options.model_copy(
                 update={"exact": False, "beams": self.options.beams, "batch_users": 64}
             )
-        result = evaluate(recommender, self._split(name).test, ks=KS)
+        result = evaluate(recommender, self.split(name).test, ks=KS)
         metrics = recommender.metrics
         return result, {
             "users_per_second": round(result.users_per_second, 1),
@@ -265,27 +255,12 @@ class Experiment:
     def _dataset_of(self, index: SemanticIndex) -> str:
         return next(n for n, d in self.domains.items() if d.catalog.fingerprint() == index.catalog.fingerprint())
 
-    def _tune(self, index: SemanticIndex, split: Split, init: Path | None) -> Any:
-        import tempfile
-
-        from genrec.fitting import train
-        from genrec.training.config import load_train_config
-
-        settings = [
-            f"model.{key}={json.dumps(value)}" for key, value in self.config.model.model_dump().items() if value
-        ]
-        settings += ["model.dropout=0.2", f"seed={self.options.seed}"]
-        settings += [f"init={init}", "trainer.learning_rate=3.0e-4"] if init else []
-        config = load_train_config("recgpt-small", settings)
-        with tempfile.TemporaryDirectory() as folder:
-            return train(index, split, config, Path(folder) / "model")
-
     # tables
 
     def _there(self, table: str, dataset: str, recommender: str) -> bool:
         return any(row["dataset"] == dataset and row["recommender"] == recommender for row in self._read(table))
 
-    def _once(
+    def once(
         self,
         table: str,
         dataset: str,

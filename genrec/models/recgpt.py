@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 _TIE = 1e-4
 """Score that one step of a suffix costs: colliding items come in the order of their numbers."""
 _SLOW = 0.1
-"""Factor on what states add to the texts' own similarity: it starts at nothing and is to learn slowly, because it is
-what fits the catalogues of pretraining rather than any catalogue."""
+"""Factor on what states add to the texts' own similarity (text pooling): it starts at nothing and is to learn slowly,
+because it is what fits the catalogues of pretraining rather than any catalogue."""
 
 
 @dataclass
@@ -306,7 +306,9 @@ class RecGPT(CodeModel):
         return queries + self.pooling(hidden, split_vectors(vectors, self.slots, self.config.parts), seen, position)
 
     def _query(self, hidden: Tensor, slot: int) -> Tensor:
-        return hidden if self.config.scores == "rows" else hidden @ (_SLOW * self.output[slot])
+        if self.config.scores == "rows":
+            return hidden
+        return hidden @ (self.output[slot] if self.pooling is None else _SLOW * self.output[slot])
 
     def _log_probabilities(self, queries: Tensor, slot: int) -> Tensor:
         """Of all codes of a slot, ``(..., codebook_size)`` float32; -inf for codes that the catalogue does not use."""

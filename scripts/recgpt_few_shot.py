@@ -1,0 +1,121 @@
+"""Few-shot training of RecGPT on a share of a domain's users; called by ``recgpt_zero_shot.py``.
+
+Two networks. The default one starts as a mixture of the history's own text vectors (text pooling), so most of what
+other catalogues could teach is there before any training. ``without-text-pooling`` is the published design, where all
+of it must be learned. Each is trained from pretrained and from random weights, with the same settings. ``+counts`` is
+the same network with the transitions of the same users as item prior.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genrec.baselines.prior import fit_prior
+from genrec.data.split import Split
+from genrec.decoding.options import PriorSettings
+from genrec.evaluation import EvaluationResult
+from genrec.evaluation.uncertainty import paired_difference
+from genrec.fitting import train
+from genrec.foundation import FoundationModel
+from genrec.index import SemanticIndex
+from genrec.pretraining import pretrain
+from genrec.training.config import load_train_config
+from genrec.training.pretrain_config import load_pretrain_config
+
+if TYPE_CHECKING:
+    from recgpt_zero_shot import Experiment
+
+TABLE = "recgpt-few-shot"
+NETWORKS = {"": [], "-without-text-pooling": ["model.options.pooling=0"]}
+METRIC, TARGETS = "ndcg@10", "novel"
+
+
+class FewShot:
+    """All rows of one domain.
+
+    Args:
+        experiment: Tables, splits and pretrained models.
+        domain: What is trained on.
+    """
+
+    def __init__(self, experiment: Experiment, domain: str) -> None:
+        self.experiment, self.domain, self.options = experiment, domain, experiment.options
+
+    def run(self) -> None:
+        """Pretrained networks as they are, then every share."""
+        from recgpt_zero_shot import of_users
+
+        split = self.experiment.split(self.domain)
+        for suffix, changes in NETWORKS.items():
+            if suffix and self.options.few_shot_default_only:
+                continue
+            foundation, folder = self._pretrained(suffix, changes)
+            index = foundation.build_index(self.experiment.domains[self.domain].catalog)
+            self._once(f"pretrained-0%{suffix}", lambda f=foundation, i=index: self._measure(f.recommender(i)))
+            for share in self.options.few_shot_shares:
+                part = of_users(split, share, self.options.seed)
+                if not suffix:
+                    self._once(
+                        f"transition-counts-{share:.0%}",
+                        lambda p=part: self.experiment.baseline("transition-counts", p, self.domain),
+                    )
+                self._share(share, part, index, folder, foundation, suffix)
+
+    def _share(
+        self, share: float, part: Split, index: SemanticIndex, folder: Path, foundation: FoundationModel, suffix: str
+    ) -> None:
+        """From pretrained and from random weights, each without and with counts."""
+        results: dict[str, EvaluationResult] = {}
+        for start, init in (("pretrained", folder), ("from-scratch", None)):
+            tuned: list[Any] = []
+            for counts in ("", "+counts") if not suffix else ("",):
+                name = f"{start}-{share:.0%}{counts}{suffix}"
+
+                def measure(i: Path | None = init, t: list[Any] = tuned, c: str = counts, s: str = start) -> Any:
+                    if not t:
+                        t.append(self._tune(index, part, i, foundation))
+                    if c:
+                        fit_prior(t[0], part, PriorSettings(name="transition-counts"))
+                    result, more = self._measure(t[0])
+                    if s == "pretrained":
+                        results[c] = result
+                    elif c in results:
+                        more["remark"] = _difference(results[c], result)
+                    return result, more
+
+                self._once(name, measure)
+
+    def _pretrained(self, suffix: str, changes: list[str]) -> tuple[FoundationModel, Path]:
+        if not suffix:
+            return self.experiment.pretrained(self.domain)[0], self.experiment.folder(self.domain)
+        steps = self.options.few_shot_steps
+        settings = [f"trainer.max_steps={steps}", f"seed={self.options.seed}", "trainer.warmup_steps=100"]
+        config = load_pretrain_config("recgpt-pretrain", [*settings, *self.options.set, *changes])
+        folder = self.options.work / f"few-shot{suffix}-{self.domain}"
+        return pretrain(self.experiment.others(self.domain), config, folder), folder
+
+    def _tune(self, index: SemanticIndex, split: Split, init: Path | None, foundation: FoundationModel) -> Any:
+        wanted = foundation.config.model.model_dump(include={"backbone", "max_items", "options"})
+        settings = [f"model.{key}={json.dumps(value)}" for key, value in wanted.items()]
+        settings += [f"seed={self.options.seed}", "generation.prior=null", *([f"init={init}"] if init else [])]
+        config = load_train_config("recgpt-small", settings)
+        with tempfile.TemporaryDirectory() as folder:
+            return train(index, split, config, Path(folder) / "model")
+
+    def _measure(self, recommender: Any) -> tuple[EvaluationResult, dict[str, Any]]:
+        result, more = self.experiment.recgpt(recommender, "exact")
+        return result, {**more, "prior": recommender.metrics.get("prior")}
+
+    def _once(self, recommender: str, measure: Any) -> None:
+        self.experiment.once(TABLE, self.domain, recommender, measure)
+
+
+def _difference(pretrained: EvaluationResult, scratch: EvaluationResult) -> str:
+    mask = pretrained.masks[TARGETS]
+    owners = None if pretrained.owners is None else pretrained.owners[mask]
+    found = paired_difference(pretrained.values(METRIC, TARGETS), scratch.values(METRIC, TARGETS), owners)
+    range_ = f"({found.low:+.4f} to {found.high:+.4f}), p = {found.p_value:.4f}"
+    return f"pretrained minus this, {METRIC}, {TARGETS}: {found.mean:+.4f} {range_}"
