@@ -30,6 +30,7 @@ from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.examples import HistoryExamples
 from genrec.training.language import build_language_model, checkpoint_fingerprint, language_examples
 from genrec.training.session import TrainingFolder, changes, run_identity
+from genrec.training.start import StartingPoint
 from genrec.training.text_examples import TextCollator, TextExamples
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 
@@ -88,23 +89,29 @@ def train(
     recommender, examples = _untrained(index, split, config)
     model = recommender.model
     session = TrainingFolder(out)
+    validate = make_validate(recommender, split.validation, config) if len(split.validation) else None
     trainer = build_trainer(
         model,
         examples,
         _training_collator(recommender),
         config,
         session.checkpoints,
-        validate=make_validate(recommender, split.validation, config) if len(split.validation) else None,
+        validate=validate,
         callbacks=callbacks,
     )
     # after everything that wrong settings can break
     on_main_process(lambda: session.open(identity, overwrite=overwrite))
     on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
+    start = None
+    if validate is not None and isinstance(model, RecGPT):
+        start = StartingPoint(trainer, validate, f"ndcg@{config.validation.k}")
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
     check_stopped(trainer, callbacks, session.folder)
     recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
+    if start is not None:
+        recommender.metrics.update(start.restore_if_better(trainer))
     pieces = in_pieces(model)
     if config.generation.prior is not None and not pieces:
         fit_prior(recommender, split, config.generation.prior)

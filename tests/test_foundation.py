@@ -5,11 +5,13 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from support import make_tables
 from typer.testing import CliRunner
 
 from genrec.data import Catalog, Interactions
 from genrec.errors import ArtifactError, ConfigError
+from genrec.foundation import FoundationModel
 from genrec.index import SemanticIndex
 from genrec.recommender import Recommender
 
@@ -141,6 +143,34 @@ def test_few_shot_starts_from_the_pretrained_weights(world, pretrained, index):
         "evaluate", world[0] / "tuned", world[0] / "c.csv", "--out", world[0] / "report", "--baseline", "popularity"
     )
     assert report.exit_code == 0, report.output
+
+
+def test_training_that_does_harm_leaves_the_pretrained_weights(world, pretrained, index):
+    out = world[0] / "harmed"
+    settings = [*NETWORK, "trainer.learning_rate=3.0", "trainer.warmup_steps=0", "generation.prior=null"]
+    done = run(
+        *("train", index, world[0] / "c.csv", "--config", "recgpt-small", "--init", pretrained, "--out", out),
+        *(part for value in settings for part in ("--set", value)),
+    )
+    assert done.exit_code == 0, done.output
+    assert "epoch 0" in done.output
+    kept, before = Recommender.from_pretrained(out), FoundationModel.from_pretrained(pretrained)
+    assert kept.metrics["validation"] == kept.metrics["start"]
+    for name, weight in before.model.state_dict().items():
+        assert torch.equal(kept.model.state_dict()[name], weight), name
+    again = run(
+        "train",
+        index,
+        world[0] / "c.csv",
+        "--config",
+        "recgpt-small",
+        "--out",
+        world[0] / "own",
+        *(part for value in [*NETWORK, "generation.prior=null"] for part in ("--set", value)),
+    )
+    assert again.exit_code == 0, again.output
+    own = Recommender.from_pretrained(world[0] / "own").metrics
+    assert own["validation"]["ndcg@10"] >= own["start"]["ndcg@10"]
 
 
 def test_evaluate_takes_a_pretrained_recommender_with_an_index(world, pretrained, index):
