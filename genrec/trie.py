@@ -134,7 +134,9 @@ class Trie:
         items = np.asarray(items)
         if not len(known):
             return np.full(items.shape, -1, dtype=np.int32)
-        place = np.minimum(np.searchsorted(known, items), len(known) - 1)
+        # of the same type, else numpy converts the long side
+        wanted = items.clip(-1, np.iinfo(known.dtype).max).astype(known.dtype)
+        place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
         return np.where(known[place] == items, order[place], -1).astype(np.int32)
 
     def leaf_starts(self, level: int) -> np.ndarray:

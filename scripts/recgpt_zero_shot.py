@@ -35,6 +35,8 @@ DOMAINS = (
     "online-retail",
 )
 KS = (1, 3, 5, 10)
+RATE = "trainer.learning_rate=7.0e-4"
+"""Of the short pretraining runs here; the preset's is for whole epochs."""
 SHOWN = ("hit@1", "hit@3", "hit@5", "hit@10", "ndcg@3", "ndcg@5", "ndcg@10")
 SHARES = (0.01, 0.1, 1.0)
 STAGES = ("zero-shot", "sasrec", "few-shot", "ablation", "cost")
@@ -86,7 +88,7 @@ class Experiment:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        steps = [f"trainer.max_steps={options.steps}", f"seed={options.seed}"]
+        steps = [f"trainer.max_steps={options.steps}", RATE, f"seed={options.seed}"]
         self.config = load_pretrain_config("recgpt-pretrain", [*steps, *options.set])
         self.domains = {domain.name: domain for domain in read_domains(self._with_tables())}
         self.held_out = options.held_out or options.domains
@@ -160,7 +162,8 @@ class Experiment:
             table = "recgpt-ablation"
             if not self._there(table, name, f"{variant}-beam"):
                 say(f"{variant}")
-                settings = [f"trainer.max_steps={steps}", f"seed={self.options.seed}", *self.options.set, *change]
+                settings = [f"trainer.max_steps={steps}", RATE, f"seed={self.options.seed}"]
+                settings += [*self.options.set, *change]
                 config = load_pretrain_config("recgpt-pretrain", settings)
                 foundation = pretrain(self.others(name), config, self.options.work / f"ablation-{variant}")
                 index = foundation.build_index(self.domains[name].catalog)

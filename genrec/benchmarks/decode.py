@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genrec.benchmarks.decode_report import Row, merged, read, write
 from genrec.benchmarks.hf_generate import (
@@ -260,6 +260,17 @@ class _Search:
             total = timed(partial(self, ids, mask, forbidden), self.clock)[1]
             times.add(total, {part: seconds - before[part] for part, seconds in self.predictor.seconds.items()})
 
+    def _least(self) -> float | None:
+        """Multiplications with weights, as multiples of those of the prompt; None where two stacks share the work."""
+        if self.setting.model == "t5":
+            return None
+        model = self.predictor.predictor.model
+        blocks = sum(one.weight.numel() for one in model.base_model.modules() if isinstance(one, nn.Linear))
+        rows = self.bench.vocabulary + sum(SIZES) if self.normalize == "vocabulary" else SIZES[0]
+        head = rows * model.config.hidden_size
+        beams, prompt = (len(SIZES) - 1) * self.setting.beams, self.setting.prompt
+        return round(((prompt + beams) * blocks + (1 + beams) * head) / (prompt * blocks), 2)
+
     def row(self, hf: float) -> Row:
         """Figures of this variant; shares are of its own time."""
         total, parts = self.plain.total, {part: self.plain.median(part) for part in self.predictor.seconds}
@@ -269,6 +280,7 @@ class _Search:
             "ms": round(total * 1e3, 2),
             "speedup_vs_hf": round(hf / total, 2),
             "limit_ratio": round(total / parts["prefill"], 2),
+            "least_ratio": self._least(),
             "users_per_second": round(self.setting.users / total, 1),
             "ms_per_step": round((total - parts["prefill"]) * 1e3 / self.trie.n_levels, 2),
             **{f"share_{part}": round(seconds / total, 4) for part, seconds in parts.items()},

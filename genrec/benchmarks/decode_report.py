@@ -43,6 +43,7 @@ _COLUMNS = {
     "ms": "ms",
     "speedup_vs_hf": "speed-up",
     "limit_ratio": "× prefill",
+    "least_ratio": "at least",
     "ms_per_step": "ms a step",
     "users_per_second": "users/s",
     "share_prefill": "prefill",
@@ -68,9 +69,10 @@ def _page(rows: Sequence[Row]) -> Iterator[str]:
         f"`prefix_allowed_tokens_fn` over a trie of Python dictionaries, all users in one call. Medians of "
         f"{rounds} interleaved runs ({first['device']}; on a CPU: CPU time of the process). Shares are of our "
         "time; `trie` is everything that is not the model: expansion, filters, top-k; `trie / step` its share of all "
-        "but reading the prompts, `with filter` the same when 20 seen items a user are excluded. `identical`: same "
-        "scores in the same order, to 1e-4. Memory is the peak beyond what was there before, trie and weights not "
-        "counted."
+        "but reading the prompts, `with filter` the same when 20 seen items a user are excluded. `× prefill`: our time "
+        "over that of reading the prompts alone; `at least`: the same counted in products with weights, which no "
+        "search over all these beams can leave out. `identical`: same scores in the same order, to 1e-4. Memory is the "
+        "peak beyond what was there before, trie and weights not counted."
     )
     yield ""
     yield "| users × beams | " + " | ".join(_COLUMNS.values()) + " |"
