@@ -89,10 +89,12 @@ class FewShot:
                 self._once(name, measure)
 
     def _pretrained(self, suffix: str, changes: list[str]) -> tuple[FoundationModel, Path]:
+        from recgpt_zero_shot import RATE
+
         if not suffix:
             return self.experiment.pretrained(self.domain)[0], self.experiment.folder(self.domain)
         steps = self.options.few_shot_steps
-        settings = [f"trainer.max_steps={steps}", "trainer.learning_rate=1.0e-3", "trainer.warmup_steps=100"]
+        settings = [f"trainer.max_steps={steps}", RATE, "trainer.warmup_steps=100"]
         settings += [f"seed={self.options.seed}"]
         config = load_pretrain_config("recgpt-pretrain", [*settings, *self.options.set, *changes])
         folder = self.options.work / f"few-shot{suffix}-{self.domain}"
