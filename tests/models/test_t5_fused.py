@@ -141,6 +141,22 @@ def test_rows_of_a_table_are_as_good_as_their_vectors(most, monkeypatch):
         assert (search.stacks()[0]._entry is None) == (not most)
 
 
+@pytest.mark.parametrize("padded", [True, False])
+def test_an_encoder_reads_many_users_in_parts(padded, monkeypatch):
+    model = build()
+    search, (ids, mask) = T5Search(model.encoder, model.decoder), prompts(padded)
+    ids, mask = ids.repeat(3, 1), mask.repeat(3, 1).bool()
+    table = model.get_input_embeddings().weight
+
+    def memory():
+        with torch.inference_mode():
+            return [search.prefill(one, mask).beams.memory for one in (table[ids], t5_fused.Rows((table,), ids))]
+
+    whole = memory()
+    monkeypatch.setattr(t5_fused, "_TOKENS", 15)
+    torch.testing.assert_close(memory(), whole)
+
+
 def test_what_cannot_be_fused_keeps_the_stock_blocks():
     model = build()
     search = T5Search(model.encoder, model.decoder)
