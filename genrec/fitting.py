@@ -68,8 +68,8 @@ def train(
 ) -> GenerativeRecommender:
     """Train a recommender and save it; the same call again continues a stopped run or returns the finished one.
 
-    The best epoch on validation is kept. A RecGPT recommends before it is trained, so there the weights at the start are
-    a candidate, too.
+    The best epoch on validation is kept. A RecGPT recommends before it is trained, so there the weights at the start
+    are a candidate, too.
 
     Args:
         index: Semantic index of the catalogue; built without held-out interactions.
