@@ -108,7 +108,7 @@ def train(
     began = time.monotonic()
     start = None
     if validate is not None and isinstance(model, RecGPT):
-        start = StartingPoint(trainer, validate, f"ndcg@{config.validation.k}")
+        start = StartingPoint(trainer, validate)
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
     check_stopped(trainer, callbacks, session.folder)
     recommender.model.eval()

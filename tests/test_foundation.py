@@ -158,19 +158,21 @@ def test_training_that_does_harm_leaves_the_pretrained_weights(world, pretrained
     assert kept.metrics["validation"] == kept.metrics["start"]
     for name, weight in before.model.state_dict().items():
         assert torch.equal(kept.model.state_dict()[name], weight), name
-    again = run(
-        "train",
-        index,
-        world[0] / "c.csv",
-        "--config",
-        "recgpt-small",
-        "--out",
-        world[0] / "own",
-        *(part for value in [*NETWORK, "generation.prior=null"] for part in ("--set", value)),
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_without_a_choice_among_epochs_what_was_trained_stays(chosen, world, pretrained, index):
+    out = world[0] / f"chosen-{chosen}"
+    settings = [*NETWORK, "trainer.learning_rate=3.0", "trainer.warmup_steps=0", "generation.prior=null"]
+    settings += ["trainer.metric_for_best_model=recall@10"] if chosen else ["trainer.load_best_model_at_end=false"]
+    done = run(
+        *("train", index, world[0] / "c.csv", "--config", "recgpt-small", "--init", pretrained, "--out", out),
+        *(part for value in settings for part in ("--set", value)),
     )
-    assert again.exit_code == 0, again.output
-    own = Recommender.from_pretrained(world[0] / "own").metrics
-    assert own["validation"]["ndcg@10"] >= own["start"]["ndcg@10"]
+    assert done.exit_code == 0, done.output
+    kept, before = Recommender.from_pretrained(out).model, FoundationModel.from_pretrained(pretrained).model
+    same = all(torch.equal(kept.state_dict()[name], weight) for name, weight in before.state_dict().items())
+    assert same == chosen
 
 
 def test_evaluate_takes_a_pretrained_recommender_with_an_index(world, pretrained, index):

@@ -188,14 +188,12 @@ def encode(stack: FusedStack, inputs: Tensor | Rows, bias: Tensor) -> Tensor:
     parts = min(users, -(-users * n // _TOKENS)) if tensor.device.type == "cpu" else 1
     if parts <= 1:
         return _encode(stack, inputs, bias, users, n)
-    pieces = [replace(inputs, numbers=one) if isinstance(inputs, Rows) else one for one in tensor.tensor_split(parts)]
     biases = bias.tensor_split(parts) if len(bias) == users else [bias] * parts
-    return torch.cat(
-        [
-            _encode(stack, piece, own, len(rows), n)
-            for piece, own, rows in zip(pieces, biases, tensor.tensor_split(parts), strict=True)
-        ]
-    )
+    memory = [
+        _encode(stack, replace(inputs, numbers=one) if isinstance(inputs, Rows) else one, own, len(one), n)
+        for one, own in zip(tensor.tensor_split(parts), biases, strict=True)
+    ]
+    return torch.cat(memory)
 
 
 def _encode(stack: FusedStack, inputs: Tensor | Rows, bias: Tensor, users: int, n: int) -> Tensor:

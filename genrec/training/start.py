@@ -19,32 +19,35 @@ class StartingPoint:
     Args:
         trainer: Before ``train``, and before a checkpoint is loaded.
         validate: Generated validation.
-        metric: What epochs are chosen by.
 
     Attributes:
         metrics: Of the validation sample.
     """
 
-    def __init__(self, trainer: RecommenderTrainer, validate: Validate, metric: str) -> None:
+    def __init__(self, trainer: RecommenderTrainer, validate: Validate) -> None:
         model: Any = trainer.model
-        self.metrics, self.metric = agreed(validate, model, trainer.accelerator), metric
+        self.metrics = agreed(validate, model, trainer.accelerator)
         self.weights = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
 
     @torch.no_grad()
     def restore_if_better(self, trainer: RecommenderTrainer) -> dict[str, Any]:
-        """Put the weights back unless an epoch recommended better.
+        """Put the weights back unless an epoch recommended better, by the metric that chooses among epochs.
+
+        Where no epoch is chosen (``load_best_model_at_end`` is off, nothing was evaluated, or by something that is not
+        measured here) what was trained stays.
 
         Returns:
             Entries of a run's metrics: ``start``, and where the weights are back ``validation`` and ``best_epoch``.
         """
-        best = trainer.state.best_metric
-        if best is not None and best > self.metrics[self.metric]:
+        metric = (trainer.args.metric_for_best_model or "").removeprefix("eval_")
+        best, before = trainer.state.best_metric, self.metrics.get(metric)
+        if not trainer.args.load_best_model_at_end or best is None or before is None or best > before:
             return {"start": self.metrics}
         model: Any = trainer.model
         model.load_state_dict(self.weights)
         logger.warning(
             "No epoch recommended better than the weights at the start (validation %s %.4f): these are kept.",
-            self.metric,
-            self.metrics[self.metric],
+            metric,
+            before,
         )
         return {"start": self.metrics, "validation": self.metrics, "best_epoch": 0}
