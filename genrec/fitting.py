@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 
 from genrec.artifacts import read_manifest
 from genrec.baselines.prior import fit_prior
+from genrec.baselines.prior_experience import PriorExperience
 from genrec.data.filters import drop_consecutive_repeats
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
@@ -117,7 +118,7 @@ def train(
         recommender.metrics.update(start.restore_if_better(trainer))
     pieces = in_pieces(model)
     if config.generation.prior is not None and not pieces:
-        fit_prior(recommender, split, config.generation.prior)
+        fit_prior(recommender, split, config.generation.prior, experience=_experience(config))
     save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
     on_main_process(session.remove)
     return GenerativeRecommender.from_pretrained(out) if pieces else recommender
@@ -130,9 +131,16 @@ def _with_prior(
     wanted, has = config.generation.prior, recommender.options.prior
     if wanted is None or (has is not None and wanted.is_met_by(has)):
         return recommender
-    fit_prior(recommender, split, wanted)
+    fit_prior(recommender, split, wanted, experience=_experience(config))
     recommender.save_pretrained(out, overwrite=True)
     return recommender
+
+
+def _experience(config: TrainConfig) -> PriorExperience | None:
+    """What the pretrained recommender that training starts from knows about counts."""
+    from genrec.foundation import read_experience
+
+    return read_experience(config.init)
 
 
 def check_stopped(trainer: Any, callbacks: Sequence[TrainerCallback], folder: Path) -> None:

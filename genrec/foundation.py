@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genrec.artifacts import atomic_dir, read_manifest, write_manifest
+from genrec.baselines.prior_experience import PriorExperience
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
@@ -25,6 +26,7 @@ from genrec.recommender import MANIFEST
 from genrec.training.config import TrainConfig
 
 KIND = "foundation"
+_EXPERIENCE = "prior.json"
 
 
 class FoundationModel:
@@ -35,12 +37,19 @@ class FoundationModel:
         tokenizer: Fitted on the catalogues of pretraining, frozen.
         config: Settings; ``config.generation`` holds the defaults of decoding.
         metrics: What pretraining measured.
+        experience: What counts of some users' transitions added on the catalogues of pretraining; None: not measured.
     """
 
     def __init__(
-        self, model: RecGPT, tokenizer: ItemTokenizer, config: TrainConfig, metrics: dict[str, Any] | None = None
+        self,
+        model: RecGPT,
+        tokenizer: ItemTokenizer,
+        config: TrainConfig,
+        metrics: dict[str, Any] | None = None,
+        experience: PriorExperience | None = None,
     ) -> None:
         self.model, self.tokenizer, self.config, self.metrics = model, tokenizer, config, metrics or {}
+        self.experience = experience
 
     def build_index(
         self, catalog: Catalog, train: Histories | None = None, *, recipe: TokenizerRecipe | None = None
@@ -94,6 +103,8 @@ class FoundationModel:
             self.tokenizer.save(work / "tokenizer")
             write_yaml(work / "config.yaml", self.config)
             (work / "metrics.json").write_text(json.dumps(self.metrics, indent=2) + "\n", encoding="utf-8")
+            if self.experience is not None:
+                self.experience.save(work / _EXPERIENCE)
             (work / "README.md").write_text(self._card(), encoding="utf-8")
             content = {
                 "kind": KIND,
@@ -122,7 +133,8 @@ class FoundationModel:
             raise ArtifactError(f"A network of type {type(model).__name__} cannot change catalogues.", where=folder)
         model.eval()
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        return cls(model, ItemTokenizer.load(folder / "tokenizer"), config, metrics)
+        experience = PriorExperience.load(folder / _EXPERIENCE)
+        return cls(model, ItemTokenizer.load(folder / "tokenizer"), config, metrics, experience)
 
     def _card(self) -> str:
         domains = "".join(
@@ -138,6 +150,11 @@ class FoundationModel:
             "```bash\ngenrec index build items.csv --quantizer THIS --out index\n"
             "genrec generate THIS histories.csv --index index --out recs.parquet\n```\n"
         )
+
+
+def read_experience(folder: Path | str | None) -> PriorExperience | None:
+    """What a pretrained recommender knows about counts; None without a folder, or where nothing was measured."""
+    return None if folder is None else PriorExperience.load(Path(folder) / _EXPERIENCE)
 
 
 def read_tokenizer(folder: Path | str) -> ItemTokenizer:

@@ -99,6 +99,11 @@ class GenerativeRecommender(Recommender):
     def batch_users(self, users: int | None) -> None:
         self.options = self.options.model_copy(update={"batch_users": users})
 
+    @property
+    def scores_all(self) -> bool:
+        """Whether it decodes by scoring every item at once: parallel slots, ranked exactly."""
+        return self.options.exact and isinstance(self.model, RecGPT) and self.model.parallel
+
     def set_prior(self, settings: PriorSettings) -> None:
         """Decode with the learned prior in this way, and save it so; see :func:`genrec.baselines.prior.fit_prior`."""
         self.options = self.options.model_copy(update={"prior": settings})

@@ -15,13 +15,14 @@ import numpy as np
 from transformers import TrainerCallback
 
 from genrec.artifacts import read_manifest
+from genrec.baselines.prior_experience import PriorExperience, gain_experience, pooled
 from genrec.data.catalog import Catalog
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split
 from genrec.errors import ArtifactError, ConfigError, unknown_name
 from genrec.fitting import check_stopped, model_settings, split_interactions
 from genrec.foundation import FoundationModel
-from genrec.generative import make_validate
+from genrec.generative import make_validate, validation_sample
 from genrec.item_tokenizer import ItemTokenizer
 from genrec.models import build_model
 from genrec.models.recgpt import RecGPT
@@ -32,6 +33,7 @@ from genrec.training.candidates import CandidateCollator
 from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import PretrainConfig
 from genrec.training.session import TrainingFolder, differences
+from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.vector_store import VectorStore
 
@@ -92,24 +94,28 @@ def pretrain(
     *,
     overwrite: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> FoundationModel:
     """Pretrain and save; the same call again continues a stopped run or returns the finished one.
 
-    The quantizer is fitted on all catalogues together and then frozen; interactions never reach it.
+    The quantizer is fitted on all catalogues together and then frozen; interactions never reach it. When the network is
+    done, it is measured how far counts of transitions can be trusted beside it, for few-shot training
+    (:mod:`genrec.baselines.prior_experience`).
 
     Args:
         domains: Catalogues and interactions.
         config: Settings; ``config.domains`` is not read.
         out: Folder of the pretrained recommender.
         overwrite: Replace what is at ``out`` and forget an unfinished run.
-        callbacks: transformers callbacks, for progress.
+        callbacks: transformers callbacks, for progress of the training.
+        progress: Called with what is being done afterwards, steps done, and steps in all.
 
     Raises:
         ArtifactError: ``out`` holds something else, or an unfinished run with other inputs.
         TrainingStoppedError: A callback stopped the run before its end; nothing is lost.
     """
     out = Path(out)
-    identity = _identity(domains, config)
+    identity, all_domains = _identity(domains, config), domains
     domains, judges = _roles(domains, config)
     if (done := _finished(out, identity, overwrite)) is not None:
         return done
@@ -124,6 +130,7 @@ def pretrain(
     session = TrainingFolder(out)
     session.open(identity, overwrite=overwrite)
     foundation, collator = _untrained(recipe, domains, config, session.folder)
+    validate = _validate(foundation, judges, config)
     trainer = build_trainer(
         foundation.model,
         examples,
@@ -133,14 +140,24 @@ def pretrain(
         sampler=lambda batch: DomainSampler(
             examples.lengths_per_domain, batch, temperature=config.examples.temperature, seed=config.seed
         ),
-        validate=_validate(foundation, judges, config),
+        validate=validate,
         callbacks=callbacks,
     )
     began = time.monotonic()
+    start = None if validate is None else StartingPoint(trainer, validate)
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
     check_stopped(trainer, callbacks, session.folder)
     foundation.model.eval()
     foundation.metrics.update(_summary(trainer, domains, examples, identity, time.monotonic() - began))
+    if start is not None:
+        foundation.metrics.update(start.restore_if_better(trainer))
+
+    def tick(domain: str = "", done: int = 0) -> None:
+        check_stopped(trainer, callbacks, session.folder)
+        if domain and progress is not None:
+            progress(f"counts of transitions in {domain}", done, len(all_domains))
+
+    foundation.experience = _experience(foundation, all_domains, config, tick)
     foundation.save_pretrained(out, overwrite=overwrite)
     session.remove()
     return foundation
@@ -234,6 +251,32 @@ def _validate(
         return {name: float(np.mean([one[name] for one in measured])) for name in measured[0]}
 
     return validate
+
+
+def _experience(
+    foundation: FoundationModel, domains: Sequence[Domain], config: PretrainConfig, tick: Callable[..., None]
+) -> PriorExperience | None:
+    """What counts add on every domain with validation users; None where that is not asked for."""
+    gained = []
+    for number, domain in enumerate(domains):
+        if not config.prior_shares or not len(domain.split.validation):
+            continue
+        tick(domain.name, number)
+        validation, cases = config.validation, domain.split.validation
+        gained.append(
+            gain_experience(
+                foundation.recommender(foundation.build_index(domain.catalog, domain.split.train)),
+                domain.name,
+                domain.split.train,
+                cases.select(validation_sample(validation.users, len(cases), config.seed)),
+                config.prior_shares,
+                k=validation.k,
+                exclude_seen=validation.exclude_seen,
+                seed=config.seed,
+                progress=tick,
+            )
+        )
+    return pooled(gained)
 
 
 def _identity(domains: Sequence[Domain], config: PretrainConfig) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 Two networks. The default one starts as a mixture of the history's own text vectors (text pooling), so most of what
 other catalogues could teach is there before any training. ``without-text-pooling`` is the published design, where all
 of it must be learned. Each is trained from pretrained and from random weights, with the same settings. ``+counts`` is
-the same network with the transitions of the same users as item prior.
+the same network with the transitions of the same users as item prior: window, length and weight are chosen on the
+share's validation users, for ``pretrained`` together with what counts did on the catalogues of pretraining.
+``counts-only`` is the pretrained network as it is, with that prior: nothing is trained.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 TABLE = "recgpt-few-shot"
 NETWORKS = {"": [], "-without-text-pooling": ["model.options.pooling=0"]}
+COUNTS = PriorSettings(name="transition-counts")
 METRIC, TARGETS = "ndcg@10", "novel"
 
 
@@ -62,7 +66,14 @@ class FewShot:
                         f"transition-counts-{share:.0%}",
                         lambda p=part: self.experiment.baseline("transition-counts", p, self.domain),
                     )
+                    counted = partial(self._counted, foundation, index, part)
+                    self._once(f"pretrained-{share:.0%}+counts-only", counted)
                 self._share(share, part, index, folder, foundation, suffix)
+
+    def _counted(self, foundation: FoundationModel, index: SemanticIndex, part: Split) -> Any:
+        recommender = foundation.recommender(index)
+        fit_prior(recommender, part, COUNTS, experience=foundation.experience)
+        return self._measure(recommender)
 
     def _share(
         self, share: float, part: Split, index: SemanticIndex, folder: Path, foundation: FoundationModel, suffix: str
@@ -78,7 +89,8 @@ class FewShot:
                     if not t:
                         t.append(self._tune(index, part, i, foundation))
                     if c:
-                        fit_prior(t[0], part, PriorSettings(name="transition-counts"))
+                        known = foundation.experience if s == "pretrained" else None
+                        fit_prior(t[0], part, COUNTS, experience=known)
                     result, more = self._measure(t[0])
                     if s == "pretrained":
                         results[c] = result

@@ -37,6 +37,9 @@ DOMAINS = (
 KS = (1, 3, 5, 10)
 RATE = "trainer.learning_rate=7.0e-4"
 """Of the short pretraining runs here; the preset's is for whole epochs."""
+CHOOSING = ("trainer.eval_strategy=steps", "trainer.save_strategy=steps")
+CHOICES = 4
+"""Moments of pretraining that are candidates, beside the start."""
 SHOWN = ("hit@1", "hit@3", "hit@5", "hit@10", "ndcg@3", "ndcg@5", "ndcg@10")
 SHARES = (0.01, 0.1, 1.0)
 STAGES = ("zero-shot", "sasrec", "few-shot", "ablation", "cost")
@@ -88,7 +91,9 @@ class Experiment:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        steps = [f"trainer.max_steps={options.steps}", RATE, f"seed={options.seed}"]
+        every = max(1, options.steps // CHOICES)
+        steps = [f"trainer.max_steps={options.steps}", RATE, f"seed={options.seed}", *CHOOSING]
+        steps += [f"trainer.eval_steps={every}", f"trainer.save_steps={every}"]
         self.config = load_pretrain_config("recgpt-pretrain", [*steps, *options.set])
         self.domains = {domain.name: domain for domain in read_domains(self._with_tables())}
         self.held_out = options.held_out or options.domains
@@ -194,8 +199,10 @@ class Experiment:
         return [domain for name, domain in self.domains.items() if name != held_out]
 
     def pretrained(self, held_out: str) -> Any:
-        began = time.monotonic()
-        foundation = pretrain(self.others(held_out), self.config, self.folder(held_out))
+        """Learned from all others but one, which chooses among the start and what came of it."""
+        began, others = time.monotonic(), self.others(held_out)
+        config = self.config.model_copy(update={"validate_on": (others[0].name,)})
+        foundation = pretrain(others, config, self.folder(held_out))
         say(f"pretrained without {held_out}: {time.monotonic() - began:.0f} s, {foundation.metrics['steps']} steps")
         return foundation, foundation.build_index(self.domains[held_out].catalog)
 
@@ -250,6 +257,8 @@ class Experiment:
             "users_per_second": round(result.users_per_second, 1),
             "decoding": decoding,
             "steps": metrics.get("steps"),
+            "start": metrics.get("start"),
+            "validation": metrics.get("validation"),
             "train_seconds": metrics.get("seconds_this_session"),
             "parameters": recommender.model.num_parameters(),
             "collision_rate": round(recommender.index.stats().collision_rate, 4),

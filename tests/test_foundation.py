@@ -145,6 +145,42 @@ def test_few_shot_starts_from_the_pretrained_weights(world, pretrained, index):
     assert report.exit_code == 0, report.output
 
 
+def test_pretraining_learns_how_far_counts_can_be_trusted(world, pretrained, index):
+    from genrec.training.pretrain_config import PretrainConfig
+
+    known = FoundationModel.from_pretrained(pretrained).experience
+    assert [(trial.catalogue, trial.share) for trial in known.trials] == [
+        (name, share) for name in "ab" for share in PretrainConfig().prior_shares
+    ]
+    counted = np.asarray(known.trials[-1].ndcg)
+    assert (counted[:, 0] == counted[0, 0]).all()
+    assert counted.max() > counted[0, 0] > 0
+    arguments = ["train", index, world[0] / "c.csv", "--config", "recgpt-small", "--init", pretrained]
+    settings = [*NETWORK, "trainer.num_train_epochs=1", "validation.users=1"]
+    done = run(*arguments, *(part for value in settings for part in ("--set", value)), "--out", world[0] / "counted")
+    assert done.exit_code == 0, done.output
+    assert "transition-counts" in done.output
+    tuned = Recommender.from_pretrained(world[0] / "counted")
+    gain = known.gain(tuned.metrics["train_users"] * 4 / 60)
+    chosen = gain[known.settings.index(tuned.options.prior.settings), known.weights.index(tuned.options.prior.weight)]
+    assert chosen > 0.8 * gain.max()  # one case does not overrule the trials
+
+
+def test_pretraining_that_does_harm_leaves_the_start(world, tmp_path):
+    from genrec.pretraining import pretrain, read_domains
+    from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
+
+    folder, settings = world
+    harm = [*settings, "trainer.learning_rate=3.0", "trainer.warmup_steps=0", "validate_on=[b]", "prior_shares=[]"]
+    config = load_pretrain_config("recgpt-pretrain", harm)
+    tables = [DomainSettings(name=n, items=folder / f"{n}.jsonl", interactions=folder / f"{n}.csv") for n in "ab"]
+    made = pretrain(read_domains(config.model_copy(update={"domains": tuple(tables)})), config, tmp_path / "made")
+    assert made.metrics["validation"] == made.metrics["start"]
+    assert made.metrics["best_epoch"] == 0
+    assert made.experience is None
+    assert not (tmp_path / "made" / "prior.json").exists()
+
+
 def test_training_that_does_harm_leaves_the_pretrained_weights(world, pretrained, index):
     out = world[0] / "harmed"
     settings = [*NETWORK, "trainer.learning_rate=3.0", "trainer.warmup_steps=0", "generation.prior=null"]

@@ -12,6 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from genrec.baselines import load_baseline, train_baseline
+from genrec.baselines.prior_experience import PriorExperience, transitions_per_item
+from genrec.baselines.prior_grid import WEIGHTS as EXACT_WEIGHTS
+from genrec.baselines.prior_grid import candidates, fitted, ndcg_with_priors
 from genrec.baselines.scoring import ScoringBaseline
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError, ConfigError
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Weights that are tried, beside none at all."""
+"""Weights that are tried where a search is needed for each, beside none at all."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -123,10 +126,14 @@ def fit_prior(
     split: Split,
     settings: PriorSettings,
     *,
-    weights: Sequence[float] = WEIGHTS,
+    weights: Sequence[float] | None = None,
+    experience: PriorExperience | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, float]]:
     """Give a recommender an item prior, counted on the training part; what is not given is chosen on validation.
+
+    A recommender that searches tries every weight with the baseline's settings that are best alone. One that scores
+    every item anyway tries all settings with all weights, and may know what they did on other catalogues.
 
     The recommender's decoding settings hold the result, and :meth:`GenerativeRecommender.save_pretrained` keeps it.
 
@@ -134,11 +141,14 @@ def fit_prior(
         recommender: Trained.
         split: Its test part is not read; of the validation part, the sample that training validates on.
         settings: Which baseline; its settings and the weight may be left open.
-        weights: Weights to try where none is given; no prior at all is tried, too.
+        weights: Weights to try where none is given, :data:`WEIGHTS` or those of
+            :data:`genrec.baselines.prior_grid.WEIGHTS`; no prior at all is tried, too.
+        experience: What the same prior did on other catalogues; read only where every item is scored.
         progress: Called with what is being done, steps done, and steps in all.
 
     Returns:
-        ``weight`` and validation ``ndcg@k`` of every weight that was tried; empty where the weight was given.
+        ``weight`` and validation ``ndcg@k`` of every weight that was tried, with the settings that were chosen; empty
+        where the weight was given.
 
     Raises:
         ConfigError: Settings that the baseline does not have.
@@ -149,10 +159,29 @@ def fit_prior(
     sample = split.validation.select(
         validation_sample(validation.users, len(split.validation), recommender.config.seed)
     )
-    seen = validation.exclude_seen
+    part = replace(split, validation=sample)
+    if settings.weight is None and recommender.scores_all:
+        chosen, tried = _choose_exactly(recommender, part, settings, weights or EXACT_WEIGHTS, experience)
+    else:
+        chosen, tried = _choose_by_search(recommender, part, settings, weights or WEIGHTS, progress)
+    recommender.set_prior(chosen)
+    recommender.metrics["prior"] = {**chosen.model_dump(mode="json"), "tried": tried}
+    return tried
+
+
+def _choose_by_search(
+    recommender: GenerativeRecommender,
+    split: Split,
+    settings: PriorSettings,
+    weights: Sequence[float],
+    progress: Progress | None,
+) -> tuple[PriorSettings, list[dict[str, float]]]:
+    """Settings that are best alone, then the weight that helps most; sets the recommender's prior."""
+    validation = recommender.config.validation
+    sample, seen = split.validation, validation.exclude_seen
     baseline: Any = train_baseline(
         settings.name,
-        replace(split, validation=sample),
+        split,
         recommender.item_ids,
         settings=settings.settings,
         exclude_seen=seen,
@@ -160,20 +189,45 @@ def fit_prior(
     )
     recommender.prior = LearnedPrior(baseline)
     chosen = settings.model_copy(update={"settings": baseline.settings.model_dump(mode="json")})
+    if settings.weight is not None:
+        return chosen, []
     tried: list[dict[str, float]] = []
-    if settings.weight is None:
-        for number, weight in enumerate((0.0, *sorted(weights))):
-            recommender.set_prior(chosen.model_copy(update={"weight": weight}))
-            value = _ndcg(recommender, sample, validation.k, validation.beams, seen)
-            tried.append({"weight": weight, f"ndcg@{validation.k}": value})
-            logger.info("prior weight %g: validation NDCG@%d %.5f", weight, validation.k, value)
-            if progress is not None:
-                progress("prior weights", number + 1, len(weights) + 1)
-        best = max(tried, key=lambda one: one[f"ndcg@{validation.k}"])
-        chosen = chosen.model_copy(update={"weight": best["weight"]})
-    recommender.set_prior(chosen)
-    recommender.metrics["prior"] = {**chosen.model_dump(mode="json"), "tried": tried}
-    return tried
+    for number, weight in enumerate((0.0, *sorted(weights))):
+        recommender.set_prior(chosen.model_copy(update={"weight": weight}))
+        value = _ndcg(recommender, sample, validation.k, validation.beams, seen)
+        tried.append({"weight": weight, f"ndcg@{validation.k}": value})
+        logger.info("prior weight %g: validation NDCG@%d %.5f", weight, validation.k, value)
+        if progress is not None:
+            progress("prior weights", number + 1, len(weights) + 1)
+    best = max(tried, key=lambda one: one[f"ndcg@{validation.k}"])
+    return chosen.model_copy(update={"weight": best["weight"]}), tried
+
+
+def _choose_exactly(
+    recommender: GenerativeRecommender,
+    split: Split,
+    settings: PriorSettings,
+    weights: Sequence[float],
+    experience: PriorExperience | None,
+) -> tuple[PriorSettings, list[dict[str, float]]]:
+    """The pair of settings and weight that is expected to help most; sets the recommender's prior."""
+    validation, sample = recommender.config.validation, split.validation
+    weights = (0.0, *sorted(set(weights) - {0.0}))
+    grid = candidates(settings.name, split.train, settings.settings)
+    priors = [LearnedPrior(one) for one in fitted(settings.name, grid, split.train, recommender.item_ids)]
+    seen = validation.exclude_seen
+    values = ndcg_with_priors(recommender, sample, priors, k=validation.k, exclude_seen=seen, weights=weights)
+    judged = values
+    if experience is not None and (experience.name, experience.weights) == (settings.name, weights):
+        evidence = transitions_per_item(split.train, len(recommender.item_ids))
+        judged = experience.judge(values, len(sample), evidence, grid)
+    row, column = np.unravel_index(int(judged.argmax()), judged.shape)
+    recommender.prior = priors[row]
+    metric = f"ndcg@{validation.k}"
+    tried = [{"weight": weight, metric: float(value)} for weight, value in zip(weights, values[row], strict=True)]
+    logger.info("prior %s, weight %g: validation %s %.5f", grid[row], weights[column], metric, values[row, column])
+    own = priors[row].baseline.settings.model_dump(mode="json")
+    return settings.model_copy(update={"settings": own, "weight": weights[column]}), tried
 
 
 def _ndcg(recommender: GenerativeRecommender, cases: EvaluationSet, k: int, beams: int, exclude_seen: bool) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -52,15 +52,9 @@ def search(
     hopefuls = [make(**candidate) for candidate in grid]
     if len(hopefuls) == 1:
         return _fit(hopefuls[0], train, item_ids, inputs)
-    best, best_value, previous = hopefuls[0], -1.0, None
+    best, best_value = hopefuls[0], -1.0
     choices: list[dict[str, Any]] = []
-    for number, hopeful in enumerate(hopefuls):
-        if number and inputs.late:
-            _LOG.warning("%s: out of time after %d of %d candidates", make.name, number, len(hopefuls))
-            break
-        fitted = None if previous is None else previous.adapted(hopeful.settings)
-        if fitted is None:
-            fitted = _fit(hopeful, train, item_ids, inputs)
+    for number, fitted in enumerate(fit_each(hopefuls, train, item_ids, inputs)):
         value = _value(fitted, inputs)
         choices.append({"settings": dict(grid[number]), "ndcg@10": value})
         _LOG.info("%s: %s: NDCG@10 %.5f", make.name, grid[number], value)
@@ -68,9 +62,29 @@ def search(
             inputs.progress(f"{make.name}: candidates", number + 1, len(hopefuls))
         if value > best_value:
             best, best_value = fitted, value
-        previous = fitted
+        if inputs.late and number + 1 < len(hopefuls):
+            _LOG.warning("%s: out of time after %d of %d candidates", make.name, number + 1, len(hopefuls))
+            break
     best.choices = choices
     return best
+
+
+def fit_each(
+    hopefuls: Iterable[B], train: Histories, item_ids: Sequence[str] | np.ndarray, inputs: FitInputs
+) -> Iterator[B]:
+    """Fit one after the other; where only scoring settings change, what was learned is shared.
+
+    Args:
+        hopefuls: Not fitted yet.
+        train: Training part.
+        item_ids: ``(n_items,)`` the catalogue.
+        inputs: What else fitting reads.
+    """
+    previous: B | None = None
+    for hopeful in hopefuls:
+        fitted = None if previous is None else previous.adapted(hopeful.settings)
+        previous = _fit(hopeful, train, item_ids, inputs) if fitted is None else fitted
+        yield previous
 
 
 def _fit(baseline: B, train: Histories, item_ids: Sequence[str] | np.ndarray, inputs: FitInputs) -> B:

@@ -42,7 +42,7 @@ def pretrain(
     previous = signal.signal(signal.SIGINT, reporter.on_interrupt)
     began = time.monotonic()
     try:
-        foundation = fit(domains, settings, out, overwrite=overwrite, callbacks=[reporter])
+        foundation = fit(domains, settings, out, overwrite=overwrite, callbacks=[reporter], progress=_show)
     except TrainingStoppedError as stopped:
         err.print(f"\n{stopped}", markup=False)
         raise typer.Exit(130) from None
@@ -60,6 +60,10 @@ def pretrain(
             f"genrec train runs/index interactions.csv --config recgpt-small --init {out} --out runs/tuned",
         ],
     )
+
+
+def _show(doing: str, done: int, total: int) -> None:
+    say(f"{doing} ({done + 1} of {total}) …")
 
 
 def _domain(text: str) -> object:

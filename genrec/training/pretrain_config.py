@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -37,8 +37,10 @@ class PretrainConfig(Settings):
     """Everything that decides a pretraining run; ``trainer`` holds fields of ``TrainingArguments`` as they are.
 
     ``validate_generated`` measures recommendations for ``validation.users`` users of every domain after every epoch;
-    the best epoch is kept. ``validate_on`` names domains that are not learned from, and measures there instead: what is
-    chosen then is the best at catalogues that it has not seen.
+    the best epoch is kept, or the weights at the start where none is better. ``validate_on`` names domains that are not
+    learned from, and measures there instead: what is chosen then is the best at catalogues that it has not seen.
+    ``prior_shares`` are shares of every domain's users whose transitions are counted when the network is done: what
+    that adds to it is saved, and tells few-shot training how far to trust counts; empty: not measured.
     """
 
     domains: tuple[DomainSettings, ...] = ()
@@ -51,6 +53,7 @@ class PretrainConfig(Settings):
     validate_generated: bool = False
     validate_on: tuple[str, ...] = ()
     validation: ValidationSettings = ValidationSettings()
+    prior_shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
     generation: DecodingOptions = DecodingOptions(exact=True, batch_users=256)
     trainer: dict[str, Any] = {}
     seed: int = 0

@@ -1,0 +1,185 @@
+"""How far counts can be trusted beside a pretrained recommender: learned on the catalogues of pretraining.
+
+A few users tell which items follow each other, but not how much that is worth beside what texts say: a weight chosen on
+a few hundred validation cases is chosen by chance. The catalogues of pretraining know it. There, shares of the users
+are counted, and what every setting and weight adds to the recommender is measured. A new catalogue takes the mean of
+these trials as a prior belief about its own measurement, which outweighs it as soon as there are cases enough.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genrec.baselines.prior_grid import WEIGHTS, candidates, fitted, ndcg_with_priors
+from genrec.config import Settings, parse
+
+if TYPE_CHECKING:
+    from genrec.data.histories import Histories
+    from genrec.data.split import EvaluationSet
+    from genrec.generative import GenerativeRecommender
+
+logger = logging.getLogger(__name__)
+
+BANDWIDTH = 3.0
+"""Of the logarithm of the transitions an item: trials with a twentieth or twenty times as many count 3/5."""
+
+PSEUDO_CASES = 500
+"""Validation cases of its own that a catalogue needs to be believed as much as the trials."""
+
+
+class Trial(Settings):
+    """Counts of a share of one catalogue's users, added to the recommender."""
+
+    catalogue: str
+    share: float
+    transitions: float  # of the share, an item of the catalogue
+    cases: int
+    ndcg: tuple[tuple[float, ...], ...]  # of every setting and weight
+
+
+class PriorExperience(Settings):
+    """What adding counts did on other catalogues; ``weights`` begins with 0, which is no counts at all."""
+
+    name: str
+    settings: tuple[dict[str, Any], ...]
+    weights: tuple[float, ...]
+    trials: tuple[Trial, ...]
+
+    def gain(self, transitions: float) -> np.ndarray:
+        """Gain in NDCG to expect, relative to no counts.
+
+        Args:
+            transitions: Counted, an item of the catalogue.
+
+        Returns:
+            ``(settings, weights)`` float64; 0 everywhere where no trial tells anything.
+        """
+        near, ratios = self._near(transitions), []
+        for trial in self.trials:
+            values = np.asarray(trial.ndcg)
+            ratios.append(np.log(np.maximum(values, 1e-6) / max(values[0, 0], 1e-6)))
+        if near.sum() == 0:
+            return np.zeros((len(self.settings), len(self.weights)))
+        return np.expm1(np.tensordot(near, np.asarray(ratios), 1) / near.sum())
+
+    def judge(
+        self, measured: np.ndarray, cases: int, transitions: float, settings: Sequence[Mapping[str, Any]]
+    ) -> np.ndarray:
+        """Gains to expect once a catalogue has measured its own.
+
+        Args:
+            measured: ``(settings, weights)`` NDCG on its validation cases.
+            cases: How many these are.
+            transitions: Counted, an item of the catalogue.
+            settings: Those that were measured; what the trials do not know is expected to add nothing.
+
+        Returns:
+            ``(settings, weights)`` float64: mean of both, weighted by the cases and :data:`PSEUDO_CASES`.
+        """
+        gain, known = self.gain(transitions), list(self.settings)
+        expected = np.zeros_like(measured)
+        for row, one in enumerate(settings):
+            if dict(one) in known:
+                expected[row] = gain[known.index(dict(one))]
+        near = self._near(transitions)
+        usual = float(near @ [trial.ndcg[0][0] for trial in self.trials] / near.sum()) if near.sum() else 0.0
+        base = (cases * measured[0, 0] + PSEUDO_CASES * usual) / (cases + PSEUDO_CASES)
+        own = (measured - measured[0, 0]) / max(base, 1e-6)
+        return (cases * own + PSEUDO_CASES * expected) / (cases + PSEUDO_CASES)
+
+    def _near(self, transitions: float) -> np.ndarray:
+        """Weight of every trial, ``(trials,)``; 0 where the recommender alone found nothing."""
+        if not self.trials:
+            return np.zeros(0)
+        there = np.log(np.maximum([trial.transitions for trial in self.trials], 1e-6))
+        distance = (there - np.log(max(transitions, 1e-6))) / BANDWIDTH
+        return np.exp(-0.5 * distance**2) * [trial.ndcg[0][0] > 0 for trial in self.trials]
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.write_text(json.dumps(self.model_dump(mode="json")) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> PriorExperience | None:
+        """Read what :meth:`save` wrote; None where there is nothing.
+
+        Raises:
+            ConfigError: The file is damaged.
+        """
+        return parse(cls, json.loads(path.read_text(encoding="utf-8")), where=path) if path.is_file() else None
+
+
+def transitions_per_item(train: Histories, n_items: int) -> float:
+    """Transitions of a training part, an item of the catalogue: how much there is to count."""
+    return float(np.maximum(train.lengths - 1, 0).sum()) / max(1, n_items)
+
+
+def gain_experience(
+    recommender: GenerativeRecommender,
+    catalogue: str,
+    train: Histories,
+    cases: EvaluationSet,
+    shares: Sequence[float],
+    *,
+    name: str = "transition-counts",
+    k: int = 10,
+    exclude_seen: bool = True,
+    seed: int = 0,
+    progress: Callable[[], None] | None = None,
+) -> PriorExperience:
+    """Count shares of a catalogue's users and measure what that adds to a recommender.
+
+    Args:
+        recommender: Scores every item.
+        catalogue: How the trials call it.
+        train: Training part.
+        cases: Of validation, of users inside and outside the shares.
+        shares: Of the users, such as .01 and 1.
+        name: Baseline that counts.
+        k: Cut-off of NDCG.
+        exclude_seen: Items of the history cannot be recommended.
+        seed: Of the shares.
+        progress: Called after every share.
+    """
+    from genrec.baselines.prior import LearnedPrior
+
+    order = np.random.default_rng([seed, 7]).permutation(len(train))
+    settings = candidates(name, train)
+    trials = []
+    for share in shares:
+        users = np.sort(order[: max(1, round(share * len(order)))])
+        part = train.select(users)
+        priors = [LearnedPrior(one) for one in fitted(name, settings, part, recommender.item_ids)]
+        values = ndcg_with_priors(recommender, cases, priors, k=k, exclude_seen=exclude_seen)
+        trials.append(
+            Trial(
+                catalogue=catalogue,
+                share=share,
+                transitions=transitions_per_item(part, len(recommender.item_ids)),
+                cases=len(cases),
+                ndcg=tuple(tuple(row) for row in values.round(6).tolist()),
+            )
+        )
+        logger.info("%s, counts of %.0f%% of the users: %s", catalogue, 100 * share, trials[-1].ndcg)
+        if progress is not None:
+            progress()
+    return PriorExperience(name=name, settings=tuple(settings), weights=WEIGHTS, trials=tuple(trials))
+
+
+def pooled(experiences: Sequence[PriorExperience]) -> PriorExperience | None:
+    """The trials of several catalogues together; None without any.
+
+    Args:
+        experiences: With the same settings and weights; others are left out.
+    """
+    if not experiences:
+        return None
+    first = experiences[0]
+    same = [one for one in experiences if one.model_copy(update={"trials": first.trials}) == first]
+    return first.model_copy(update={"trials": tuple(trial for one in same for trial in one.trials)})

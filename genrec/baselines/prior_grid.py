@@ -1,0 +1,143 @@
+"""What counts add to a recommender that scores every item: all settings and weights in one go.
+
+The sum of model and counts differs from the model only at the few items that the counts know. So every user's scores
+are sorted once, and a weight costs a look into that order and at the few items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from genrec.baselines.base import FitInputs
+from genrec.baselines.registry import CLASSES
+from genrec.baselines.tuning import fit_each
+from genrec.metrics import ndcg_at
+
+if TYPE_CHECKING:
+    from genrec.baselines.prior import LearnedPrior
+    from genrec.baselines.scoring import ScoringBaseline
+    from genrec.data.histories import Histories
+    from genrec.data.split import EvaluationSet
+    from genrec.generative import GenerativeRecommender
+
+WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+"""Weights of the counts that are tried; 0: none at all."""
+
+_CELLS = 4_000_000  # users times items whose scores are held at once
+
+
+def candidates(name: str, train: Histories, fixed: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Settings of a baseline that are worth trying, none twice.
+
+    Args:
+        name: Of the baseline.
+        train: What it will count.
+        fixed: Settings that are given.
+    """
+    tried = [{**candidate, **(fixed or {})} for candidate in CLASSES[name].candidates(train)]
+    return [one for number, one in enumerate(tried) if one not in tried[:number]]
+
+
+def fitted(
+    name: str, settings: Sequence[Mapping[str, Any]], train: Histories, item_ids: np.ndarray
+) -> Iterator[ScoringBaseline]:
+    """The baseline with every setting, one after the other.
+
+    Args:
+        name: Of the baseline, one of sparse scores.
+        settings: What differs.
+        train: What is counted.
+        item_ids: ``(n_items,)`` the catalogue.
+
+    Raises:
+        ConfigError: A setting that the baseline does not have.
+    """
+    hopefuls: list[Any] = [CLASSES[name](**one) for one in settings]
+    return fit_each(hopefuls, train, item_ids, FitInputs())
+
+
+def ndcg_with_priors(
+    recommender: GenerativeRecommender,
+    cases: EvaluationSet,
+    priors: Sequence[LearnedPrior],
+    *,
+    k: int,
+    exclude_seen: bool = True,
+    weights: Sequence[float] = WEIGHTS,
+) -> np.ndarray:
+    """Mean NDCG@k of the exact ranking by the model's score plus a weighted prior.
+
+    Args:
+        recommender: Its own prior is not used.
+        cases: Histories and targets.
+        priors: Fitted counts.
+        k: Cut-off.
+        exclude_seen: Items of the history cannot be recommended.
+        weights: Factors on the priors.
+
+    Returns:
+        ``(priors, weights)`` float64; zeros without cases.
+    """
+    n_items = len(recommender.item_ids)
+    total = np.zeros((len(priors), len(weights)))
+    size = max(1, _CELLS // n_items)
+    for start in range(0, len(cases), size):
+        part = cases.select(np.arange(start, min(start + size, len(cases))))
+        scores = torch.from_numpy(recommender.score_items(part.histories))
+        if exclude_seen:
+            users = np.repeat(np.arange(len(part)), part.histories.lengths)
+            scores[torch.from_numpy(users), torch.from_numpy(part.histories.items.astype(np.int64))] = -torch.inf
+        ranking = _Ranking(scores, torch.from_numpy(part.targets.astype(np.int64)))
+        for number, prior in enumerate(priors):
+            counted = prior.scores(part.histories, n_items)
+            for place, ranks in enumerate(ranking.ranks(counted, weights)):
+                total[number, place] += ndcg_at(ranks, k).sum()
+    return total / max(1, len(cases))
+
+
+class _Ranking:
+    """Ranks of targets among scores to which a few are added.
+
+    Args:
+        scores: ``(users, n_items)``, -inf where an item cannot be recommended.
+        targets: ``(users,)`` int64.
+    """
+
+    def __init__(self, scores: Tensor, targets: Tensor) -> None:
+        self.scores, self.targets = scores, targets
+        self.own = scores.gather(1, targets[:, None])
+        self.sorted = scores.sort(dim=1).values
+
+    def ranks(self, counted: sp.csr_array, weights: Sequence[float]) -> Iterator[np.ndarray]:
+        """Per weight the expected rank under a random order of ties ``(users,)`` from 1; 0: cannot be recommended.
+
+        Args:
+            counted: ``(users, n_items)``.
+            weights: Factors.
+        """
+        entries = counted.tocoo()
+        rows, items = torch.from_numpy(entries.row.astype(np.int64)), torch.from_numpy(entries.col.astype(np.int64))
+        added, model = torch.from_numpy(entries.data), self.scores[rows, items]
+        mine = items == self.targets[rows]
+        bonus = torch.zeros(len(self.own))
+        bonus[rows[mine]] = added[mine]
+        others = ~mine & (model > -torch.inf)
+        rows, added, model = rows[others], added[others], model[others]
+        for weight in weights:
+            target = self.own + weight * bonus[:, None]
+            below = torch.searchsorted(self.sorted, target)[:, 0]
+            upto = torch.searchsorted(self.sorted, target, right=True)[:, 0]
+            # the place that the target had without its own bonus is in the order, too
+            above = self.sorted.shape[1] - upto - (target < self.own)[:, 0].long()
+            equal = upto - below - (target == self.own)[:, 0].long()
+            beaten, now = target[rows, 0], model + weight * added
+            above.index_add_(0, rows, (now > beaten).long() - (model > beaten).long())
+            equal.index_add_(0, rows, (now == beaten).long() - (model == beaten).long())
+            ranks = 1 + above + equal.double() / 2
+            yield torch.where(self.own[:, 0] > -torch.inf, ranks, 0.0).numpy()
