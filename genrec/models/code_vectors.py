@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 
@@ -22,10 +21,9 @@ Parts = Literal["slices", "residual"]
 vector. ``additive``: every code has a whole vector, and those of an item add up to the item's, as nearly as codes that
 many items share can: additive quantization with given codes (https://arxiv.org/abs/1411.2173)."""
 
-_ITERATIONS = 60
-_CHECKED, _ENOUGH = 5, 0.05
-"""Iterations end when the error falls by less than this share in so many of them."""
-_COLUMNS = 64  # solved together, so that the vectors of all codes stay in the caches
+_SWEEPS = 12
+_ENOUGH = 0.02
+"""Sweeps end when the error falls by less than this share."""
 
 
 def slot_dim(vector_dim: int, slots: int, parts: str = "slices") -> int:
@@ -118,54 +116,20 @@ def _slices(vectors: np.ndarray, groups: Sequence[_Groups]) -> list[np.ndarray]:
 
 
 def _additive(vectors: np.ndarray, groups: Sequence[_Groups]) -> list[np.ndarray]:
-    """Least squares by conjugate gradients, every dimension for itself, scaled by how many items have a code.
-
-    Codes of different slots overlap in many ways, which takes a hundred rounds of coordinate descent to sort out; a
-    catalogue whose codes are nearly unique is reproduced exactly in the end.
-    """
-    n_items, slots = len(vectors), len(groups)
-    ends = np.cumsum([len(group.counts) for group in groups])
-    columns = np.stack([group.rows for group in groups], axis=1) + (ends - [len(group.counts) for group in groups])
-    shape, starts = (n_items, int(ends[-1])), np.arange(0, n_items * slots + 1, slots)
-    design = sp.csr_array((np.ones(n_items * slots, dtype=np.float32), columns.ravel(), starts), shape=shape)
-    counts = np.concatenate([group.counts for group in groups]).astype(np.float32)[:, None]
-    fitted = np.empty((shape[1], vectors.shape[1]), dtype=np.float32)
-    transposed = sp.csr_array(design.T)
-    for first in range(0, vectors.shape[1], _COLUMNS):
-        part = slice(first, first + _COLUMNS)
-        fitted[:, part] = _least_squares(design, transposed, counts, np.array(vectors[:, part], dtype=np.float32))
-    return np.split(fitted, ends[:-1])
-
-
-def _least_squares(design: sp.csr_array, transposed: sp.csr_array, counts: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Conjugate gradients on the normal equations with the counts as preconditioner; ``rest`` is used up.
-
-    Args:
-        design: ``(n_items, n_codes)`` which codes an item has.
-        transposed: The same, transposed.
-        counts: ``(n_codes, 1)`` how many items have a code.
-        rest: ``(n_items, d)`` what is to be reproduced.
-
-    Returns:
-        ``(n_codes, d)``.
-    """
-    solution = np.zeros((design.shape[1], rest.shape[1]), dtype=np.float32)
-    scaled = (slope := transposed @ rest) / counts
-    direction, size, before = scaled.copy(), np.einsum("md,md->d", slope, scaled), np.inf
-    for iteration in range(_ITERATIONS):
-        if iteration % _CHECKED == 0:
-            error = float(np.einsum("nd,nd->", rest, rest, dtype=np.float64))
-            if error >= before * (1 - _ENOUGH):
-                break
-            before = error
-        effect = design @ direction
-        step = size / np.maximum(np.einsum("nd,nd->d", effect, effect), 1e-12)
-        solution += step * direction
-        rest -= step * effect
-        scaled = (slope := transposed @ rest) / counts
-        size, last = np.einsum("md,md->d", slope, scaled), size
-        direction = scaled + size / np.maximum(last, 1e-12) * direction
-    return solution
+    """Least squares by coordinate descent: in turn, each slot takes the mean of what the others leave."""
+    rest = np.array(vectors, dtype=np.float32)
+    fitted = [np.zeros((len(group.counts), rest.shape[1]), dtype=np.float32) for group in groups]
+    before = np.inf
+    for _ in range(_SWEEPS):
+        for slot, group in enumerate(groups):
+            change = group.mean(rest)
+            fitted[slot] += change
+            rest -= change[group.rows]
+        error = float(np.einsum("nd,nd->", rest, rest, dtype=np.float64))
+        if error >= before * (1 - _ENOUGH):
+            break
+        before = error
+    return fitted
 
 
 def item_code_vectors(codes: np.ndarray, vectors: np.ndarray, sizes: Sequence[int], parts: str) -> np.ndarray:
