@@ -176,7 +176,7 @@ class ItemTokenizer:
                     f"The item encoder '{encoder.name}' learns from its catalogue, so its vectors mean something else "
                     "in every catalogue.",
                     where="encoder.name",
-                    expected="sentence or precomputed",
+                    expected="sentence or precomputed, plain or whitened",
                 )
             encoder.fit(catalog)
             vectors.append(encoder.encode(catalog))

@@ -79,6 +79,8 @@ def _with_text(encoder: Mapping[str, Any], text: dict[str, Any]) -> dict[str, An
     result = dict(encoder)
     if isinstance(result.get("encoders"), list | tuple):
         result["encoders"] = [_with_text(part, text) for part in result["encoders"]]
+    if isinstance(result.get("encoder"), Mapping):
+        result["encoder"] = _with_text(result["encoder"], text)
     cls = ENCODERS.get(str(result.get("name")))
     if cls is not None and "text" in cls.settings_type.model_fields:
         result.setdefault("text", text)

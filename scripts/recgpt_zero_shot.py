@@ -37,6 +37,7 @@ DOMAINS = (
 KS = (1, 3, 5, 10)
 RATE = "trainer.learning_rate=7.0e-4"
 """Of the short pretraining runs here; the preset's is for whole epochs."""
+TEXT = ("text-neighbours", "text-neighbours-whitened")
 CHOOSING = ("trainer.eval_strategy=steps", "trainer.save_strategy=steps")
 CHOICES = 4
 """Moments of pretraining that are candidates, beside the start."""
@@ -122,7 +123,7 @@ class Experiment:
     def zero_shot(self) -> None:
         for name in self.held_out:
             split = self.split(name)
-            for baseline in ("popularity", "repeat-last", "text-neighbours"):
+            for baseline in ("popularity", "repeat-last", *TEXT):
                 self.once(
                     "recgpt-zero-shot", name, baseline, lambda b=baseline, s=split, n=name: self.baseline(b, s, n)
                 )
@@ -215,8 +216,9 @@ class Experiment:
         domain = self.domains[dataset]
         settings: dict[str, Any] = {}
         vectors = None
-        if name == "text-neighbours":
-            settings, vectors = {"last": 1}, self._vectors(domain)
+        if name in TEXT:
+            settings, vectors = {"last": 1}, self._vectors(domain, whitened=name != TEXT[0])
+            name = TEXT[0]
         if name == "sasrec":
             settings = {"dim": 64, "max_items": 20}
         baseline = train_baseline(
@@ -237,11 +239,12 @@ class Experiment:
             "train_users": len(split.train),
         }
 
-    def _vectors(self, domain: Domain) -> np.ndarray:
+    def _vectors(self, domain: Domain, *, whitened: bool) -> np.ndarray:
         from genrec.encoders import build_encoder
         from genrec.recipe import load_recipe
 
-        encoder = build_encoder(load_recipe(self.config.tokenizer, self.config.tokenizer_settings).encoder_settings())
+        settings = load_recipe(self.config.tokenizer, self.config.tokenizer_settings).encoder_settings()
+        encoder = build_encoder(settings if whitened else settings["encoder"])
         encoder.fit(domain.catalog)
         return encoder.encode(domain.catalog)
 

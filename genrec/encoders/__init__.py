@@ -14,6 +14,7 @@ from genrec.encoders.lsa import LsaEncoder
 from genrec.encoders.precomputed import PrecomputedEncoder
 from genrec.encoders.sentence import SentenceEncoder
 from genrec.encoders.text import TextTemplate
+from genrec.encoders.whitened import WhitenedEncoder
 from genrec.errors import ConfigError, unknown_name
 
 __all__ = [
@@ -26,12 +27,21 @@ __all__ = [
     "PrecomputedEncoder",
     "SentenceEncoder",
     "TextTemplate",
+    "WhitenedEncoder",
     "build_encoder",
 ]
 
 ENCODERS: dict[str, type[ItemEncoder[Any]]] = {
     encoder.name: encoder
-    for encoder in (CooccurrenceEncoder, FusedEncoder, Item2VecEncoder, LsaEncoder, PrecomputedEncoder, SentenceEncoder)
+    for encoder in (
+        CooccurrenceEncoder,
+        FusedEncoder,
+        Item2VecEncoder,
+        LsaEncoder,
+        PrecomputedEncoder,
+        SentenceEncoder,
+        WhitenedEncoder,
+    )
 }
 """Item encoders by name; a new one is one file and one name here."""
 

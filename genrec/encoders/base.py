@@ -33,8 +33,8 @@ class ItemEncoder(ABC, Generic[S]):
     settings_type: ClassVar[type[Settings]]
     needs_interactions: bool = False
     """Whether :meth:`fit` needs training histories."""
-    ready_made: ClassVar[bool] = False
-    """Whether :meth:`fit` learns nothing, so that vectors of different catalogues can be compared."""
+    ready_made: bool = False
+    """Whether :meth:`fit` learns nothing but a scale, so that vectors of different catalogues can be compared."""
 
     settings: S
     progress: Progress | None = None

@@ -40,7 +40,7 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
     """
 
     name: ClassVar[str] = "precomputed"
-    ready_made: ClassVar[bool] = True
+    ready_made: bool = True
     settings_type: ClassVar[type[Settings]] = PrecomputedSettings
 
     _dim: int

@@ -50,7 +50,7 @@ class SentenceEncoder(TextItemEncoder[SentenceSettings]):
     """
 
     name: ClassVar[str] = "sentence"
-    ready_made: ClassVar[bool] = True
+    ready_made: bool = True
     settings_type: ClassVar[type[Settings]] = SentenceSettings
 
     _source: SentenceModel

@@ -30,15 +30,17 @@ class Whitening:
         self.mean, self.matrix = mean, matrix
 
     @classmethod
-    def of(cls, vectors: np.ndarray, shrinkage: float = 0.3) -> Whitening:
+    def of(cls, vectors: np.ndarray, shrinkage: float = 0.3, order: np.ndarray | None = None) -> Whitening:
         """Measure vectors.
 
         Args:
             vectors: ``(n_items, dim)``; may be memory-mapped. Of large catalogues evenly spaced rows are read.
             shrinkage: Share of the average variance that is added to every direction, so that directions in which a
                 catalogue hardly differs (a small one has many) are not blown up.
+            order: ``(n_items,)`` rows in the order of summing; None: as they are.
         """
-        rows = np.asarray(vectors[:: -(-len(vectors) // _SAMPLE)], dtype=np.float64)
+        step = -(-len(vectors) // _SAMPLE)
+        rows = np.asarray(vectors[::step] if order is None else vectors[order[::step]], dtype=np.float64)
         mean = rows.mean(axis=0)
         centred = rows - mean
         values, axes = np.linalg.eigh(centred.T @ centred / len(rows))
