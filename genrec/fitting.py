@@ -19,7 +19,7 @@ from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split, make_split
 from genrec.errors import ArtifactError, ConfigError, GenRecError
-from genrec.generative import MANIFEST, GenerativeRecommender, make_validate
+from genrec.generative import MANIFEST, GeneratedValidation, GenerativeRecommender
 from genrec.index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase, build_model
 from genrec.models.recgpt import RecGPT
@@ -70,7 +70,7 @@ def train(
     """Train a recommender and save it; the same call again continues a stopped run or returns the finished one.
 
     The best epoch on validation is kept. A RecGPT recommends before it is trained, so there the weights at the start
-    are a candidate, too.
+    are a candidate, too, and an item prior is fitted to them first, so that weights are judged together with it.
 
     Args:
         index: Semantic index of the catalogue; built without held-out interactions.
@@ -93,7 +93,7 @@ def train(
     recommender, examples = _untrained(index, split, config)
     model = recommender.model
     session = TrainingFolder(out)
-    validate = make_validate(recommender, split.validation, config) if len(split.validation) else None
+    validate = GeneratedValidation(recommender, split.validation, config) if len(split.validation) else None
     trainer = build_trainer(
         model,
         examples,
@@ -107,18 +107,20 @@ def train(
     on_main_process(lambda: session.open(identity, overwrite=overwrite))
     on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
-    start = None
+    start, prior = None, config.generation.prior
     if validate is not None and isinstance(model, RecGPT):
+        if prior is not None and recommender.scores_all:
+            fit_prior(recommender, split, prior, experience=_experience(config))
         start = StartingPoint(trainer, validate)
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
     check_stopped(trainer, callbacks, session.folder)
     recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
     if start is not None:
-        recommender.metrics.update(start.restore_if_better(trainer))
+        recommender.metrics.update(start.restore_unless_better(trainer))
     pieces = in_pieces(model)
-    if config.generation.prior is not None and not pieces:
-        fit_prior(recommender, split, config.generation.prior, experience=_experience(config))
+    if prior is not None and not pieces:
+        fit_prior(recommender, split, prior, experience=_experience(config))
     save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
     on_main_process(session.remove)
     return GenerativeRecommender.from_pretrained(out) if pieces else recommender

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -349,22 +349,33 @@ def validation_sample(users: int, n_cases: int, seed: int) -> np.ndarray:
     return np.sort(rng.permutation(n_cases)[:users])
 
 
-def make_validate(
-    recommender: GenerativeRecommender, cases: EvaluationSet, config: TrainConfig
-) -> Callable[[], dict[str, float]]:
-    """A function that measures Recall and NDCG of generated recommendations on a fixed sample of validation users."""
-    sample = cases.select(validation_sample(config.validation.users, len(cases), config.seed))
-    k = config.validation.k
+class GeneratedValidation:
+    """Measures Recall and NDCG of generated recommendations on a fixed sample of validation users.
 
-    def validate() -> dict[str, float]:
-        beams, recommender.beams = recommender.beams, config.validation.beams
+    Args:
+        recommender: With the network in training.
+        cases: Of validation.
+        config: Settings of the run.
+
+    Attributes:
+        ranks: ``(n,)`` of the sample's targets when it was measured last, 0 for none.
+    """
+
+    def __init__(self, recommender: GenerativeRecommender, cases: EvaluationSet, config: TrainConfig) -> None:
+        self.recommender, self.settings = recommender, config.validation
+        self.sample = cases.select(validation_sample(config.validation.users, len(cases), config.seed))
+        self.ranks = np.zeros(len(self.sample), dtype=np.int64)
+
+    def __call__(self) -> dict[str, float]:
+        """Metrics by name."""
+        recommender, k = self.recommender, self.settings.k
+        beams, recommender.beams = recommender.beams, self.settings.beams
         try:
-            found = recommender.recommend(sample.histories, k, exclude_seen=config.validation.exclude_seen)
+            found = recommender.recommend(self.sample.histories, k, exclude_seen=self.settings.exclude_seen)
         finally:
             recommender.beams = beams
-        ranks = found.ranks_of(sample.targets)
+        self.ranks = found.ranks_of(self.sample.targets)
         return {
-            f"{name}@{k}": float(metric(ranks, k).mean()) for name, metric in (("ndcg", ndcg_at), ("recall", recall_at))
+            f"{name}@{k}": float(metric(self.ranks, k).mean())
+            for name, metric in (("ndcg", ndcg_at), ("recall", recall_at))
         }
-
-    return validate

@@ -22,7 +22,7 @@ from genrec.data.split import Split
 from genrec.errors import ArtifactError, ConfigError, unknown_name
 from genrec.fitting import check_stopped, model_settings, split_interactions
 from genrec.foundation import FoundationModel
-from genrec.generative import make_validate, validation_sample
+from genrec.generative import GeneratedValidation, validation_sample
 from genrec.item_tokenizer import ItemTokenizer
 from genrec.models import build_model
 from genrec.models.recgpt import RecGPT
@@ -130,7 +130,7 @@ def pretrain(
     session = TrainingFolder(out)
     session.open(identity, overwrite=overwrite)
     foundation, collator = _untrained(recipe, domains, config, session.folder)
-    validate = _validate(foundation, judges, config)
+    validate = _OnDomains(foundation, judges, config) if judges else None
     trainer = build_trainer(
         foundation.model,
         examples,
@@ -150,7 +150,7 @@ def pretrain(
     foundation.model.eval()
     foundation.metrics.update(_summary(trainer, domains, examples, identity, time.monotonic() - began))
     if start is not None:
-        foundation.metrics.update(start.restore_if_better(trainer))
+        foundation.metrics.update(start.restore_unless_better(trainer))
 
     def tick(domain: str = "", done: int = 0) -> None:
         check_stopped(trainer, callbacks, session.folder)
@@ -234,23 +234,29 @@ def _fill_store(
     return store
 
 
-def _validate(
-    foundation: FoundationModel, domains: Sequence[Domain], config: PretrainConfig
-) -> Callable[[], dict[str, float]] | None:
-    """Mean over domains of what is generated for a sample of each one's validation users; None without domains."""
-    if not domains:
-        return None
-    settings = config.train_config()
-    indexes = [foundation.build_index(domain.catalog, domain.split.train) for domain in domains]
+class _OnDomains:
+    """Measures what is generated for a sample of each domain's validation users.
 
-    def validate() -> dict[str, float]:
-        measured = []
-        for domain, index in zip(domains, indexes, strict=True):
-            recommender = foundation.recommender(index)
-            measured.append(make_validate(recommender, domain.split.validation, settings)())
+    Attributes:
+        ranks: ``(n,)`` of all targets when they were measured last, 0 for none.
+    """
+
+    def __init__(self, foundation: FoundationModel, domains: Sequence[Domain], config: PretrainConfig) -> None:
+        self.foundation, self.settings = foundation, config.train_config()
+        self.cases = [domain.split.validation for domain in domains]
+        self.indexes = [foundation.build_index(domain.catalog, domain.split.train) for domain in domains]
+        self.ranks = np.zeros(0, dtype=np.int64)
+
+    def __call__(self) -> dict[str, float]:
+        """Means over the domains by name of the metric."""
+        measured, ranks = [], []
+        for cases, index in zip(self.cases, self.indexes, strict=True):
+            # a recommender binds the network to its catalogue, so each is made anew
+            one = GeneratedValidation(self.foundation.recommender(index), cases, self.settings)
+            measured.append(one())
+            ranks.append(one.ranks)
+        self.ranks = np.concatenate(ranks)
         return {name: float(np.mean([one[name] for one in measured])) for name in measured[0]}
-
-    return validate
 
 
 def _experience(

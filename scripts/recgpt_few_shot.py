@@ -5,7 +5,8 @@ other catalogues could teach is there before any training. ``without-text-poolin
 of it must be learned. Each is trained from pretrained and from random weights, with the same settings. ``+counts`` is
 the same network with the transitions of the same users as item prior: window, length and weight are chosen on the
 share's validation users, for ``pretrained`` together with what counts did on the catalogues of pretraining.
-``counts-only`` is the pretrained network as it is, with that prior: nothing is trained.
+Which epoch is kept, or the start, is decided with the counts added. ``counts-only`` is the pretrained network as it is,
+with that prior: nothing is trained.
 """
 
 from __future__ import annotations
@@ -79,26 +80,26 @@ class FewShot:
         self, share: float, part: Split, index: SemanticIndex, folder: Path, foundation: FoundationModel, suffix: str
     ) -> None:
         """From pretrained and from random weights, each without and with counts."""
-        results: dict[str, EvaluationResult] = {}
-        for start, init in (("pretrained", folder), ("from-scratch", None)):
-            tuned: list[Any] = []
-            for counts in ("", "+counts") if not suffix else ("",):
+        for counts in ("", "+counts") if not suffix else ("",):
+            results: list[EvaluationResult] = []
+            for start, init in (("pretrained", folder), ("from-scratch", None)):
                 name = f"{start}-{share:.0%}{counts}{suffix}"
+                self._once(name, partial(self._trained, index, part, init, foundation, bool(counts), results))
 
-                def measure(i: Path | None = init, t: list[Any] = tuned, c: str = counts, s: str = start) -> Any:
-                    if not t:
-                        t.append(self._tune(index, part, i, foundation))
-                    if c:
-                        known = foundation.experience if s == "pretrained" else None
-                        fit_prior(t[0], part, COUNTS, experience=known)
-                    result, more = self._measure(t[0])
-                    if s == "pretrained":
-                        results[c] = result
-                    elif c in results:
-                        more["remark"] = _difference(results[c], result)
-                    return result, more
-
-                self._once(name, measure)
+    def _trained(
+        self,
+        index: SemanticIndex,
+        part: Split,
+        init: Path | None,
+        foundation: FoundationModel,
+        counts: bool,
+        results: list[EvaluationResult],
+    ) -> Any:
+        result, more = self._measure(self._tune(index, part, init, foundation, counts))
+        if results:
+            more["remark"] = _difference(results[0], result)
+        results.append(result)
+        return result, more
 
     def _pretrained(self, suffix: str, changes: list[str]) -> tuple[FoundationModel, Path]:
         from recgpt_zero_shot import RATE
@@ -112,17 +113,21 @@ class FewShot:
         folder = self.options.work / f"few-shot{suffix}-{self.domain}"
         return pretrain(self.experiment.others(self.domain), config, folder), folder
 
-    def _tune(self, index: SemanticIndex, split: Split, init: Path | None, foundation: FoundationModel) -> Any:
+    def _tune(
+        self, index: SemanticIndex, split: Split, init: Path | None, foundation: FoundationModel, counts: bool
+    ) -> Any:
         wanted = foundation.config.model.model_dump(include={"backbone", "max_items", "options"})
         settings = [f"model.{key}={json.dumps(value)}" for key, value in wanted.items()]
-        settings += [f"seed={self.options.seed}", "generation.prior=null", *([f"init={init}"] if init else [])]
+        settings += [f"seed={self.options.seed}", *([] if counts else ["generation.prior=null"])]
+        settings += [f"init={init}"] if init else []
         config = load_train_config("recgpt-small", settings)
         with tempfile.TemporaryDirectory() as folder:
             return train(index, split, config, Path(folder) / "model")
 
     def _measure(self, recommender: Any) -> tuple[EvaluationResult, dict[str, Any]]:
         result, more = self.experiment.recgpt(recommender, "exact")
-        return result, {**more, "prior": recommender.metrics.get("prior")}
+        metrics = recommender.metrics
+        return result, {**more, "prior": metrics.get("prior"), "best_epoch": metrics.get("best_epoch")}
 
     def _once(self, recommender: str, measure: Any) -> None:
         self.experiment.once(TABLE, self.domain, recommender, measure)

@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Weights that are tried where a search is needed for each, beside none at all."""
 
+ENOUGH = 0.95
+"""Share of the best expected gain for which a smaller weight is taken, where all weights are measured at once."""
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -210,7 +213,7 @@ def _choose_exactly(
     weights: Sequence[float],
     experience: PriorExperience | None,
 ) -> tuple[PriorSettings, list[dict[str, float]]]:
-    """The pair of settings and weight that is expected to help most; sets the recommender's prior."""
+    """Settings and weight of which nearly the most help is expected; sets the recommender's prior."""
     validation, sample = recommender.config.validation, split.validation
     weights = (0.0, *sorted(set(weights) - {0.0}))
     grid = candidates(settings.name, split.train, settings.settings)
@@ -221,13 +224,25 @@ def _choose_exactly(
     if experience is not None and (experience.name, experience.weights) == (settings.name, weights):
         evidence = transitions_per_item(split.train, len(recommender.item_ids))
         judged = experience.judge(values, len(sample), evidence, grid)
-    row, column = np.unravel_index(int(judged.argmax()), judged.shape)
+    row, column = _cautious(judged)
     recommender.prior = priors[row]
     metric = f"ndcg@{validation.k}"
     tried = [{"weight": weight, metric: float(value)} for weight, value in zip(weights, values[row], strict=True)]
     logger.info("prior %s, weight %g: validation %s %.5f", grid[row], weights[column], metric, values[row, column])
     own = priors[row].baseline.settings.model_dump(mode="json")
     return settings.model_copy(update={"settings": own, "weight": weights[column]}), tried
+
+
+def _cautious(judged: np.ndarray) -> tuple[int, int]:
+    """Of what promises :data:`ENOUGH` of the best gain over no counts (column 0), the one with the smallest weight.
+
+    Too much weight costs more than too little, and validation flatters counts: the newest items of its histories are
+    older than those of later requests, and so more often counted.
+    """
+    gain = judged - judged[:, :1]
+    good = gain >= ENOUGH * gain.max()
+    column = int(good.any(axis=0).argmax())
+    return int(np.where(good[:, column], gain[:, column], -np.inf).argmax()), column
 
 
 def _ndcg(recommender: GenerativeRecommender, cases: EvaluationSet, k: int, beams: int, exclude_seen: bool) -> float:
