@@ -146,10 +146,21 @@ class FoundationModel:
             f"- network: {self.config.model.architecture}, {self.model.num_parameters():,} parameters\n"
             f"- codes: {list(self.model.codebook_sizes[: self.model.slots])} (quantizer "
             f"`{self.tokenizer.quantizer_fingerprint[:12]}`, frozen)\n\n"
-            f"| pretrained on | items | users | interactions |\n|---|---|---|---|\n{domains}\n"
+            f"| pretrained on | items | users | interactions |\n|---|---|---|---|\n{domains}\n{self._counted()}"
             "```bash\ngenrec index build items.csv --quantizer THIS --out index\n"
             "genrec generate THIS histories.csv --index index --out recs.parquet\n```\n"
         )
+
+    def _counted(self) -> str:
+        """What counts added on every catalogue, as a table; nothing where that was not measured."""
+        if self.experience is None:
+            return ""
+        rows = "".join(
+            f"| {one.catalogue} | {one.share:.0%} | {one.transitions:.3g} | {one.alone:.4f} | {one.best:.4f} |\n"
+            for one in self.experience.trials
+        )
+        head = "| counts of | share of users | transitions an item | NDCG alone | with counts, at best |\n"
+        return f"{head}|---|---|---|---|---|\n{rows}\n"
 
 
 def read_experience(folder: Path | str | None) -> PriorExperience | None:

@@ -154,7 +154,8 @@ def test_pretraining_learns_how_far_counts_can_be_trusted(world, pretrained, ind
     ]
     counted = np.asarray(known.trials[-1].ndcg)
     assert (counted[:, 0] == counted[0, 0]).all()
-    assert counted.max() > counted[0, 0] > 0
+    assert known.trials[-1].best == counted.max() > counted[0, 0] == known.trials[-1].alone > 0
+    assert f"| {known.trials[-1].alone:.4f} | {known.trials[-1].best:.4f} |" in (pretrained / "README.md").read_text()
     arguments = ["train", index, world[0] / "c.csv", "--config", "recgpt-small", "--init", pretrained]
     settings = [*NETWORK, "trainer.num_train_epochs=1", "validation.users=1"]
     done = run(*arguments, *(part for value in settings for part in ("--set", value)), "--out", world[0] / "counted")

@@ -42,6 +42,16 @@ class Trial(Settings):
     cases: int
     ndcg: tuple[tuple[float, ...], ...]  # of every setting and weight
 
+    @property
+    def alone(self) -> float:
+        """NDCG without counts."""
+        return self.ndcg[0][0]
+
+    @property
+    def best(self) -> float:
+        """NDCG with the setting and weight that were best here."""
+        return max(map(max, self.ndcg))
+
 
 class PriorExperience(Settings):
     """What adding counts did on other catalogues; ``weights`` begins with 0, which is no counts at all."""
@@ -88,7 +98,7 @@ class PriorExperience(Settings):
             if dict(one) in known:
                 expected[row] = gain[known.index(dict(one))]
         near = self._near(transitions)
-        usual = float(near @ [trial.ndcg[0][0] for trial in self.trials] / near.sum()) if near.sum() else 0.0
+        usual = float(near @ [trial.alone for trial in self.trials] / near.sum()) if near.sum() else 0.0
         base = (cases * measured[0, 0] + PSEUDO_CASES * usual) / (cases + PSEUDO_CASES)
         own = (measured - measured[0, 0]) / max(base, 1e-6)
         return (cases * own + PSEUDO_CASES * expected) / (cases + PSEUDO_CASES)
@@ -99,7 +109,7 @@ class PriorExperience(Settings):
             return np.zeros(0)
         there = np.log(np.maximum([trial.transitions for trial in self.trials], 1e-6))
         distance = (there - np.log(max(transitions, 1e-6))) / BANDWIDTH
-        return np.exp(-0.5 * distance**2) * [trial.ndcg[0][0] > 0 for trial in self.trials]
+        return np.exp(-0.5 * distance**2) * [trial.alone > 0 for trial in self.trials]
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -166,7 +176,8 @@ def gain_experience(
                 ndcg=tuple(tuple(row) for row in values.round(6).tolist()),
             )
         )
-        logger.info("%s, counts of %.0f%% of the users: %s", catalogue, 100 * share, trials[-1].ndcg)
+        found = catalogue, 100 * share, k, trials[-1].alone, trials[-1].best
+        logger.info("%s, counts of %g%% of the users: NDCG@%d %.4f becomes %.4f at best", *found)
         if progress is not None:
             progress()
     return PriorExperience(name=name, settings=tuple(settings), weights=WEIGHTS, trials=tuple(trials))

@@ -48,12 +48,15 @@ def pretrain(
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGINT, previous)
+    made: dict[str, object] = {
+        "pretrained recommender": out,
+        "network": f"{foundation.model.num_parameters():,} parameters",
+    }
+    if foundation.experience is not None:
+        tried = len(foundation.experience.trials)
+        made["counts"] = f"measured beside the network in {tried} shares of users, for --init (see {out}/README.md)"
     summary(
-        {
-            "pretrained recommender": out,
-            "network": f"{foundation.model.num_parameters():,} parameters",
-            "time": duration(time.monotonic() - began),
-        },
+        {**made, "time": duration(time.monotonic() - began)},
         [
             f"genrec index build items.csv --quantizer {out} --out runs/index",
             f"genrec generate {out} histories.csv --index runs/index --out recs.parquet",
