@@ -168,7 +168,7 @@ class Experiment:
             table = "recgpt-ablation"
             if not self._there(table, name, f"{variant}-beam"):
                 say(f"{variant}")
-                settings = [f"trainer.max_steps={steps}", RATE, f"seed={self.options.seed}"]
+                settings = [f"trainer.max_steps={steps}", RATE, f"seed={self.options.seed}", "prior_shares=[]"]
                 settings += [*self.options.set, *change]
                 config = load_pretrain_config("recgpt-pretrain", settings)
                 foundation = pretrain(self.others(name), config, self.options.work / f"ablation-{variant}")
@@ -323,6 +323,7 @@ VARIANTS: dict[str, list[str]] = {
     "slot-loss": ["model.options.loss=slots"],
     "free-code-rows": ["model.options.scores=rows", "model.options.loss=slots", "model.options.pooling=0"],
     "rq-kmeans-tokens": ["tokenizer_settings=[quantizer.name=rq-kmeans,quantizer.levels=4]"],
+    "plain-vectors": ["tokenizer_settings=[encoder.name=sentence,encoder.model=minilm]"],
 }
 
 
