@@ -69,8 +69,9 @@ def train(
 ) -> GenerativeRecommender:
     """Train a recommender and save it; the same call again continues a stopped run or returns the finished one.
 
-    The best epoch on validation is kept. A RecGPT recommends before it is trained, so there the weights at the start
-    are a candidate, too, and an item prior is fitted to them first, so that weights are judged together with it.
+    The best epoch on validation is kept. A RecGPT that pools texts or was pretrained recommends before it is trained, so
+    there the weights at the start are a candidate, too, and an item prior is fitted to them first, so that weights are
+    judged together with it.
 
     Args:
         index: Semantic index of the catalogue; built without held-out interactions.
@@ -108,7 +109,7 @@ def train(
     on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
     start, prior = None, config.generation.prior
-    if validate is not None and isinstance(model, RecGPT):
+    if validate is not None and isinstance(model, RecGPT) and (model.pooling is not None or config.init):
         if prior is not None and recommender.scores_all:
             fit_prior(recommender, split, prior, experience=_experience(config))
         start = StartingPoint(trainer, validate)
