@@ -69,9 +69,9 @@ def train(
 ) -> GenerativeRecommender:
     """Train a recommender and save it; the same call again continues a stopped run or returns the finished one.
 
-    The best epoch on validation is kept. A RecGPT that pools texts or was pretrained recommends before it is trained, so
-    there the weights at the start are a candidate, too, and an item prior is fitted to them first, so that weights are
-    judged together with it.
+    The best epoch on validation is kept. A RecGPT that pools texts or was pretrained recommends before it is trained.
+    So there the weights at the start are a candidate, too, and an item prior is fitted to them first, so that weights
+    are judged together with it.
 
     Args:
         index: Semantic index of the catalogue; built without held-out interactions.
