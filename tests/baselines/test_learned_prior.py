@@ -9,19 +9,8 @@ from genrec.data import Interactions
 from genrec.data.histories import Histories
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError, ConfigError
-from genrec.fitting import split_for, train
-from genrec.generative import GenerativeRecommender
+from genrec.fitting import train
 from genrec.recommender import Recommender
-
-
-@pytest.fixture
-def copy(trained):
-    return GenerativeRecommender.from_pretrained(trained[1])
-
-
-@pytest.fixture
-def split(copy, tables):
-    return split_for(Interactions.read(tables[1]), copy.index, copy.config)
 
 
 def test_scores_are_those_of_the_counts_and_new_items_have_none():

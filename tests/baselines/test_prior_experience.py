@@ -14,25 +14,13 @@ from genrec.baselines.prior_experience import (
 )
 from genrec.baselines.prior_grid import WEIGHTS, candidates, fitted, ndcg_with_priors
 from genrec.baselines.transitions import TransitionCounts
-from genrec.data import Interactions
 from genrec.data.histories import Histories
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ConfigError
-from genrec.fitting import split_for
 from genrec.generative import GenerativeRecommender
 from genrec.metrics import ndcg_at
 
 SETTINGS = ({"window": 1, "last": 1}, {"window": 3, "last": 3})
-
-
-@pytest.fixture
-def copy(trained):
-    return GenerativeRecommender.from_pretrained(trained[1])
-
-
-@pytest.fixture
-def split(copy, tables):
-    return split_for(Interactions.read(tables[1]), copy.index, copy.config)
 
 
 def experience(*trials, settings=SETTINGS, weights=(0.0, 1.0, 4.0)):
