@@ -18,6 +18,7 @@ import numpy as np
 
 from genrec.baselines.prior_grid import WEIGHTS, candidates, fitted, ndcg_with_priors
 from genrec.config import Settings, parse
+from genrec.errors import ArtifactError
 
 if TYPE_CHECKING:
     from genrec.data.histories import Histories
@@ -120,9 +121,16 @@ class PriorExperience(Settings):
         """Read what :meth:`save` wrote; None where there is nothing.
 
         Raises:
-            ConfigError: The file is damaged.
+            ArtifactError: The file is no JSON.
+            ConfigError: It holds something else.
         """
-        return parse(cls, json.loads(path.read_text(encoding="utf-8")), where=path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ArtifactError(f"What was measured about counts cannot be read: {error}", where=path) from None
+        return parse(cls, content, where=path)
 
 
 def transitions_per_item(train: Histories, n_items: int) -> float:

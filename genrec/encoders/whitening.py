@@ -31,7 +31,7 @@ class Whitening:
 
     @classmethod
     def of(cls, vectors: np.ndarray, shrinkage: float = 0.3, order: np.ndarray | None = None) -> Whitening:
-        """Measure vectors.
+        """Measure vectors; rows of zeros, which stand for items without text, do not count.
 
         Args:
             vectors: ``(n_items, dim)``; may be memory-mapped. Of large catalogues evenly spaced rows are read.
@@ -41,17 +41,19 @@ class Whitening:
         """
         step = -(-len(vectors) // _SAMPLE)
         rows = np.asarray(vectors[::step] if order is None else vectors[order[::step]], dtype=np.float64)
-        mean = rows.mean(axis=0)
+        rows = rows[rows.any(axis=1)]
+        mean = rows.mean(axis=0) if len(rows) else np.zeros(rows.shape[1])
         centred = rows - mean
-        values, axes = np.linalg.eigh(centred.T @ centred / len(rows))
+        values, axes = np.linalg.eigh(centred.T @ centred / max(1, len(rows)))
         values = values.clip(min=0)
         scale = (values + shrinkage * values.mean() + 1e-12) ** -0.5
         return cls(mean.astype(np.float32), ((axes * scale) @ axes.T).astype(np.float32))
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
-        """Whitened rows of unit length, ``(n, dim)`` float32; what sits at the mean becomes zero."""
+        """Whitened rows of unit length, ``(n, dim)`` float32; zero where nothing is known, and at the mean."""
         result = np.empty(vectors.shape, dtype=np.float32)
         for start in range(0, len(vectors), _CHUNK):
             part = np.asarray(vectors[start : start + _CHUNK], dtype=np.float32)
             result[start : start + len(part)] = normalize_rows((part - self.mean) @ self.matrix)
+            result[start : start + len(part)][~part.any(axis=1)] = 0
         return result

@@ -16,7 +16,7 @@ from genrec.baselines.prior_grid import WEIGHTS, candidates, fitted, ndcg_with_p
 from genrec.baselines.transitions import TransitionCounts
 from genrec.data.histories import Histories
 from genrec.decoding.options import PriorSettings
-from genrec.errors import ConfigError
+from genrec.errors import ArtifactError, ConfigError
 from genrec.generative import GenerativeRecommender
 from genrec.metrics import ndcg_at
 
@@ -123,6 +123,9 @@ def test_experience_is_gained_saved_and_pooled(copy, split, tmp_path):
     (tmp_path / "bad.json").write_text('{"name": 3}')
     with pytest.raises(ConfigError, match=r"bad\.json"):
         PriorExperience.load(tmp_path / "bad.json")
+    (tmp_path / "torn.json").write_text('{"name": ')
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        PriorExperience.load(tmp_path / "torn.json")
     both = pooled([one, one, one.model_copy(update={"weights": (0.0,)})])
     assert both.trials == one.trials * 2
     assert pooled([]) is None

@@ -26,3 +26,15 @@ def test_axes_keep_their_meaning_and_constant_directions_stay_small():
 
 def test_a_catalogue_of_one_item_is_finite():
     assert np.isfinite(Whitening.of(np.ones((1, 3), np.float32)).apply(np.ones((1, 3), np.float32))).all()
+
+
+def test_items_without_text_stay_zero_and_do_not_move_the_others():
+    raw = np.random.default_rng(3).normal(loc=2, size=(50, 8)).astype(np.float32)
+    holes = np.vstack([raw, np.zeros((30, 8), dtype=np.float32)])
+    whitening = Whitening.of(holes)
+    np.testing.assert_array_equal(whitening.mean, Whitening.of(raw).mean)
+    white = whitening.apply(holes)
+    assert not white[50:].any()
+    np.testing.assert_array_equal(white[:50], Whitening.of(raw).apply(raw))
+    nothing = np.zeros((3, 8), dtype=np.float32)
+    assert not Whitening.of(nothing).apply(nothing).any()
