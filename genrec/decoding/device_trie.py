@@ -11,6 +11,8 @@ from torch import Tensor
 from genrec.errors import DataError
 from genrec.trie import Trie
 
+_WIDE_CODES = 1 << 16  # levels of at most so many nodes have their codes as indices at hand, too
+
 
 class DeviceTrie:
     """Tensors of a :class:`~genrec.trie.Trie`, in its small integer types.
@@ -44,14 +46,21 @@ class DeviceTrie:
         self.starts = [self._tensor(np.array([0, len(trie.code[0])], dtype=np.int32))]
         self.starts += [self._tensor(first) for first in trie.first_child]
         self.items = self._tensor(trie.item)
-        self._roots = torch.arange(len(self.codes[0]), dtype=torch.int32, device=self.device), self.codes[0].long()
-        self._all = torch.ones(1, 1, len(self.codes[0]), dtype=torch.bool, device=self.device)
+        self._lookup = [code.long() if len(code) <= _WIDE_CODES else code for code in self.codes]
+        self._shared = [self._codes_of_all(level) for level in range(self.n_levels)]
+        self._true = torch.ones(1, 1, 1, dtype=torch.bool, device=self.device)
         self._spans = [start.unfold(0, 2, 1) for start in self.starts]  # a view: first child, and one past the last
         self._offsets = [torch.arange(most, dtype=torch.int32, device=self.device) for most in self.branching]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         array = np.asarray(array)
         return torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
+
+    def _codes_of_all(self, level: int) -> Tensor | None:
+        """Codes of the children of every node ``(n,)``, where all nodes of the level before have the same ones."""
+        parents = len(self.starts[level]) - 1
+        complete = len(self.codes[level]) == parents * self._sizes[level]
+        return self._lookup[level][: self.branching[level]].long() if level == 0 or complete else None
 
     def children(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Legal continuations of beams.
@@ -61,18 +70,21 @@ class DeviceTrie:
             nodes: ``(users, beams)`` nodes of the level before (the root is node 0 before level 0).
 
         Returns:
-            Children (int32), their codes (int64) and whether they exist, each ``(users, beams, branching)`` and not to
-            be written to.
+            Children, their codes (int64) and whether they exist, each ``(users, beams, branching)`` and not to be
+            written to.
         """
-        if level == 0:
-            children, codes = (one.expand(len(nodes), 1, -1) for one in self._roots)
-            return children, codes, self._all.expand(len(nodes), 1, -1)
+        shared = self._shared[level]
+        if shared is not None:
+            shape = (*nodes.shape, len(shared))
+            below = self._offsets[level]
+            children = below.expand(shape) if level == 0 else nodes[..., None] * len(shared) + below
+            return children, shared.expand(shape), self._true.expand(shape)
         span = self._spans[level].index_select(0, nodes.flatten()).view(*nodes.shape, 2)
         children = span[..., :1] + self._offsets[level]
         exists = children < span[..., 1:]
         children.clamp_max_(len(self.codes[level]) - 1)
         # index_select is several times faster here than an index in brackets
-        codes = self.codes[level].index_select(0, children.flatten()).view(children.shape)
+        codes = self._lookup[level].index_select(0, children.flatten()).view(children.shape)
         return children, codes.long(), exists
 
     def child(self, level: int, nodes: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
