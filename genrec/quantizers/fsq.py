@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, from_arrays, mlp, seeded, to_arrays, train
-from genrec.quantizers.base import ItemContext, Quantizer, check_vectors, chunks, not_fitted, sample_rows
+from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, seeded, train
+from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
+from genrec.quantizers.base import ItemContext, check_vectors, sample_rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,7 +38,7 @@ class FSQSettings(TrainingSettings):
         return levels
 
 
-class FSQ(Quantizer):
+class FSQ(AutoencoderQuantizer[FSQSettings]):
     """Finite scalar quantization (arXiv 2309.15505) in parallel slots, after RecGPT (arXiv 2506.06270).
 
     A slot's part of the vector is projected to ``len(levels)`` scalars, each bounded and rounded to its number of
@@ -57,11 +58,8 @@ class FSQ(Quantizer):
     parallel: ClassVar[bool] = True
 
     def __init__(self, settings: FSQSettings | None = None) -> None:
-        self.settings: FSQSettings = settings or FSQSettings()
-        self._scaler: Scaler | None = None
+        super().__init__(settings)
         self._rotation: np.ndarray | None = None  # (padded dim, padded dim)
-        self._encoder: nn.Module | None = None
-        self._decoder: nn.Module | None = None
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -69,7 +67,7 @@ class FSQ(Quantizer):
         return (math.prod(self.settings.levels),) * self.settings.slots
 
     @property
-    def codebooks(self) -> list[np.ndarray] | None:
+    def codebooks(self) -> list[np.ndarray]:
         """The grid of scalars, ``(codebook_size, len(levels))`` float32, per slot."""
         return [self._grid()] * self.settings.slots
 
@@ -107,59 +105,36 @@ class FSQ(Quantizer):
 
             train(nn.ModuleDict({"encoder": encoder, "decoder": decoder}), both, settings, loss_of, error_of)
 
-    def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
-        """Project, round and number; see :meth:`Quantizer.encode`."""
-        if self._scaler is None or self._encoder is None:
-            raise not_fitted(self.name)
-        check_vectors(x, dim=len(self._scaler.mean))
-        encoder, rounding = self._encoder, self._rounding()
-        codes = np.empty((len(x), self.settings.slots), dtype=np.int32)
-        for start, chunk in chunks(x):
-            codes[start : start + len(chunk)] = apply(lambda batch: rounding(encoder(batch))[1], self._input(chunk))
-        return codes
-
     def latents(self, x: np.ndarray) -> np.ndarray:
         """The scalars of every slot, bounded but not rounded, ``(n, slots, len(levels))`` float32."""
-        if self._encoder is None:
-            raise not_fitted(self.name)
         widths = np.array(self.settings.levels, dtype=np.float32)
         half, offset = (widths - 1) * (1 + 1e-3) / 2, np.where(widths % 2 == 0, 0.5, 0).astype(np.float32)
-        scalars = apply(self._encoder, self._input(x)) + np.arctanh(offset / half)
+        scalars = self._encoded(x) + np.arctanh(offset / half)
         return ((np.tanh(scalars) * half - offset) / (widths // 2)).astype(np.float32)
-
-    def reconstruct(self, codes: np.ndarray) -> np.ndarray:
-        """Decoded grid points, ``(n, dim)`` float32."""
-        if self._scaler is None or self._decoder is None:
-            raise not_fitted(self.name)
-        scalars = self._grid()[codes].reshape(len(codes), -1)
-        return self._scaler.backward(apply(self._decoder, scalars))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Both networks, the scaling and the rotation."""
-        if self._scaler is None or self._encoder is None or self._decoder is None:
-            raise not_fitted(self.name)
-        tensors = to_arrays(self._encoder, "encoder") | to_arrays(self._decoder, "decoder")
-        tensors["mean"] = self._scaler.mean
-        if self._rotation is not None:
-            tensors["rotation"] = self._rotation
-        return tensors, {"scale": self._scaler.scale}
+        tensors, rest = super().state()
+        return tensors | ({} if self._rotation is None else {"rotation": self._rotation}), rest
 
     def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
         """Take back what :meth:`state` gave."""
-        self._scaler = Scaler(np.asarray(tensors["mean"]), float(rest["scale"]))
+        super().load_state(tensors, rest)
         self._rotation = np.asarray(tensors["rotation"]) if "rotation" in tensors else None
-        self._encoder, self._decoder = self._networks(len(self._scaler.mean))
-        from_arrays(self._encoder, tensors, "encoder")
-        from_arrays(self._decoder, tensors, "decoder")
+
+    def _nearest(self, encoded: np.ndarray) -> np.ndarray:
+        rounding = self._rounding()
+        return apply(lambda batch: rounding(batch)[1], encoded)
+
+    def _entries(self, codes: np.ndarray) -> np.ndarray:
+        return self._grid()[codes].reshape(len(codes), -1)
 
     def _padded(self, dim: int) -> int:
         return -(-dim // self.settings.slots) * self.settings.slots
 
     def _input(self, x: np.ndarray) -> np.ndarray:
         """Vectors as the encoder takes them: scaled, padded to a multiple of the slots, turned."""
-        if self._scaler is None:
-            raise not_fitted(self.name)
-        scaled = self._scaler.forward(x)
+        scaled = super()._input(x)
         padded = np.pad(scaled, ((0, 0), (0, self._padded(x.shape[1]) - x.shape[1])))
         return padded if self._rotation is None else padded @ self._rotation
 

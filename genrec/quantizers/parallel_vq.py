@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import (
-    Scaler,
-    TrainingSettings,
-    apply,
-    from_arrays,
-    mlp,
-    quiet,
-    seeded,
-    to_arrays,
-    train,
-)
-from genrec.quantizers.base import ItemContext, check_vectors, chunks, nearest, not_fitted, sample_rows
-from genrec.quantizers.placement import LastLevelSettings, SpreadsLastLevel
+from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, quiet, seeded, train
+from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
+from genrec.quantizers.base import ItemContext, check_vectors, nearest, sample_rows
+from genrec.quantizers.placement import LastLevelSettings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,7 +33,7 @@ class ParallelVQSettings(TrainingSettings, LastLevelSettings):
     warmup: int = Field(10, ge=0, description="epochs of the plain autoencoder before the entries start from k-means")
 
 
-class ParallelVQ(SpreadsLastLevel):
+class ParallelVQ(AutoencoderQuantizer[ParallelVQSettings]):
     """Parallel codebooks with orthogonal experts: the multi-expert tokenizer of REG4Rec (arXiv 2508.15308).
 
     ``slots`` experts map the vector to latents, each is quantized with a codebook of its own, and one network decodes
@@ -61,23 +51,12 @@ class ParallelVQ(SpreadsLastLevel):
     name: ClassVar[str] = "parallel-vq"
     Config: ClassVar[type[Settings]] = ParallelVQSettings
     parallel: ClassVar[bool] = True
-
-    def __init__(self, settings: ParallelVQSettings | None = None) -> None:
-        self.settings: ParallelVQSettings = settings or ParallelVQSettings()
-        self._scaler: Scaler | None = None
-        self._experts: nn.Module | None = None
-        self._decoder: nn.Module | None = None
-        self._codebooks: list[np.ndarray] = []
+    encoder_name: ClassVar[str] = "experts"
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
         """Number of codes of every slot."""
         return (self.settings.codebook_size,) * self.settings.slots
-
-    @property
-    def codebooks(self) -> list[np.ndarray] | None:
-        """``(codebook_size, latent_dim)`` float32 per slot."""
-        return list(self._codebooks) or None
 
     def fit(self, x: np.ndarray, *, seed: int, items: ItemContext | None = None) -> None:
         """Train on (a sample of) the vectors; see :meth:`Quantizer.fit`."""
@@ -87,8 +66,8 @@ class ParallelVQ(SpreadsLastLevel):
         rows = sample_rows(x, self.settings.sample, seed)
         self._scaler = Scaler.of(rows)
         with seeded(seed):
-            self._experts, self._decoder = self._networks(x.shape[1])
-            self._train(self._experts, self._decoder, torch.from_numpy(self._scaler.forward(rows)))
+            self._encoder, self._decoder = self._networks(x.shape[1])
+            self._train(self._encoder, self._decoder, torch.from_numpy(self._scaler.forward(rows)))
 
     def _train(self, experts: nn.Module, decoder: nn.Module, x: Tensor) -> None:
         import torch
@@ -121,7 +100,8 @@ class ParallelVQ(SpreadsLastLevel):
 
         def error_of() -> float:
             self._codebooks = [np.ascontiguousarray(book.codebook.detach().numpy()) for book in entries]
-            return float(np.mean((x.numpy() - self._decode(self._nearest(apply(experts, x.numpy())))) ** 2))
+            decoded = apply(decoder, self._entries(self._nearest(apply(experts, x.numpy()))))
+            return float(np.mean((x.numpy() - decoded) ** 2))
 
         train(model, x, settings, loss_of, error_of)
         error_of()
@@ -141,52 +121,11 @@ class ParallelVQ(SpreadsLastLevel):
             rotation_trick=settings.latent_dim > 1,
         )
 
-    def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
-        """Nearest entry of every expert; see :meth:`Quantizer.encode`."""
-        if self._scaler is None:
-            raise not_fitted(self.name)
-        check_vectors(x, dim=len(self._scaler.mean))
-        codes = np.empty((len(x), self.settings.slots), dtype=np.int32)
-        for start, chunk in chunks(x):
-            codes[start : start + len(chunk)] = self._nearest(self.latents(chunk))
-        return codes
+    def _nearest(self, encoded: np.ndarray) -> np.ndarray:
+        return np.stack([nearest(encoded[:, slot], book) for slot, book in enumerate(self._codebooks)], axis=1)
 
-    def latents(self, x: np.ndarray) -> np.ndarray:
-        """The experts' outputs, ``(n, slots, latent_dim)`` float32."""
-        if self._scaler is None or self._experts is None:
-            raise not_fitted(self.name)
-        return apply(self._experts, self._scaler.forward(x))
-
-    def reconstruct(self, codes: np.ndarray) -> np.ndarray:
-        """Decoded entries, ``(n, dim)`` float32."""
-        if self._scaler is None:
-            raise not_fitted(self.name)
-        return self._scaler.backward(self._decode(codes))
-
-    def _nearest(self, latents: np.ndarray) -> np.ndarray:
-        return np.stack([nearest(latents[:, slot], book) for slot, book in enumerate(self._codebooks)], axis=1)
-
-    def _decode(self, codes: np.ndarray) -> np.ndarray:
-        if self._decoder is None:
-            raise not_fitted(self.name)
-        entries = [book[codes[:, slot]] for slot, book in enumerate(self._codebooks)]
-        return apply(self._decoder, np.concatenate(entries, axis=1))
-
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Both networks, the codebooks and the scaling."""
-        if self._scaler is None or self._experts is None or self._decoder is None:
-            raise not_fitted(self.name)
-        tensors = to_arrays(self._experts, "experts") | to_arrays(self._decoder, "decoder")
-        tensors |= {f"codebook_{slot}": book for slot, book in enumerate(self._codebooks)}
-        return tensors | {"mean": self._scaler.mean}, {"scale": self._scaler.scale}
-
-    def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
-        """Take back what :meth:`state` gave."""
-        self._scaler = Scaler(np.asarray(tensors["mean"]), float(rest["scale"]))
-        self._experts, self._decoder = self._networks(len(self._scaler.mean))
-        from_arrays(self._experts, tensors, "experts")
-        from_arrays(self._decoder, tensors, "decoder")
-        self._codebooks = [np.asarray(tensors[f"codebook_{slot}"]) for slot in range(self.settings.slots)]
+    def _entries(self, codes: np.ndarray) -> np.ndarray:
+        return np.concatenate([book[codes[:, slot]] for slot, book in enumerate(self._codebooks)], axis=1)
 
     def _networks(self, dim: int) -> tuple[nn.Module, nn.Module]:
         from torch import nn

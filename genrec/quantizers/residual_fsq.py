@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, from_arrays, mlp, seeded, to_arrays, train
-from genrec.quantizers.base import ItemContext, check_vectors, chunks, not_fitted, residual_decode, sample_rows
-from genrec.quantizers.placement import LastLevelSettings, SpreadsLastLevel
+from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, seeded, train
+from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
+from genrec.quantizers.base import ItemContext, check_vectors, residual_decode, sample_rows
+from genrec.quantizers.placement import LastLevelSettings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -34,7 +34,7 @@ class ResidualFSQSettings(TrainingSettings, LastLevelSettings):
         return steps
 
 
-class ResidualFSQ(SpreadsLastLevel):
+class ResidualFSQ(AutoencoderQuantizer[ResidualFSQSettings]):
     """Residual finite scalar quantization (FSQ, arXiv 2309.15505, in the residual scheme of arXiv 2107.03312).
 
     An MLP maps the vector to ``len(steps)`` scalars between -1 and 1. Level 0 rounds each to its number of steps; every
@@ -52,19 +52,13 @@ class ResidualFSQ(SpreadsLastLevel):
     name: ClassVar[str] = "residual-fsq"
     Config: ClassVar[type[Settings]] = ResidualFSQSettings
 
-    def __init__(self, settings: ResidualFSQSettings | None = None) -> None:
-        self.settings: ResidualFSQSettings = settings or ResidualFSQSettings()
-        self._scaler: Scaler | None = None
-        self._encoder: nn.Module | None = None
-        self._decoder: nn.Module | None = None
-
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
         """Number of codes of every level."""
         return (math.prod(self.settings.steps),) * self.settings.levels
 
     @property
-    def codebooks(self) -> list[np.ndarray] | None:
+    def codebooks(self) -> list[np.ndarray]:
         """The grid of scalars of every level, ``(codebook_size, len(steps))`` float32."""
         rounding = self._rounding()
         return [
@@ -96,46 +90,17 @@ class ResidualFSQ(SpreadsLastLevel):
             model = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
             train(model, sample, self.settings, lambda batch: compare(decoded(batch), batch), error_of)
 
-    def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
-        """Project, round and number; see :meth:`Quantizer.encode`."""
-        if self._scaler is None or self._encoder is None:
-            raise not_fitted(self.name)
-        check_vectors(x, dim=len(self._scaler.mean))
-        encoder, rounding = self._encoder, self._rounding()
-        codes = np.empty((len(x), self.settings.levels), dtype=np.int32)
-        for start, chunk in chunks(x):
-            codes[start : start + len(chunk)] = apply(
-                lambda batch: rounding(encoder(batch)[:, None])[1][:, 0], self._scaler.forward(chunk)
-            )
-        return codes
-
     def latents(self, x: np.ndarray) -> np.ndarray:
         """The scalars before rounding, ``(n, len(steps))`` float32."""
-        if self._scaler is None or self._encoder is None:
-            raise not_fitted(self.name)
         most = 1 + 1 / (np.array(self.settings.steps, dtype=np.float32) - 1)
-        scalars = apply(self._encoder, self._scaler.forward(x))
-        return (np.tanh(scalars / most) * most).astype(np.float32)
+        return (np.tanh(self._encoded(x) / most) * most).astype(np.float32)
 
-    def reconstruct(self, codes: np.ndarray) -> np.ndarray:
-        """Decoded grid points, ``(n, dim)`` float32."""
-        if self._scaler is None or self._decoder is None:
-            raise not_fitted(self.name)
-        return self._scaler.backward(apply(self._decoder, residual_decode(codes, self.codebooks or [])))
+    def _nearest(self, encoded: np.ndarray) -> np.ndarray:
+        rounding = self._rounding()
+        return apply(lambda batch: rounding(batch[:, None])[1][:, 0], encoded)
 
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Both networks and the scaling."""
-        if self._scaler is None or self._encoder is None or self._decoder is None:
-            raise not_fitted(self.name)
-        tensors = to_arrays(self._encoder, "encoder") | to_arrays(self._decoder, "decoder")
-        return tensors | {"mean": self._scaler.mean}, {"scale": self._scaler.scale}
-
-    def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
-        """Take back what :meth:`state` gave."""
-        self._scaler = Scaler(np.asarray(tensors["mean"]), float(rest["scale"]))
-        self._encoder, self._decoder = self._networks(len(self._scaler.mean))
-        from_arrays(self._encoder, tensors, "encoder")
-        from_arrays(self._decoder, tensors, "decoder")
+    def _entries(self, codes: np.ndarray) -> np.ndarray:
+        return residual_decode(codes, self.codebooks)
 
     def _networks(self, dim: int) -> tuple[nn.Module, nn.Module]:
         widths = (dim, *self.settings.hidden, len(self.settings.steps))

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import (
-    Scaler,
-    TrainingSettings,
-    apply,
-    from_arrays,
-    mlp,
-    quiet,
-    seeded,
-    to_arrays,
-    train,
-)
+from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, quiet, seeded, train
+from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import (
     ItemContext,
     check_vectors,
-    chunks,
     nearest,
-    not_fitted,
     residual_decode,
     residual_encode,
     sample_indices,
 )
 from genrec.quantizers.letter import alignment_loss, collaborative_vectors, diversity_loss
-from genrec.quantizers.placement import LastLevelSettings, SpreadsLastLevel
+from genrec.quantizers.placement import LastLevelSettings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -72,7 +61,7 @@ class RQVAESettings(TrainingSettings, LastLevelSettings):
         return self
 
 
-class RQVAE(SpreadsLastLevel):
+class RQVAE(AutoencoderQuantizer[RQVAESettings]):
     """Residual-quantized autoencoder, the tokenizer of TIGER (arXiv 2305.05065).
 
     An MLP encodes, residual vector quantization (arXiv 2107.03312) with codebooks kept as moving averages quantizes,
@@ -96,22 +85,10 @@ class RQVAE(SpreadsLastLevel):
     name: ClassVar[str] = "rq-vae"
     Config: ClassVar[type[Settings]] = RQVAESettings
 
-    def __init__(self, settings: RQVAESettings | None = None) -> None:
-        self.settings: RQVAESettings = settings or RQVAESettings()
-        self._scaler: Scaler | None = None
-        self._encoder: nn.Module | None = None
-        self._decoder: nn.Module | None = None
-        self._codebooks: list[np.ndarray] = []
-
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
         """Number of codes of every level."""
         return (self.settings.codebook_size,) * self.settings.levels
-
-    @property
-    def codebooks(self) -> list[np.ndarray] | None:
-        """``(codebook_size, latent_dim)`` float32 per level, in latent space."""
-        return list(self._codebooks) or None
 
     def fit(self, x: np.ndarray, *, seed: int, items: ItemContext | None = None) -> None:
         """Train on (a sample of) the vectors; see :meth:`Quantizer.fit`."""
@@ -140,9 +117,8 @@ class RQVAE(SpreadsLastLevel):
         from torch import nn
         from torch.nn.functional import mse_loss
 
-        encoder, decoder, rvq = self._encoder, self._decoder, self._residual_vq()
-        if encoder is None or decoder is None:
-            raise not_fitted(self.name)
+        _, encoder, decoder = self._fitted()
+        rvq = self._residual_vq()
         model = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
         if self.settings.warmup:
             train(
@@ -213,44 +189,11 @@ class RQVAE(SpreadsLastLevel):
             learnable_codebook=settings.update == "gradient",
         )
 
-    def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
-        """Nearest entry per level in latent space; see :meth:`Quantizer.encode`."""
-        if self._scaler is None or self._encoder is None:
-            raise not_fitted(self.name)
-        check_vectors(x, dim=len(self._scaler.mean))
-        codes = np.empty((len(x), self.settings.levels), dtype=np.int32)
-        for start, chunk in chunks(x):
-            latents = apply(self._encoder, self._scaler.forward(chunk))
-            codes[start : start + len(chunk)] = residual_encode(latents, self._codebooks)
-        return codes
+    def _nearest(self, encoded: np.ndarray) -> np.ndarray:
+        return residual_encode(encoded, self._codebooks)
 
-    def latents(self, x: np.ndarray) -> np.ndarray:
-        """The encoder's output, ``(n, latent_dim)`` float32."""
-        if self._scaler is None or self._encoder is None:
-            raise not_fitted(self.name)
-        return apply(self._encoder, self._scaler.forward(x))
-
-    def reconstruct(self, codes: np.ndarray) -> np.ndarray:
-        """Decoded sum of the entries, ``(n, dim)`` float32."""
-        if self._scaler is None or self._decoder is None:
-            raise not_fitted(self.name)
-        return self._scaler.backward(apply(self._decoder, residual_decode(codes, self._codebooks)))
-
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Both networks, the codebooks and the scaling."""
-        if self._scaler is None or self._encoder is None or self._decoder is None:
-            raise not_fitted(self.name)
-        tensors = to_arrays(self._encoder, "encoder") | to_arrays(self._decoder, "decoder")
-        tensors |= {f"codebook_{level}": book for level, book in enumerate(self._codebooks)}
-        return tensors | {"mean": self._scaler.mean}, {"scale": self._scaler.scale}
-
-    def load_state(self, tensors: Mapping[str, np.ndarray], rest: Mapping[str, Any]) -> None:
-        """Take back what :meth:`state` gave."""
-        self._scaler = Scaler(np.asarray(tensors["mean"]), float(rest["scale"]))
-        self._encoder, self._decoder = self._networks(len(self._scaler.mean))
-        from_arrays(self._encoder, tensors, "encoder")
-        from_arrays(self._decoder, tensors, "decoder")
-        self._codebooks = [np.asarray(tensors[f"codebook_{level}"]) for level in range(self.settings.levels)]
+    def _entries(self, codes: np.ndarray) -> np.ndarray:
+        return residual_decode(codes, self._codebooks)
 
 
 def without_dead(latents: np.ndarray, books: Sequence[np.ndarray], *, unit: bool = False) -> list[np.ndarray]:
