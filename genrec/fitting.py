@@ -89,8 +89,8 @@ def train(
     out = Path(out)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
     identity = run_identity(config, split.train, index.fingerprint, checkpoint_fingerprint(config))
-    if (done := _finished(out, identity, overwrite)) is not None:
-        return _with_prior(done, split, config, out)
+    if is_finished(out, identity, overwrite):
+        return _with_prior(GenerativeRecommender.from_pretrained(out), split, config, out)
     recommender, examples = _untrained(index, split, config)
     model = recommender.model
     session = TrainingFolder(out)
@@ -244,26 +244,38 @@ def model_settings(model: ModelSettings, recipe: TokenizerRecipe, vector_dim: in
     return {key: value for key, value in settings.items() if value is not None}
 
 
-def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> GenerativeRecommender | None:
+def is_finished(
+    out: Path, identity: dict[str, Any], overwrite: bool, differ: Callable[[Any, dict[str, Any]], list[str]] = changes
+) -> bool:
+    """Whether a folder already holds what a run would make.
+
+    Args:
+        out: Folder of the recommender.
+        identity: Of the run.
+        overwrite: What is there may be replaced, so nothing is ever finished.
+        differ: Names what differs between the identity that was saved and this one.
+
+    Raises:
+        ArtifactError: The folder holds something else, or the result of other inputs.
+    """
     if overwrite or not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return None
+        return False
     if not (out / MANIFEST).is_file():
         raise ArtifactError(
             "The output folder already exists and is not a recommender.",
             where=out,
             hint="Choose another --out, or pass --overwrite.",
         )
-    before = read_manifest(out, MANIFEST, "recommender").get("run")
-    changed = changes(before, identity)
+    changed = differ(read_manifest(out, MANIFEST, "recommender").get("run"), identity)
     if changed:
         raise ArtifactError(
             "The output folder holds a recommender trained with other inputs.",
             where=out,
-            expected="the same settings, interactions and index; different: " + "; ".join(changed[:5]),
+            expected="the same settings and data; different: " + "; ".join(changed[:5]),
             hint="Choose another --out, or pass --overwrite.",
         )
     logger.info("%s is already trained with these settings; nothing to do.", out)
-    return GenerativeRecommender.from_pretrained(out)
+    return True
 
 
 def _summary(

@@ -164,8 +164,15 @@ class FoundationModel:
 
 
 def read_experience(folder: Path | str | None) -> PriorExperience | None:
-    """What a pretrained recommender knows about counts; None without a folder, or where nothing was measured."""
-    return None if folder is None else PriorExperience.load(Path(folder) / _EXPERIENCE)
+    """What a pretrained recommender knows about counts; None without a folder, or where nothing was measured.
+
+    Raises:
+        ArtifactError: The folder is no recommender; it has gone since training, for instance.
+    """
+    if folder is None:
+        return None
+    read_manifest(Path(folder), MANIFEST, "recommender")
+    return PriorExperience.load(Path(folder) / _EXPERIENCE)
 
 
 def read_tokenizer(folder: Path | str) -> ItemTokenizer:

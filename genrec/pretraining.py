@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback
 
-from genrec.artifacts import read_manifest
 from genrec.baselines.prior_experience import PriorExperience, gain_experience, pooled
 from genrec.data.catalog import Catalog
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split
-from genrec.errors import ArtifactError, ConfigError, unknown_name
-from genrec.fitting import check_stopped, model_settings, split_interactions
+from genrec.errors import ConfigError, unknown_name
+from genrec.fitting import check_stopped, is_finished, model_settings, split_interactions
 from genrec.foundation import FoundationModel
 from genrec.generative import GeneratedValidation, validation_sample
 from genrec.item_tokenizer import ItemTokenizer
@@ -28,7 +27,6 @@ from genrec.models import build_model
 from genrec.models.recgpt import RecGPT
 from genrec.quantizers import ItemContext
 from genrec.recipe import TokenizerRecipe, load_recipe
-from genrec.recommender import MANIFEST
 from genrec.training.candidates import CandidateCollator
 from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import PretrainConfig
@@ -117,8 +115,8 @@ def pretrain(
     out = Path(out)
     identity, all_domains = _identity(domains, config), domains
     domains, judges = _roles(domains, config)
-    if (done := _finished(out, identity, overwrite)) is not None:
-        return done
+    if is_finished(out, identity, overwrite, lambda before, now: differences(before, json.loads(json.dumps(now)))):
+        return FoundationModel.from_pretrained(out)
     recipe = load_recipe(config.tokenizer, config.tokenizer_settings)
     examples = PackedExamples(
         [domain.split.train for domain in domains],
@@ -288,22 +286,6 @@ def _experience(
 def _identity(domains: Sequence[Domain], config: PretrainConfig) -> dict[str, Any]:
     settings = config.model_dump(mode="json", exclude={"generation", "domains"})
     return {"settings": settings, "domains": {domain.name: domain.identity for domain in domains}}
-
-
-def _finished(out: Path, identity: dict[str, Any], overwrite: bool) -> FoundationModel | None:
-    if overwrite or not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return None
-    before = read_manifest(out, MANIFEST, "recommender").get("run")
-    changed = differences(before, json.loads(json.dumps(identity)))
-    if changed:
-        raise ArtifactError(
-            "The output folder holds a recommender trained with other inputs.",
-            where=out,
-            expected="the same settings and domains; different: " + "; ".join(changed[:5]),
-            hint="Choose another --out, or pass --overwrite.",
-        )
-    logger.info("%s is already pretrained with these settings; nothing to do.", out)
-    return FoundationModel.from_pretrained(out)
 
 
 def _summary(

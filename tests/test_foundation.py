@@ -1,6 +1,7 @@
 """Pretraining on two catalogues, then a third: zero-shot, few-shot, cold items, resuming, refusals."""
 
 import json
+import shutil
 
 import numpy as np
 import polars as pl
@@ -165,6 +166,22 @@ def test_pretraining_learns_how_far_counts_can_be_trusted(world, pretrained, ind
     gain = known.gain(tuned.metrics["train_users"] * 4 / 60)
     chosen = gain[known.settings.index(tuned.options.prior.settings), known.weights.index(tuned.options.prior.weight)]
     assert chosen > 0.7 * gain.max()  # one case does not overrule the trials
+
+
+def test_a_prior_is_not_learned_without_what_pretraining_knew(world, pretrained, index, tmp_path):
+    gone, out = tmp_path / "pretrained", tmp_path / "tuned"
+    shutil.copytree(pretrained, gone)
+    settings = [*NETWORK, "trainer.max_steps=1"]
+    arguments = ["train", index, world[0] / "c.csv", "--config", "recgpt-small", "--init", gone, "--out", out]
+    arguments += [part for value in settings for part in ("--set", value)]
+    assert run(*arguments, "--set", "generation.prior=null").exit_code == 0
+    shutil.rmtree(gone)
+    assert run(*arguments, "--set", "generation.prior=null").exit_code == 0
+    refused = run(*arguments)
+    assert refused.exit_code == 1
+    assert "not a genrec recommender" in refused.output
+    assert str(gone) in refused.output.replace("\n", "")
+    assert Recommender.from_pretrained(out).options.prior is None
 
 
 def test_pretraining_that_does_harm_leaves_the_start(world, tmp_path):
