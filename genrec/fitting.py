@@ -19,7 +19,7 @@ from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split, make_split
 from genrec.errors import ArtifactError, ConfigError, GenRecError
-from genrec.generative import MANIFEST, GeneratedValidation, GenerativeRecommender
+from genrec.generative import MANIFEST, GenerativeRecommender
 from genrec.index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase, build_model
 from genrec.models.recgpt import RecGPT
@@ -34,6 +34,7 @@ from genrec.training.session import TrainingFolder, changes, run_identity
 from genrec.training.start import StartingPoint
 from genrec.training.text_examples import TextCollator, TextExamples
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
+from genrec.training.validation import GeneratedValidation
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,6 @@ from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
 from genrec.errors import ArtifactError, ModelError
 from genrec.index import SemanticIndex
-from genrec.metrics import ndcg_at, recall_at
 from genrec.models import CodeModel, LanguageBase, load_model
 from genrec.models.recgpt import RecGPT, RecGPTState
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
@@ -35,7 +34,7 @@ from genrec.training.config import TrainConfig
 from genrec.training.language import make_reader, save_prompts, with_saved_prompts
 
 if TYPE_CHECKING:
-    from genrec.data.split import EvaluationSet
+    pass
 
 logger = logging.getLogger(__name__)
 
@@ -341,41 +340,3 @@ class GenerativeRecommender(Recommender):
             'recommender = Recommender.from_pretrained("this folder")\n'
             'recommender.recommend([["an item id", "another"]], k=10).item_ids\n```\n'
         )
-
-
-def validation_sample(users: int, n_cases: int, seed: int) -> np.ndarray:
-    """A fixed sample of validation cases: the same for every epoch and every resume, ``(min(users, n_cases),)``."""
-    rng = np.random.default_rng([seed, 1])
-    return np.sort(rng.permutation(n_cases)[:users])
-
-
-class GeneratedValidation:
-    """Measures Recall and NDCG of generated recommendations on a fixed sample of validation users.
-
-    Args:
-        recommender: With the network in training.
-        cases: Of validation.
-        config: Settings of the run.
-
-    Attributes:
-        ranks: ``(n,)`` of the sample's targets when it was measured last, 0 for none.
-    """
-
-    def __init__(self, recommender: GenerativeRecommender, cases: EvaluationSet, config: TrainConfig) -> None:
-        self.recommender, self.settings = recommender, config.validation
-        self.sample = cases.select(validation_sample(config.validation.users, len(cases), config.seed))
-        self.ranks = np.zeros(len(self.sample), dtype=np.int64)
-
-    def __call__(self) -> dict[str, float]:
-        """Metrics by name."""
-        recommender, k = self.recommender, self.settings.k
-        beams, recommender.beams = recommender.beams, self.settings.beams
-        try:
-            found = recommender.recommend(self.sample.histories, k, exclude_seen=self.settings.exclude_seen)
-        finally:
-            recommender.beams = beams
-        self.ranks = found.ranks_of(self.sample.targets)
-        return {
-            f"{name}@{k}": float(metric(self.ranks, k).mean())
-            for name, metric in (("ndcg", ndcg_at), ("recall", recall_at))
-        }

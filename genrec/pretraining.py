@@ -21,7 +21,6 @@ from genrec.data.split import Split
 from genrec.errors import ConfigError, unknown_name
 from genrec.fitting import check_stopped, is_finished, model_settings, split_interactions
 from genrec.foundation import FoundationModel
-from genrec.generative import GeneratedValidation, validation_sample
 from genrec.item_tokenizer import ItemTokenizer
 from genrec.models import build_model
 from genrec.models.recgpt import RecGPT
@@ -33,6 +32,7 @@ from genrec.training.pretrain_config import PretrainConfig
 from genrec.training.session import TrainingFolder, differences
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
+from genrec.training.validation import GeneratedValidation, validation_sample
 from genrec.vector_store import VectorStore
 
 logger = logging.getLogger(__name__)

@@ -29,7 +29,7 @@ from genrec.data import Catalog, Interactions
 from genrec.data.split import Split, global_time, leave_one_out
 from genrec.encoders import build_encoder
 from genrec.evaluation import evaluate, rows, write_results
-from genrec.evaluation.report import as_markdown
+from genrec.evaluation.tables import as_markdown
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SPLITS = ("leave-one-out", "global-time")

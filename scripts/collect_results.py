@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from genrec.evaluation import over_seeds
-from genrec.evaluation.report import SHOWN, as_markdown, write_results
+from genrec.evaluation.report import SHOWN, write_results
+from genrec.evaluation.tables import as_markdown
 
 NAMES = {"with": "generative-with-counts", "without": "generative"}
 RESULTS = Path(__file__).resolve().parent / "results"

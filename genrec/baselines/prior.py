@@ -156,7 +156,7 @@ def fit_prior(
     Raises:
         ConfigError: Settings that the baseline does not have.
     """
-    from genrec.generative import validation_sample
+    from genrec.training.validation import validation_sample
 
     validation = recommender.config.validation
     sample = split.validation.select(

@@ -95,7 +95,7 @@ def _write(folder: Path, found: Audit, content: str, dataset: str, overwrite: bo
 
 def _show(found: Audit, source: Path) -> None:
     from genrec.evaluation.audit import GRADES
-    from genrec.evaluation.report import plain_table
+    from genrec.evaluation.tables import plain_table
 
     heading(f"Audit of {source}")
     say(found.verdict())

@@ -9,7 +9,8 @@ import numpy as np
 
 from genrec.errors import DataError
 from genrec.evaluation.evaluator import EvaluationResult
-from genrec.evaluation.report import as_markdown, plain_table, split_remarks
+from genrec.evaluation.report import split_remarks
+from genrec.evaluation.tables import as_markdown, plain_table
 from genrec.evaluation.uncertainty import Difference, Interval, bootstrap, holm, paired_difference
 
 

@@ -14,7 +14,8 @@ from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
 from genrec.errors import ConfigError, DataError
 from genrec.evaluation.evaluator import EvaluationResult, evaluate
-from genrec.evaluation.report import Row, as_markdown
+from genrec.evaluation.report import Row
+from genrec.evaluation.tables import as_markdown
 from genrec.evaluation.uncertainty import bootstrap_metrics
 from genrec.recommender import Recommender
 
