@@ -56,7 +56,7 @@ def generate(
 
     if not overwrite:
         require_free(out)
-    table_kind(out)
+    table_kind(out, to_write=True)
     grown = SemanticIndex.load(index) if index else None
     recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)
     recommender.options = recommender.options.changed(set_ or [])
@@ -64,9 +64,10 @@ def generate(
     recommender.batch_users = batch_users or recommender.batch_users
     table = Interactions.read(histories)
     known = table.histories(recommender.item_ids)
-    dropped = table.report.count("unknown-items")
+    dropped, nobody = table.report.count("unknown-items"), table.report.count("users-without-items")
     if dropped:
-        say(f"{dropped:,} rows of items that are not in the catalogue were left out.")
+        users = f"; users without any other item, who get no list: {nobody:,}" if nobody else ""
+        say(f"{dropped:,} rows of items that are not in the catalogue were left out{users}.")
     request = _request(recommender, where, prior)
     began = time.monotonic()
     with progress("generating") as update:

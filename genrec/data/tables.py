@@ -67,19 +67,24 @@ def read_rows(path: Path | str, report: DataReport) -> tuple[pl.DataFrame, Lines
     return parsed.frame, parsed.lines
 
 
-def table_kind(path: Path) -> str:
+def table_kind(path: Path, *, to_write: bool = False) -> str:
     """``csv``, ``tsv``, ``jsonl`` or ``parquet``, by suffix.
 
+    Args:
+        path: Of the table.
+        to_write: It is to be written, so it need not exist.
+
     Raises:
-        DataError: Another suffix.
+        DataError: Another suffix, or (unless it is to be written) no file.
     """
     suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
     kind = TEXT_KINDS.get(suffix.lower())
     if kind is None and path.suffix.lower() == ".parquet":
         kind = "parquet"
     if kind is None:
-        _require_file(path)
-        hint = "If it holds one JSON object a line, rename it to .jsonl." if suffix.lower() == ".json" else None
+        if not to_write:
+            _require_file(path)
+        hint = "For one JSON object a line the suffix is .jsonl." if suffix.lower() == ".json" else None
         raise DataError(f"Cannot tell what kind of table '{path.name}' is.", where=path, expected=_KNOWN, hint=hint)
     return kind
 
@@ -208,10 +213,7 @@ def write_table(frame: pl.DataFrame, path: Path | str) -> None:
         DataError: Unknown suffix.
     """
     path = Path(path)
-    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
-    if suffix.lower() not in {*TEXT_KINDS, ".parquet"}:
-        raise DataError(f"Cannot tell what kind of table '{path.name}' is.", where=path, expected=_KNOWN)
-    kind = table_kind(path)
+    kind = table_kind(path, to_write=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

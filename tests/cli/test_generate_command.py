@@ -74,3 +74,20 @@ def test_settings_of_decoding_can_be_changed(trained, tables, tmp_path):
         ("prior={weight: 1}", "no item prior"),
     ):
         assert message in generate(trained, tables, tmp_path / "e.csv", "--set", change, code=1)
+
+
+def test_an_output_of_unknown_kind_is_refused_as_what_it_is(trained, tables, tmp_path):
+    text = generate(trained, tables, tmp_path / "a.xyz", code=1)
+    assert "Cannot tell what kind of table 'a.xyz' is" in text
+    assert ".parquet" in text
+
+
+def test_users_of_whom_nothing_is_known_are_counted(trained, tables, tmp_path):
+    strangers = tmp_path / "strangers.csv"
+    strangers.write_text("user_id,item_id,timestamp\nx,i001,1\nx,nowhere,2\ny,nowhere,1\nz,elsewhere,1\n")
+    arguments = ["generate", str(trained[1]), str(strangers), "--k", "4", "--out", str(tmp_path / "a.csv")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "3 rows of items that are not in the catalogue" in result.output
+    assert "who get no list: 2." in " ".join(result.output.split())
+    assert pl.read_csv(tmp_path / "a.csv")["user_id"].unique().to_list() == ["x"]
