@@ -72,7 +72,7 @@ def train(
 
     The best epoch on validation is kept. A RecGPT that pools texts or was pretrained recommends before it is trained.
     So there the weights at the start are a candidate, too, and an item prior is fitted to them first, so that weights
-    are judged together with it.
+    are judged together with it; and where texts are pooled, the average of both is kept (``config.start_share``).
 
     Args:
         index: Semantic index of the catalogue; built without held-out interactions.
@@ -113,13 +113,13 @@ def train(
     if validate is not None and isinstance(model, RecGPT) and (model.pooling is not None or config.init):
         if prior is not None and recommender.scores_all:
             fit_prior(recommender, split, prior, experience=_experience(config))
-        start = StartingPoint(trainer, validate)
+        start = StartingPoint(trainer, validate, 0.0 if model.pooling is None else config.start_share)
     trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
     check_stopped(trainer, callbacks, session.folder)
     recommender.model.eval()
     recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
     if start is not None:
-        recommender.metrics.update(start.restore_unless_better(trainer))
+        recommender.metrics.update(start.settle(trainer))
     pieces = in_pieces(model)
     if prior is not None and not pieces:
         fit_prior(recommender, split, prior, experience=_experience(config))

@@ -148,7 +148,7 @@ def pretrain(
     foundation.model.eval()
     foundation.metrics.update(_summary(trainer, domains, examples, identity, time.monotonic() - began))
     if start is not None:
-        foundation.metrics.update(start.restore_unless_better(trainer))
+        foundation.metrics.update(start.settle(trainer))
 
     def tick(domain: str = "", done: int = 0) -> None:
         check_stopped(trainer, callbacks, session.folder)

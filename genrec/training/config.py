@@ -97,7 +97,9 @@ class TrainConfig(Settings):
     ``generation`` holds the defaults of decoding, saved with the recommender; ``trainer`` holds fields of transformers'
     ``TrainingArguments`` as they are; ``init`` is the folder of a pretrained recommender whose network training
     starts from (see :mod:`genrec.foundation`). Language models learn a mixture of ``tasks``; the first that names the
-    next item's codes is the one that they recommend with.
+    next item's codes is the one that they recommend with. ``start_share`` is the share of the weights at the start in
+    what is kept of a network that recommends by its texts before it is trained
+    (:class:`genrec.training.start.StartingPoint`); 0: the best epoch as it is.
     """
 
     split: SplitSettings = SplitSettings()
@@ -109,6 +111,7 @@ class TrainConfig(Settings):
     prompts: PromptSettings = PromptSettings()
     validation: ValidationSettings = ValidationSettings()
     generation: DecodingOptions = DecodingOptions()
+    start_share: float = Field(0.5, ge=0, le=0.9)
     trainer: dict[str, Any] = {}
     seed: int = 0
 

@@ -46,14 +46,32 @@ def test_an_epoch_must_be_better_beyond_chance(before, after, kept):
     start = StartingPoint(trainer(model, None), validate)
     torch.nn.init.ones_(model.weight)
     validate.ranks = np.asarray(after)
-    made = start.restore_unless_better(trainer(model, validate()["ndcg@10"]))
+    made = start.settle(trainer(model, validate()["ndcg@10"]))
     assert ("best_epoch" in made) == kept
     assert torch.equal(model.weight, weight if kept else torch.ones(2, 2))
 
 
 def test_without_cases_the_mean_decides():
-    model = torch.nn.Linear(2, 2)
-    start = StartingPoint(trainer(model, None), lambda: {"ndcg@10": 0.1})
-    assert "best_epoch" not in start.restore_unless_better(trainer(model, 0.1001))
-    assert "best_epoch" in start.restore_unless_better(trainer(model, 0.0999))
-    assert "best_epoch" not in start.restore_unless_better(trainer(model, 0.05, load_best_model_at_end=False))
+    model, now = torch.nn.Linear(2, 2), {"ndcg@10": 0.1}
+    start = StartingPoint(trainer(model, None), lambda: dict(now))
+    now["ndcg@10"] = 0.1001
+    assert "best_epoch" not in start.settle(trainer(model, 0.1001))
+    assert "best_epoch" in start.settle(trainer(model, 0.0999))
+    assert "best_epoch" not in start.settle(trainer(model, 0.05, load_best_model_at_end=False))
+
+
+@pytest.mark.parametrize(("share", "better"), [(0.25, True), (0.25, False), (0.0, True)])
+def test_the_start_has_its_share_of_what_is_kept(share, better):
+    model = torch.nn.BatchNorm1d(2)  # with a counter, which has no average
+    validate = Validation([0] * 100)
+    start = StartingPoint(trainer(model, None), validate, share)
+    model.weight.data.fill_(5.0)
+    model.num_batches_tracked.fill_(7)
+    validate.ranks = np.asarray([1 if better else 0] * 100)
+    made = start.settle(trainer(model, 1.0))
+    expected = (share * 1 + (1 - share) * 5) if better else 1.0
+    assert model.weight.tolist() == [expected, expected]
+    assert int(model.num_batches_tracked) == (7 if better else 0)
+    assert made["validation"]["ndcg@10"] == float(better)
+    assert made["start"]["ndcg@10"] == 0
+    assert ("best_epoch" in made) == (not better)
