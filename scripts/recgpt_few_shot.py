@@ -5,7 +5,8 @@ other catalogues could teach is there before any training. ``without-text-poolin
 of it must be learned. Each is trained from pretrained and from random weights, with the same settings. ``+counts`` is
 the same network with the transitions of the same users as item prior: window, length and weight are chosen on the
 share's validation users, for ``pretrained`` together with what counts did on the catalogues of pretraining.
-Which epoch is kept, or the start, is decided with the counts added. ``counts-only`` is the pretrained network as it is,
+Which epoch is kept, or the start, is decided with the counts added; with text pooling an epoch is averaged with the
+start. ``counts-only`` is the pretrained network as it is,
 with that prior: nothing is trained.
 """
 
