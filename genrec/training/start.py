@@ -19,11 +19,12 @@ class StartingPoint:
 
     Args:
         trainer: Before ``train``, and before a checkpoint is loaded.
-        validate: Generated validation. Where it keeps the ``ranks`` of its cases, what is trained must be better by
-            more than two standard errors of the difference: a hundred cases find a better one among ten epochs by
-            chance.
+        validate: Generated validation. Where it keeps the ``ranks`` of its cases and there is no share, an epoch must
+            be better by more than two standard errors of the difference: a hundred cases find a better one among ten
+            epochs by chance.
         share: Of these weights in what is kept, between 0 and 1; the best epoch has the rest. Averages of the weights
-            before and after fine-tuning hold better on cases that come later (WiSE-FT, arXiv 2109.01903).
+            before and after fine-tuning hold better on cases that come later (WiSE-FT, arXiv 2109.01903), and what
+            chance has chosen does little harm in them, so they need only be better.
 
     Attributes:
         metrics: Of the validation sample.
@@ -59,10 +60,10 @@ class StartingPoint:
                 return {"start": self.metrics, "validation": after}
         model.load_state_dict(self.weights)
         logger.warning(
-            "No epoch recommended better than the weights at the start (validation %s %.4f) beyond chance: these are "
-            "kept.",
+            "No epoch recommended better than the weights at the start (validation %s %.4f)%s: these are kept.",
             metric,
             before,
+            "" if self._share else " beyond chance",
         )
         return {"start": self.metrics, "validation": self.metrics, "best_epoch": 0}
 
@@ -70,7 +71,7 @@ class StartingPoint:
         return weight.lerp(self.weights[name], self._share) if weight.is_floating_point() else weight
 
     def _compared(self, trainer: RecommenderTrainer, metric: str) -> tuple[dict[str, float], bool]:
-        """Metrics now, and whether they gain on the start: by more than two standard errors, where cases are known."""
+        """Metrics now, and whether they gain on the start as much as they must."""
         before, (name, k) = self._ranks, metric.split("@")
 
         def measure() -> dict[str, float]:
@@ -84,4 +85,4 @@ class StartingPoint:
 
         found = dict(agreed(measure, cast(Any, trainer.model), trainer.accelerator))
         gain, error = found.pop("gain"), found.pop("gain_error")
-        return found, gain > 2 * error
+        return found, gain > (0 if self._share else 2 * error)

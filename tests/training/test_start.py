@@ -60,6 +60,13 @@ def test_without_cases_the_mean_decides():
     assert "best_epoch" not in start.settle(trainer(model, 0.05, load_best_model_at_end=False))
 
 
+def test_an_average_must_only_be_better():
+    model, validate = torch.nn.Linear(2, 2), Validation([1] * 10 + [0] * 90)
+    start = StartingPoint(trainer(model, None), validate, 0.5)
+    validate.ranks = np.asarray([1] * 11 + [0] * 89)
+    assert "best_epoch" not in start.settle(trainer(model, 0.11))
+
+
 @pytest.mark.parametrize(("share", "better"), [(0.25, True), (0.25, False), (0.0, True)])
 def test_the_start_has_its_share_of_what_is_kept(share, better):
     model = torch.nn.BatchNorm1d(2)  # with a counter, which has no average
