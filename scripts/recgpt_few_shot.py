@@ -7,7 +7,7 @@ the same network with the transitions of the same users as item prior: window, l
 share's validation users, for ``pretrained`` together with what counts did on the catalogues of pretraining.
 Which epoch is kept, or the start, is decided with the counts added; with text pooling an epoch is averaged with the
 start. ``counts-only`` is the pretrained network as it is,
-with that prior: nothing is trained.
+with that prior: nothing is trained. ``seed N`` repeats a row with another sample of the users and other random weights.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ TABLE = "recgpt-few-shot"
 NETWORKS = {"": [], "-without-text-pooling": ["model.options.pooling=0"]}
 COUNTS = PriorSettings(name="transition-counts")
 METRIC, TARGETS = "ndcg@10", "novel"
+SEEDS_SHARE = 0.1
 
 
 class FewShot:
@@ -71,6 +72,8 @@ class FewShot:
                     counted = partial(self._counted, foundation, index, part)
                     self._once(f"pretrained-{share:.0%}+counts-only", counted)
                 self._share(share, part, index, folder, foundation, suffix)
+            if not suffix:
+                self._seeds(index, folder, foundation)
 
     def _counted(self, foundation: FoundationModel, index: SemanticIndex, part: Split) -> Any:
         recommender = foundation.recommender(index)
@@ -87,6 +90,17 @@ class FewShot:
                 name = f"{start}-{share:.0%}{counts}{suffix}"
                 self._once(name, partial(self._trained, index, part, init, foundation, bool(counts), results))
 
+    def _seeds(self, index: SemanticIndex, folder: Path, foundation: FoundationModel) -> None:
+        """A tenth of the users, drawn anew, with counts."""
+        from recgpt_zero_shot import of_users
+
+        for seed in self.options.few_shot_seeds:
+            part = of_users(self.experiment.split(self.domain), SEEDS_SHARE, seed)
+            results: list[EvaluationResult] = []
+            for start, init in (("pretrained", folder), ("from-scratch", None)):
+                name = f"{start}-{SEEDS_SHARE:.0%}+counts, seed {seed}"
+                self._once(name, partial(self._trained, index, part, init, foundation, True, results, seed))
+
     def _trained(
         self,
         index: SemanticIndex,
@@ -95,8 +109,10 @@ class FewShot:
         foundation: FoundationModel,
         counts: bool,
         results: list[EvaluationResult],
+        seed: int | None = None,
     ) -> Any:
-        result, more = self._measure(self._tune(index, part, init, foundation, counts))
+        seed = self.options.seed if seed is None else seed
+        result, more = self._measure(self._tune(index, part, init, foundation, counts, seed))
         if results:
             more["remark"] = _difference(results[0], result)
         results.append(result)
@@ -115,11 +131,17 @@ class FewShot:
         return pretrain(self.experiment.others(self.domain), config, folder), folder
 
     def _tune(
-        self, index: SemanticIndex, split: Split, init: Path | None, foundation: FoundationModel, counts: bool
+        self,
+        index: SemanticIndex,
+        split: Split,
+        init: Path | None,
+        foundation: FoundationModel,
+        counts: bool,
+        seed: int,
     ) -> Any:
         wanted = foundation.config.model.model_dump(include={"backbone", "max_items", "options"})
         settings = [f"model.{key}={json.dumps(value)}" for key, value in wanted.items()]
-        settings += [f"seed={self.options.seed}", *([] if counts else ["generation.prior=null"])]
+        settings += [f"seed={seed}", *([] if counts else ["generation.prior=null"])]
         settings += [f"init={init}"] if init else []
         config = load_train_config("recgpt-small", settings)
         with tempfile.TemporaryDirectory() as folder:

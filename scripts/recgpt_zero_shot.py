@@ -76,6 +76,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ablation-steps", type=int, default=80)
     parser.add_argument("--few-shot-domains", nargs="+", default=["minionerec-industrial", "amazon2014-beauty"])
     parser.add_argument("--few-shot-shares", nargs="+", type=float, default=[0.1, 0.01, 0.03, 0.3, 1.0])
+    parser.add_argument(
+        "--few-shot-seeds", nargs="*", type=int, default=[1, 2, 3, 4], help="other samples of a tenth of the users"
+    )
     parser.add_argument("--few-shot-steps", type=int, default=1500, help="of pretraining without text pooling")
     parser.add_argument("--few-shot-default-only", action="store_true", help="leave out the one without text pooling")
     parser.add_argument("--seconds", type=float, default=60, help="time of SASRec for choosing and training")
