@@ -65,10 +65,13 @@ def train(
         signal.signal(signal.SIGINT, previous)
     metrics = recommender.metrics
     reached = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("validation", {}).items())
+    epoch = f"epoch {metrics.get('best_epoch', 0):.0f}"
+    if metrics.get("start_share"):
+        epoch += " averaged with the start"
     made: dict[str, object] = {
         "recommender": out,
         "network": f"{settings.model.architecture}, {recommender.model.num_parameters():,} parameters",
-        "validation": f"{reached} (epoch {metrics.get('best_epoch', 0):.0f}, generated)" if reached else "none",
+        "validation": f"{reached} ({epoch}, generated)" if reached else "none",
     }
     if "prior" in metrics:
         made["item prior"] = _prior_line(metrics["prior"])

@@ -45,7 +45,7 @@ class StartingPoint:
 
         Returns:
             Entries of a run's metrics: ``start``; ``validation`` of what is kept; ``best_epoch`` 0 where that is the
-            start.
+            start, else ``start_share``, which the start has in it.
         """
         metric = (trainer.args.metric_for_best_model or "").removeprefix("eval_")
         best, before = trainer.state.best_metric, self.metrics.get(metric)
@@ -57,7 +57,7 @@ class StartingPoint:
                 model.load_state_dict({name: self._averaged(name, now) for name, now in model.state_dict().items()})
             after, better = self._compared(trainer, metric)
             if better:
-                return {"start": self.metrics, "validation": after}
+                return {"start": self.metrics, "validation": after, "start_share": self._share}
         model.load_state_dict(self.weights)
         logger.warning(
             "No epoch recommended better than the weights at the start (validation %s %.4f)%s: these are kept.",

@@ -82,3 +82,4 @@ def test_the_start_has_its_share_of_what_is_kept(share, better):
     assert made["validation"]["ndcg@10"] == float(better)
     assert made["start"]["ndcg@10"] == 0
     assert ("best_epoch" in made) == (not better)
+    assert made.get("start_share") == (share if better else None)
