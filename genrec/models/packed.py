@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 _MOST_BYTES = 1 << 30  # larger matrices are not copied
 _ROWS = 64  # of the left side, a hint for the layout
+_NARROW = 256  # widths up to which MKL is faster with a matrix of many rows, too
 _linear: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 
 
@@ -29,7 +30,7 @@ class Product:
     """
 
     def __init__(self, weight: Tensor) -> None:
-        self.packed = can_pack(weight) and not (weight.dtype == torch.float32 and _has_fast_mkl())
+        self.packed = can_pack(weight) and not _suits_mkl(weight.dtype)
         self.weight = _reorder(weight) if self.packed else weight.T.contiguous()
 
     def __call__(self, rows: Tensor) -> Tensor:
@@ -67,7 +68,8 @@ class ChunkedProduct:
             weight: ``(out, in)``; it is packed again when an optimiser or a loader has changed it. Fused optimisers
                 change weights without telling: make a new object then, as every decoding of a model does.
         """
-        packed = self._pack(weight, rows.dtype) if can_pack(weight, rows.dtype) else None
+        plain = weight.shape[1] <= _NARROW and _suits_mkl(rows.dtype)
+        packed = self._pack(weight, rows.dtype) if can_pack(weight, rows.dtype) and not plain else None
         for number, start in enumerate(range(0, len(weight), self.chunk)):
             part = slice(start, start + self.chunk)
             if packed is None:
@@ -94,6 +96,10 @@ def can_pack(weight: Tensor, dtype: torch.dtype | None = None) -> bool:
     if weight.numel() * dtype.itemsize > _MOST_BYTES:
         return False
     return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _suits_mkl(dtype: torch.dtype) -> bool:
+    return dtype == torch.float32 and _has_fast_mkl()
 
 
 @cache
