@@ -321,6 +321,7 @@ class GenerativeRecommender(Recommender):
         config = with_saved_prompts(config, folder / "prompts")
         model = load_model(folder / "model", checkpoint=checkpoint)
         model.eval()
+        model.stays_ready = True
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         recommender = cls(model, index, config, metrics)
         recommender.prior = LearnedPrior.load(folder / "prior", index.item_ids)

@@ -136,6 +136,9 @@ class CodeModel(PreTrainedModel):
     main_input_name = "codes"
     legal: LegalCodes | None = None
     """What the loss is restricted to, see :meth:`restrict_loss`."""
+    stays_ready: bool = False
+    """Whether what :meth:`decoding` prepares is kept between its uses, as a model needs that answers single requests.
+    It ends with training mode, or :meth:`end_decoding`, to be called before weights are changed by other means."""
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -179,14 +182,23 @@ class CodeModel(PreTrainedModel):
 
     @contextmanager
     def decoding(self) -> Iterator[None]:
-        """Around calls of :meth:`prefill` and :meth:`step` between which no weight changes."""
+        """Around calls of :meth:`prefill` and :meth:`step` between which no weight changes.
+
+        What is prepared for them (copies of weights in another layout, for instance) is given up at the end, or kept
+        for the next time where the model ``stays_ready``.
+        """
         yield
+
+    def end_decoding(self) -> None:
+        """Give up what :meth:`decoding` has kept; weights may then change."""
 
     def train(self, mode: bool = True) -> CodeModel:
         """Training and evaluation mode, as every module; copies of weights that a search holds end with either."""
-        search = getattr(self, "search", None)
-        if mode != self.training and search is not None:
-            search.forget()
+        if mode != self.training:
+            self.end_decoding()
+            search = getattr(self, "search", None)
+            if search is not None:
+                search.forget()
         return super().train(mode)
 
     def restrict_loss(self, trie: Trie | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,7 +19,15 @@ from genrec.models.llm_labels import CodeLabels
 from genrec.models.llm_layers import truncate_layers
 from genrec.models.llm_rows import RowStart, add_code_rows
 from genrec.models.llm_source import LanguageSource, Part, quiet_loading
-from genrec.models.llm_tuning import base_of, code_rows_in_place, load_adapter, merge_adapter, save_adapter, tune
+from genrec.models.llm_tuning import (
+    base_of,
+    load_adapter,
+    merge_adapter,
+    put_in_code_rows,
+    save_adapter,
+    take_out_code_rows,
+    tune,
+)
 from genrec.trie import Trie
 
 logger = logging.getLogger(__name__)
@@ -82,6 +90,7 @@ class LanguageBase(CodeModel):
         self.tokens.add_to(tokenizer)
         self.labels = CodeLabels(self.tokens)
         self._predictor: Any = None
+        self._code_rows: list[Any] | None = None  # layers whose rows stand in the vocabulary, while decoding
         base = base_of(lm)
         self._no_split_modules = getattr(base, "_no_split_modules", None)  # what sharded training must not cut
         self._add_parts(base)
@@ -150,6 +159,7 @@ class LanguageBase(CodeModel):
 
     def merge(self) -> None:
         """Put the adapter's updates into the weights: from then on the model is a plain one, and saved as such."""
+        self.end_decoding()
         self.lm = merge_adapter(self.lm)
 
     # -- reading --
@@ -157,16 +167,21 @@ class LanguageBase(CodeModel):
     @contextmanager
     def decoding(self) -> Iterator[None]:
         """See :meth:`CodeModel.decoding`."""
-        with torch.no_grad():
-            rows = nullcontext() if _sharded(self.base) else code_rows_in_place(self.lm)
-            rows.__enter__()
-        try:
+        if self._code_rows is None:
+            with torch.no_grad():
+                self._code_rows = [] if _sharded(self.base) else put_in_code_rows(self.lm)
             self._predictor = self._make_predictor()
+        try:
             yield
         finally:
-            self._predictor = None
-            with torch.no_grad():
-                rows.__exit__(None, None, None)
+            if not self.stays_ready:
+                self.end_decoding()
+
+    def end_decoding(self) -> None:
+        """See :meth:`CodeModel.end_decoding`."""
+        layers, self._code_rows, self._predictor = self._code_rows, None, None
+        with torch.no_grad():
+            take_out_code_rows(layers or ())
 
     def _make_predictor(self) -> Any:
         return None
@@ -181,6 +196,7 @@ class LanguageBase(CodeModel):
         """
         from safetensors.torch import save_file
 
+        self.end_decoding()
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.config.to_json_file(str(folder / "config.json"), use_diff=False)

@@ -127,22 +127,26 @@ def require_peft() -> Any:
     return peft
 
 
-@contextmanager
-def code_rows_in_place(model: Any) -> Iterator[None]:
-    """For the time of a ``with`` block, trained code rows stand in the vocabulary itself.
+def put_in_code_rows(model: Any) -> list[Any]:
+    """Let trained code rows stand in the vocabulary itself, until :func:`take_out_code_rows`.
 
     peft otherwise copies the whole vocabulary in every pass to put them in. Rows are replaced and put back, never added
     to, so that nothing changes by rounding.
+
+    Returns:
+        The layers that were changed.
     """
     layers = [module for module in model.modules() if hasattr(module, "trainable_tokens_delta")]
     layers = [layer for layer in layers if not layer.merged]
     for layer in layers:
         layer.merge()
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.unmerge()
+    return layers
+
+
+def take_out_code_rows(layers: Sequence[Any]) -> None:
+    """Undo :func:`put_in_code_rows`."""
+    for layer in layers:
+        layer.unmerge()
 
 
 def _tables(model: Any) -> list[str]:

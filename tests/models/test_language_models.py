@@ -135,6 +135,32 @@ def test_code_rows_stand_in_the_vocabulary_only_while_decoding(checkpoint):
     assert fit(model, 3)[0] > 0  # and training goes on
 
 
+@pytest.mark.parametrize("family", ["t5", "llama", "bart"])
+def test_a_model_that_stays_ready_is_prepared_once(family, checkpoint, tmp_path):
+    model = build(checkpoint(family))
+    fit(model, 2)
+    model.eval()
+    ids, mask = prompts(model)
+    expected = first_scores(model, ids, mask)
+    weights = {name: weight.clone() for name, weight in model.state_dict().items()}
+    model.stays_ready = True
+    for _ in range(2):
+        assert torch.equal(first_scores(model, ids, mask), expected)
+    predictor = model._predictor
+    assert predictor is not None
+    with torch.no_grad(), model.decoding():
+        assert model._predictor is predictor
+    for end in (model.end_decoding, model.train, lambda: model.save_pretrained(tmp_path / "saved"), model.merge):
+        model.eval()
+        first_scores(model, ids, mask)
+        assert model._predictor is not None
+        end()
+        assert model._predictor is None
+        if end != model.merge:
+            assert all(torch.equal(weight, weights[name]) for name, weight in model.state_dict().items())
+    torch.testing.assert_close(first_scores(model.eval(), ids, mask), expected, atol=1e-4, rtol=1e-4)
+
+
 def test_frozen_code_rows_are_kept_beside_the_adapter(checkpoint, tmp_path):
     model = build(checkpoint("qwen3"), train_code_rows=False)
     before = tables(model)
