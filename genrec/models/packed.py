@@ -2,8 +2,8 @@
 
 Every product with a plain matrix first rearranges it, which for the few rows of a beam search costs 15 to 40 % of the
 time. oneDNN can do it once (torch.compile does so for frozen weights); a copy of the matrix is the price. Each call of
-oneDNN costs about 15 microseconds more than one of MKL, which on Intel's processors is as fast at the product itself:
-there, float32 matrices are only transposed once.
+oneDNN costs about 15 microseconds more than one of MKL, which on Intel's processors is as fast at small products; so
+there, small float32 matrices are only transposed once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 _MOST_BYTES = 1 << 30  # larger matrices are not copied
 _ROWS = 64  # of the left side, a hint for the layout
-_NARROW = 256  # widths up to which MKL is faster with a matrix of many rows, too
+_SMALL = 1 << 18  # elements of a matrix up to which MKL is faster on Intel's processors
 _linear: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 
 
@@ -30,7 +30,7 @@ class Product:
     """
 
     def __init__(self, weight: Tensor) -> None:
-        self.packed = can_pack(weight) and not _suits_mkl(weight.dtype)
+        self.packed = can_pack(weight) and not _suits_mkl(weight.numel(), weight.dtype)
         self.weight = _reorder(weight) if self.packed else weight.T.contiguous()
 
     def __call__(self, rows: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class ChunkedProduct:
             weight: ``(out, in)``; it is packed again when an optimiser or a loader has changed it. Fused optimisers
                 change weights without telling: make a new object then, as every decoding of a model does.
         """
-        plain = weight.shape[1] <= _NARROW and _suits_mkl(rows.dtype)
+        plain = _suits_mkl(self.chunk * weight.shape[1], rows.dtype)
         packed = self._pack(weight, rows.dtype) if can_pack(weight, rows.dtype) and not plain else None
         for number, start in enumerate(range(0, len(weight), self.chunk)):
             part = slice(start, start + self.chunk)
@@ -98,8 +98,8 @@ def can_pack(weight: Tensor, dtype: torch.dtype | None = None) -> bool:
     return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _suits_mkl(dtype: torch.dtype) -> bool:
-    return dtype == torch.float32 and _has_fast_mkl()
+def _suits_mkl(elements: int, dtype: torch.dtype) -> bool:
+    return elements <= _SMALL and dtype == torch.float32 and _has_fast_mkl()
 
 
 @cache
