@@ -81,7 +81,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--few-shot-steps", type=int, default=1500, help="of pretraining without text pooling")
     parser.add_argument("--few-shot-default-only", action="store_true", help="leave out the one without text pooling")
-    parser.add_argument("--seconds", type=float, default=60, help="time of SASRec for choosing and training")
+    parser.add_argument("--seconds", type=float, default=900, help="most time of SASRec for choosing and training")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of pretraining")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="of torch")
