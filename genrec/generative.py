@@ -76,6 +76,7 @@ class GenerativeRecommender(Recommender):
 
     def to(self, device: str | torch.device) -> GenerativeRecommender:
         """Move the model; returns itself."""
+        self.model.end_decoding()
         self.model.to(device)  # type: ignore[arg-type]
         self._tries = SubTries(self.index.trie, self.device, self._tries.named)
         return self

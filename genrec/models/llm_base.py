@@ -167,15 +167,17 @@ class LanguageBase(CodeModel):
     @contextmanager
     def decoding(self) -> Iterator[None]:
         """See :meth:`CodeModel.decoding`."""
-        if self._code_rows is None:
-            with torch.no_grad():
-                self._code_rows = [] if _sharded(self.base) else put_in_code_rows(self.lm)
-            self._predictor = self._make_predictor()
         try:
+            if self._code_rows is None:
+                with torch.no_grad():
+                    self._code_rows = [] if _sharded(self.base) else put_in_code_rows(self.lm)
+                self._predictor = self._make_predictor()
             yield
-        finally:
-            if not self.stays_ready:
-                self.end_decoding()
+        except BaseException:
+            self.end_decoding()
+            raise
+        if not self.stays_ready:
+            self.end_decoding()
 
     def end_decoding(self) -> None:
         """See :meth:`CodeModel.end_decoding`."""

@@ -161,6 +161,18 @@ def test_a_model_that_stays_ready_is_prepared_once(family, checkpoint, tmp_path)
     torch.testing.assert_close(first_scores(model.eval(), ids, mask), expected, atol=1e-4, rtol=1e-4)
 
 
+def test_nothing_stays_prepared_after_an_error(checkpoint):
+    model = build(checkpoint("llama"))
+    model.stays_ready = True
+    fit(model, 2)
+    model.eval()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    with pytest.raises(KeyboardInterrupt), torch.no_grad(), model.decoding():
+        raise KeyboardInterrupt
+    assert model._predictor is None
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+
+
 def test_frozen_code_rows_are_kept_beside_the_adapter(checkpoint, tmp_path):
     model = build(checkpoint("qwen3"), train_code_rows=False)
     before = tables(model)

@@ -34,6 +34,14 @@ def test_products_are_those_of_the_matrix(n, way, monkeypatch):
         assert [columns.start for columns, _ in parts] == [0, 8, 16, 24]
 
 
+@torch.no_grad()
+def test_mkl_gets_small_float32_matrices_only(monkeypatch):
+    monkeypatch.setattr(packed, "_has_fast_mkl", lambda: True)
+    monkeypatch.setattr(packed, "_SMALL", 20)
+    assert not Product(torch.randn(5, 4)).packed
+    assert Product(torch.randn(6, 4)).packed
+
+
 def test_a_matrix_is_packed_again_when_it_changes_and_never_copied_packed():
     rows, weight, product = torch.randn(3, 4), torch.randn(5, 4), ChunkedProduct(2)
 
