@@ -112,6 +112,11 @@ class DeviceTrie:
             keys.append(parents * self._sizes[level] + codes)
         return keys
 
+    @cached_property
+    def arrays(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """:attr:`starts` and :attr:`codes` of every level as arrays, of a trie on the CPU."""
+        return [(starts.numpy(), codes.numpy()) for starts, codes in zip(self.starts, self.codes, strict=True)]
+
     def to(self, device: torch.device | str) -> DeviceTrie:
         """The same trie on another device."""
         return DeviceTrie(self._trie, device)
@@ -136,8 +141,8 @@ class DeviceTrie:
 
     def leaves_of(self, items: Tensor) -> Tensor:
         """Leaves of items ``(...)``, int64 of the same shape; -1 for items that the trie does not hold."""
-        known = (items >= 0) & (items < len(self._leaf_of))
-        return torch.where(known, self._leaf_of.take(torch.where(known, items, 0)), -1).long()
+        known = (items >= 0) & (items < len(self.leaf_numbers))
+        return torch.where(known, self.leaf_numbers.take(torch.where(known, items, 0)), -1).long()
 
     def lineage(self, leaves: Tensor) -> list[Tensor]:
         """Nodes of all levels above leaves ``(...)``, and the leaves, int64 of the same shape; -1 stays -1."""
@@ -147,7 +152,7 @@ class DeviceTrie:
         return levels
 
     @cached_property
-    def _leaf_of(self) -> Tensor:
+    def leaf_numbers(self) -> Tensor:
         """Leaf of every catalogue position, ``(largest position + 1,)`` int32, -1 where it has none."""
         leaves = torch.full((int(self.items.max()) + 1,), -1, dtype=torch.int32, device=self.device)
         leaves[self.items.long()] = torch.arange(self.n_items, dtype=torch.int32, device=self.device)

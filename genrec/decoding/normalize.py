@@ -30,8 +30,13 @@ to one; a code without siblings is free, so long single-child tails cost nothing
 def unpack(output: Tensor | StepOutput) -> tuple[Tensor, Callable[[], Tensor] | None]:
     """Float32 logits ``(users, beams, codebook_size)``, and what gives the vocabulary's normaliser where it differs."""
     if isinstance(output, StepOutput):
-        return output.logits.float(), output.log_normalizer
-    return output.float(), None
+        return as_float(output.logits), output.log_normalizer
+    return as_float(output), None
+
+
+def as_float(numbers: Tensor) -> Tensor:
+    """In float32; a call that changes nothing would still take microseconds."""
+    return numbers if numbers.dtype == torch.float32 else numbers.float()
 
 
 def log_normalizer(
@@ -49,5 +54,5 @@ def log_normalizer(
         total = legal.logsumexp(dim=2)
         return total.masked_fill(total == -torch.inf, 0)  # a beam that is no more
     if normalize == "vocabulary" and vocabulary is not None:
-        return vocabulary().float()
+        return as_float(vocabulary())
     return log_sum_exp(logits)
