@@ -25,6 +25,7 @@ from genrec.decoding.search import search
 from genrec.decoding.slots import score_by_slots
 from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
+from genrec.decoding.words import WordMatches
 from genrec.errors import ArtifactError, ModelError
 from genrec.index import SemanticIndex
 from genrec.models import CodeModel, LanguageBase, load_model
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MANIFEST = "recommender.json"
+_CELLS = 1 << 26  # users times items that are scored by words at once
 
 Prior: TypeAlias = Mapping[str, float] | np.ndarray | sp.sparray
 """Item scores of a request: by item id, one vector, or one row a user, dense or sparse."""
@@ -167,7 +169,10 @@ class GenerativeRecommender(Recommender):
         return Recommender.recommend(asked, histories, k, exclude_seen=exclude_seen, allow=allow, deny=deny)
 
     def score_items(self, histories: HistoriesLike) -> np.ndarray:
-        """Exact log-probability of every item, ``(n_users, n_items)`` float32; no beam is involved."""
+        """Exact score of every item, ``(n_users, n_items)`` float32; no beam is involved.
+
+        It is the log-probability, and what ``options.words`` adds to it; item priors are not in it.
+        """
         known = histories if isinstance(histories, Histories) else self.to_histories(histories)
         result = np.empty((len(known), len(self.item_ids)), dtype=np.float32)
         exact = self.options.model_copy(update={"exact": True})
@@ -179,7 +184,13 @@ class GenerativeRecommender(Recommender):
                 else:
                     scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
                 result[users] = scores.cpu().numpy()
+                if self.options.words:
+                    result[users] += self._shared_words(known.select(users))
         return result
+
+    def _shared_words(self, histories: Histories) -> np.ndarray:
+        """What the words that items share with histories add, ``(n_users, n_items)`` float32."""
+        return np.float32(self.options.words) * WordMatches(self.index.word_vectors).scores(histories)
 
     def _rank(
         self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None
@@ -190,7 +201,11 @@ class GenerativeRecommender(Recommender):
         scores = np.full((len(histories), k), -np.inf, dtype=np.float32)
         size = self.options.users_at_once(k, self.device.type)
         learned = learned_scores(self.prior, self.options.prior, histories, len(self.item_ids))
-        priors = UserPriors(request.prior, self.options.prior_weight, learned)
+        words = None
+        if self.options.words:
+            size = min(size, max(1, _CELLS // len(self.item_ids)))
+            words = lambda users: self._shared_words(histories.select(users))  # noqa: E731
+        priors = UserPriors(request.prior, self.options.prior_weight, learned, words)
         with self._evaluating():
             for members, mask in request.parts(len(histories), self._tries, allowed):
                 trie = self._tries(mask)

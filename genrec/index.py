@@ -20,6 +20,8 @@ from genrec.recipe import TokenizerRecipe, load_recipe
 from genrec.trie import Trie, group_paths
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from genrec.data.histories import Histories
     from genrec.data.split import Split
     from genrec.index_report import IndexStats
@@ -198,6 +200,13 @@ class SemanticIndex:
         if isinstance(self._vectors, Path):
             self._vectors = _read_arrays(self._vectors)["vectors"]
         return self._vectors
+
+    @cached_property
+    def word_vectors(self) -> csr_array:
+        """Words of all items, ``(n_items, n_words)``, see :func:`genrec.encoders.words.word_vectors`."""
+        from genrec.encoders.words import word_vectors
+
+        return word_vectors(self.catalog)
 
     def stats(self, split: Split | None = None) -> IndexStats:
         """Numbers that say how good it is; ``split`` (its test part is not read) adds what people buy together."""

@@ -4,7 +4,8 @@ Two networks. The default one starts as a mixture of the history's own text vect
 other catalogues could teach is there before any training. ``without-text-pooling`` is the published design, where all
 of it must be learned. Each is trained from pretrained and from random weights, with the same settings. ``+counts`` is
 the same network with the transitions of the same users as item prior: window, length and weight are chosen on the
-share's validation users, for ``pretrained`` together with what counts did on the catalogues of pretraining.
+share's validation users, for ``pretrained`` together with what counts did on the catalogues of pretraining. ``+words``
+adds what words that an item shares with the history say, which is the default and learned by nobody.
 Which epoch is kept, or the start, is decided with the counts added; with text pooling an epoch is averaged with the
 start. ``counts-only`` is the pretrained network as it is,
 with that prior: nothing is trained. ``seed N`` repeats a row with another sample of the users and other random weights.
@@ -61,7 +62,9 @@ class FewShot:
                 continue
             foundation, folder = self._pretrained(suffix, changes)
             index = foundation.build_index(self.experiment.domains[self.domain].catalog)
-            self._once(f"pretrained-0%{suffix}", lambda f=foundation, i=index: self._measure(f.recommender(i)))
+            self._once(f"pretrained-0%{suffix}", lambda f=foundation, i=index: self._measure(f.recommender(i), words=0))
+            if not suffix:
+                self._once("pretrained-0%+words", lambda f=foundation, i=index: self._measure(f.recommender(i)))
             for share in self.options.few_shot_shares:
                 part = of_users(split, share, self.options.seed)
                 if not suffix:
@@ -77,6 +80,7 @@ class FewShot:
 
     def _counted(self, foundation: FoundationModel, index: SemanticIndex, part: Split) -> Any:
         recommender = foundation.recommender(index)
+        recommender.options = recommender.options.model_copy(update={"words": 0.0})
         fit_prior(recommender, part, COUNTS, experience=foundation.experience)
         return self._measure(recommender)
 
@@ -84,22 +88,23 @@ class FewShot:
         self, share: float, part: Split, index: SemanticIndex, folder: Path, foundation: FoundationModel, suffix: str
     ) -> None:
         """From pretrained and from random weights, each without and with counts."""
-        for counts in ("", "+counts") if not suffix else ("",):
+        for counts in self.options.few_shot_kinds if not suffix else ("",):
             results: list[EvaluationResult] = []
             for start, init in (("pretrained", folder), ("from-scratch", None)):
                 name = f"{start}-{share:.0%}{counts}{suffix}"
-                self._once(name, partial(self._trained, index, part, init, foundation, bool(counts), results))
+                self._once(name, partial(self._trained, index, part, init, foundation, counts, results))
 
     def _seeds(self, index: SemanticIndex, folder: Path, foundation: FoundationModel) -> None:
-        """A tenth of the users, drawn anew, with counts."""
+        """A tenth of the users, drawn anew, with counts, and with words beside them."""
         from recgpt_zero_shot import of_users
 
         for seed in self.options.few_shot_seeds:
             part = of_users(self.experiment.split(self.domain), SEEDS_SHARE, seed)
-            results: list[EvaluationResult] = []
-            for start, init in (("pretrained", folder), ("from-scratch", None)):
-                name = f"{start}-{SEEDS_SHARE:.0%}+counts, seed {seed}"
-                self._once(name, partial(self._trained, index, part, init, foundation, True, results, seed))
+            for counts in (kind for kind in self.options.few_shot_kinds if kind):
+                results: list[EvaluationResult] = []
+                for start, init in (("pretrained", folder), ("from-scratch", None)):
+                    name = f"{start}-{SEEDS_SHARE:.0%}{counts}, seed {seed}"
+                    self._once(name, partial(self._trained, index, part, init, foundation, counts, results, seed))
 
     def _trained(
         self,
@@ -107,7 +112,7 @@ class FewShot:
         part: Split,
         init: Path | None,
         foundation: FoundationModel,
-        counts: bool,
+        counts: str,
         results: list[EvaluationResult],
         seed: int | None = None,
     ) -> Any:
@@ -119,13 +124,13 @@ class FewShot:
         return result, more
 
     def _pretrained(self, suffix: str, changes: list[str]) -> tuple[FoundationModel, Path]:
-        from recgpt_zero_shot import RATE
+        from recgpt_zero_shot import NO_WORDS, RATE
 
         if not suffix:
             return self.experiment.pretrained(self.domain)[0], self.experiment.folder(self.domain)
         steps = self.options.few_shot_steps
         settings = [f"trainer.max_steps={steps}", RATE, "trainer.warmup_steps=100"]
-        settings += [f"seed={self.options.seed}"]
+        settings += [f"seed={self.options.seed}", NO_WORDS]
         config = load_pretrain_config("recgpt-pretrain", [*settings, *self.options.set, *changes])
         folder = self.options.work / f"few-shot{suffix}-{self.domain}"
         return pretrain(self.experiment.others(self.domain), config, folder), folder
@@ -136,19 +141,22 @@ class FewShot:
         split: Split,
         init: Path | None,
         foundation: FoundationModel,
-        counts: bool,
+        counts: str,
         seed: int,
     ) -> Any:
+        from recgpt_zero_shot import NO_WORDS
+
         wanted = foundation.config.model.model_dump(include={"backbone", "max_items", "options"})
         settings = [f"model.{key}={json.dumps(value)}" for key, value in wanted.items()]
-        settings += [f"seed={seed}", *([] if counts else ["generation.prior=null"])]
+        settings += [f"seed={seed}", *([] if "counts" in counts else ["generation.prior=null"])]
+        settings += [] if "words" in counts else [NO_WORDS]
         settings += [f"init={init}"] if init else []
         config = load_train_config("recgpt-small", settings)
         with tempfile.TemporaryDirectory() as folder:
             return train(index, split, config, Path(folder) / "model")
 
-    def _measure(self, recommender: Any) -> tuple[EvaluationResult, dict[str, Any]]:
-        result, more = self.experiment.recgpt(recommender, "exact")
+    def _measure(self, recommender: Any, **changes: Any) -> tuple[EvaluationResult, dict[str, Any]]:
+        result, more = self.experiment.recgpt(recommender, "exact", **changes)
         metrics = recommender.metrics
         return result, {**more, "prior": metrics.get("prior"), "best_epoch": metrics.get("best_epoch")}
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from genrec.baselines import train_baseline
 from genrec.data.split import EvaluationSet, Split
+from genrec.encoders.words import word_vectors
 from genrec.evaluation import evaluate, rows, write_results
 from genrec.index import SemanticIndex
 from genrec.pretraining import Domain, pretrain, read_domains
@@ -38,6 +39,10 @@ KS = (1, 3, 5, 10)
 RATE = "trainer.learning_rate=7.0e-4"
 """Of the short pretraining runs here; the preset's is for whole epochs."""
 TEXT = ("text-neighbours", "text-neighbours-whitened")
+WORDS = {"word-neighbours": 1, "word-neighbours-history": 20}
+"""By words alone: of the last item, as the text neighbours, and of the last twenty with a decay."""
+NO_WORDS = "generation.words=0"
+"""The network alone, in ablations and few-shot rows."""
 CHOOSING = ("trainer.eval_strategy=steps", "trainer.save_strategy=steps")
 CHOICES = 4
 """Moments of pretraining that are candidates, beside the start."""
@@ -80,6 +85,9 @@ def parse() -> argparse.Namespace:
         "--few-shot-seeds", nargs="*", type=int, default=[1, 2, 3, 4], help="other samples of a tenth of the users"
     )
     parser.add_argument("--few-shot-steps", type=int, default=1500, help="of pretraining without text pooling")
+    parser.add_argument(
+        "--few-shot-kinds", nargs="+", default=["", "+counts", "+counts+words"], help="what is added to the network"
+    )
     parser.add_argument("--few-shot-default-only", action="store_true", help="leave out the one without text pooling")
     parser.add_argument("--seconds", type=float, default=900, help="most time of SASRec for choosing and training")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of pretraining")
@@ -126,7 +134,7 @@ class Experiment:
     def zero_shot(self) -> None:
         for name in self.held_out:
             split = self.split(name)
-            for baseline in ("popularity", "repeat-last", *TEXT):
+            for baseline in ("popularity", "repeat-last", *TEXT, *WORDS):
                 self.once(
                     "recgpt-zero-shot", name, baseline, lambda b=baseline, s=split, n=name: self.baseline(b, s, n)
                 )
@@ -140,12 +148,13 @@ class Experiment:
                 )
             foundation, index = self.pretrained(name)
             for decoding in ("exact", "beam"):
-                self.once(
-                    "recgpt-zero-shot",
-                    name,
-                    f"recgpt-zero-shot-{decoding}",
-                    lambda d=decoding, f=foundation, i=index: self.recgpt(f.recommender(i), d),
-                )
+                for suffix, words in (("", {}), ("-without-words", {"words": 0.0})):
+                    self.once(
+                        "recgpt-zero-shot",
+                        name,
+                        f"recgpt-zero-shot-{decoding}{suffix}",
+                        lambda d=decoding, f=foundation, i=index, w=words: self.recgpt(f.recommender(i), d, **w),
+                    )
 
     def sasrec(self) -> None:
         for name in self.held_out:
@@ -172,6 +181,7 @@ class Experiment:
             if not self._there(table, name, f"{variant}-beam"):
                 say(f"{variant}")
                 settings = [f"trainer.max_steps={steps}", RATE, f"seed={self.options.seed}", "prior_shares=[]"]
+                settings += [NO_WORDS]
                 settings += [*self.options.set, *change]
                 config = load_pretrain_config("recgpt-pretrain", settings)
                 foundation = pretrain(self.others(name), config, self.options.work / f"ablation-{variant}")
@@ -218,10 +228,13 @@ class Experiment:
     def baseline(self, name: str, split: Split, dataset: str) -> Any:
         domain = self.domains[dataset]
         settings: dict[str, Any] = {}
-        vectors = None
+        vectors = words = None
         if name in TEXT:
             settings, vectors = {"last": 1}, self._vectors(domain, whitened=name != TEXT[0])
             name = TEXT[0]
+        if name in WORDS:
+            settings, words = {"last": WORDS[name], "decay": 0.5}, word_vectors(domain.catalog)
+            name = "word-neighbours"
         if name == "sasrec":
             settings = {"dim": 64, "max_items": 20}
         baseline = train_baseline(
@@ -229,6 +242,7 @@ class Experiment:
             split,
             domain.catalog.item_ids,
             vectors=vectors,
+            words=words,
             seed=self.options.seed,
             settings=settings,
             seconds=self.options.seconds if name == "sasrec" else None,
@@ -251,8 +265,9 @@ class Experiment:
         encoder.fit(domain.catalog)
         return encoder.encode(domain.catalog)
 
-    def recgpt(self, recommender: Any, decoding: str) -> Any:
+    def recgpt(self, recommender: Any, decoding: str, **changes: Any) -> Any:
         name = self._dataset_of(recommender.index)
+        recommender.options = recommender.options.model_copy(update=changes)
         if decoding == "beam":
             recommender.options = recommender.options.model_copy(
                 update={"exact": False, "beams": self.options.beams, "batch_users": 64}
@@ -262,6 +277,7 @@ class Experiment:
         return result, {
             "users_per_second": round(result.users_per_second, 1),
             "decoding": decoding,
+            "words": recommender.options.words,
             "steps": metrics.get("steps"),
             "start": metrics.get("start"),
             "validation": metrics.get("validation"),
@@ -318,6 +334,7 @@ class Experiment:
 
 VARIANTS: dict[str, list[str]] = {
     "recgpt": [],
+    "with-words": ["generation.words=10"],
     "untrained": ["trainer.max_steps=1", "trainer.learning_rate=0.0"],
     "without-hybrid-attention": ["model.options.attention=causal"],
     "set-attention": ["model.options.attention=set"],

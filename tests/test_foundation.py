@@ -97,6 +97,17 @@ def test_zero_shot_is_far_above_chance_on_the_shop_it_has_not_seen(world, pretra
     assert hits.mean() > 0.35  # chance is 10 of 60
 
 
+def test_words_count_without_any_training(pretrained, index):
+    """Items of the histories and of the lists share their brand and kind more often than without."""
+    made = SemanticIndex.load(index)
+    zero_shot = Recommender.from_pretrained(pretrained, index=made)
+    assert zero_shot.options.words == 10
+    history = [made.item_ids[:2].tolist()]
+    found, without = (zero_shot.recommend(history, 20, options=change) for change in ({}, {"words": 0}))
+    shared = np.asarray((made.word_vectors @ made.word_vectors[[0, 1]].T).toarray()).sum(1)
+    assert shared[found.items[0]].mean() > shared[without.items[0]].mean()
+
+
 def test_the_index_speaks_the_pretrained_codes_and_trains_nothing(pretrained, index):
     from genrec.foundation import read_tokenizer
 

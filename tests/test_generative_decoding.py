@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from genrec.data.histories import Histories
 from genrec.decoding.options import DecodingOptions, even_slices
+from genrec.decoding.words import WordMatches
 from genrec.errors import ConfigError, DataError
 from genrec.training.config import TrainConfig
 from genrec.trie import Trie
@@ -29,6 +31,7 @@ def recommender(architecture, tiny_model):
         item_ids=np.array([f"i{n}" for n in range(N)], dtype=object),
         trie=Trie.from_codes(codes, SIZES),
         vectors=lambda: vectors,
+        word_vectors=sp.csr_array(sp.random(N, 25, 0.2, rng=rng, dtype=np.float32)),
     )
     return GenerativeRecommender(tiny_model(architecture, SIZES), index, TrainConfig())
 
@@ -115,6 +118,43 @@ def test_priors_by_item_and_by_user(recommender, histories):
         np.testing.assert_allclose(found.scores, np.take_along_axis(scores + own, found.items, 1), atol=1e-4)
     with pytest.raises(DataError, match="prior"):
         recommender.recommend(histories, 3, prior=np.zeros(N + 1))
+
+
+def test_words_are_added_in_every_way_of_decoding(recommender, histories):
+    alone, may = recommender.score_items(histories), unseen(histories)
+    words = WordMatches(recommender.index.word_vectors).scores(histories)
+    assert words.max() > 0.1
+    recommender.options = recommender.options.model_copy(update={"words": 6.0})
+    scores = alone + 6 * words
+    np.testing.assert_allclose(recommender.score_items(histories), scores, atol=1e-5)
+    expected = best(scores, may, 10)
+    exact = recommender.recommend(histories, 10, options={"exact": True})
+    wide = recommender.recommend(histories, 10, options={"beams": N, "batch_users": 2})
+    assert lists(exact) == lists(wide) == expected != best(alone, may, 10)
+    np.testing.assert_allclose(np.take_along_axis(scores, exact.items, 1), exact.scores, atol=1e-4)
+    assert lists(recommender.recommend(histories, 10, options={"beams": N, "words": 0})) == best(alone, may, 10)
+
+
+@pytest.mark.parametrize("kind", ["vector", "rows", "sparse"])
+def test_words_and_priors_add_up(recommender, histories, kind):
+    rng = np.random.default_rng(3)
+    given = rng.normal(size=N if kind == "vector" else (USERS, N)).astype(np.float32)
+    given[..., 4] = -np.inf if kind != "sparse" else 0
+    words = 6 * WordMatches(recommender.index.word_vectors).scores(histories)
+    scores = recommender.score_items(histories) + words + given * np.float32(0.5)
+    prior = sp.csr_array(given) if kind == "sparse" else given
+    options = {"words": 6.0, "beams": N, "prior_weight": 0.5}
+    may = unseen(histories) & np.isfinite(scores)
+    for more in ({}, {"exact": True}):
+        found = recommender.recommend(histories, 9, prior=prior, options=options | more)
+        assert lists(found) == best(scores, may, 9)
+
+
+def test_few_beams_find_what_words_say(recommender, histories):
+    """The bound of a prefix counts what words say of the items below it, and nothing that the user has seen."""
+    few = recommender.recommend(histories, 3, options={"beams": 6, "words": 1000.0})
+    exact = recommender.recommend(histories, 3, options={"exact": True, "words": 1000.0})
+    assert lists(few) == lists(exact)
 
 
 def test_diversity(recommender, histories):

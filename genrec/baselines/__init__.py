@@ -23,9 +23,12 @@ from genrec.baselines.storage import load_baseline, save_baseline
 from genrec.baselines.text_neighbours import TextNeighbours
 from genrec.baselines.transitions import TransitionCounts
 from genrec.baselines.tuning import product
+from genrec.baselines.word_neighbours import WordNeighbours
 from genrec.errors import unknown_name
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from genrec.data.split import Split
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "ScoringBaseline",
     "TextNeighbours",
     "TransitionCounts",
+    "WordNeighbours",
     "fit_baselines",
     "load_baseline",
     "product",
@@ -64,6 +68,7 @@ def train_baseline(
     item_ids: Sequence[str] | np.ndarray,
     *,
     vectors: np.ndarray | None = None,
+    words: csr_array | None = None,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
     grid: Sequence[Mapping[str, Any]] | None = None,
@@ -79,6 +84,7 @@ def train_baseline(
         split: Its test part is not read.
         item_ids: ``(n_items,)`` the catalogue that the split points into.
         vectors: ``(n_items, dim)`` float32 item vectors, for the baselines that need them.
+        words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for the baselines that need them.
         seed: Of everything random.
         settings: Settings that are fixed; the others are chosen.
         grid: Settings to try; None: those of the baseline, see :meth:`Baseline.candidates`.
@@ -110,6 +116,7 @@ def train_baseline(
         item_ids,
         distinct,
         vectors=vectors,
+        words=words,
         exclude_seen=exclude_seen,
         seed=seed,
         seconds=seconds,
@@ -128,6 +135,7 @@ def fit_baselines(
     *,
     exclude_seen: bool = True,
     vectors: np.ndarray | None = None,
+    words: csr_array | None = None,
     seed: int = 0,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     seconds: float | None = None,
@@ -142,6 +150,7 @@ def fit_baselines(
         names: Which ones, see :data:`BASELINES`.
         exclude_seen: As they will be used.
         vectors: ``(n_items, dim)`` float32 item vectors, for the baselines that need them.
+        words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for the baselines that need them.
         seed: Of everything random.
         settings: Fixed settings by name of the baseline.
         seconds: Time of each baseline, see :func:`train_baseline`.
@@ -165,6 +174,7 @@ def fit_baselines(
             split,
             item_ids,
             vectors=vectors,
+            words=words,
             seed=seed,
             settings=fixed.get(name),
             exclude_seen=exclude_seen,

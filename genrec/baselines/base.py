@@ -19,6 +19,8 @@ from genrec.metrics import ndcg_at
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from genrec.data.split import EvaluationSet, Split
 
 FitProgress = Callable[[str, int, int], None]
@@ -31,6 +33,7 @@ class FitInputs:
 
     Attributes:
         vectors: ``(n_items, dim)`` float32 item vectors.
+        words: ``(n_items, n_words)`` sparse rows of unit length.
         validation: Cases that decide when to stop.
         exclude_seen: As the baseline will be used.
         seed: Of everything random.
@@ -40,6 +43,7 @@ class FitInputs:
     """
 
     vectors: np.ndarray | None = None
+    words: csr_array | None = None
     validation: EvaluationSet | None = None
     exclude_seen: bool = True
     seed: int = 0
@@ -76,6 +80,8 @@ class Baseline(Recommender):
     """Settings of the method."""
     needs_vectors: ClassVar[bool] = False
     """Whether :meth:`fit` needs item vectors."""
+    needs_words: ClassVar[bool] = False
+    """Whether :meth:`fit` needs the words of the items."""
     scoring_settings: ClassVar[frozenset[str]] = frozenset()
     """Settings that only ranking reads: trying other values does not need another fit."""
     repeats_only: ClassVar[bool] = False
@@ -97,6 +103,7 @@ class Baseline(Recommender):
         item_ids: Sequence[str] | np.ndarray,
         *,
         vectors: np.ndarray | None = None,
+        words: csr_array | None = None,
         validation: EvaluationSet | None = None,
         exclude_seen: bool = True,
         seed: int = 0,
@@ -110,6 +117,7 @@ class Baseline(Recommender):
             train: Training sequences, nothing held out among them.
             item_ids: ``(n_items,)`` the catalogue that ``train`` points into.
             vectors: ``(n_items, dim)`` float32 item vectors, for those that need them.
+            words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for those that need them.
             validation: Cases that decide when to stop training, for those that train in epochs; None: all epochs.
             exclude_seen: Whether seen items are excluded in that decision.
             seed: Of everything random.
@@ -138,6 +146,7 @@ class Baseline(Recommender):
         grid: Sequence[Mapping[str, Any]] | None = None,
         *,
         vectors: np.ndarray | None = None,
+        words: csr_array | None = None,
         exclude_seen: bool = True,
         seed: int = 0,
         seconds: float | None = None,
@@ -151,6 +160,7 @@ class Baseline(Recommender):
             item_ids: ``(n_items,)`` the catalogue.
             grid: Settings to try, see :func:`genrec.baselines.tuning.product`; None: :meth:`candidates`.
             vectors: ``(n_items, dim)`` float32 item vectors, for those that need them.
+            words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for those that need them.
             exclude_seen: As the baseline will be used.
             seed: Of everything random.
             seconds: Nothing new is tried after so long; the best until then is taken.
@@ -167,6 +177,7 @@ class Baseline(Recommender):
 
         inputs = FitInputs(
             vectors=vectors,
+            words=words,
             validation=split.validation,
             exclude_seen=exclude_seen,
             seed=seed,

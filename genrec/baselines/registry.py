@@ -13,6 +13,7 @@ from genrec.baselines.repeat_last import RepeatLast
 from genrec.baselines.sasrec import SASRec
 from genrec.baselines.text_neighbours import TextNeighbours
 from genrec.baselines.transitions import TransitionCounts
+from genrec.baselines.word_neighbours import WordNeighbours
 
 CLASSES: dict[str, type[Baseline]] = {
     cls.name: cls
@@ -23,6 +24,7 @@ CLASSES: dict[str, type[Baseline]] = {
         TransitionCounts,
         ItemKNN,
         TextNeighbours,
+        WordNeighbours,
         GraphHeuristic,
         LinearProbe,
         SASRec,

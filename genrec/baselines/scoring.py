@@ -40,6 +40,7 @@ class LearnedBaseline(Baseline):
         item_ids: Sequence[str] | np.ndarray,
         *,
         vectors: np.ndarray | None = None,
+        words: sp.csr_array | None = None,
         validation: EvaluationSet | None = None,
         exclude_seen: bool = True,
         seed: int = 0,
@@ -61,8 +62,8 @@ class LearnedBaseline(Baseline):
         self.item_ids = np.asarray(item_ids, dtype=object)
         self._set_popularity(np.bincount(train.items, minlength=n_items).astype(np.int64))
         deadline = None if seconds is None else time.monotonic() + seconds
-        given = vectors if self.needs_vectors else None
-        self._learn(train, FitInputs(given, validation, exclude_seen, seed, deadline, device, progress))
+        given = vectors if self.needs_vectors else None, words if self.needs_words else None
+        self._learn(train, FitInputs(*given, validation, exclude_seen, seed, deadline, device, progress))
         return self
 
     def _set_popularity(self, popularity: np.ndarray) -> None:

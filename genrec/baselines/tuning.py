@@ -92,6 +92,7 @@ def _fit(baseline: B, train: Histories, item_ids: Sequence[str] | np.ndarray, in
         train,
         item_ids,
         vectors=inputs.vectors,
+        words=inputs.words,
         validation=inputs.validation,
         exclude_seen=inputs.exclude_seen,
         seed=inputs.seed,

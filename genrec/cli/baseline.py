@@ -53,6 +53,7 @@ def baseline(
     from genrec.baselines.registry import CLASSES
     from genrec.config import apply_overrides
     from genrec.data.catalog import Catalog
+    from genrec.encoders.words import word_vectors
     from genrec.errors import unknown_name
 
     if name not in CLASSES:
@@ -74,6 +75,7 @@ def baseline(
             parts,
             catalog.item_ids,
             vectors=_vectors(catalog, vectors) if CLASSES[name].needs_vectors else None,
+            words=word_vectors(catalog) if CLASSES[name].needs_words else None,
             seed=seed,
             settings=settings,
             exclude_seen=exclude_seen,

@@ -147,6 +147,7 @@ def _measure(
             QUICK_BASELINES if baselines is None else baselines,
             exclude_seen=exclude_seen,
             vectors=facts.vectors,
+            words=_words(recommenders, baselines or ()),
             progress=lambda name, done, total: update(done, total),
         )
         shared["progress"] = lambda name, done, total: update(done, total)
@@ -233,3 +234,12 @@ def _facts(recommenders: Sequence[Recommender], split: Split) -> ItemFacts:
     if index is None:
         return ItemFacts.of(split.train, n_items)
     return ItemFacts.of(split.train, n_items, vectors=index.vectors(), codes=index.codes[:, : index.quantizer_levels])
+
+
+def _words(recommenders: Sequence[Recommender], baselines: Sequence[str]) -> Any:
+    """Words of the items, where a baseline needs them."""
+    from genrec.baselines import CLASSES
+
+    index: Any = next((one.index for one in recommenders if hasattr(one, "index")), None)
+    needed = any(name in CLASSES and CLASSES[name].needs_words for name in baselines)
+    return index.word_vectors if needed and index is not None else None

@@ -6,6 +6,7 @@ item, and does not lose a boosted one behind a prefix that the model alone finds
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -45,7 +46,6 @@ class PriorBounds:
 
     Attributes:
         scores: The weighted scores.
-        bounds: Per level ``(n_nodes,)`` or ``(users, n_nodes)``: the largest of them below every node.
 
     Raises:
         DataError: The scores are of another catalogue, or one is NaN or +inf.
@@ -62,9 +62,15 @@ class PriorBounds:
             raise DataError("An item score is NaN or +inf.", expected="finite numbers, or -inf to forbid an item")
         # -inf times a weight of zero would be NaN.
         self.scores = torch.where(scores == -torch.inf, scores, scores * weight)
-        self.bounds = [self.scores[..., trie.items.long()]]
-        for level in range(trie.n_levels - 1, 0, -1):
-            self.bounds.insert(0, _segment_max(self.bounds[0], trie.starts[level].long()))
+        self._trie = trie
+
+    @cached_property
+    def bounds(self) -> list[Tensor]:
+        """Per level ``(n_nodes,)`` or ``(users, n_nodes)``: the largest of the scores below every node."""
+        bounds = [self.scores[..., self._trie.items.long()]]
+        for level in range(self._trie.n_levels - 1, 0, -1):
+            bounds.insert(0, _segment_max(bounds[0], self._trie.starts[level].long()))
+        return bounds
 
     def of(self, level: int, nodes: Tensor) -> Tensor:
         """Bounds of ``nodes (users, ...)`` of a level, of the same shape."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -19,12 +21,17 @@ class UserPriors:
             nothing.
         weight: Factor on ``given``.
         learned: Sparse ``(n_users, n_items)`` of the recommender's own prior, weighted; None: it has none.
+        words: Gives dense rows ``(n, n_items)`` of users ``(n,)`` that are added to all this; None: nothing is.
     """
 
     def __init__(
-        self, given: np.ndarray | sp.sparray | None, weight: float = 1.0, learned: sp.csr_array | None = None
+        self,
+        given: np.ndarray | sp.sparray | None,
+        weight: float = 1.0,
+        learned: sp.csr_array | None = None,
+        words: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self._weight = weight
+        self._weight, self._words = weight, words
         self._sparse = learned
         self._vector: np.ndarray | None = None
         self._rows: np.ndarray | None = None
@@ -45,18 +52,30 @@ class UserPriors:
             users: ``(n,)`` rows of the priors.
             seen: Items that these users cannot get; what a prior says of them must not lure the search.
         """
+        if self._words is not None:
+            return PriorBounds(trie, torch.from_numpy(self._sum(self._words(users), users, seen)))
         if self._rows is not None:
-            rows = torch.from_numpy(self._rows[users].astype(np.float32))
-            dense = PriorBounds(trie, rows, self._weight)
             if self._sparse is None:
-                return dense
-            more = torch.from_numpy(self._sparse[users].toarray()).to(dense.scores)
-            return PriorBounds(trie, dense.scores + more)  # both kinds at once are rare, so a dense sum will do
+                return PriorBounds(trie, torch.from_numpy(self._rows[users].astype(np.float32)), self._weight)
+            return PriorBounds(trie, torch.from_numpy(self._sum(None, users, seen)))  # rare, so a dense sum will do
         shared = self._of_all(trie)
         if self._sparse is None:
             return shared
         row, item, score = (torch.from_numpy(one).to(trie.device) for one in entries(self._sparse[users], seen))
         return SparsePrior(trie, row, item, score, shared)
+
+    def _sum(self, words: np.ndarray | None, users: np.ndarray, seen: Histories | None) -> np.ndarray:
+        """Everything added up in dense rows ``(n, n_items)``; -inf at seen items."""
+        rows = np.zeros(1, dtype=np.float32) if words is None else words
+        for given in (self._vector, None if self._rows is None else self._rows[users]):
+            if given is not None:
+                # -inf times a weight of zero would be NaN
+                rows = rows + np.where(np.isneginf(given), given, given * self._weight).astype(np.float32)
+        if self._sparse is not None:
+            rows = rows + self._sparse[users].toarray()
+        if seen is not None:
+            rows[np.repeat(np.arange(len(seen)), seen.lengths), seen.items] = -np.inf
+        return rows
 
     def _of_all(self, trie: DeviceTrie) -> PriorBounds | None:
         if self._vector is None:

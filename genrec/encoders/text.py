@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _INPUTS = ("pairs", "item")
 _HINT = "item.<field> exists for the fields of the recipe's text.fields (all text fields when none are named)."
 _CHUNK = 100_000
+WORD = r"\w+"
+"""What counts as a word, as a regular expression."""
 
 
 class TextTemplate(Settings):
@@ -36,6 +38,9 @@ class TextTemplate(Settings):
     name: str = Field(default="item-text", description="A template of prompts/, or the path of a .jinja file.")
     fields: tuple[str, ...] | None = Field(
         default=None, min_length=1, description="Fields to use; None: all that hold text."
+    )
+    max_words: int | None = Field(
+        default=None, ge=1, description="Leave out fields with more words on average, where shorter ones are left."
     )
     max_chars: int | None = Field(default=2000, ge=1, description="Longest text; the rest is cut off. None: no limit.")
 
@@ -59,8 +64,9 @@ class TextTemplate(Settings):
             for field in self.fields:
                 if field not in catalog.fields:
                     raise unknown_name("item field", field, catalog.fields, where="text.fields")
-            return self.fields
-        text = tuple(name for name in catalog.fields if _is_text(catalog.frame.schema[name]))
+        text = text_fields(catalog) if self.fields is None else self.fields
+        if self.max_words is not None:
+            text = short_fields(catalog, text, self.max_words)
         if not text:
             raise DataError(
                 "No field of the items holds text.",
@@ -167,6 +173,31 @@ def read_template(path: Path | str) -> tuple[dict[str, Any], str]:
             "The front matter must hold key: value pairs.", where=path, expected="name, description, inputs"
         )
     return front, body
+
+
+def text_fields(catalog: Catalog) -> tuple[str, ...]:
+    """Names of the fields that hold text, or lists of it, in order."""
+    return tuple(name for name in catalog.fields if _is_text(catalog.frame.schema[name]))
+
+
+def short_fields(catalog: Catalog, fields: Sequence[str], most: int) -> tuple[str, ...]:
+    """Of some fields those with at most ``most`` words on average where they are filled, if these are enough.
+
+    All fields where one of ten items would be left without any text.
+
+    >>> frame = pl.DataFrame({"item_id": ["a", "b"], "title": ["red shoe", "hat"], "text": ["a b c d", "e f g"]})
+    >>> short_fields(Catalog(frame), ["title", "text"], 2)
+    ('title',)
+    """
+    frame, short = catalog.frame, []
+    some = some_short = pl.repeat(False, len(frame), eager=True)
+    for name in fields:
+        words = frame.select(field_text(name, frame.schema[name]).str.count_matches(WORD)).to_series()
+        some |= words > 0
+        if (words.filter(words > 0).mean() or 0) <= most:  # type: ignore[operator]
+            short.append(name)
+            some_short |= words > 0
+    return tuple(short) if int(some_short.sum()) > 0.9 * int(some.sum()) else tuple(fields)
 
 
 def _is_text(dtype: pl.DataType) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from genrec.evaluation.robustness import robustness, write_robustness
 from genrec.evaluation.slices import Slicer, default_slices
 from genrec.recommender import Recommender
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 NamedProgress = Callable[[str, int, int], None]
 Part = Literal["validation", "test"]
 
@@ -37,6 +40,7 @@ def evaluate_all(
     exclude_seen: bool = True,
     slices: Sequence[Slicer] | None = None,
     facts: ItemFacts | None = None,
+    words: csr_array | None = None,
     candidates: Histories | None = None,
     users: int | None = None,
     seed: int = 0,
@@ -54,6 +58,7 @@ def evaluate_all(
         slices: Slicers, see :mod:`genrec.evaluation.slices`; None: :func:`genrec.evaluation.slices.default_slices`.
         facts: What is known of the items; None: their popularity in training. A recommender with a semantic index is
             measured at ID level by its own codes.
+        words: Words of the items, for the baselines that need them.
         candidates: One list a case of ``part`` within which is ranked; None: the whole catalogue.
         users: Only this many cases, a fixed sample; None: all.
         seed: Of the sample.
@@ -65,7 +70,9 @@ def evaluate_all(
     item_ids = _one_catalogue(recommenders)
     cases, chosen = sampled_cases(split, part, users, seed)
     known = facts or ItemFacts.of(split.train, len(item_ids))
-    fitted = fit_baselines(split, item_ids, baselines, exclude_seen=exclude_seen, vectors=known.vectors, seed=seed)
+    fitted = fit_baselines(
+        split, item_ids, baselines, exclude_seen=exclude_seen, vectors=known.vectors, words=words, seed=seed
+    )
     everybody = [*recommenders, *fitted]
     return [
         evaluate(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from genrec.baselines import (
     BASELINES,
@@ -36,6 +37,7 @@ def split():
 
 
 VECTORS = np.random.default_rng(5).normal(size=(N_ITEMS, 8)).astype(np.float32)
+WORDS = sp.csr_array(np.maximum(VECTORS, 0) / np.linalg.norm(np.maximum(VECTORS, 0), axis=1, keepdims=True))
 NETWORK = {"epochs": 2, "dim": 8, "heads": 2, "layers": 1, "max_items": 6, "dropout": 0.1, "batch_size": 32}
 SETTINGS = {
     "linear-probe": {"epochs": 2, "dim": 4, "negatives": 16, "last": 3, "temperature": 0.2},
@@ -47,7 +49,7 @@ FLOATING = ("sasrec", "bert4rec")
 
 def fit_all(split):
     """All baselines, the trained ones small and with fixed settings."""
-    return fit_baselines(split, IDS, BASELINES, vectors=VECTORS, settings=SETTINGS)
+    return fit_baselines(split, IDS, BASELINES, vectors=VECTORS, words=WORDS, settings=SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def test_impossible_settings_are_refused(settings):
 @pytest.mark.parametrize("name", BASELINES)
 def test_unknown_settings_are_refused(split, name):
     with pytest.raises(ConfigError, match="nonsense"):
-        train_baseline(name, split, IDS, vectors=VECTORS, settings={"nonsense": 1})
+        train_baseline(name, split, IDS, vectors=VECTORS, words=WORDS, settings={"nonsense": 1})
 
 
 def test_an_empty_grid_is_refused(split):
@@ -169,7 +171,7 @@ def test_saved_and_loaded_it_recommends_the_same(fitted, split, name, tmp_path):
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_same_seed_gives_the_same_bytes(fitted, split, name):
-    again = train_baseline(name, split, IDS, vectors=VECTORS, settings=SETTINGS.get(name))
+    again = train_baseline(name, split, IDS, vectors=VECTORS, words=WORDS, settings=SETTINGS.get(name))
     before, after = fitted[name].state(), again.state()
     assert before.keys() == after.keys()
     for key in before:
