@@ -6,6 +6,7 @@ of their time is the calls themselves. It comes to a tenth of a search for one u
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,15 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-@njit(cache=True, nogil=True)
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Compiled at the first call, and kept on disk for later processes where Numba finds a folder that it may write."""
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        return njit(nogil=True)(function)
+
+
+@_compiled
 def _total(logits: Array, code: Array, first: int, last: int, dead: Array, at: int) -> float:
     """Log-sum-exp of the logits of the children ``first`` to ``last`` that are not dead."""
     highest, total, skip = -np.inf, 0.0, at
@@ -35,7 +44,7 @@ def _total(logits: Array, code: Array, first: int, last: int, dead: Array, at: i
     return float(highest + np.log(total))
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _sink(keys: Array, order: Array, nodes: Array, size: int, at: int, key: Any, place: int, node: int) -> None:
     """Put a candidate into a heap whose root comes last of all, at ``at`` or below, where a place is free.
 
@@ -55,13 +64,13 @@ def _sink(keys: Array, order: Array, nodes: Array, size: int, at: int, key: Any,
     keys[at], order[at], nodes[at] = key, place, node
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _heapify(keys: Array, order: Array, nodes: Array, size: int) -> None:
     for at in range(size // 2 - 1, -1, -1):
         _sink(keys, order, nodes, size, at, keys[at], order[at], nodes[at])
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _sort(keys: Array, order: Array, nodes: Array, size: int) -> None:
     """A heap, best first."""
     for end in range(size - 1, 0, -1):  # the last of all goes to the end, again and again
@@ -70,7 +79,7 @@ def _sort(keys: Array, order: Array, nodes: Array, size: int) -> None:
         _sink(keys, order, nodes, end, 0, key, place, node)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def choose(
     logits: Array,
     totals: Array,
@@ -142,7 +151,7 @@ def choose(
     return keys, chosen, codes, parents
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def dead_leaves(items: Array, leaf_of: Array, dead: Array, n_dead: Array) -> None:
     """Leaves of items, sorted and once each.
 
@@ -167,7 +176,7 @@ def dead_leaves(items: Array, leaf_of: Array, dead: Array, n_dead: Array) -> Non
         n_dead[user] = once
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def dead_parents(below: Array, n_below: Array, start: Array, dead: Array, n_dead: Array) -> None:
     """Nodes whose children are all dead.
 

@@ -77,3 +77,15 @@ def after_one_level(trie, nodes, scores):
     beams = CompiledBeams(trie, 1)
     beams.level, beams.nodes, beams.scores = 1, np.array([nodes]), np.array([scores], dtype=np.float32)
     return beams
+
+
+def test_without_a_folder_for_compiled_code_it_is_compiled_in_every_process(monkeypatch):
+    from genrec.decoding import compiled
+
+    def njit(cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(compiled, "njit", njit)
+    assert compiled._compiled(len) is len
