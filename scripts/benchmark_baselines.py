@@ -28,6 +28,7 @@ from genrec.baselines.registry import CLASSES
 from genrec.data import Catalog, Interactions
 from genrec.data.split import Split, global_time, leave_one_out
 from genrec.encoders import build_encoder
+from genrec.encoders.words import word_vectors
 from genrec.evaluation import evaluate, rows, write_results
 from genrec.evaluation.tables import as_markdown
 
@@ -225,6 +226,7 @@ def fitted(
         split,
         catalog.item_ids,
         vectors=vectors,
+        words=word_vectors(catalog) if CLASSES[name].needs_words else None,
         seed=options.seed,
         settings=fixed(options).get(name),
         exclude_seen=not options.include_seen,

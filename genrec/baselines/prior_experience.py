@@ -163,31 +163,32 @@ def gain_experience(
         k: Cut-off of NDCG.
         exclude_seen: Items of the history cannot be recommended.
         seed: Of the shares.
-        progress: Called after every share.
+        progress: Called when a share has been counted.
     """
     from genrec.baselines.prior import LearnedPrior
 
     order = np.random.default_rng([seed, 7]).permutation(len(train))
-    settings = candidates(name, train)
+    settings, n_items = candidates(name, train), len(recommender.item_ids)
+    parts = [train.select(np.sort(order[: max(1, round(share * len(order)))])) for share in shares]
+    priors: list[LearnedPrior] = []
+    for part in parts:
+        priors += [LearnedPrior(one) for one in fitted(name, settings, part, recommender.item_ids)]
+        if progress is not None:
+            progress()
+    values = ndcg_with_priors(recommender, cases, priors, k=k, exclude_seen=exclude_seen)
     trials = []
-    for share in shares:
-        users = np.sort(order[: max(1, round(share * len(order)))])
-        part = train.select(users)
-        priors = [LearnedPrior(one) for one in fitted(name, settings, part, recommender.item_ids)]
-        values = ndcg_with_priors(recommender, cases, priors, k=k, exclude_seen=exclude_seen)
+    for share, part, own in zip(shares, parts, values.reshape(len(shares), len(settings), -1), strict=True):
         trials.append(
             Trial(
                 catalogue=catalogue,
                 share=share,
-                transitions=transitions_per_item(part, len(recommender.item_ids)),
+                transitions=transitions_per_item(part, n_items),
                 cases=len(cases),
-                ndcg=tuple(tuple(row) for row in values.round(6).tolist()),
+                ndcg=tuple(tuple(row) for row in own.round(6).tolist()),
             )
         )
         found = catalogue, 100 * share, k, trials[-1].alone, trials[-1].best
         logger.info("%s, counts of %g%% of the users: NDCG@%d %.4f becomes %.4f at best", *found)
-        if progress is not None:
-            progress()
     return PriorExperience(name=name, settings=tuple(settings), weights=WEIGHTS, trials=tuple(trials))
 
 
