@@ -7,8 +7,8 @@ the same network with the transitions of the same users as item prior: window, l
 share's validation users, for ``pretrained`` together with what counts did on the catalogues of pretraining. ``+words``
 adds what words that an item shares with the history say, which is the default and learned by nobody.
 Which epoch is kept, or the start, is decided with the counts added; with text pooling an epoch is averaged with the
-start. ``counts-only`` is the pretrained network as it is,
-with that prior: nothing is trained. ``seed N`` repeats a row with another sample of the users and other random weights.
+start. ``+counts+words-only`` is the pretrained network as it is, with all that: nothing is trained. ``+counts`` without
+``+words`` is from before there were words. ``seed N`` repeats a row with another sample of the users and other random weights.
 """
 
 from __future__ import annotations
@@ -73,14 +73,13 @@ class FewShot:
                         lambda p=part: self.experiment.baseline("transition-counts", p, self.domain),
                     )
                     counted = partial(self._counted, foundation, index, part)
-                    self._once(f"pretrained-{share:.0%}+counts-only", counted)
+                    self._once(f"pretrained-{share:.0%}+counts+words-only", counted)
                 self._share(share, part, index, folder, foundation, suffix)
             if not suffix:
                 self._seeds(index, folder, foundation)
 
     def _counted(self, foundation: FoundationModel, index: SemanticIndex, part: Split) -> Any:
         recommender = foundation.recommender(index)
-        recommender.options = recommender.options.model_copy(update={"words": 0.0})
         fit_prior(recommender, part, COUNTS, experience=foundation.experience)
         return self._measure(recommender)
 

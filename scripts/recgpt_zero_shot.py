@@ -86,7 +86,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--few-shot-steps", type=int, default=1500, help="of pretraining without text pooling")
     parser.add_argument(
-        "--few-shot-kinds", nargs="+", default=["", "+counts", "+counts+words"], help="what is added to the network"
+        "--few-shot-kinds", nargs="+", default=["", "+counts+words"], help="what is added to the network"
     )
     parser.add_argument("--few-shot-default-only", action="store_true", help="leave out the one without text pooling")
     parser.add_argument("--seconds", type=float, default=900, help="most time of SASRec for choosing and training")

@@ -146,7 +146,8 @@ def fit_prior(
         settings: Which baseline; its settings and the weight may be left open.
         weights: Weights to try where none is given, :data:`WEIGHTS` or those of
             :data:`genrec.baselines.prior_grid.WEIGHTS`; no prior at all is tried, too.
-        experience: What the same prior did on other catalogues; read only where every item is scored.
+        experience: What the same prior did on other catalogues; read only where every item is scored, and words count
+            as much as there.
         progress: Called with what is being done, steps done, and steps in all.
 
     Returns:
@@ -221,7 +222,7 @@ def _choose_exactly(
     seen = validation.exclude_seen
     values = ndcg_with_priors(recommender, sample, priors, k=validation.k, exclude_seen=seen, weights=weights)
     judged = values
-    if experience is not None and (experience.name, experience.weights) == (settings.name, weights):
+    if experience is not None and experience.fits(recommender, settings.name, weights):
         evidence = transitions_per_item(split.train, len(recommender.item_ids))
         judged = experience.judge(values, len(sample), evidence, grid)
     row, column = _cautious(judged)

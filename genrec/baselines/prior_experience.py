@@ -55,9 +55,14 @@ class Trial(Settings):
 
 
 class PriorExperience(Settings):
-    """What adding counts did on other catalogues; ``weights`` begins with 0, which is no counts at all."""
+    """What adding counts did on other catalogues; ``weights`` begins with 0, which is no counts at all.
+
+    It holds for recommenders that add as much for shared words (``DecodingOptions.words``): their scores lie further
+    apart, so that counts need more weight.
+    """
 
     name: str
+    words: float = 0.0
     settings: tuple[dict[str, Any], ...]
     weights: tuple[float, ...]
     trials: tuple[Trial, ...]
@@ -78,6 +83,11 @@ class PriorExperience(Settings):
         if near.sum() == 0:
             return np.zeros((len(self.settings), len(self.weights)))
         return np.expm1(np.tensordot(near, np.asarray(ratios), 1) / near.sum())
+
+    def fits(self, recommender: GenerativeRecommender, name: str, weights: Sequence[float]) -> bool:
+        """Whether it tells anything of these counts and weights beside this recommender."""
+        known = self.name, self.weights, self.words
+        return known == (name, tuple(weights), recommender.options.words)
 
     def judge(
         self, measured: np.ndarray, cases: int, transitions: float, settings: Sequence[Mapping[str, Any]]
@@ -189,7 +199,8 @@ def gain_experience(
         )
         found = catalogue, 100 * share, k, trials[-1].alone, trials[-1].best
         logger.info("%s, counts of %g%% of the users: NDCG@%d %.4f becomes %.4f at best", *found)
-    return PriorExperience(name=name, settings=tuple(settings), weights=WEIGHTS, trials=tuple(trials))
+    words = recommender.options.words
+    return PriorExperience(name=name, words=words, settings=tuple(settings), weights=WEIGHTS, trials=tuple(trials))
 
 
 def pooled(experiences: Sequence[PriorExperience]) -> PriorExperience | None:

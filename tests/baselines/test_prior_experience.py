@@ -156,5 +156,7 @@ def test_an_exact_recommender_chooses_settings_and_weight_together(copy, split):
     fit_prior(copy, split, PriorSettings(), experience=sure)
     assert copy.options.prior.settings == grid[4]
     assert copy.options.prior.weight == WEIGHTS[3]
+    fit_prior(copy, split, PriorSettings(), experience=sure.model_copy(update={"words": 5.0}))
+    assert copy.options.prior.settings == grid[row]  # measured beside words that do not count here
     fit_prior(copy, split, PriorSettings(name="item-knn"), experience=sure)  # knows nothing about it
     assert copy.options.prior.name == "item-knn"

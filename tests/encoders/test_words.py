@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from genrec.data.catalog import Catalog
-from genrec.encoders.text import short_fields
+from genrec.encoders.text import TextTemplate, short_fields
 from genrec.encoders.words import word_vectors
 
 
@@ -25,6 +25,19 @@ def test_long_descriptions_are_not_read_beside_titles():
     both = catalog(title=["red shoe", "blue shoe"], brand=["acme", None], description=long)
     assert word_vectors(both).shape == (2, 4)
     assert word_vectors(catalog(description=long)).shape == (2, 40)
+
+
+def test_a_template_leaves_long_fields_out_and_remembers_it():
+    long = [" ".join(f"word{n}" for n in range(40))] * 2
+    items = catalog(title=["red shoe", "blue shoe"], description=long)
+    template = TextTemplate(name="item-values", max_words=30)
+    view = template.view(items)
+    assert view.fields == ("title",)
+    assert view.render(catalog(title=[" ".join(["long"] * 50)], description=["short"])) == [" ".join(["long"] * 50)]
+    assert TextTemplate(name="item-values", max_words=30, fields=("description",)).view(items).fields == (
+        "description",
+    )
+    assert TextTemplate(name="item-values").view(items).fields == ("title", "description")
 
 
 def test_long_texts_are_read_where_short_fields_are_empty():
