@@ -8,7 +8,8 @@ share's validation users, for ``pretrained`` together with what counts did on th
 adds what words that an item shares with the history say, which is the default and learned by nobody.
 Which epoch is kept, or the start, is decided with the counts added; with text pooling an epoch is averaged with the
 start. ``+counts+words-only`` is the pretrained network as it is, with all that: nothing is trained. ``+counts`` without
-``+words`` is from before there were words. ``seed N`` repeats a row with another sample of the users and other random weights.
+``+words`` is from before there were words. ``seed N`` repeats a row with another sample of the users and other random
+weights.
 """
 
 from __future__ import annotations
