@@ -51,24 +51,26 @@ def generate(
     from genrec.data.interactions import Interactions
     from genrec.data.tables import table_kind
     from genrec.generate import generate as run
-    from genrec.generative import GenerativeRecommender
-    from genrec.index import SemanticIndex
+    from genrec.recommender import Recommender, saved_kind
 
     if not overwrite:
         require_free(out)
     table_kind(out, to_write=True)
-    grown = SemanticIndex.load(index) if index else None
-    recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)
-    recommender.options = recommender.options.changed(set_ or [])
-    recommender.beams = beams or recommender.beams
-    recommender.batch_users = batch_users or recommender.batch_users
+    options = {"beams": beams, "where": where, "prior": prior, "set": set_, "index": index, "batch-users": batch_users}
+    request: dict[str, Any] = {}
+    titles: list[str] | None = None
+    if saved_kind(model) == "baseline":
+        _refuse(options)
+        recommender: Recommender = Recommender.from_pretrained(model, device=device)
+    else:
+        recommender = loaded = _generative(model, index, device, set_, beams, batch_users)
+        request, titles = _request(loaded, where, prior), loaded.index.catalog.titles()
     table = Interactions.read(histories)
     known = table.histories(recommender.item_ids)
     dropped, nobody = table.report.count("unknown-items"), table.report.count("users-without-items")
     if dropped:
         users = f"; users without any other item, who get no list: {nobody:,}" if nobody else ""
         say(f"{dropped:,} rows of items that are not in the catalogue were left out{users}.")
-    request = _request(recommender, where, prior)
     began = time.monotonic()
     with progress("generating") as update:
         result = run(
@@ -79,16 +81,48 @@ def generate(
             exclude_seen=exclude_seen,
             allow=_ids(allow),
             deny=_ids(deny),
-            titles=recommender.index.catalog.titles(),
+            titles=titles,
             request=request,
             progress=update,
         )
     _show(result, out, time.monotonic() - began)
 
 
+def _generative(
+    model: Path,
+    index: Path | None,
+    device: str | None,
+    changes: list[str] | None,
+    beams: int | None,
+    batch_users: int | None,
+) -> GenerativeRecommender:
+    from genrec.generative import GenerativeRecommender
+    from genrec.index import SemanticIndex
+
+    grown = SemanticIndex.load(index) if index else None
+    recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)
+    recommender.options = recommender.options.changed(changes or [])
+    recommender.beams = beams or recommender.beams
+    recommender.batch_users = batch_users or recommender.batch_users
+    return recommender
+
+
+def _refuse(options: dict[str, Any]) -> None:
+    """Options that only mean something for a generative recommender."""
+    from genrec.errors import ConfigError
+
+    given = [f"--{name}" for name, value in options.items() if value]
+    if given:
+        raise ConfigError(
+            f"A baseline has no {' and no '.join(given)}.",
+            expected="--k, --allow, --deny, --exclude-seen or --include-seen",
+            hint="For parts of the catalogue, list their items in a table for --allow.",
+        )
+
+
 def _show(result: GenerateResult, out: Path, seconds: float) -> None:
     made: dict[str, object] = {
-        "table": f"{out} ({result.frame.height:,} rows: user_id, rank, item_id, score, title)",
+        "table": f"{out} ({result.frame.height:,} rows: {', '.join(result.frame.columns)})",
         "users": f"{result.users:,} in {duration(seconds)} ({result.users / max(seconds, 1e-9):,.0f} users/s)",
     }
     if result.short:

@@ -56,6 +56,25 @@ def test_settings_are_fixed_and_texts_become_vectors(tables, tmp_path):
     assert invoke("baseline", "popularity", *tables, "--user-column", "customer", "--out", out).exit_code == 1
 
 
+def test_a_baseline_by_words_generates_a_table(tables, tmp_path):
+    items, events = tables
+    model, out = tmp_path / "words", tmp_path / "recs.csv"
+    made = invoke("baseline", "word-neighbours", items, events, "--user-column", "customer", "--out", model)
+    assert made.exit_code == 0, made.output
+    histories = tmp_path / "histories.csv"
+    histories.write_text("user_id,item_id\na,i0\nb,i1\n")
+    done = invoke("generate", model, histories, "--k", "3", "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "user_id, rank, item_id, score)" in done.output
+    rows = [line.split(",") for line in out.read_text().splitlines()[1:]]
+    assert [row[0] for row in rows] == ["a"] * 3 + ["b"] * 3
+    assert all((int(row[2][1:]) - (row[0] == "b")) % 3 == 0 for row in rows)  # the same word, tea or cup
+    refused = invoke("generate", model, histories, "--beams", "5", "--where", "title=tea", "--out", tmp_path / "no.csv")
+    assert refused.exit_code == 1
+    assert "no --beams and no --where" in refused.output
+    assert not (tmp_path / "no.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
