@@ -76,10 +76,11 @@ def test_fields_of_items_need_an_index(files, tmp_path):
 
 def test_decoding_settings_can_be_changed_for_an_evaluation(trained, tables, tmp_path):
     _, folder = trained
-    changes = ("--set", "prior=null", "--set", "normalize=children", "--beams", 2, "--k", 2)
-    result = invoke(folder, tables[1], "--out", tmp_path / "report", "--baseline", "popularity", *changes)
+    changes = ("--set", "prior=null", "--set", "normalize=children", "--set", "words=3", "--beams", 2, "--k", 2)
+    result = invoke(folder, tables[1], "--out", tmp_path / "report", "--baseline", "word-neighbours", *changes)
     assert result.exit_code == 0, result.output
     assert "recall@2" in rows(tmp_path / "report")["generative"]
+    assert "recall@2" in rows(tmp_path / "report")["word-neighbours"]
     wrong = invoke(folder, tables[1], "--out", tmp_path / "other", "--set", "normalise=children")
     assert wrong.exit_code == 1
     assert "Did you mean 'normalize'?" in wrong.output
