@@ -22,7 +22,7 @@ def item_vectors(vectors: np.ndarray | None, n_items: int, name: str) -> np.ndar
         raise DataError(
             f"The baseline '{name}' needs item vectors.",
             expected=f"vectors of shape ({n_items}, dim)",
-            hint="Encode the catalogue with an item encoder and pass vectors=…; on the command line, genrec baseline does.",
+            hint="Encode the catalogue with an item encoder and pass vectors=…, as genrec baseline does.",
         )
     vectors = np.asarray(vectors)
     check_vectors(vectors)

@@ -56,7 +56,7 @@ class WordNeighbours(ScoringBaseline):
             raise DataError(
                 f"The baseline '{self.name}' needs the words of {len(self.item_ids)} items.",
                 expected=f"a sparse matrix of shape ({len(self.item_ids)}, n_words)",
-                hint="Pass words=genrec.encoders.words.word_vectors(catalog); on the command line, genrec baseline does.",
+                hint="Pass words=genrec.encoders.words.word_vectors(catalog), as genrec baseline does.",
             )
         self._words = sp.csr_array(inputs.words, dtype=np.float32)
 
