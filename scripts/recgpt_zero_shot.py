@@ -335,6 +335,7 @@ class Experiment:
 VARIANTS: dict[str, list[str]] = {
     "recgpt": [],
     "with-words": ["generation.words=10"],
+    "with-long-fields": ["tokenizer_settings=[encoder.encoder.text.max_words=null]"],
     "untrained": ["trainer.max_steps=1", "trainer.learning_rate=0.0"],
     "without-hybrid-attention": ["model.options.attention=causal"],
     "set-attention": ["model.options.attention=set"],
