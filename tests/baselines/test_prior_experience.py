@@ -108,6 +108,18 @@ def test_few_cases_follow_the_trials_and_many_the_own_measurement():
     assert np.unravel_index(empty.argmax(), empty.shape) == (0, 2)
 
 
+def test_trials_where_as_much_was_found_without_counts_say_more():
+    weak, strong = ((0.02, 0.03, 0.06),) * 2, ((0.1, 0.12, 0.08),) * 2
+    known = experience((1.0, weak), (1.0, strong))
+    np.testing.assert_allclose(known.gain(1.0, 0.1)[0], [0, 0.2, -0.2], atol=0.01)
+    np.testing.assert_allclose(known.gain(1.0, 0.02)[0], [0, 0.5, 2.0], atol=0.01)
+    np.testing.assert_allclose(
+        known.gain(1.0, 1e-5)[0], known.gain(1.0, 0.02)[0], atol=0.01
+    )  # the nearest, however far
+    between = known.gain(1.0, np.sqrt(0.02 * 0.1))[0]
+    np.testing.assert_allclose(between, np.sqrt([1.0, 1.5 * 1.2, 3.0 * 0.8]) - 1, atol=0.01)
+
+
 def test_experience_is_gained_saved_and_pooled(copy, split, tmp_path):
     ticks = []
     one = gain_experience(copy, "shop", split.train, split.validation, (0.1, 1.0), progress=lambda: ticks.append(1))
