@@ -31,9 +31,8 @@ BANDWIDTH = 3.0
 """Of the logarithm of the transitions an item: trials with a twentieth or twenty times as many count 3/5."""
 
 LIKENESS = 0.35
-"""Of the logarithm of the NDCG without counts: a trial where the recommender alone finds twice as much counts a seventh.
-What counts can add depends most on what is found without them. Chosen by leaving out each of five catalogues in turn,
-on validation cases."""
+"""Of the logarithm of the NDCG without counts: a trial with twice as much counts a seventh. What counts can add depends
+most on what is found without them. Chosen by leaving out each of five catalogues in turn, on validation cases."""
 
 PSEUDO_CASES = 500
 """Validation cases of its own that a catalogue needs to be believed as much as the trials."""
