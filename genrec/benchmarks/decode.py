@@ -210,7 +210,7 @@ def measure(setting: Setting, bench: Bench) -> list[Row]:
             "hf_ms": round(hf * 1e3, 1),
             "hf_memory_mb": round(hf_memory, 1),
             "rounds": bench.rounds,
-            "device": f"{bench.device}, {bench.threads} thread" if bench.device == "cpu" else bench.device,
+            "device": _device(bench),
             "command": bench.command,
         }
         for search, check in zip(ours, checks, strict=True)
@@ -313,6 +313,14 @@ def _catalogue(n_items: int, seed: int, first_token: int) -> tuple[Trie, dict[in
     stops = first_token + np.cumsum(SIZES)
     tokens = [range(int(stop) - size, int(stop)) for stop, size in zip(stops, SIZES, strict=True)]
     return Trie.from_codes(codes, SIZES), dictionary_trie(codes, tokens)
+
+
+def _device(bench: Bench) -> str:
+    """Which processor; figures of several can stand in one table."""
+    if bench.device != "cpu":
+        return torch.cuda.get_device_name(bench.device)
+    features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return f"{features.get('cpu_name') or 'cpu'}, {bench.threads} thread"
 
 
 def _prompts(setting: Setting, bench: Bench) -> tuple[Tensor, Tensor]:

@@ -56,19 +56,19 @@ _COLUMNS = {
     "memory_mb": "MiB",
     "identical": "identical",
     "overlap": "overlap",
+    "device": "device",
 }
 
 
 def _page(rows: Sequence[Row]) -> Iterator[str]:
-    first = rows[0]
     rounds = " or ".join(map(str, sorted({row["rounds"] for row in rows})))
     yield "# Constrained decoding against Hugging Face"
     yield ""
     yield (
         "Random weights and catalogues of 4 codes of 256; baseline: float32 `generate` with "
         f"`prefix_allowed_tokens_fn` over a trie of Python dictionaries, all users in one call. Medians of "
-        f"{rounds} interleaved runs, each after an untimed one of its kind ({first['device']}; on a CPU: CPU time of "
-        "the process). Shares are of our time; `trie` is everything that is not the model: expansion, filters, top-k; "
+        f"{rounds} interleaved runs, each after an untimed one of its kind (on a CPU: CPU time of the "
+        "process). Shares are of our time; `trie` is everything that is not the model: expansion, filters, top-k; "
         "`trie / step` its share of all but reading the prompts, `with filter` the same when 20 seen items a user are "
         "excluded. `× prefill`: our time over that of reading the prompts alone; `at least`: the same counted in "
         "products with weights, which no search over all these beams can leave out. `identical`: same scores in the "
