@@ -201,11 +201,13 @@ class GenerativeRecommender(Recommender):
         scores = np.full((len(histories), k), -np.inf, dtype=np.float32)
         size = self.options.users_at_once(k, self.device.type)
         learned = learned_scores(self.prior, self.options.prior, histories, len(self.item_ids))
-        words = None
         if self.options.words:
             size = min(size, max(1, _CELLS // len(self.item_ids)))
-            words = lambda users: self._shared_words(histories.select(users))  # noqa: E731
-        priors = UserPriors(request.prior, self.options.prior_weight, learned, words)
+
+        def words(users: np.ndarray) -> np.ndarray:
+            return self._shared_words(histories.select(users))
+
+        priors = UserPriors(request.prior, self.options.prior_weight, learned, words if self.options.words else None)
         with self._evaluating():
             for members, mask in request.parts(len(histories), self._tries, allowed):
                 trie = self._tries(mask)

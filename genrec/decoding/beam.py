@@ -55,7 +55,12 @@ def beam_search(
         log-probabilities, plus the prior, -inf at -1. ``n`` is ``beams``, or less in a smaller catalogue.
     """
     if trie.device.type == "cpu" and allowed is None and prior is None and cap is None:
-        return _search_compiled(model, state, trie, n_users, beams, normalize, forbidden)
+        from genrec.decoding.levels import CompiledBeams  # Numba takes half a second to import
+
+        found = CompiledBeams(trie, n_users, forbidden)
+        for _ in range(trie.n_levels):
+            found.advance(model.step(state, found.codes, found.parents), normalize, beams)
+        return found.items()
     keep = make_filter(trie, forbidden, allowed)
     return search_by_tensors(model, state, trie, n_users, beams, normalize, keep, prior, cap)
 
@@ -71,7 +76,11 @@ def search_by_tensors(
     prior: ItemPrior | None = None,
     cap: PrefixCap | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """:func:`beam_search` on any device, with everything that it can do."""
+    """:func:`beam_search` on any device, with everything that it can do.
+
+    A CPU without these extras has :class:`~genrec.decoding.levels.CompiledBeams`: there, each of some hundred small
+    operations takes longer than its work. Arguments as in :func:`beam_search`, ``keep`` from its deny and allow lists.
+    """
     beam = Beam.root(n_users, trie.device)
     for level in range(trie.n_levels):
         candidates = expand(model, state, trie, level, beam, normalize, keep, prior)
@@ -82,24 +91,6 @@ def search_by_tensors(
             keys, chosen = cap.select(level, beam.nodes, candidates.keys, width)
         beam = candidates.take(chosen, keys)
     return trie.items_of(beam.nodes, keys > -torch.inf), keys
-
-
-def _search_compiled(
-    model: CodePredictor,
-    state: Any,
-    trie: DeviceTrie,
-    n_users: int,
-    beams: int,
-    normalize: Normalize,
-    forbidden: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """:func:`beam_search` on a CPU, where each of some hundred small tensor operations costs more than its work."""
-    from genrec.decoding.levels import CompiledBeams  # Numba takes half a second to import
-
-    found = CompiledBeams(trie, n_users, forbidden)
-    for _ in range(trie.n_levels):
-        found.advance(model.step(state, found.codes, found.parents), normalize, beams)
-    return found.items()
 
 
 @dataclass
