@@ -139,6 +139,11 @@ class Baseline(Recommender):
         return [{}]
 
     @classmethod
+    def prior_candidates(cls, train: Histories) -> list[dict[str, Any]]:
+        """Settings to try where the baseline is added to a model that scores every item."""
+        return cls.candidates(train)
+
+    @classmethod
     def choose(
         cls,
         split: Split,

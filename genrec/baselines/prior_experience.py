@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BANDWIDTH = 3.0
-"""Of the logarithm of the transitions an item: trials with a twentieth or twenty times as many count 3/5."""
+BANDWIDTH = 1.0
+"""Of the logarithm of the transitions an item: trials with three times as many, or a third, count 3/5."""
 
-LIKENESS = 0.35
-"""Of the logarithm of the NDCG without counts: a trial with twice as much counts a seventh. What counts can add depends
-most on what is found without them. Chosen by leaving out each of five catalogues in turn, on validation cases."""
+PSEUDO_CASES = 1000
+"""Validation cases of its own that a catalogue needs to be believed as much as the trials. Chosen, like the bandwidth,
+by leaving out each of five catalogues in turn, on validation cases."""
 
-PSEUDO_CASES = 500
-"""Validation cases of its own that a catalogue needs to be believed as much as the trials."""
+_PSEUDO_ALONE = 50
+"""Cases that NDCG without counts needs to be believed as much as the trials': catalogues differ more in it."""
 
 
 class Trial(Settings):
@@ -71,17 +71,16 @@ class PriorExperience(Settings):
     weights: tuple[float, ...]
     trials: tuple[Trial, ...]
 
-    def gain(self, transitions: float, alone: float | None = None) -> np.ndarray:
+    def gain(self, transitions: float) -> np.ndarray:
         """Gain in NDCG to expect, relative to no counts.
 
         Args:
             transitions: Counted, an item of the catalogue.
-            alone: NDCG without counts there; None: not known.
 
         Returns:
             ``(settings, weights)`` float64; 0 everywhere where no trial tells anything.
         """
-        near, ratios = self._near(transitions, alone), []
+        near, ratios = self._near(transitions), []
         for trial in self.trials:
             values = np.asarray(trial.ndcg)
             ratios.append(np.log(np.maximum(values, 1e-6) / max(values[0, 0], 1e-6)))
@@ -110,8 +109,8 @@ class PriorExperience(Settings):
         """
         near = self._near(transitions)
         usual = float(near @ [trial.alone for trial in self.trials] / near.sum()) if near.sum() else 0.0
-        base = (cases * measured[0, 0] + PSEUDO_CASES * usual) / (cases + PSEUDO_CASES)
-        gain, known = self.gain(transitions, base), list(self.settings)
+        base = (cases * measured[0, 0] + _PSEUDO_ALONE * usual) / (cases + _PSEUDO_ALONE)
+        gain, known = self.gain(transitions), list(self.settings)
         expected = np.zeros_like(measured)
         for row, one in enumerate(settings):
             if dict(one) in known:
@@ -119,17 +118,14 @@ class PriorExperience(Settings):
         own = (measured - measured[0, 0]) / max(base, 1e-6)
         return (cases * own + PSEUDO_CASES * expected) / (cases + PSEUDO_CASES)
 
-    def _near(self, transitions: float, alone: float | None = None) -> np.ndarray:
+    def _near(self, transitions: float) -> np.ndarray:
         """Weight of every trial, ``(trials,)``; 0 where the recommender alone found nothing."""
         if not self.trials:
             return np.zeros(0)
         there = np.log(np.maximum([trial.transitions for trial in self.trials], 1e-6))
-        distance = np.abs(there - np.log(max(transitions, 1e-6))) / BANDWIDTH
+        distance = (there - np.log(max(transitions, 1e-6))) / BANDWIDTH
         usable = np.array([trial.alone > 0 for trial in self.trials])
-        if alone is not None:
-            found = np.log(np.maximum([trial.alone for trial in self.trials], 1e-6))
-            distance = np.hypot(distance, (found - np.log(max(alone, 1e-6))) / LIKENESS)
-        nearest = distance[usable].min(initial=np.inf)  # so that the weights of far trials do not all vanish
+        nearest = np.abs(distance[usable]).min(initial=np.inf)  # so that the weights of far trials do not all vanish
         return usable * np.exp(-0.5 * (distance**2 - min(nearest, 1e6) ** 2).clip(min=0))
 
     def save(self, path: Path) -> None:

@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from genrec.data.split import EvaluationSet
     from genrec.generative import GenerativeRecommender
 
-WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0)
 """Weights of the counts that are tried; 0: none at all."""
 
 _CELLS = 4_000_000  # users times items whose scores are held at once
 
 
 def candidates(name: str, train: Histories, fixed: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Settings of a baseline that are worth trying, none twice.
+    """Settings of a baseline that are worth trying beside a model, none twice.
 
     Args:
         name: Of the baseline.
         train: What it will count.
         fixed: Settings that are given.
     """
-    tried = [{**candidate, **(fixed or {})} for candidate in CLASSES[name].candidates(train)]
+    tried = [{**candidate, **(fixed or {})} for candidate in CLASSES[name].prior_candidates(train)]
     return [one for number, one in enumerate(tried) if one not in tried[:number]]
 
 

@@ -22,6 +22,8 @@ class TransitionSettings(Settings):
 
     window: int = Field(3, ge=1, description="longest distance that counts as a transition")
     last: int = Field(3, ge=1, description="how many of the newest items of a history are read")
+    backward: float = Field(0.0, ge=0, description="what a transition counts in the other direction")
+    shrinkage: float = Field(0.0, ge=0, description="transitions of an item below which its counts are hardly divided")
 
 
 class TransitionCounts(ScoringBaseline):
@@ -33,14 +35,19 @@ class TransitionCounts(ScoringBaseline):
     ``score(j) = sum over the newest `last` items i (r = 0 for the newest) of
     count[i, j] / sqrt(sum_j count[i, j]) / (r + 1)``.
 
-    Items without any count tie at zero, so popularity orders them.
+    With few sequences that root is mostly 1 or less and says little; ``shrinkage`` divides by
+    ``sqrt(1 + sum_j count[i, j] / shrinkage)`` instead, which leaves small counts as they are. ``backward`` adds the
+    transposed counts, ``count + backward * count.T``: items that were bought together, whichever came first. Items
+    without any count tie at zero, so popularity orders them.
 
     Args:
         window: Longest distance that counts as a transition.
         last: How many of the newest items of a history are read.
+        backward: What a transition counts in the other direction.
+        shrinkage: Transitions of an item below which its counts are hardly divided; 0: always divided by their root.
 
     Raises:
-        ConfigError: ``window`` or ``last`` below 1, or an unknown setting.
+        ConfigError: ``window`` or ``last`` below 1, another setting below 0, or an unknown setting.
 
     >>> train = Histories.from_lists([[0, 1, 2], [0, 1], [2, 0]])
     >>> TransitionCounts(window=1, last=1).fit(train, ["a", "b", "c"]).recommend([["a"]], 2).item_ids
@@ -53,8 +60,10 @@ class TransitionCounts(ScoringBaseline):
 
     settings: TransitionSettings
 
-    def __init__(self, window: int = 3, last: int = 3, **unknown: Any) -> None:
-        super().__init__(window=window, last=last, **unknown)
+    def __init__(
+        self, window: int = 3, last: int = 3, backward: float = 0.0, shrinkage: float = 0.0, **unknown: Any
+    ) -> None:
+        super().__init__(window=window, last=last, backward=backward, shrinkage=shrinkage, **unknown)
 
     @property
     def window(self) -> int:
@@ -71,8 +80,16 @@ class TransitionCounts(ScoringBaseline):
         """Windows and history lengths 1, 3 and 10."""
         return product(window=(1, 3, 10), last=(1, 3, 10))
 
+    @classmethod
+    def prior_candidates(cls, train: Histories) -> list[dict[str, Any]]:
+        """Few, with shrinkage: so the weight beside a model hardly depends on how much was counted, or where."""
+        return product(window=(10,), last=(10,), backward=(0.0, 0.3), shrinkage=(3.0, 30.0))
+
     def _learn(self, train: Histories, inputs: FitInputs) -> None:
-        self._weights = _normalised(_count(train, self.settings.window, len(self.item_ids)))
+        counts = _count(train, self.settings.window, len(self.item_ids))
+        if self.settings.backward:
+            counts = sp.csr_array(counts + self.settings.backward * counts.T)
+        self._weights = _normalised(counts, self.settings.shrinkage)
 
     def _state(self) -> dict[str, np.ndarray]:
         return pack_sparse("weights", self._weights)
@@ -104,7 +121,8 @@ def _count(train: Histories, window: int, n_items: int) -> sp.csr_array:
     return sp.csr_array(total)
 
 
-def _normalised(counts: sp.csr_array) -> sp.csr_array:
-    sums = np.sqrt(np.asarray(counts.sum(axis=1)).ravel())
-    scale = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
+def _normalised(counts: sp.csr_array, shrinkage: float) -> sp.csr_array:
+    sums = np.asarray(counts.sum(axis=1)).ravel()
+    roots = np.sqrt(1 + sums / shrinkage) if shrinkage else np.sqrt(sums)
+    scale = np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 0)
     return sp.csr_array(sp.diags_array(scale) @ counts)

@@ -30,7 +30,7 @@ def test_every_recommender_loads_by_the_same_call(saved):
 def test_the_manifest_says_what_it_is(saved):
     manifest = json.loads((saved / "recommender.json").read_text())
     assert (manifest["kind"], manifest["baseline"]) == ("baseline", "transition-counts")
-    assert manifest["settings"] == {"window": 2, "last": 1}
+    assert manifest["settings"] == {"window": 2, "last": 1, "backward": 0.0, "shrinkage": 0.0}
     assert set(manifest["files"]) == {"README.md", "baseline.safetensors", "items.json"}
 
 

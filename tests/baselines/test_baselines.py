@@ -57,25 +57,29 @@ def fitted(split):
     return {baseline.name: baseline for baseline in fit_all(split)}
 
 
-def transition_scores(train, history, window, last):
+def transition_scores(train, history, window, last, backward=0.0, shrinkage=0.0):
     """The definition, written as loops."""
     count = np.zeros((N_ITEMS, N_ITEMS))
     for sequence in train:
         for i in range(len(sequence)):
             for j in range(i + 1, min(len(sequence), i + window + 1)):
                 count[sequence[i], sequence[j]] += 1 / (j - i)
+                count[sequence[j], sequence[i]] += backward / (j - i)
     scores = np.zeros(N_ITEMS)
     for r, item in enumerate(history[::-1][:last]):
         if count[item].sum():
-            scores += count[item] / np.sqrt(count[item].sum()) / (r + 1)
+            below = 1 + count[item].sum() / shrinkage if shrinkage else count[item].sum()
+            scores += count[item] / np.sqrt(below) / (r + 1)
     return scores
 
 
-@pytest.mark.parametrize(("window", "last"), [(1, 1), (3, 2), (10, 10), (100, 3)])
-def test_transition_counts_follow_their_definition(split, window, last):
-    baseline = TransitionCounts(window, last).fit(split.train, IDS)
+@pytest.mark.parametrize(
+    "settings", [(1, 1), (3, 2), (10, 10), (100, 3), (3, 2, 0.3), (3, 2, 0.0, 2.0), (10, 10, 1.0, 30.0)]
+)
+def test_transition_counts_follow_their_definition(split, settings):
+    baseline = TransitionCounts(*settings).fit(split.train, IDS)
     scores = baseline.score(split.test.histories).toarray()
-    expected = [transition_scores(split.train, history, window, last) for history in split.test.histories]
+    expected = [transition_scores(split.train, history, *settings) for history in split.test.histories]
     np.testing.assert_allclose(scores, expected, rtol=1e-5)
     lists = baseline.recommend(split.test.histories, 5)
     for user, history in enumerate(split.test.histories):
@@ -108,9 +112,9 @@ def test_settings_that_only_ranking_reads_need_no_other_fit(split, monkeypatch):
     assert fits == [1, 3]
 
 
-@pytest.mark.parametrize("settings", [{"window": 0}, {"last": 0}])
+@pytest.mark.parametrize("settings", [{"window": 0}, {"last": 0}, {"backward": -1}, {"shrinkage": -0.1}])
 def test_impossible_settings_are_refused(settings):
-    with pytest.raises(ConfigError, match="greater than or equal to 1"):
+    with pytest.raises(ConfigError, match="greater than or equal to"):
         TransitionCounts(**settings)
 
 

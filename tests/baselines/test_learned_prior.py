@@ -30,7 +30,7 @@ def test_fitting_chooses_on_validation_and_the_folder_keeps_it(copy, split, tmp_
     assert [one["weight"] for one in tried] == [0, 0.5, 2]
     best = max(tried, key=lambda one: one["ndcg@10"])
     assert copy.options.prior.weight == best["weight"]
-    assert set(copy.options.prior.settings) == {"window", "last"}
+    assert set(copy.options.prior.settings) == {"window", "last", "backward", "shrinkage"}
     copy.set_prior(copy.options.prior.model_copy(update={"weight": 2.0}))
     found = copy.recommend(split.test.histories, 5)
     assert not (found.items == plain.items).all()

@@ -94,9 +94,9 @@ def transitions(material: Material, progress: Callable[[], None] | None = None) 
     return made
 
 
-def transition_ranks(train: Histories, cases: EvaluationSet, ids: np.ndarray, window: int, last: int) -> np.ndarray:
+def transition_ranks(train: Histories, cases: EvaluationSet, ids: np.ndarray, **settings: Any) -> np.ndarray:
     """Ranks of the targets by transition counts, seen items excluded: ``(n_cases,)`` int32."""
-    return evaluate(TransitionCounts(window=window, last=last).fit(train, ids), cases, ks=(1, 10)).ranks
+    return evaluate(TransitionCounts(**settings).fit(train, ids), cases, ks=(1, 10)).ranks
 
 
 def last_text(material: Material) -> Shortcut | None:
