@@ -190,7 +190,9 @@ class GenerativeRecommender(Recommender):
 
     def _shared_words(self, histories: Histories) -> np.ndarray:
         """What the words that items share with histories add, ``(n_users, n_items)`` float32."""
-        return np.float32(self.options.words) * WordMatches(self.index.word_vectors).scores(histories)
+        scores = WordMatches(self.index.word_vectors).scores(histories)
+        scores *= np.float32(self.options.words)
+        return scores
 
     def _rank(
         self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None

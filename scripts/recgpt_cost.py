@@ -16,6 +16,7 @@ from tokenizer_common import table
 from genrec.data.histories import Histories
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
+from genrec.decoding.prior import PriorBounds
 from genrec.decoding.slots import top_by_slots
 from genrec.decoding.words import WordMatches
 from genrec.fitting import model_settings
@@ -50,15 +51,18 @@ def decoding_rows(config: PretrainConfig, *, beams: int, seed: int) -> Iterator[
             exact = seconds(lambda m=model, s=state, t=trie: top_by_slots(t, m.slot_scores(s), K))
             state.level = 0
             beam = seconds(lambda m=model, b=batch, t=trie: beam_search(m, m.prefill(**b), t, USERS, beams=beams))
-            matched = seconds(lambda m=model, b=batch, t=trie, w=words, h=items: with_words(m, b, t, w, h))
-        for decoding, spent in (("exact", reading + exact), ("exact-with-words", matched), ("beam", beam)):
+            given = model, batch, trie, words, items
+            matched = seconds(lambda g=given: with_words(*g))
+            led = seconds(lambda g=given: with_words(*g, beams=beams))
+        made = ("exact", reading + exact), ("exact-with-words", matched), ("beam", beam), ("beam-with-words", led)
+        for decoding, spent in made:
             yield {
                 "benchmark": "recgpt-cost",
                 "dataset": "synthetic",
                 "recommender": f"recgpt-{decoding}",
                 "items": n,
                 "users": USERS,
-                "beams": beams if decoding == "beam" else None,
+                "beams": beams if "beam" in decoding else None,
                 "ms": round(1000 * spent, 1),
                 "read_ms": round(1000 * reading, 1),
                 "users_per_second": round(USERS / spent, 1),
@@ -77,12 +81,20 @@ def words_of(n: int, seed: int) -> WordMatches:
 
 
 def with_words(
-    model: RecGPT, batch: dict[str, torch.Tensor], trie: DeviceTrie, words: WordMatches, items: torch.Tensor
+    model: RecGPT,
+    batch: dict[str, torch.Tensor],
+    trie: DeviceTrie,
+    words: WordMatches,
+    items: torch.Tensor,
+    beams: int | None = None,
 ) -> Any:
-    """The exact ranking by slots and words."""
+    """The ranking by slots and words, exact or by beams."""
     state = model.prefill(**batch)
-    bonus = torch.from_numpy(10 * words.scores(Histories.from_lists(items.tolist())))
-    return top_by_slots(trie, model.slot_scores(state), K, prior=bonus)
+    bonus = words.scores(Histories.from_lists(items.tolist()))
+    bonus *= np.float32(10)
+    if beams is None:
+        return top_by_slots(trie, model.slot_scores(state), K, prior=torch.from_numpy(bonus))
+    return beam_search(model, state, trie, USERS, beams=beams, prior=PriorBounds(trie, torch.from_numpy(bonus)))
 
 
 def pretraining_rows(work: Path) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any]) -> Any:
     """Compiled at the first call, and kept on disk for later processes where Numba finds a folder that it may write."""
     try:
         return njit(cache=True, nogil=True)(function)
@@ -24,7 +24,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
         return njit(nogil=True)(function)
 
 
-@_compiled
+@compiled
 def _total(logits: Array, code: Array, first: int, last: int, dead: Array, at: int) -> float:
     """Log-sum-exp of the logits of the children ``first`` to ``last`` that are not dead."""
     highest, total, skip = -np.inf, 0.0, at
@@ -44,7 +44,7 @@ def _total(logits: Array, code: Array, first: int, last: int, dead: Array, at: i
     return float(highest + np.log(total))
 
 
-@_compiled
+@compiled
 def _sink(keys: Array, order: Array, nodes: Array, size: int, at: int, key: Any, place: int, node: int) -> None:
     """Put a candidate into a heap whose root comes last of all, at ``at`` or below, where a place is free.
 
@@ -64,13 +64,13 @@ def _sink(keys: Array, order: Array, nodes: Array, size: int, at: int, key: Any,
     keys[at], order[at], nodes[at] = key, place, node
 
 
-@_compiled
+@compiled
 def _heapify(keys: Array, order: Array, nodes: Array, size: int) -> None:
     for at in range(size // 2 - 1, -1, -1):
         _sink(keys, order, nodes, size, at, keys[at], order[at], nodes[at])
 
 
-@_compiled
+@compiled
 def _sort(keys: Array, order: Array, nodes: Array, size: int) -> None:
     """A heap, best first."""
     for end in range(size - 1, 0, -1):  # the last of all goes to the end, again and again
@@ -79,7 +79,7 @@ def _sort(keys: Array, order: Array, nodes: Array, size: int) -> None:
         _sink(keys, order, nodes, end, 0, key, place, node)
 
 
-@_compiled
+@compiled
 def choose(
     logits: Array,
     totals: Array,
@@ -151,7 +151,7 @@ def choose(
     return keys, chosen, codes, parents
 
 
-@_compiled
+@compiled
 def dead_leaves(items: Array, leaf_of: Array, dead: Array, n_dead: Array) -> None:
     """Leaves of items, sorted and once each.
 
@@ -176,7 +176,7 @@ def dead_leaves(items: Array, leaf_of: Array, dead: Array, n_dead: Array) -> Non
         n_dead[user] = once
 
 
-@_compiled
+@compiled
 def dead_parents(below: Array, n_below: Array, start: Array, dead: Array, n_dead: Array) -> None:
     """Nodes whose children are all dead.
 
@@ -198,3 +198,16 @@ def dead_parents(below: Array, n_below: Array, start: Array, dead: Array, n_dead
                 dead[user, count] = parent
                 count += 1
         n_dead[user] = count
+
+
+@compiled
+def segment_max(values: Array, starts: Array) -> Array:
+    """Largest value of consecutive segments, none empty: ``(rows, n)`` and ``(m + 1,)`` to ``(rows, m)``."""
+    result = np.empty((len(values), len(starts) - 1), dtype=values.dtype)
+    for row in range(len(values)):
+        for segment in range(len(starts) - 1):
+            highest = values[row, starts[segment]]
+            for at in range(starts[segment] + 1, starts[segment + 1]):
+                highest = max(highest, values[row, at])
+            result[row, segment] = highest
+    return result

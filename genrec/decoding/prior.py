@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from genrec.decoding.compiled import segment_max
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.errors import DataError
 
@@ -58,16 +59,17 @@ class PriorBounds:
                 f"Item scores of shape {tuple(scores.shape)}.",
                 expected=f"one score for each of at least {int(trie.items.max()) + 1:,} catalogue items",
             )
-        if bool((scores.isnan() | (scores == torch.inf)).any()):
+        highest = scores.max() if len(scores) else scores.new_zeros(())  # NaN if there is any
+        if bool(highest.isnan() | (highest == torch.inf)):
             raise DataError("An item score is NaN or +inf.", expected="finite numbers, or -inf to forbid an item")
         # -inf times a weight of zero would be NaN.
-        self.scores = torch.where(scores == -torch.inf, scores, scores * weight)
+        self.scores = scores if weight == 1 else torch.where(scores == -torch.inf, scores, scores * weight)
         self._trie = trie
 
     @cached_property
     def bounds(self) -> list[Tensor]:
         """Per level ``(n_nodes,)`` or ``(users, n_nodes)``: the largest of the scores below every node."""
-        bounds = [self.scores[..., self._trie.items.long()]]
+        bounds = [self.scores.index_select(-1, self._trie.items.long())]
         for level in range(self._trie.n_levels - 1, 0, -1):
             bounds.insert(0, _segment_max(bounds[0], self._trie.starts[level].long()))
         return bounds
@@ -158,6 +160,9 @@ class SparsePrior:
 
 def _segment_max(values: Tensor, starts: Tensor) -> Tensor:
     """Largest value of consecutive segments, none empty: ``(..., n)`` and ``(m + 1,)`` to ``(..., m)``."""
+    if values.device.type == "cpu":
+        rows = values.reshape(-1, values.shape[-1]).numpy()
+        return torch.from_numpy(segment_max(rows, starts.numpy())).view(*values.shape[:-1], -1)
     owner = torch.repeat_interleave(torch.arange(len(starts) - 1, device=starts.device), starts.diff())
     result = torch.full((*values.shape[:-1], len(starts) - 1), -torch.inf, device=values.device)
     return result.scatter_reduce(-1, owner.expand_as(values), values, "amax")

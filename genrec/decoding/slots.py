@@ -60,6 +60,7 @@ class SlotRanker:
         places = torch.arange(len(codes)) if items is None else torch.as_tensor(items)
         self.items = places.to(codes.device, torch.int64)
         self.order = self.items.argsort()
+        self.complete = bool((self.items == torch.arange(len(codes), device=codes.device)).all())
 
     def scores(self, slots: Sequence[Tensor] | Tensor) -> Tensor:
         """Scores of all items, ``(users, n_items)`` float32; arguments as in :meth:`top`."""
@@ -105,7 +106,7 @@ class SlotRanker:
             positions = self.items[part]
             scores = self._sum(table, part)
             if prior is not None:
-                scores += prior.to(scores)[..., positions]
+                scores += self._of_items(prior.to(scores), positions)
             if mine is not None:
                 scores.masked_fill_(~contained(positions.expand(users, -1), mine), -torch.inf)
             if forbidden is not None:
@@ -126,6 +127,13 @@ class SlotRanker:
 
     def _sum(self, table: Tensor, part: Tensor | slice) -> Tensor:
         return F.embedding_bag(self.rows[part], table, mode="sum").T.contiguous()
+
+    def _of_items(self, prior: Tensor, positions: Tensor) -> Tensor:
+        """Columns of a prior; those of a whole catalogue stand in a row, and are not gathered one by one."""
+        first, last = int(positions[0]), int(positions[-1]) + 1
+        if self.complete and last - first == len(positions):
+            return prior[..., first:last]
+        return prior.index_select(-1, positions)
 
     def _places(self, positions: Tensor) -> Tensor:
         """Rows of catalogue positions, -1 where there is none."""
@@ -169,6 +177,7 @@ def _ranker(trie: DeviceTrie, slots: Sequence[Tensor]) -> SlotRanker:
         leaves = torch.arange(trie.n_items, device=trie.device)
         nodes = [trie.ancestors(leaves, trie.n_levels - 1, level) for level in range(trie.n_levels)]
         codes = torch.stack([trie.codes[level][node].long() for level, node in enumerate(nodes)], dim=1)
-        ranker = SlotRanker(codes, [part.shape[-1] for part in slots], trie.device, items=trie.items)
+        order = trie.items.argsort()
+        ranker = SlotRanker(codes[order], [part.shape[-1] for part in slots], trie.device, items=trie.items[order])
         trie.__dict__["_slot_ranker"] = ranker
     return ranker

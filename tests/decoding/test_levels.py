@@ -88,4 +88,4 @@ def test_without_a_folder_for_compiled_code_it_is_compiled_in_every_process(monk
         return lambda function: function
 
     monkeypatch.setattr(compiled, "njit", njit)
-    assert compiled._compiled(len) is len
+    assert compiled.compiled(len) is len
