@@ -4,13 +4,17 @@
 #   bash scripts/amazon_beauty.sh DATA_FOLDER [SEED …]
 #
 # DATA_FOLDER holds items.jsonl and interactions.csv (genrec data prepare amazon-2014 makes them from the raw dumps).
-# Writes runs/amazon-beauty/ and scripts/results/amazon-beauty.{json,md}. A stopped run continues where it was.
+# Writes runs/NAME/ and scripts/results/NAME.{json,md}. A stopped run continues where it was. NAME is amazon-beauty; other
+# presets and tokenizers get another one:
+#
+#   NAME=amazon-beauty-recgpt PRESET=recgpt-small TOKENIZER=fsq-recgpt-minilm bash scripts/amazon_beauty.sh DATA_FOLDER
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" "[dev]"
 data="${1:?usage: bash scripts/amazon_beauty.sh DATA_FOLDER [SEED …]}"
 shift
 seeds=("$@")
 [ ${#seeds[@]} -gt 0 ] || seeds=(0 1 2)
-out="${OUT_FOLDER:-runs/amazon-beauty}"
+name="${NAME:-amazon-beauty}"
+out="${OUT_FOLDER:-runs/$name}"
 preset="${PRESET:-amazon-beauty}"
 tokenizer="${TOKENIZER:-rq-kmeans-3x256-minilm-fused}"
 export HF_HUB_OFFLINE=1
@@ -20,7 +24,7 @@ export HF_HUB_OFFLINE=1
     --tokenizer "$tokenizer" --out "$out/index"
 genrec index show "$out/index" >"$out/index.md"
 
-# Every evaluation twice: as trained, and without the prior of transition counts, so that one sees what the network knows.
+# Every evaluation twice: as trained, and without transition counts and words, so that one sees what the network knows.
 for seed in "${seeds[@]}"; do
     model="$out/model-$seed"
     genrec train "$out/index" "$data/interactions.csv" --config "$preset" --set "seed=$seed" --out "$model"
@@ -28,11 +32,15 @@ for seed in "${seeds[@]}"; do
         for prior in with without; do
             report="$out/$part-$prior-prior-$seed"
             options=(--part "$part" --dataset amazon2014-beauty --out "$report")
-            [ "$prior" = with ] || options+=(--set prior=null)
+            [ "$prior" = with ] || options+=(--set prior=null --set words=0)
             [ -d "$report" ] || genrec evaluate "$model" "$data/interactions.csv" "${options[@]}"
         done
     done
 done
 
-python scripts/collect_results.py amazon-beauty --title "Amazon Beauty, leave-one-out, full ranking, item level" \
-    --command "bash scripts/amazon_beauty.sh DATA_FOLDER ${seeds[*]}" "$out"
+variables=()
+for variable in NAME PRESET TOKENIZER; do
+    [ -z "${!variable:-}" ] || variables+=("$variable=${!variable}")
+done
+python scripts/collect_results.py "$name" --title "Amazon Beauty, leave-one-out, full ranking, item level: $preset" \
+    --command "${variables[*]:+${variables[*]} }bash scripts/amazon_beauty.sh DATA_FOLDER ${seeds[*]}" "$out"

@@ -2,8 +2,8 @@
 
 Every seed has its rows; where there are several, a row more has their mean, standard deviation and interval.
 Reads FOLDER/PART-VARIANT-prior-SEED/metrics.json (PART: validation, test; VARIANT: with, without) and
-FOLDER/model-SEED/metrics.json. A recommender whose search adds counts to the network's scores is called
-generative-with-counts, the network alone is called generative.
+FOLDER/model-SEED/metrics.json. A recommender that adds counts (and words, where its preset has them) to the network's
+scores is called generative-with-counts, the network alone is called generative.
 """
 
 import argparse

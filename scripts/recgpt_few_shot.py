@@ -7,19 +7,25 @@ the same network with the transitions of the same users as item prior: window, l
 share's validation users, for ``pretrained`` together with what counts did on the catalogues of pretraining. ``+words``
 adds what words that an item shares with the history say, which is the default and learned by nobody.
 Which epoch is kept, or the start, is decided with the counts added; with text pooling an epoch is averaged with the
-start. ``+counts+words-only`` is the pretrained network as it is, with all that: nothing is trained. ``+counts`` without
-``+words`` is from before there were words. ``seed N`` repeats a row with another sample of the users and other random
-weights.
+start. ``+counts+words-only`` is the pretrained network as it is, with all that: nothing is trained. ``seed N`` repeats
+a row with another sample of the users and other random weights; a page of its own compares these in pairs.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from scipy import stats
+from tokenizer_common import read_rows, table
+
+from genrec.artifacts import write_atomic
 from genrec.baselines.prior import fit_prior
 from genrec.data.split import Split
 from genrec.decoding.options import PriorSettings
@@ -35,7 +41,7 @@ from genrec.training.pretrain_config import load_pretrain_config
 if TYPE_CHECKING:
     from recgpt_zero_shot import Experiment
 
-TABLE = "recgpt-few-shot"
+TABLE, SAMPLES = "recgpt-few-shot", "recgpt-few-shot-samples"
 NETWORKS = {"": [], "-without-text-pooling": ["model.options.pooling=0"]}
 COUNTS = PriorSettings(name="transition-counts")
 METRIC, TARGETS = "ndcg@10", "novel"
@@ -104,7 +110,11 @@ class FewShot:
                 results: list[EvaluationResult] = []
                 for start, init in (("pretrained", folder), ("from-scratch", None)):
                     name = f"{start}-{SEEDS_SHARE:.0%}{counts}, seed {seed}"
-                    self._once(name, partial(self._trained, index, part, init, foundation, counts, results, seed))
+                    measure = partial(self._trained, index, part, init, foundation, counts, results, seed)
+                    self.experiment.once(SAMPLES, self.domain, name, measure)
+                    out = self.options.out
+                    rows = [*read_rows(out, TABLE), *read_rows(out, SAMPLES)]
+                    write_atomic(out / f"{SAMPLES}.md", samples_page(rows))
 
     def _trained(
         self,
@@ -170,3 +180,54 @@ def _difference(pretrained: EvaluationResult, scratch: EvaluationResult) -> str:
     found = paired_difference(pretrained.values(METRIC, TARGETS), scratch.values(METRIC, TARGETS), owners)
     range_ = f"({found.low:+.4f} to {found.high:+.4f}), p = {found.p_value:.4f}"
     return f"pretrained minus this, {METRIC}, {TARGETS}: {found.mean:+.4f} {range_}"
+
+
+def samples_page(rows: Sequence[dict[str, Any]]) -> str:
+    """Pretrained and from scratch on every sample of a tenth of the users, and how they differ over all of them."""
+    pattern = re.compile(rf"(pretrained|from-scratch)-{SEEDS_SHARE:.0%}(\+counts\S*?)(?:, seed (\d+))?")
+    found: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+    for row in rows:
+        match = pattern.fullmatch(row["recommender"])
+        if match and row["targets"] == TARGETS and not match[2].endswith("-only"):
+            samples = found.setdefault((row["dataset"], match[2]), {})
+            samples.setdefault(int(match[3] or 0), {})[match[1]] = row
+    lines = [f"# Few-shot: other samples of a tenth of the users, {METRIC}, {TARGETS} targets", ""]
+    for (dataset, counts), samples in found.items():
+        pairs = {seed: pair for seed, pair in sorted(samples.items()) if len(pair) == 2}
+        if len(pairs) < 2:
+            continue
+        shown = [
+            {
+                "sample": str(seed),
+                **{start: row[METRIC] for start, row in pair.items()},
+                "difference": pair["pretrained"][METRIC] - pair["from-scratch"][METRIC],
+                **{f"{start} counts": _prior(row) for start, row in pair.items()},
+            }
+            for seed, pair in pairs.items()
+        ]
+        names = "sample", "pretrained", "pretrained counts", "from-scratch", "from-scratch counts"
+        number = "{:.4f}".format
+        columns = [(name, name, number if name in ("pretrained", "from-scratch") else str) for name in names]
+        columns.append(("difference", "difference", "{:+.4f}".format))
+        one, other = (np.array([row[start] for row in shown]) for start in ("pretrained", "from-scratch"))
+        difference = one - other
+        error, test = stats.sem(difference), stats.ttest_1samp(difference, 0)
+        lines += [
+            f"## {dataset}, {counts.strip('+').replace('+', ' and ')}",
+            "",
+            f"{len(pairs)} samples: pretrained {one.mean():.4f} ± {one.std(ddof=1):.4f}, from scratch "
+            f"{other.mean():.4f} ± {other.std(ddof=1):.4f} (standard deviations). Paired difference "
+            f"{difference.mean():+.4f} ± {error:.4f} (standard error), t-test p = {test.pvalue:.4f}; pretrained is "
+            f"ahead in {(difference > 0).sum()}.",
+            "",
+            table(shown, columns),
+            "",
+        ]
+    commands = dict.fromkeys(row["command"] for row in rows if ", seed " in row["recommender"])
+    return "\n".join([*lines, *(f"`{command}`" for command in commands), ""])
+
+
+def _prior(row: dict[str, Any]) -> str:
+    """Weight and settings of the counts that were chosen."""
+    prior = row["prior"]
+    return f"{prior['weight']:g} x ({', '.join(f'{key} {value:g}' for key, value in prior['settings'].items())})"

@@ -52,6 +52,7 @@ STAGES = ("zero-shot", "sasrec", "few-shot", "ablation", "cost")
 TITLES = {
     "recgpt-zero-shot": "Zero-shot: pretrained on the other domains, tested on one that was held out",
     "recgpt-few-shot": "Few-shot: pretrained on the other domains, then trained on a share of the users",
+    "recgpt-few-shot-samples": "Few-shot: other samples of a tenth of the users",
     "recgpt-ablation": "Ablations: the same pretraining with one thing changed",
 }
 
