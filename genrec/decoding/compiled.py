@@ -201,13 +201,24 @@ def dead_parents(below: Array, n_below: Array, start: Array, dead: Array, n_dead
 
 
 @compiled
-def segment_max(values: Array, starts: Array) -> Array:
-    """Largest value of consecutive segments, none empty: ``(rows, n)`` and ``(m + 1,)`` to ``(rows, m)``."""
-    result = np.empty((len(values), len(starts) - 1), dtype=values.dtype)
-    for row in range(len(values)):
-        for segment in range(len(starts) - 1):
-            highest = values[row, starts[segment]]
-            for at in range(starts[segment] + 1, starts[segment + 1]):
-                highest = max(highest, values[row, at])
-            result[row, segment] = highest
+def best_below(scores: Array, items: Array, first: Array, nodes: Array) -> Array:
+    """Largest score of the items below nodes.
+
+    Args:
+        scores: ``(users, n_items)`` by catalogue position.
+        items: ``(n_leaves,)`` catalogue position of every leaf.
+        first: ``(n_nodes + 1,)`` first leaf under every node of the level, none without leaves.
+        nodes: ``(users, n)``.
+
+    Returns:
+        ``(users, n)``.
+    """
+    result = np.empty(nodes.shape, dtype=scores.dtype)
+    for user in range(len(nodes)):
+        for place in range(nodes.shape[1]):
+            node = nodes[user, place]
+            highest = scores[user, items[first[node]]]
+            for leaf in range(first[node] + 1, first[node + 1]):
+                highest = max(highest, scores[user, items[leaf]])
+            result[user, place] = highest
     return result

@@ -173,6 +173,11 @@ class DeviceTrie:
             counts.insert(0, total[self.starts[level][1:]] - total[self.starts[level][:-1]])
         return counts
 
+    @cached_property
+    def first_leaves(self) -> list[Tensor]:
+        """Per level, the first leaf under every node and the number of leaves, ``(n_nodes + 1,)`` int64."""
+        return [torch.cat([count.new_zeros(1).long(), count.cumsum(0)]) for count in self.leaves]
+
     def items_of(self, leaves: Tensor, found: Tensor) -> Tensor:
         """Catalogue positions of leaves as int64, -1 where ``found`` is false."""
         return self.items.take(leaves).long().masked_fill_(~found, -1)

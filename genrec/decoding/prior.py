@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from genrec.decoding.compiled import segment_max
+from genrec.decoding.compiled import best_below
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.errors import DataError
 
@@ -76,10 +76,13 @@ class PriorBounds:
 
     def of(self, level: int, nodes: Tensor) -> Tensor:
         """Bounds of ``nodes (users, ...)`` of a level, of the same shape."""
-        bound = self.bounds[level]
-        if bound.dim() == 1:
-            return bound[nodes]
-        return bound.gather(1, nodes.flatten(1).long()).view(nodes.shape)
+        if self.scores.dim() == 1:
+            return self.bounds[level][nodes]
+        if self.scores.device.type == "cpu":  # most nodes are never asked for
+            first, items = self._trie.first_leaves[level].numpy(), self._trie.items.numpy()
+            found = best_below(self.scores.numpy(), items, first, nodes.flatten(1).numpy())
+            return torch.from_numpy(found).view(nodes.shape)
+        return self.bounds[level].gather(1, nodes.flatten(1).long()).view(nodes.shape)
 
     def add(self, level: int, nodes: Tensor, children: Tensor, scores: Tensor) -> Tensor:
         """See :meth:`ItemPrior.add`."""
@@ -160,9 +163,6 @@ class SparsePrior:
 
 def _segment_max(values: Tensor, starts: Tensor) -> Tensor:
     """Largest value of consecutive segments, none empty: ``(..., n)`` and ``(m + 1,)`` to ``(..., m)``."""
-    if values.device.type == "cpu":
-        rows = values.reshape(-1, values.shape[-1]).numpy()
-        return torch.from_numpy(segment_max(rows, starts.numpy())).view(*values.shape[:-1], -1)
     owner = torch.repeat_interleave(torch.arange(len(starts) - 1, device=starts.device), starts.diff())
     result = torch.full((*values.shape[:-1], len(starts) - 1), -torch.inf, device=values.device)
     return result.scatter_reduce(-1, owner.expand_as(values), values, "amax")

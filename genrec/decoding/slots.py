@@ -60,7 +60,7 @@ class SlotRanker:
         places = torch.arange(len(codes)) if items is None else torch.as_tensor(items)
         self.items = places.to(codes.device, torch.int64)
         self.order = self.items.argsort()
-        self.complete = bool((self.items == torch.arange(len(codes), device=codes.device)).all())
+        self._complete = bool((self.items == torch.arange(len(codes), device=codes.device)).all())
 
     def scores(self, slots: Sequence[Tensor] | Tensor) -> Tensor:
         """Scores of all items, ``(users, n_items)`` float32; arguments as in :meth:`top`."""
@@ -131,7 +131,7 @@ class SlotRanker:
     def _of_items(self, prior: Tensor, positions: Tensor) -> Tensor:
         """Columns of a prior; those of a whole catalogue stand in a row, and are not gathered one by one."""
         first, last = int(positions[0]), int(positions[-1]) + 1
-        if self.complete and last - first == len(positions):
+        if self._complete and last - first == len(positions):
             return prior[..., first:last]
         return prior.index_select(-1, positions)
 

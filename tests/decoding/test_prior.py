@@ -33,6 +33,7 @@ def test_bounds_and_wide_search_equal_brute_force(sizes, seed, own, data):
     for level in range(len(sizes)):
         nodes = trie.paths(torch.arange(n))[:, level]
         held = bounds.of(level, nodes.expand(users, -1)).numpy()
+        assert (held == bounds.bounds[level].expand(users, -1).gather(1, nodes.expand(users, -1)).numpy()).all()
         for item in range(n):
             below = (nodes == nodes[item]).numpy()
             np.testing.assert_allclose(held[:, item], rows[:, below].max(1), rtol=1e-6)
