@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from genrec.baselines import load_baseline, train_baseline
 from genrec.baselines.prior_experience import PriorExperience, transitions_per_item
 from genrec.baselines.prior_grid import WEIGHTS as EXACT_WEIGHTS
-from genrec.baselines.prior_grid import candidates, fitted, ndcg_with_priors
+from genrec.baselines.prior_grid import as_of_before, candidates, fitted, ndcg_with_priors
 from genrec.baselines.scoring import ScoringBaseline
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError, ConfigError
@@ -136,7 +136,8 @@ def fit_prior(
     """Give a recommender an item prior, counted on the training part; what is not given is chosen on validation.
 
     A recommender that searches tries every weight with the baseline's settings that are best alone. One that scores
-    every item anyway tries all settings with all weights, and may know what they did on other catalogues.
+    every item anyway tries all settings with all weights, counted as of one item before, and may know what they did on
+    other catalogues.
 
     The recommender's decoding settings hold the result, and :meth:`GenerativeRecommender.save_pretrained` keeps it.
 
@@ -218,7 +219,8 @@ def _choose_exactly(
     validation, sample = recommender.config.validation, split.validation
     weights = (0.0, *sorted(set(weights) - {0.0}))
     grid = candidates(settings.name, split.train, settings.settings)
-    priors = [LearnedPrior(one) for one in fitted(settings.name, grid, split.train, recommender.item_ids)]
+    before = as_of_before(split.train)
+    priors = [LearnedPrior(one) for one in fitted(settings.name, grid, before, recommender.item_ids)]
     seen = validation.exclude_seen
     values = ndcg_with_priors(recommender, sample, priors, k=validation.k, exclude_seen=seen, weights=weights)
     judged = values
@@ -226,19 +228,19 @@ def _choose_exactly(
         evidence = transitions_per_item(split.train, len(recommender.item_ids))
         judged = experience.judge(values, len(sample), evidence, grid)
     row, column = _cautious(judged)
-    recommender.prior = priors[row]
+    [chosen] = fitted(settings.name, [grid[row]], split.train, recommender.item_ids)
+    recommender.prior = LearnedPrior(chosen)
     metric = f"ndcg@{validation.k}"
     tried = [{"weight": weight, metric: float(value)} for weight, value in zip(weights, values[row], strict=True)]
     logger.info("prior %s, weight %g: validation %s %.5f", grid[row], weights[column], metric, values[row, column])
-    own = priors[row].baseline.settings.model_dump(mode="json")
+    own = chosen.settings.model_dump(mode="json")
     return settings.model_copy(update={"settings": own, "weight": weights[column]}), tried
 
 
 def _cautious(judged: np.ndarray) -> tuple[int, int]:
     """Of what promises :data:`ENOUGH` of the best gain over no counts (column 0), the one with the smallest weight.
 
-    Too much weight costs more than too little, and validation flatters counts: the newest items of its histories are
-    older than those of later requests, and so more often counted.
+    Too much weight costs more than too little.
     """
     gain = judged - judged[:, :1]
     good = gain >= ENOUGH * gain.max()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genrec.baselines.prior_grid import WEIGHTS, candidates, fitted, ndcg_with_priors
+from genrec.baselines.prior_grid import WEIGHTS, as_of_before, candidates, fitted, ndcg_with_priors
 from genrec.config import Settings, parse
 from genrec.errors import ArtifactError
 
@@ -188,7 +188,7 @@ def gain_experience(
     parts = [train.select(np.sort(order[: max(1, round(share * len(order)))])) for share in shares]
     priors: list[LearnedPrior] = []
     for part in parts:
-        priors += [LearnedPrior(one) for one in fitted(name, settings, part, recommender.item_ids)]
+        priors += [LearnedPrior(one) for one in fitted(name, settings, as_of_before(part), recommender.item_ids)]
         if progress is not None:
             progress()
     values = ndcg_with_priors(recommender, cases, priors, k=k, exclude_seen=exclude_seen)

@@ -12,7 +12,7 @@ from genrec.baselines.prior_experience import (
     pooled,
     transitions_per_item,
 )
-from genrec.baselines.prior_grid import WEIGHTS, candidates, fitted, ndcg_with_priors
+from genrec.baselines.prior_grid import WEIGHTS, as_of_before, candidates, fitted, ndcg_with_priors
 from genrec.baselines.transitions import TransitionCounts
 from genrec.data.histories import Histories
 from genrec.decoding.options import PriorSettings
@@ -84,6 +84,12 @@ def test_fitted_shares_counts_and_knows_no_other_settings(split, copy):
         list(fitted("transition-counts", [{"windw": 3}], split.train, copy.item_ids))
 
 
+def test_as_of_before_leaves_out_the_newest_item_of_everybody():
+    before = as_of_before(Histories.from_lists([[4, 5, 6], [], [7], [8, 9]]))
+    assert [list(one) for one in before] == [[4, 5], [], [], [8]]
+    assert len(as_of_before(Histories.from_lists([]))) == 0
+
+
 def test_near_trials_count_most_and_trials_without_a_hit_not_at_all():
     poor, rich = ((0.1, 0.08, 0.04), (0.1, 0.09, 0.05)), ((0.1, 0.2, 0.3), (0.1, 0.15, 0.2))
     dead = ((0.0, 0.9, 0.9), (0.0, 0.9, 0.9))
@@ -118,7 +124,7 @@ def test_experience_is_gained_saved_and_pooled(copy, split, tmp_path):
     assert [trial.share for trial in one.trials] == [0.1, 1.0]
     assert one.trials[1].transitions == pytest.approx(transitions_per_item(split.train, len(copy.item_ids)))
     assert np.asarray(one.trials[0].ndcg).shape == (4, len(WEIGHTS))
-    counts = [LearnedPrior(each) for each in fitted(one.name, one.settings, split.train, copy.item_ids)]
+    counts = [LearnedPrior(each) for each in fitted(one.name, one.settings, as_of_before(split.train), copy.item_ids)]
     np.testing.assert_allclose(one.trials[1].ndcg, ndcg_with_priors(copy, split.validation, counts, k=10), atol=1e-6)
     one.save(tmp_path / "prior.json")
     assert PriorExperience.load(tmp_path / "prior.json") == one
@@ -141,7 +147,7 @@ def test_an_exact_recommender_chooses_settings_and_weight_together(copy, split):
     tried = fit_prior(copy, split, PriorSettings())
     assert [one["weight"] for one in tried] == list(WEIGHTS)
     grid = candidates("transition-counts", split.train)
-    counts = [LearnedPrior(one) for one in fitted("transition-counts", grid, split.train, copy.item_ids)]
+    counts = [LearnedPrior(one) for one in fitted("transition-counts", grid, as_of_before(split.train), copy.item_ids)]
     cases = split.validation
     values = ndcg_with_priors(copy, cases, counts, k=10)
     row, column = grid.index(copy.options.prior.settings), WEIGHTS.index(copy.options.prior.weight)
@@ -149,6 +155,11 @@ def test_an_exact_recommender_chooses_settings_and_weight_together(copy, split):
     assert gain[row, column] >= ENOUGH * gain.max()
     assert not (gain[:, :column] >= ENOUGH * gain.max()).any()  # no smaller weight does
     assert copy.prior.baseline.settings.model_dump() == grid[row]
+    [whole] = fitted(
+        "transition-counts", [grid[row]], split.train, copy.item_ids
+    )  # what is kept has counted everything
+    assert (copy.prior.baseline._weights != whole._weights).nnz == 0
+    assert (copy.prior.baseline._weights != counts[row].baseline._weights).nnz > 0
 
     nothing_helps = np.full((len(grid), len(WEIGHTS)), 0.01)
     nothing_helps[2, 3] = 0.9
