@@ -4,16 +4,16 @@
 #   bash scripts/amazon_beauty.sh DATA_FOLDER [SEED …]
 #
 # DATA_FOLDER holds items.jsonl and interactions.csv (genrec data prepare amazon-2014 makes them from the raw dumps).
-# Writes runs/NAME/ and scripts/results/NAME.{json,md}. A stopped run continues where it was. NAME is amazon-beauty; other
+# Writes runs/RESULT/ and scripts/results/RESULT.{json,md}. A stopped run continues where it was. RESULT is amazon-beauty; other
 # presets and tokenizers get another one:
 #
-#   NAME=amazon-beauty-recgpt PRESET=recgpt-small TOKENIZER=fsq-recgpt-minilm bash scripts/amazon_beauty.sh DATA_FOLDER
+#   RESULT=amazon-beauty-recgpt PRESET=recgpt-small TOKENIZER=fsq-recgpt-minilm bash scripts/amazon_beauty.sh DATA_FOLDER
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" "[dev]"
 data="${1:?usage: bash scripts/amazon_beauty.sh DATA_FOLDER [SEED …]}"
 shift
 seeds=("$@")
 [ ${#seeds[@]} -gt 0 ] || seeds=(0 1 2)
-name="${NAME:-amazon-beauty}"
+name="${RESULT:-amazon-beauty}"
 out="${OUT_FOLDER:-runs/$name}"
 preset="${PRESET:-amazon-beauty}"
 tokenizer="${TOKENIZER:-rq-kmeans-3x256-minilm-fused}"
@@ -39,7 +39,7 @@ for seed in "${seeds[@]}"; do
 done
 
 variables=()
-for variable in NAME PRESET TOKENIZER; do
+for variable in RESULT PRESET TOKENIZER; do
     [ -z "${!variable:-}" ] || variables+=("$variable=${!variable}")
 done
 python scripts/collect_results.py "$name" --title "Amazon Beauty, leave-one-out, full ranking, item level: $preset" \
