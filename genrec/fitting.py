@@ -22,13 +22,13 @@ from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative import MANIFEST, GenerativeRecommender
 from genrec.index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase, build_model
-from genrec.models.recgpt import RecGPT
-from genrec.models.recgpt_config import settings_for
+from genrec.models.history_batches import HistoryExamples
+from genrec.models.recgpt.config import settings_for
+from genrec.models.recgpt.network import RecGPT
 from genrec.recipe import TokenizerRecipe
 from genrec.training.candidates import CandidateCollator
 from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
-from genrec.training.examples import HistoryExamples
 from genrec.training.language import build_language_model, checkpoint_fingerprint, language_examples
 from genrec.training.session import TrainingFolder, changes, run_identity
 from genrec.training.start import StartingPoint

@@ -20,7 +20,7 @@ from genrec.generative import GenerativeRecommender
 from genrec.index import SemanticIndex
 from genrec.item_tokenizer import ItemTokenizer
 from genrec.models import CodeModel, load_model
-from genrec.models.recgpt import RecGPT
+from genrec.models.recgpt.network import RecGPT
 from genrec.recipe import TokenizerRecipe
 from genrec.recommender import MANIFEST
 from genrec.training.config import TrainConfig

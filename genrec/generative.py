@@ -25,11 +25,11 @@ from genrec.decoding.search import search
 from genrec.decoding.slots import score_by_slots
 from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
-from genrec.decoding.words import WordMatches
+from genrec.decoding.word_matches import WordMatches
 from genrec.errors import ArtifactError, ModelError
 from genrec.index import SemanticIndex
 from genrec.models import CodeModel, LanguageBase, load_model
-from genrec.models.recgpt import RecGPT, RecGPTState
+from genrec.models.recgpt.network import RecGPT, RecGPTState
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
 from genrec.training.config import TrainConfig
 from genrec.training.language import make_reader, save_prompts, with_saved_prompts

@@ -23,7 +23,8 @@ from genrec.fitting import check_stopped, is_finished, model_settings, split_int
 from genrec.foundation import FoundationModel
 from genrec.item_tokenizer import ItemTokenizer
 from genrec.models import build_model
-from genrec.models.recgpt import RecGPT
+from genrec.models.recgpt.network import RecGPT
+from genrec.models.recgpt.vector_store import VectorStore
 from genrec.quantizers import ItemContext
 from genrec.recipe import TokenizerRecipe, load_recipe
 from genrec.training.candidates import CandidateCollator
@@ -33,7 +34,6 @@ from genrec.training.session import TrainingFolder, differences
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.training.validation import GeneratedValidation, validation_sample
-from genrec.vector_store import VectorStore
 
 logger = logging.getLogger(__name__)
 

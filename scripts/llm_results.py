@@ -10,7 +10,7 @@ from pathlib import Path
 
 from genrec.artifacts import write_atomic
 from genrec.config import read_yaml
-from genrec.models.llm_tuning import adapter_bytes
+from genrec.models.llm.tuning import adapter_bytes
 
 RESULTS = Path(__file__).resolve().parent / "results"
 VARIANTS = (

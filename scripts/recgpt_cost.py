@@ -16,13 +16,13 @@ from tokenizer_common import table
 from genrec.data.histories import Histories
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
-from genrec.decoding.prior import PriorBounds
+from genrec.decoding.prior_bounds import PriorBounds
 from genrec.decoding.slots import top_by_slots
-from genrec.decoding.words import WordMatches
+from genrec.decoding.word_matches import WordMatches
 from genrec.fitting import model_settings
 from genrec.models import build_model
-from genrec.models.code_vectors import CodeVectors
-from genrec.models.recgpt import RecGPT
+from genrec.models.recgpt.code_vectors import CodeVectors
+from genrec.models.recgpt.network import RecGPT
 from genrec.recipe import load_recipe
 from genrec.training.pretrain_config import PretrainConfig
 from genrec.trie import Trie

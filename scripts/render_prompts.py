@@ -16,7 +16,7 @@ import numpy as np
 from genrec.data.catalog import Catalog
 from genrec.data.interactions import Interactions
 from genrec.data.shop import make_shop
-from genrec.models.code_tokens import CodeTokens
+from genrec.models.llm.code_tokens import CodeTokens
 from genrec.prompts import ItemTexts, PromptRenderer, Sample, load_task, task_names
 
 README = Path(__file__).resolve().parent.parent / "prompts" / "README.md"

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from genrec.models import LANGUAGE_ARCHITECTURES
-from genrec.models.llm_rows import RowStart
+from genrec.models.llm.code_rows import RowStart
 from genrec.trie import Trie
 
 FAMILIES = ("t5", "qwen3", "llama", "gpt2", "bart")

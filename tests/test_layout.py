@@ -14,7 +14,6 @@ FLOORS = {
     **dict.fromkeys(
         ("encoders", "quantizers", "disambiguation", "trie", "recipe", "item_tokenizer", "index", "index_report"), 1
     ),
-    "vector_store": 1,
     **dict.fromkeys(("models", "prompts"), 2),
     **dict.fromkeys(("training", "decoding"), 3),
     **dict.fromkeys(("recommender", "generative", "fitting", "foundation", "pretraining", "baselines"), 4),

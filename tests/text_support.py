@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast
 
 from genrec.data.catalog import Catalog
-from genrec.models.code_tokens import CodeTokens
+from genrec.models.llm.code_tokens import CodeTokens
 from genrec.prompts import ItemTexts
 
 CHAT = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "

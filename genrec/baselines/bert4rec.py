@@ -49,7 +49,7 @@ class Bert4Rec(TransformerBaseline):
         return [{"dropout": dropout, "mask_share": share, **sizes} for dropout, share in pairs]
 
     def _batches(self, train: Histories, seed: int) -> Callable[[int], Iterator[Any]]:
-        from genrec.training.examples import BucketSampler, HistoryExamples
+        from genrec.models.history_batches import BucketSampler, HistoryExamples
 
         # Windows of HistoryExamples hold one item more than they are asked for.
         examples = HistoryExamples(train, self.settings.max_items - 1)

@@ -38,7 +38,7 @@ class SASRec(TransformerBaseline):
     def _batches(self, train: Histories, seed: int) -> Callable[[int], Iterator[Any]]:
         import torch
 
-        from genrec.training.examples import BucketSampler, HistoryExamples
+        from genrec.models.history_batches import BucketSampler, HistoryExamples
 
         examples = HistoryExamples(train, self.settings.max_items)
         size = self.settings.batch_size

@@ -30,8 +30,8 @@ from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.normalize import Normalize
 from genrec.decoding.options import DecodingOptions, even_slices
 from genrec.errors import ConfigError, unknown_name
-from genrec.models.hf_causal import HFCausalPredictor
-from genrec.models.hf_seq2seq import HFSeq2SeqPredictor
+from genrec.models.hf.causal import HFCausalPredictor
+from genrec.models.hf.seq2seq import HFSeq2SeqPredictor
 from genrec.trie import Trie
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.filters import Filter, make_filter
 from genrec.decoding.normalize import Normalize, log_normalizer, unpack
 from genrec.decoding.prefix_cap import PrefixCap
-from genrec.decoding.prior import ItemPrior
+from genrec.decoding.prior_bounds import ItemPrior
 from genrec.models.predictor import CodePredictor
 
 _NEVER = torch.tensor(-torch.inf)
@@ -55,7 +55,7 @@ def beam_search(
         log-probabilities, plus the prior, -inf at -1. ``n`` is ``beams``, or less in a smaller catalogue.
     """
     if trie.device.type == "cpu" and allowed is None and prior is None and cap is None:
-        from genrec.decoding.levels import CompiledBeams  # Numba takes half a second to import
+        from genrec.decoding.cpu_beams import CompiledBeams  # Numba takes half a second to import
 
         found = CompiledBeams(trie, n_users, forbidden)
         for _ in range(trie.n_levels):
@@ -78,7 +78,7 @@ def search_by_tensors(
 ) -> tuple[Tensor, Tensor]:
     """:func:`beam_search` on any device, with everything that it can do.
 
-    A CPU without these extras has :class:`~genrec.decoding.levels.CompiledBeams`: there, each of some hundred small
+    A CPU without these extras has :class:`~genrec.decoding.cpu_beams.CompiledBeams`: there, each of some hundred small
     operations takes longer than its work. Arguments as in :func:`beam_search`, ``keep`` from its deny and allow lists.
     """
     beam = Beam.root(n_users, trie.device)

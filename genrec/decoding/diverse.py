@@ -12,10 +12,10 @@ from genrec.decoding.beam import Beam, Candidates, beam_search, expand
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.filters import contained, make_filter
 from genrec.decoding.normalize import Normalize
-from genrec.decoding.prior import ItemPrior
+from genrec.decoding.prior_bounds import ItemPrior
 from genrec.errors import ConfigError
+from genrec.models.beam_tree import fork
 from genrec.models.predictor import CodePredictor
-from genrec.models.tree import fork
 
 
 @torch.inference_mode()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.normalize import Normalize, unpack
+from genrec.models.beam_tree import fork
 from genrec.models.predictor import CodePredictor, ItemScores, StepOutput
-from genrec.models.tree import fork
 
 _ROWS = 1024
 

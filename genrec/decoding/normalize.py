@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genrec.models.packed import log_sum_exp
+from genrec.models.packed_products import log_sum_exp
 from genrec.models.predictor import StepOutput
 
 Normalize = Literal["vocabulary", "codes", "children"]

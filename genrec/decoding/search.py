@@ -14,9 +14,9 @@ from genrec.decoding.exact import score_items
 from genrec.decoding.mmr import maximal_marginal_relevance
 from genrec.decoding.options import DecodingOptions
 from genrec.decoding.prefix_cap import PrefixCap
-from genrec.decoding.prior import ItemPrior
-from genrec.decoding.ranking import top_items
+from genrec.decoding.prior_bounds import ItemPrior
 from genrec.decoding.slots import top_by_slots
+from genrec.decoding.top_items import top_items
 from genrec.errors import ConfigError
 from genrec.models.predictor import CodePredictor, ItemScores
 

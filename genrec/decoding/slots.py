@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.filters import contained
-from genrec.decoding.ranking import merge_best
+from genrec.decoding.top_items import merge_best
 from genrec.errors import DataError
 
 _CELLS = 4_000_000  # users times items whose scores are held at once

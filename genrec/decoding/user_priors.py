@@ -10,7 +10,7 @@ import torch
 
 from genrec.data.histories import Histories
 from genrec.decoding.device_trie import DeviceTrie
-from genrec.decoding.prior import ItemPrior, PriorBounds, SparsePrior
+from genrec.decoding.prior_bounds import ItemPrior, PriorBounds, SparsePrior
 
 
 class UserPriors:

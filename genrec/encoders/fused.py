@@ -13,7 +13,7 @@ from genrec.config import Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import ItemEncoder, normalize_rows
-from genrec.encoders.shared import fit_shared, project_shared
+from genrec.encoders.shared_space import fit_shared, project_shared
 from genrec.errors import ConfigError
 
 _CHUNK = 16_384

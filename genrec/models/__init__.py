@@ -10,12 +10,12 @@ from genrec.errors import ArtifactError, unknown_name
 from genrec.models.base import CodeModel, CodeModelConfig, CodeModelOutput
 from genrec.models.decoder import CodeDecoder, CodeDecoderConfig
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
-from genrec.models.llm import LanguageModel, LanguageModelConfig
-from genrec.models.llm_base import LanguageBase, LanguageConfig
-from genrec.models.llm_encoder import TextEncoderModel, TextEncoderModelConfig
-from genrec.models.llm_items import ItemHeadModel, ItemHeadModelConfig
-from genrec.models.recgpt import RecGPT
-from genrec.models.recgpt_config import RecGPTConfig
+from genrec.models.llm.base import LanguageBase, LanguageConfig
+from genrec.models.llm.item_head import ItemHeadModel, ItemHeadModelConfig
+from genrec.models.llm.language_model import LanguageModel, LanguageModelConfig
+from genrec.models.llm.text_encoder import TextEncoderModel, TextEncoderModelConfig
+from genrec.models.recgpt.config import RecGPTConfig
+from genrec.models.recgpt.network import RecGPT
 from genrec.models.seq2seq import CodeSeq2Seq, CodeSeq2SeqConfig
 
 ARCHITECTURES: dict[str, tuple[type[CodeModel], type[CodeModelConfig]]] = {

@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.utils import ModelOutput
 
 from genrec.errors import ArtifactError, ModelError
-from genrec.models.legal import LegalCodes, legal_cross_entropy
+from genrec.models.legal_codes import LegalCodes, legal_cross_entropy
 from genrec.trie import Trie
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class CodeModel(PreTrainedModel):
         return super().train(mode)
 
     def restrict_loss(self, trie: Trie | None) -> None:
-        """Train with a softmax over the legal children of the right prefix (:mod:`genrec.models.legal`); None: all.
+        """Train with a softmax over the legal children of the right prefix; None: all codes.
 
         Codes without siblings then cost nothing, and scores of other codes mean nothing: decode with ``normalize:
         children``.

@@ -18,7 +18,7 @@ from genrec.models.base import (
     build_backbone,
     level_loss,
 )
-from genrec.models.tree import BeamTree, newest_of, read_beams, read_prefix
+from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
 
 
 class CodeDecoderConfig(CodeModelConfig):

@@ -38,8 +38,8 @@ class CodePredictor(Protocol):
     """A model that can be decoded. :class:`genrec.models.base.CodeModel` documents the shapes.
 
     Its search state comes from a ``prefill`` whose arguments are the model's own affair. A state that has dataclass
-    fields, caches of transformers and :class:`~genrec.models.tree.BeamTree` can be continued in several directions,
-    see :func:`genrec.models.tree.fork`.
+    fields, caches of transformers and :class:`~genrec.models.beam_tree.BeamTree` can be continued in several
+    directions, see :func:`genrec.models.beam_tree.fork`.
     """
 
     def step(self, state: Any, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor | StepOutput:

@@ -11,10 +11,10 @@ from transformers import T5Config, T5Model
 
 from genrec.errors import ModelError
 from genrec.models.base import CodeModel, CodeModelConfig, CodeModelOutput, CodeTable, Start, StepState, level_loss
-from genrec.models.t5_fused import Rows
-from genrec.models.t5_search import T5Search, T5State
-from genrec.models.t5_tree import first_attention, key_bias, run_blocks
-from genrec.models.tree import additive, last_real
+from genrec.models.beam_tree import additive, last_real
+from genrec.models.t5.fused import Rows
+from genrec.models.t5.search import T5Search, T5State
+from genrec.models.t5.stock_blocks import first_attention, key_bias, run_blocks
 
 
 class CodeSeq2SeqConfig(CodeModelConfig):

@@ -12,7 +12,7 @@ from genrec.encoders.text import field_text
 from genrec.errors import unknown_name
 
 if TYPE_CHECKING:
-    from genrec.models.code_tokens import CodeTokens
+    from genrec.models.llm.code_tokens import CodeTokens
 
 _CATEGORIES = ("category", "categories", "genres")
 _UNKNOWN = ("unknown", "n/a", "none")
@@ -32,7 +32,7 @@ class ItemTexts:
         titled: ``(n_items,)`` bool: which items have a title or another text to call them by.
 
     Example:
-        >>> from genrec.models.code_tokens import CodeTokens
+        >>> from genrec.models.llm.code_tokens import CodeTokens
         >>> catalog = Catalog.from_frame(pl.DataFrame({"item_id": ["a"], "title": ["Red cup"]}))
         >>> ItemTexts(catalog, np.array([[3, 1]]), CodeTokens((4, 4)))[0]
         {'title': 'Red cup', 'category': '', 'codes': '<a_3><b_1>'}

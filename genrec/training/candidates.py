@@ -1,4 +1,4 @@
-"""Batches for models that tell a target apart from items of its catalogue, see :class:`genrec.models.recgpt.RecGPT`."""
+"""Batches for models that tell a target apart from items of its catalogue, such as RecGPT."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from genrec.models.recgpt.vector_store import DomainItems
 from genrec.training.packing import PackedRow
-from genrec.vector_store import DomainItems
 
 
 class CandidateCollator:
@@ -29,7 +29,7 @@ class CandidateCollator:
         self.domains, self.candidates, self.seed = list(domains), candidates, seed
 
     def __call__(self, rows: Sequence[PackedRow | np.ndarray]) -> dict[str, Any]:
-        """Tensors for :meth:`genrec.models.recgpt.RecGPT.forward`, padded on the right."""
+        """Tensors for :meth:`genrec.models.recgpt.network.RecGPT.forward`, padded on the right."""
         packed = [row if isinstance(row, PackedRow) else _single(row) for row in rows]
         domain = self.domains[packed[0].domain]
         width = max(len(row.items) for row in packed)

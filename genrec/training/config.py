@@ -21,7 +21,7 @@ class SplitSettings(Settings):
 
 
 class LanguageModelSettings(Settings):
-    """How a pretrained language model is loaded and tuned; see :mod:`genrec.models.llm_source` and ``llm_tuning``.
+    """How a pretrained language model is loaded and tuned; see :mod:`genrec.models.llm.source` and ``tuning``.
 
     ``code_rows`` says what the rows of the code tokens start from: the quantizer's codebooks, the mean of the titles
     that carry a code, or chance. ``lora`` holds fields of peft's ``LoraConfig``.
@@ -48,7 +48,7 @@ class ModelSettings(Settings):
     read the items' unquantized vectors beside their codes. ``trie_masked_loss`` trains with a softmax over the codes
     that are legal after the right prefix. ``checkpoint`` and ``llm`` are for architectures around a language model.
     ``options`` are further fields of the configuration of the architecture, such as those of
-    :class:`genrec.models.recgpt_config.RecGPTConfig`.
+    :class:`genrec.models.recgpt.config.RecGPTConfig`.
     """
 
     architecture: str = "item-decoder"
@@ -70,7 +70,7 @@ class ExampleSettings(Settings):
 
     ``whole``: a window of a user's history with a loss at every item, one pass per user. ``prefixes``: one example per
     (history, next item) pair; the only choice for encoder-decoders. ``drop`` leaves items out at random, see
-    :class:`genrec.training.examples.HistoryExamples`.
+    :class:`genrec.models.history_batches.HistoryExamples`.
     """
 
     mode: Literal["whole", "prefixes"] = "whole"

@@ -12,12 +12,12 @@ from genrec.data.histories import Histories
 from genrec.errors import ConfigError
 from genrec.index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase
-from genrec.models.llm_rows import RowStart
-from genrec.models.llm_source import LanguageSource
+from genrec.models.history_batches import CodeCollator
+from genrec.models.llm.code_rows import RowStart
+from genrec.models.llm.source import LanguageSource
 from genrec.prompts import ItemTexts, PromptRenderer, load_task
 from genrec.prompts.task import task_path
 from genrec.training.config import TrainConfig
-from genrec.training.examples import CodeCollator
 from genrec.training.text_examples import TextExamples, make_renderer, make_text_examples
 from genrec.training.trainer import DEFAULTS
 

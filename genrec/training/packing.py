@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError, DataError
-from genrec.training.examples import HistoryExamples
+from genrec.models.history_batches import HistoryExamples
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class PackedExamples(Dataset[PackedRow]):
     Args:
         domains: Training histories of every catalogue.
         max_items: Longest history that the model reads; windows are one item longer, as in
-            :class:`~genrec.training.examples.HistoryExamples`.
+            :class:`~genrec.models.history_batches.HistoryExamples`.
         row_items: Items of a row, at least a window.
         novel: Items that the user already had in the window are no targets.
         seed: Of the order in which windows are packed.

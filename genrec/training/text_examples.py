@@ -16,9 +16,9 @@ from torch.utils.data import Dataset, Sampler
 
 from genrec.data.histories import Histories
 from genrec.errors import DataError
+from genrec.models.history_batches import HistoryExamples
 from genrec.prompts import ItemTexts, PromptRenderer, Rendered, Sample, load_task
 from genrec.prompts.rendering import IGNORE, pad_prompts
-from genrec.training.examples import HistoryExamples
 from genrec.training.tasks import PromptSettings, TaskMixture, TaskSettings
 from genrec.training.token_lengths import history_task_lengths, item_task_lengths
 

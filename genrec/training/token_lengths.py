@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from genrec.models.history_batches import HistoryExamples
 from genrec.prompts import PromptRenderer, Sample
-from genrec.training.examples import HistoryExamples
 
 _PROBES, _CORRECTIONS = 32, 200
 _MINUTE = 60

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.filters import without
-from genrec.decoding.ranking import members, top_items
 from genrec.decoding.subtries import SubTries
+from genrec.decoding.top_items import members, top_items
 from genrec.errors import ConfigError, DataError
 from genrec.trie import Trie
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from genrec.models.legal import LegalCodes, legal_cross_entropy
+from genrec.models.legal_codes import LegalCodes, legal_cross_entropy
 from genrec.trie import Trie
 
 SIZES = (5, 6, 7)

@@ -10,9 +10,9 @@ from support import TINY_BACKBONES, TINY_TRAINING
 from torch import multiprocessing
 
 from genrec.data.histories import Histories
+from genrec.models.history_batches import BucketSampler, CodeCollator, HistoryExamples
 from genrec.training.config import load_train_config
 from genrec.training.distributed import RankBatches
-from genrec.training.examples import BucketSampler, CodeCollator, HistoryExamples
 
 ROWS, BATCH = 45, 8  # 45 = 5 global batches of 8 and one of 5
 

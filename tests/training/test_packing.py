@@ -5,9 +5,9 @@ import pytest
 
 from genrec.data import Histories
 from genrec.errors import ConfigError, DataError
+from genrec.models.recgpt.vector_store import DomainItems
 from genrec.training.candidates import CandidateCollator
 from genrec.training.packing import DomainSampler, PackedExamples
-from genrec.vector_store import DomainItems
 
 
 def domains():

@@ -1,0 +1,79 @@
+"""What words that an item shares with a history say for it, beside what a network says."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from genrec.data.histories import Histories
+from genrec.decoding.cpu_kernels import Array, compiled
+
+DECAY = 0.5
+"""An item counts 0.6 of the next one."""
+LAST = 20
+"""Items of a history that are read."""
+_USERS, _ITEMS = 64, 64  # scored together: the words of the users and the scores of the items stay in the caches
+
+
+class WordMatches:
+    """Cosines between the words of items and those of histories, whose newer items count more.
+
+    Nothing is learned, so items that nobody had are matched like all others.
+
+    Args:
+        vectors: ``(n_items, n_words)`` sparse rows of unit length, see :func:`genrec.encoders.words.word_vectors`.
+        decay: Of the weight of an item, by its distance from the end of the history; the weights of a history add up
+            to one.
+        last: Items of a history that are read; None: all.
+    """
+
+    def __init__(self, vectors: sp.csr_array, decay: float = DECAY, last: int | None = LAST) -> None:
+        self.vectors, self.decay, self.last = sp.csr_array(vectors, dtype=np.float32), decay, last
+
+    def scores(self, histories: Histories) -> np.ndarray:
+        """``(n_users, n_items)`` float32, from 0 to 1; zeros for a user without items."""
+        recent = histories if self.last is None else histories.last(self.last)
+        profiles = sp.csr_array(self._weights(recent) @ self.vectors)
+        result = np.empty((len(recent), self.vectors.shape[0]), dtype=np.float32)
+        words = self.vectors
+        for start in range(0, len(recent), _USERS):
+            part = np.ascontiguousarray(profiles[start : start + _USERS].toarray().T)
+            _multiply(words.indptr, words.indices, words.data, part, part.any(axis=1), result[start : start + _USERS])
+        return result
+
+    def _weights(self, histories: Histories) -> sp.csr_array:
+        """Of the items of every history, ``(n_users, n_items)`` float32."""
+        ends = np.repeat(histories.offsets[1:], histories.lengths)
+        weights = np.exp(-self.decay * (ends - 1 - np.arange(len(histories.items))))
+        users = np.repeat(np.arange(len(histories)), histories.lengths)
+        weights /= np.bincount(users, weights, minlength=len(histories))[users]
+        shape = (len(histories), self.vectors.shape[0])
+        return sp.csr_array((weights.astype(np.float32), histories.items, histories.offsets), shape=shape)
+
+
+@compiled
+def _multiply(starts: Array, words: Array, weights: Array, profiles: Array, used: Array, result: Array) -> None:
+    """Products of the rows of a sparse matrix and a few dense columns, written as rows.
+
+    Args:
+        starts: ``(n_items + 1,)`` where the entries of every item begin.
+        words: ``(n,)`` word of every entry.
+        weights: ``(n,)`` float32 value of every entry.
+        profiles: ``(n_words, n_users)`` float32.
+        used: ``(n_words,)`` bool: whether any user has the word; most words nobody has.
+        result: ``(n_users, n_items)`` float32, written.
+    """
+    n_items, n_users = len(starts) - 1, profiles.shape[1]
+    sums = np.empty((_ITEMS, n_users), dtype=np.float32)
+    for first in range(0, n_items, _ITEMS):
+        last = min(first + _ITEMS, n_items)
+        sums[:] = 0
+        for item in range(first, last):
+            for at in range(starts[item], starts[item + 1]):
+                word = words[at]
+                if used[word]:
+                    for user in range(n_users):
+                        sums[item - first, user] += weights[at] * profiles[word, user]
+        for user in range(n_users):
+            for item in range(first, last):
+                result[user, item] = sums[item - first, user]

@@ -1,0 +1,1 @@
+"""Predictors around stock networks of Hugging Face transformers."""

@@ -1,0 +1,1 @@
+"""Networks around pretrained language models: loading, code tokens, tuning, heads."""

@@ -1,0 +1,130 @@
+"""A pretrained language model that speaks semantic IDs: a decoder or an encoder-decoder, trained on text and codes."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from genrec.errors import ModelError
+from genrec.models.base import CodeModelOutput, StepState
+from genrec.models.beam_tree import positions
+from genrec.models.hf.beam_rows import HFRowsPredictor
+from genrec.models.hf.causal import HFCausalPredictor
+from genrec.models.hf.seq2seq import HFSeq2SeqPredictor
+from genrec.models.hf.vocabulary_head import VocabularyHead, output_scale
+from genrec.models.legal_codes import legal_cross_entropy
+from genrec.models.llm.base import IGNORE, LanguageBase, LanguageConfig
+from genrec.models.predictor import StepOutput
+
+logger = logging.getLogger(__name__)
+
+
+class LanguageModelConfig(LanguageConfig):
+    """Configuration of :class:`LanguageModel`."""
+
+    model_type = "genrec-language-model"
+
+
+class LanguageModel(LanguageBase):
+    """Reads a prompt and writes the codes of the next item, or the text of any other task.
+
+    The output layer is computed only where there is a label, which gives the same loss at a fraction of the cost.
+    """
+
+    config_class = LanguageModelConfig
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> CodeModelOutput:
+        """Training loss of a batch of examples.
+
+        Args:
+            input_ids: ``(rows, n)`` int64. Decoder: prompt and answer; encoder-decoder: the prompt.
+            attention_mask: ``(rows, n)``, 1 at real tokens.
+            labels: ``(rows, n)`` of a decoder, ``(rows, m)`` of an encoder-decoder; -100 where there is no loss.
+            num_items_in_batch: Labels over which the mean is taken, where that is not this batch alone.
+        """
+        if self.seq2seq:
+            hidden, chosen = self._read_pair(input_ids, attention_mask, labels), labels
+        else:
+            hidden, chosen = self._read(input_ids, attention_mask)[:, :-1], labels[:, 1:]
+        real = chosen != IGNORE
+        right = chosen[real]
+        total = self._loss(hidden[real], right)
+        count = max(1, len(right)) if num_items_in_batch is None else num_items_in_batch
+        return CodeModelOutput(loss=total / count, n_targets=real.sum())
+
+    def _read(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+        network = self.base.get_decoder()
+        arguments: dict[str, Any] = {"input_ids": input_ids, "attention_mask": mask, "use_cache": False}
+        if "position_ids" in inspect.signature(network.forward).parameters:
+            arguments["position_ids"] = positions(mask)
+        hidden: Tensor = network(**arguments).last_hidden_state
+        return hidden
+
+    def _read_pair(self, input_ids: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
+        base = self.base
+        memory = base.get_encoder()(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        first = torch.full_like(labels[:, :1], int(base.config.decoder_start_token_id))
+        known = torch.cat([first, labels[:, :-1]], dim=1)
+        hidden: Tensor = base.get_decoder()(
+            input_ids=known.masked_fill(known == IGNORE, int(base.config.pad_token_id or 0)),
+            encoder_hidden_states=memory,
+            encoder_attention_mask=mask,
+            use_cache=False,
+        ).last_hidden_state
+        return hidden
+
+    def _loss(self, hidden: Tensor, right: Tensor) -> Tensor:
+        """Sum over labels: ``hidden (n, dim)``, ``right (n,)`` token ids."""
+        head = VocabularyHead(self.base, self.tokens.ids, scale=output_scale(self.base))
+        smoothing = self.config.label_smoothing if self.training else 0.0
+        if self.legal is None:
+            logits = head.all_logits(hidden).float()
+            return F.cross_entropy(logits, right, reduction="sum", label_smoothing=smoothing)
+        starts, codes = self.labels.find(right)
+        masks = self.legal.masks(codes)
+        text = torch.ones_like(right, dtype=torch.bool)
+        total = hidden.new_zeros((), dtype=torch.float32)
+        for level, mask in enumerate(masks):
+            text[starts + level] = False
+            logits = head.logits(hidden[starts + level], level).float()
+            total = total + legal_cross_entropy(logits, codes[:, level], mask, smoothing).sum()
+        if bool(text.any()):
+            logits = head.all_logits(hidden[text]).float()
+            total = total + F.cross_entropy(logits, right[text], reduction="sum", label_smoothing=smoothing)
+        return total
+
+    def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> StepState:  # type: ignore[override]
+        """Read prompts: ``input_ids (users, n)`` int64, ``attention_mask (users, n)``; padding on either side."""
+        predictor = self._predictor or self._make_predictor()
+        window = getattr(predictor, "window", None)
+        if window is not None and input_ids.shape[1] + self.n_levels > window:
+            predictor = HFRowsPredictor(self.lm, self.tokens.ids)
+        state: StepState = predictor.prefill(input_ids, attention_mask)
+        state.reader = predictor
+        return state
+
+    def step(  # type: ignore[override]
+        self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None
+    ) -> StepOutput:
+        """See :meth:`CodeModel.step`; the scores come with what normalises them over the vocabulary."""
+        output: StepOutput = state.reader.step(state, codes, parents)
+        return output
+
+    def _make_predictor(self) -> Any:
+        try:
+            kind = HFSeq2SeqPredictor if self.seq2seq else HFCausalPredictor
+            return kind(self.lm, self.tokens.ids)
+        except ModelError as refusal:
+            logger.info("Decoding with one row a beam: %s", refusal.what)
+            return HFRowsPredictor(self.lm, self.tokens.ids)

@@ -1,0 +1,1 @@
+"""RecGPT: parallel slots, attention bidirectional inside an item and causal between items."""

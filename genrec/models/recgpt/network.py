@@ -1,0 +1,338 @@
+"""RecGPT: a decoder that predicts all codes of the next item at once, for catalogues it has never seen.
+
+After Jiang et al. 2025 (https://arxiv.org/abs/2506.06270): parallel slots, attention that is bidirectional inside an
+item and causal between items, and the unquantized text vector of every slot beside its code. What differs: attention is
+a policy over items and levels, codes may be scored by the vectors that the catalogue's own texts give them (free rows
+know nothing of codes that did not occur in training), and positions do not depend on padding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import DynamicCache
+
+from genrec.encoders.whitening import Whitening
+from genrec.errors import ArtifactError, ModelError
+from genrec.models.base import (
+    CodeModel,
+    CodeModelOutput,
+    CodeTable,
+    StepState,
+    build_backbone,
+    level_loss,
+    set_dropout,
+)
+from genrec.models.beam_tree import BeamTree, additive, last_real
+from genrec.models.predictor import StepOutput
+from genrec.models.recgpt.attention import allowed, item_positions, token_positions
+from genrec.models.recgpt.code_vectors import CodeVectors, item_code_vectors, slot_dim, split_vectors
+from genrec.models.recgpt.config import RecGPTConfig, check
+from genrec.models.recgpt.parts import Candidates, StepEmbedding, TextPooling, already_had, item_loss, slot_loss
+from genrec.models.recgpt.vector_store import DomainItems
+
+if TYPE_CHECKING:
+    from genrec.index import SemanticIndex
+
+_TIE = 1e-4
+"""Score that one step of a suffix costs: colliding items come in the order of their numbers."""
+_SLOW = 0.1
+"""Factor on what states add to the texts' own similarity (text pooling): it starts at nothing and is to learn slowly,
+because it is what fits the catalogues of pretraining rather than any catalogue."""
+
+
+@dataclass
+class RecGPTState(StepState):
+    """Search state: log-probabilities of every slot (parallel), or cache and tree (autoregressive)."""
+
+    slots: list[Tensor] | None = None
+    newest: Tensor | None = None
+    cache: DynamicCache | None = None
+    tree: BeamTree | None = None
+    lengths: Tensor | None = None
+
+
+class RecGPT(CodeModel):
+    """Codes and text vectors of a history in, codes of the next item out.
+
+    :meth:`bind` ties the network to a catalogue; nothing is trained by it, and the weights do not depend on it.
+    """
+
+    config_class = RecGPTConfig
+    config: RecGPTConfig
+
+    def __init__(self, config: RecGPTConfig) -> None:
+        super().__init__(config)
+        check(config)
+        self.slots = config.slots or len(self.codebook_sizes)
+        sizes = self.codebook_sizes[: self.slots]
+        self.backbone = build_backbone(config.backbone, config.dropout)
+        dim = self.backbone.config.hidden_size
+        self.input_table: CodeTable | StepEmbedding = (
+            StepEmbedding(config.steps, self.slots, dim) if config.steps else CodeTable(sizes, dim)
+        )
+        self.slot_embedding = nn.Parameter(torch.zeros(self.slots, dim))
+        self.code_norm = nn.LayerNorm(dim)
+        self.part_dim = slot_dim(config.vector_dim, self.slots, config.parts) if config.vector_dim else 0
+        if config.auxiliary and self.part_dim:
+            self.auxiliary = nn.Linear(slot_dim(config.vector_dim, self.slots), dim, bias=False)
+            self.auxiliary_norm = nn.LayerNorm(dim)
+        self.pooling = TextPooling(dim, self.slots, config.pooling, self.part_dim) if config.pooling else None
+        if config.scores == "rows":
+            self.output_table = CodeTable(sizes, dim)
+        else:
+            self.output = nn.Parameter(torch.zeros(self.slots, dim, self.part_dim))
+        self._catalogue: CodeVectors | None = None
+        self._vectors: tuple[str, np.ndarray] | None = None
+        self.post_init()
+
+    @property
+    def parallel(self) -> bool:
+        """Whether all slots are predicted at once, so that a catalogue can be ranked without a search."""
+        return self.config.head == "parallel"
+
+    def bind(self, index: SemanticIndex) -> None:
+        """Take over the sizes of an index's disambiguation and the vectors of its codes.
+
+        Raises:
+            ArtifactError: The slots have other sizes.
+        """
+        sizes = tuple(index.codebook_sizes)
+        if sizes[: self.slots] != self.codebook_sizes[: self.slots]:
+            raise ArtifactError(
+                f"The model speaks codes of sizes {list(self.codebook_sizes[: self.slots])}, the index has "
+                f"{list(sizes)}.",
+                hint="Build the index with the quantizer of the model: genrec index build --quantizer MODEL.",
+            )
+        self.config.codebook_sizes = list(sizes)
+        if self.part_dim:
+            vectors = self.read_vectors(index)
+            self._catalogue = CodeVectors.of(index.codes, vectors, sizes[: self.slots], self.config.parts)
+
+    def read_vectors(self, index: SemanticIndex) -> np.ndarray:
+        """Item vectors on the scale that the model reads, ``(n_items, vector_dim)`` float32.
+
+        Raises:
+            ArtifactError: The index has vectors of another dimension.
+        """
+        if self._vectors is None or self._vectors[0] != index.fingerprint:
+            raw = index.vectors()
+            if raw.shape[1] != self.config.vector_dim:
+                raise ArtifactError(
+                    f"The index has vectors of {raw.shape[1]} dimensions, the model reads {self.config.vector_dim}.",
+                    hint="Build the index with the item encoder of the model.",
+                )
+            self._vectors = index.fingerprint, self.whiten(raw)
+        return self._vectors[1]
+
+    def whiten(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors ``(n_items, vector_dim)`` of a whole catalogue on the scale that the model reads."""
+        return Whitening.of(vectors, self.config.shrinkage).apply(vectors)
+
+    def set_dropout(self, probability: float) -> None:
+        """Change the dropout of embeddings and blocks."""
+        self.config.dropout = probability
+        set_dropout(self.backbone, probability)
+
+    def domain_items(self, index: SemanticIndex, name: str = "catalogue") -> DomainItems:
+        """The items of an index as training reads them."""
+        return self.prepare(name, index.codes, self.read_vectors(index))
+
+    def prepare(self, name: str, codes: np.ndarray, vectors: np.ndarray) -> DomainItems:
+        """Codes ``(n_items, >= slots)`` and vectors on the model's scale as training reads them."""
+        sizes, codes = self.codebook_sizes[: self.slots], codes[:, : self.slots]
+        return DomainItems(name, codes, vectors, item_code_vectors(codes, vectors, sizes, self.config.parts))
+
+    def forward(
+        self,
+        codes: Tensor,
+        mask: Tensor,
+        target_mask: Tensor | None = None,
+        vectors: Tensor | None = None,
+        segments: Tensor | None = None,
+        target_vectors: Tensor | None = None,
+        candidate_vectors: Tensor | None = None,
+        candidate_codes: Tensor | None = None,
+        candidate_places: Tensor | None = None,
+    ) -> CodeModelOutput:
+        """See :meth:`CodeModel.forward`; every item predicts the next, so the first of a history is no target.
+
+        Args:
+            codes: ``(rows, items, >= slots)`` int64.
+            mask: ``(rows, items)`` bool.
+            target_mask: ``(rows, items)`` bool: which items count as targets.
+            vectors: ``(rows, items, vector_dim)``, from :meth:`read_vectors`.
+            segments: ``(rows, items)`` int64 number of the user inside the row; None: one user a row.
+            target_vectors: ``(rows, items, slots, slot_dim)`` code vectors of the items; None: of the bound catalogue.
+            candidate_vectors: ``(n, slots, slot_dim)``: see :class:`~genrec.models.recgpt.parts.Candidates`; None: all
+                items of the bound catalogue.
+            candidate_codes: ``(n, slots)`` int64.
+            candidate_places: ``(rows, items)`` int64.
+        """
+        segment, position = item_positions(mask, segments)
+        hidden = self._hidden(codes, vectors, segment, position)
+        targets = (mask if target_mask is None else mask & target_mask)[:, 1:] & (segment[:, 1:] == segment[:, :-1])
+        right = codes[:, 1:, : self.slots][targets]
+        predicting = self._predicting(hidden, vectors, segment, position)[targets]
+        smoothing = self.config.label_smoothing if self.training else 0.0
+        if self.config.scores == "rows":
+            return CodeModelOutput(
+                loss=level_loss(self.output_table, predicting, right, smoothing), n_targets=targets.sum()
+            )
+        if candidate_vectors is None or candidate_codes is None or target_vectors is None:
+            everything = self._bound()
+            rows = _rows_of(everything, codes[..., : self.slots])
+            target_vectors = torch.stack([part[rows[..., n]] for n, part in enumerate(everything.vectors)], dim=-2)
+            candidate_vectors = everything.of_items(torch.arange(len(everything.rows), device=codes.device))
+            candidate_codes = torch.stack([c[everything.rows[:, n]] for n, c in enumerate(everything.codes)], dim=-1)
+        candidates = Candidates(candidate_vectors, candidate_codes, candidate_places)
+        wanted = target_vectors[:, 1:][targets]
+        if self.config.loss == "slots":
+            loss = slot_loss(predicting, wanted, right, candidates)
+        else:
+            known = F.pad(targets, (1, 0))
+            loss = item_loss(predicting, wanted, right, candidates, already_had(candidates, segment, position, known))
+        return CodeModelOutput(loss=loss, n_targets=targets.sum())
+
+    def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> RecGPTState:
+        """See :meth:`CodeModel.prefill`; an empty row gets the same score for every item."""
+        segment, position = item_positions(mask)
+        cache = None if self.parallel else DynamicCache()
+        hidden = self._hidden(codes, vectors, segment, position, cache)
+        users, newest = torch.arange(len(mask), device=mask.device), last_real(mask)
+        known = mask.any(1)
+        if cache is None:
+            predicting = self._queries(hidden, vectors, segment, position)[users, newest]
+            predicting = predicting * known[:, None, None]
+            return RecGPTState(slots=[self._log_probabilities(predicting[:, n], n) for n in range(self.slots)])
+        tokens = mask.repeat_interleave(self.slots, dim=1)
+        last = hidden[users, newest, -1] * known[:, None]
+        return RecGPTState(newest=last, cache=cache, tree=BeamTree(tokens), lengths=tokens.sum(1, keepdim=True))
+
+    def slot_scores(self, state: RecGPTState) -> list[Tensor]:
+        """Log-probabilities of all codes, ``(users, codebook_size)`` per level, the suffix's included.
+
+        Raises:
+            ModelError: The head is autoregressive: no code is known before the one ahead of it.
+        """
+        if state.slots is None:
+            raise ModelError("An autoregressive head has no scores of all slots at once.", hint="Use beam search.")
+        users, device = len(state.slots[0]), state.slots[0].device
+        return [*state.slots, *(self._suffix(size, users, device) for size in self.codebook_sizes[self.slots :])]
+
+    def step(  # type: ignore[override]
+        self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None
+    ) -> StepOutput:
+        """See :meth:`CodeModel.step`; parallel slots were scored by :meth:`prefill`, so nothing is computed here."""
+        if not isinstance(state, RecGPTState):
+            raise TypeError("step needs the state that prefill returned.")
+        level, beams = state.level, 1 if codes is None else codes.shape[1]
+        state.level += 1
+        if state.slots is not None:
+            scores = self.slot_scores(state)[level][:, None]
+        elif level >= self.slots and codes is not None:
+            scores = self._suffix(self.codebook_sizes[level], len(codes), codes.device)[:, None]
+        else:
+            scores = self._log_probabilities(self._advance(state, level, codes, parents), level)
+        users, _, size = scores.shape
+        nothing = scores.new_zeros(1, 1)
+        return StepOutput(scores.expand(users, beams, size), lambda: nothing.expand(users, beams))
+
+    def _advance(self, state: RecGPTState, level: int, codes: Tensor | None, parents: Tensor | None) -> Tensor:
+        """Queries of the next level's codes, ``(users, beams, dim)``."""
+        if state.newest is None or state.tree is None or state.lengths is None:
+            raise TypeError("step needs the state that prefill returned.")
+        if codes is None or parents is None:
+            return self._query(state.newest[:, None], level)
+        tokens = self.input_table.embed(codes[..., None], level - 1)[..., 0, :]
+        tokens = self.code_norm(tokens) + self.slot_embedding[level - 1]
+        hidden = self.backbone(
+            inputs_embeds=tokens,
+            attention_mask=additive(state.tree.grow(parents), tokens.dtype),
+            position_ids=(state.lengths + level - 1).expand_as(codes),
+            past_key_values=state.cache,
+            use_cache=True,
+        ).last_hidden_state
+        return self._query(hidden, level)
+
+    def _hidden(
+        self,
+        codes: Tensor,
+        vectors: Tensor | None,
+        segment: Tensor,
+        position: Tensor,
+        cache: DynamicCache | None = None,
+    ) -> Tensor:
+        """States of all tokens, ``(rows, items, slots, dim)``."""
+        items = segment.shape[1]
+        tokens = self.code_norm(self.input_table.embed(codes[..., : self.slots])) + self.slot_embedding
+        if self.config.auxiliary and self.part_dim:
+            if vectors is None:
+                raise ModelError("This model reads item vectors, but none were given.", expected="vectors in the batch")
+            parts = split_vectors(vectors, self.slots)
+            present = (vectors != 0).any(-1)[..., None, None]  # an item without text has nothing to add
+            tokens = tokens + self.auxiliary_norm(self.auxiliary(parts)) * present
+        tokens = F.dropout(tokens, self.config.dropout, self.training).flatten(1, 2)
+        item, level = position.repeat_interleave(self.slots, 1), torch.arange(self.slots, device=codes.device)
+        level = level.repeat(items)[None]
+        mask = allowed(self.config.attention, segment.repeat_interleave(self.slots, 1), item, level)
+        hidden: Tensor = self.backbone(
+            inputs_embeds=tokens,
+            attention_mask=additive(mask, tokens.dtype),
+            position_ids=token_positions(self.config.attention, item, level, self.slots),
+            past_key_values=cache,
+            use_cache=cache is not None,
+        ).last_hidden_state
+        return hidden.unflatten(1, (items, self.slots))
+
+    def _predicting(self, hidden: Tensor, vectors: Tensor | None, segment: Tensor, position: Tensor) -> Tensor:
+        """Queries of the codes of every item but the first, ``(rows, items - 1, slots, dim or slot_dim)``."""
+        if self.parallel:
+            return self._queries(hidden, vectors, segment, position)[:, :-1]
+        before = hidden.flatten(1, 2)[:, self.slots - 1 : -1].unflatten(1, (-1, self.slots))
+        return torch.stack([self._query(before[..., n, :], n) for n in range(self.slots)], dim=-2)
+
+    def _queries(self, hidden: Tensor, vectors: Tensor | None, segment: Tensor, position: Tensor) -> Tensor:
+        """What codes are compared with, ``(rows, items, slots, dim or slot_dim)``, from all tokens of an item."""
+        queries = torch.stack([self._query(hidden[..., n, :], n) for n in range(self.slots)], dim=-2)
+        if self.pooling is None or vectors is None:
+            return queries
+        seen = allowed("block-causal", segment, position, position)
+        return queries + self.pooling(hidden, split_vectors(vectors, self.slots, self.config.parts), seen, position)
+
+    def _query(self, hidden: Tensor, slot: int) -> Tensor:
+        if self.config.scores == "rows":
+            return hidden
+        return hidden @ (self.output[slot] if self.pooling is None else _SLOW * self.output[slot])
+
+    def _log_probabilities(self, queries: Tensor, slot: int) -> Tensor:
+        """Of all codes of a slot, ``(..., codebook_size)`` float32; -inf for codes that the catalogue does not use."""
+        if self.config.scores == "rows":
+            return self.output_table.logits(queries, slot).float().log_softmax(-1)
+        catalogue = self._bound()
+        scores = (queries @ catalogue.vectors[slot].T).float().log_softmax(-1)
+        result = scores.new_full((*scores.shape[:-1], self.codebook_sizes[slot]), -torch.inf)
+        result[..., catalogue.codes[slot]] = scores
+        return result
+
+    def _bound(self) -> CodeVectors:
+        if self._catalogue is None:
+            raise ModelError("The model is not bound to a catalogue.", hint="Call bind(index).")
+        if self._catalogue.rows.device != self.device:
+            self._catalogue = self._catalogue.to(self.device)
+        return self._catalogue
+
+    @staticmethod
+    def _suffix(size: int, users: int, device: torch.device) -> Tensor:
+        return (-_TIE * torch.arange(size, device=device)).expand(users, size)
+
+
+def _rows_of(catalogue: CodeVectors, codes: Tensor) -> Tensor:
+    """Rows of codes ``(..., slots)`` among the used ones, of the same shape."""
+    found = [torch.searchsorted(used, codes[..., n].contiguous()) for n, used in enumerate(catalogue.codes)]
+    return torch.stack([row.clamp_max(len(catalogue.codes[n]) - 1) for n, row in enumerate(found)], dim=-1)

@@ -1,0 +1,1 @@
+"""A T5 decoder written for constrained search."""
