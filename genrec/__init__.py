@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Catalog": "genrec.data.catalog",
     "Interactions": "genrec.data.interactions",
-    "SemanticIndex": "genrec.index",
+    "SemanticIndex": "genrec.index.semantic_index",
     "Recommender": "genrec.recommender",
     "Recommendations": "genrec.recommender",
 }
@@ -23,7 +23,7 @@ _HOMES = {
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
     from genrec.data.interactions import Interactions
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
     from genrec.recommender import Recommendations, Recommender
 
 __all__ = ["Catalog", "Interactions", "Recommendations", "Recommender", "SemanticIndex", "__version__"]

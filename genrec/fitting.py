@@ -20,12 +20,12 @@ from genrec.data.interactions import Interactions
 from genrec.data.split import Split, make_split
 from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative import MANIFEST, GenerativeRecommender
-from genrec.index import SemanticIndex
+from genrec.index.recipe import TokenizerRecipe
+from genrec.index.semantic_index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase, build_model
 from genrec.models.history_batches import HistoryExamples
 from genrec.models.recgpt.config import settings_for
 from genrec.models.recgpt.network import RecGPT
-from genrec.recipe import TokenizerRecipe
 from genrec.training.candidates import CandidateCollator
 from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
 from genrec.training.distributed import in_pieces, on_main_process, save_whole

@@ -17,11 +17,11 @@ from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError
 from genrec.generative import GenerativeRecommender
-from genrec.index import SemanticIndex
-from genrec.item_tokenizer import ItemTokenizer
+from genrec.index.item_tokenizer import ItemTokenizer
+from genrec.index.recipe import TokenizerRecipe
+from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel, load_model
 from genrec.models.recgpt.network import RecGPT
-from genrec.recipe import TokenizerRecipe
 from genrec.recommender import MANIFEST
 from genrec.training.config import TrainConfig
 

@@ -27,7 +27,7 @@ from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
 from genrec.decoding.word_matches import WordMatches
 from genrec.errors import ArtifactError, ModelError
-from genrec.index import SemanticIndex
+from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel, LanguageBase, load_model
 from genrec.models.recgpt.network import RecGPT, RecGPTState
 from genrec.recommender import HistoriesLike, Recommendations, Recommender

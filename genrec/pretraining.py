@@ -21,12 +21,12 @@ from genrec.data.split import Split
 from genrec.errors import ConfigError, unknown_name
 from genrec.fitting import check_stopped, is_finished, model_settings, split_interactions
 from genrec.foundation import FoundationModel
-from genrec.item_tokenizer import ItemTokenizer
+from genrec.index.item_tokenizer import ItemTokenizer
+from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.models import build_model
 from genrec.models.recgpt.network import RecGPT
 from genrec.models.recgpt.vector_store import VectorStore
 from genrec.quantizers import ItemContext
-from genrec.recipe import TokenizerRecipe, load_recipe
 from genrec.training.candidates import CandidateCollator
 from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import PretrainConfig

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from genrec.data.interactions import Interactions
     from genrec.generative import GenerativeRecommender
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
     from genrec.training.config import TrainConfig
 
 HistoriesLike = Histories | Sequence[Sequence[str]]

@@ -172,8 +172,8 @@ def measure_index(options: argparse.Namespace) -> Row:
     import polars as pl
 
     from genrec.data import Catalog
-    from genrec.index import SemanticIndex
-    from genrec.recipe import load_recipe
+    from genrec.index.recipe import load_recipe
+    from genrec.index.semantic_index import SemanticIndex
 
     recipe = load_recipe(
         "rq-kmeans-3x256",

@@ -17,8 +17,8 @@ from tokenizer_common import RESULTS, Row, about, load, read_rows, recipes, tabl
 
 from genrec.data.catalog import Catalog
 from genrec.data.split import Split
-from genrec.index_report.compare import compare_recipes
-from genrec.recipe import TokenizerRecipe
+from genrec.index.recipe import TokenizerRecipe
+from genrec.index.report.compare import compare_recipes
 
 NAME = "tokenizers"
 COMMAND = "bash scripts/benchmark_tokenizers.sh DATA_FOLDER …"

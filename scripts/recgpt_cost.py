@@ -20,10 +20,10 @@ from genrec.decoding.prior_bounds import PriorBounds
 from genrec.decoding.slots import top_by_slots
 from genrec.decoding.word_matches import WordMatches
 from genrec.fitting import model_settings
+from genrec.index.recipe import load_recipe
 from genrec.models import build_model
 from genrec.models.recgpt.code_vectors import CodeVectors
 from genrec.models.recgpt.network import RecGPT
-from genrec.recipe import load_recipe
 from genrec.training.pretrain_config import PretrainConfig
 from genrec.trie import Trie
 

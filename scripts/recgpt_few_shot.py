@@ -33,7 +33,7 @@ from genrec.evaluation import EvaluationResult
 from genrec.evaluation.uncertainty import paired_difference
 from genrec.fitting import train
 from genrec.foundation import FoundationModel
-from genrec.index import SemanticIndex
+from genrec.index.semantic_index import SemanticIndex
 from genrec.pretraining import pretrain
 from genrec.training.config import load_train_config
 from genrec.training.pretrain_config import load_pretrain_config

@@ -23,7 +23,7 @@ from genrec.baselines import train_baseline
 from genrec.data.split import EvaluationSet, Split
 from genrec.encoders.words import word_vectors
 from genrec.evaluation import evaluate, rows, write_results
-from genrec.index import SemanticIndex
+from genrec.index.semantic_index import SemanticIndex
 from genrec.pretraining import Domain, pretrain, read_domains
 from genrec.training.pretrain_config import DomainSettings, PretrainConfig, load_pretrain_config
 
@@ -259,7 +259,7 @@ class Experiment:
 
     def _vectors(self, domain: Domain, *, whitened: bool) -> np.ndarray:
         from genrec.encoders import build_encoder
-        from genrec.recipe import load_recipe
+        from genrec.index.recipe import load_recipe
 
         settings = load_recipe(self.config.tokenizer, self.config.tokenizer_settings).encoder_settings()
         encoder = build_encoder(settings if whitened else settings["encoder"])

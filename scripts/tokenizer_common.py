@@ -13,7 +13,7 @@ from genrec.artifacts import write_atomic
 from genrec.assets import asset_names
 from genrec.data import Catalog, Interactions
 from genrec.data.split import Split, leave_one_out
-from genrec.recipe import TokenizerRecipe, load_recipe
+from genrec.index.recipe import TokenizerRecipe, load_recipe
 
 RESULTS = Path(__file__).resolve().parent / "results"
 Row = dict[str, Any]

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from tokenizer_common import RESULTS, Row, about, load, read_rows, recipes, table, write_rows
 
-from genrec.index_report.stats import level_stats
-from genrec.item_tokenizer import encode_items
+from genrec.index.item_tokenizer import encode_items
+from genrec.index.recipe import load_recipe
+from genrec.index.report.stats import level_stats
 from genrec.quantizers import autoencoder, rq_vae
 from genrec.quantizers.base import nearest, residual_encode
 from genrec.quantizers.kmeans import kmeans
-from genrec.recipe import load_recipe
 from genrec.trie import group_paths
 
 NAME = "tokenizers-convergence"

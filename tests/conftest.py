@@ -54,8 +54,8 @@ def tables(tmp_path_factory):
 def tiny_index(tables):
     """A small index with collisions that disambiguation resolves."""
     from genrec.data import Catalog
-    from genrec.index import SemanticIndex
-    from genrec.recipe import load_recipe
+    from genrec.index.recipe import load_recipe
+    from genrec.index.semantic_index import SemanticIndex
 
     return SemanticIndex.build(Catalog.read(tables[0]), load_recipe("rq-kmeans-3x256", TINY_TOKENIZER))
 

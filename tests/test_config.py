@@ -3,7 +3,7 @@ import yaml
 
 from genrec.config import apply_overrides, override_value, parse_yaml, read_yaml, write_yaml
 from genrec.errors import ConfigError
-from genrec.recipe import load_recipe
+from genrec.index.recipe import load_recipe
 
 NUMBERS = {"2e-3": 2e-3, "1e-5": 1e-5, "1E5": 1e5, "-3e+2": -300.0, "1.e2": 100.0, ".5e1": 5.0, "2.5e-4": 2.5e-4}
 WORDS = ["e3", "1e", "2e-3x", "minilm", "1e-3-warm", "'2e-3'", '"1e5"']

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from genrec.data import Catalog, Interactions
 from genrec.errors import ArtifactError, ConfigError
 from genrec.foundation import FoundationModel
-from genrec.index import SemanticIndex
+from genrec.index.semantic_index import SemanticIndex
 from genrec.recommender import Recommender
 
 NETWORK = [

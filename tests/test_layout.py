@@ -11,9 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     **dict.fromkeys(("data", "schema", "config", "artifacts", "assets", "drawing", "errors", "metrics"), 0),
-    **dict.fromkeys(
-        ("encoders", "quantizers", "disambiguation", "trie", "recipe", "item_tokenizer", "index", "index_report"), 1
-    ),
+    **dict.fromkeys(("encoders", "quantizers", "disambiguation", "trie", "index"), 1),
     **dict.fromkeys(("models", "prompts"), 2),
     **dict.fromkeys(("training", "decoding"), 3),
     **dict.fromkeys(("recommender", "generative", "fitting", "foundation", "pretraining", "baselines"), 4),

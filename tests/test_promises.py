@@ -14,8 +14,8 @@ from genrec.data import Catalog, Interactions
 from genrec.data.histories import Histories
 from genrec.fitting import split_for, train
 from genrec.generative import GenerativeRecommender
-from genrec.index import SemanticIndex
-from genrec.recipe import load_recipe
+from genrec.index.recipe import load_recipe
+from genrec.index.semantic_index import SemanticIndex
 from genrec.training.trainer import StopOnRequest
 
 

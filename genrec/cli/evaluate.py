@@ -175,7 +175,7 @@ def _load(
     models: list[Path], device: str | None, beams: int | None, changes: list[str], index: Path | None = None
 ) -> list[Recommender]:
     from genrec.errors import DataError
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
     from genrec.recommender import Recommender, saved_kind
 
     options: dict[str, Any] = {} if device is None else {"device": device}

@@ -97,7 +97,7 @@ def _generative(
     batch_users: int | None,
 ) -> GenerativeRecommender:
     from genrec.generative import GenerativeRecommender
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
     grown = SemanticIndex.load(index) if index else None
     recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)

@@ -15,7 +15,7 @@ from genrec.cli.console import duration, guarded, markdown, progress, say, summa
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
     from genrec.data.split import Split
-    from genrec.item_tokenizer import ItemTokenizer
+    from genrec.index.item_tokenizer import ItemTokenizer
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -43,8 +43,8 @@ def build(
     from genrec.artifacts import require_free
     from genrec.config import apply_overrides, parse
     from genrec.data.catalog import Catalog
-    from genrec.index import SemanticIndex
-    from genrec.recipe import TokenizerRecipe, load_recipe
+    from genrec.index.recipe import TokenizerRecipe, load_recipe
+    from genrec.index.semantic_index import SemanticIndex
 
     frozen = None
     if quantizer is None:
@@ -100,9 +100,9 @@ def show(
     """One page that tells whether an index is good; or one item, or one prefix."""
     from genrec.artifacts import write_atomic
     from genrec.errors import ConfigError
-    from genrec.index import SemanticIndex
-    from genrec.index_report import render_report, show_item, show_prefix
-    from genrec.index_report.html import render_index_html
+    from genrec.index.report import render_report, show_item, show_prefix
+    from genrec.index.report.html import render_index_html
+    from genrec.index.semantic_index import SemanticIndex
 
     if prefix and not by_prefix:
         raise ConfigError("Codes without --prefix.", expected="such as --prefix 12 7")
@@ -134,8 +134,8 @@ def diff(
     """What changed from one index to another: items added, removed and moved."""
     import json
 
-    from genrec.index import SemanticIndex
-    from genrec.index_report.diff import diff_indexes, render_diff
+    from genrec.index.report.diff import diff_indexes, render_diff
+    from genrec.index.semantic_index import SemanticIndex
 
     before, after = SemanticIndex.load(first), SemanticIndex.load(second)
     if json_:
@@ -168,8 +168,8 @@ def compare(
     from genrec.artifacts import require_free
     from genrec.data.catalog import Catalog
     from genrec.errors import ConfigError
-    from genrec.index_report.compare import compare_recipes, comparison_table, write_comparison
-    from genrec.recipe import load_recipe
+    from genrec.index.recipe import load_recipe
+    from genrec.index.report.compare import compare_recipes, comparison_table, write_comparison
 
     recipes = [load_recipe(name, set_ or ()) for name in tokenizer]
     require_free(out, overwrite=overwrite)
@@ -207,7 +207,7 @@ def add(
     """Give new items semantic IDs; published IDs never move."""
     from genrec.artifacts import require_free
     from genrec.data.catalog import Catalog
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
     if out is not None:
         require_free(out)

@@ -13,7 +13,7 @@ import typer
 from genrec.cli.console import duration, err, guarded, say, summary
 
 if TYPE_CHECKING:
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
 
 @guarded
@@ -35,7 +35,7 @@ def train(
     from genrec.fitting import TrainingStoppedError, split_for
     from genrec.fitting import train as fit
     from genrec.generative import MANIFEST
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
     from genrec.models import LANGUAGE_ARCHITECTURES
     from genrec.training.config import load_train_config
 

@@ -21,7 +21,7 @@ from genrec.models.legal_codes import LegalCodes, legal_cross_entropy
 from genrec.trie import Trie
 
 if TYPE_CHECKING:
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
 
 class CodeModelConfig(PreTrainedConfig):

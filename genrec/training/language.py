@@ -10,7 +10,7 @@ import numpy as np
 
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError
-from genrec.index import SemanticIndex
+from genrec.index.semantic_index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase
 from genrec.models.history_batches import CodeCollator
 from genrec.models.llm.code_rows import RowStart

@@ -189,7 +189,7 @@ def test_damaged_and_missing_artefacts_are_named(built, tables, tmp_path):
 
 
 def test_a_killed_index_build_leaves_nothing_and_the_next_one_works(tables, tmp_path, monkeypatch):
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
     def interrupted(self):
         raise KeyboardInterrupt

@@ -60,7 +60,7 @@ def test_settings_of_decoding_can_be_changed(trained, tables, tmp_path):
     wide = generate(trained, tables, tmp_path / "b.csv", "--set", "beams=60")
     assert exact["item_id"].to_list() == wide["item_id"].to_list()
     spread = generate(trained, tables, tmp_path / "c.csv", "--set", "max_per_prefix=1", "--set", "normalize=children")
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
     index = SemanticIndex.load(trained[1] / "index")
     first = dict(zip(index.item_ids.tolist(), index.codes[:, 0].tolist(), strict=True))

@@ -103,7 +103,7 @@ def test_new_items_of_precomputed_vectors_bring_a_file(tables, tmp_path):
     assert not (tmp_path / "grown").exists()
     np.save(tmp_path / "two.npy", vectors[:2])
     genrec(*add, tmp_path / "two.npy")
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
     grown = SemanticIndex.load(tmp_path / "grown")
     assert (grown.codes[60:, :2] == grown.codes[:2, :2]).all()

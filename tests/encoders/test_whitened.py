@@ -8,9 +8,9 @@ from genrec.data import Catalog
 from genrec.encoders import build_encoder
 from genrec.encoders.precomputed import read_vectors_from
 from genrec.errors import ConfigError
-from genrec.index import SemanticIndex
+from genrec.index.recipe import TokenizerRecipe
+from genrec.index.semantic_index import SemanticIndex
 from genrec.quantizers import build_quantizer
-from genrec.recipe import TokenizerRecipe
 
 
 def catalogue(folder, seed, n=300, dim=24):

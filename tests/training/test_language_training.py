@@ -131,8 +131,8 @@ def test_another_index_is_refused_by_name(checkpoint, tables, tiny_index, intera
     from support import TINY_TOKENIZER
 
     from genrec.data import Catalog
-    from genrec.index import SemanticIndex
-    from genrec.recipe import load_recipe
+    from genrec.index.recipe import load_recipe
+    from genrec.index.semantic_index import SemanticIndex
 
     small = ["trainer.num_train_epochs=1", "model.llm.tuning=full"]
     train(tiny_index, interactions, config(checkpoint("qwen3"), *small), tmp_path / "model")

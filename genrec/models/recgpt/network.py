@@ -37,7 +37,7 @@ from genrec.models.recgpt.parts import Candidates, StepEmbedding, TextPooling, a
 from genrec.models.recgpt.vector_store import DomainItems
 
 if TYPE_CHECKING:
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
 _TIE = 1e-4
 """Score that one step of a suffix costs: colliding items come in the order of their numbers."""

@@ -7,10 +7,10 @@ import pytest
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.errors import DataError
-from genrec.index import SemanticIndex
-from genrec.index_report import render_report
+from genrec.index.recipe import TokenizerRecipe
+from genrec.index.report import render_report
+from genrec.index.semantic_index import SemanticIndex
 from genrec.quantizers import QUANTIZERS
-from genrec.recipe import TokenizerRecipe
 
 NETWORK = {"hidden": [8], "epochs": 2}
 SMALL = {

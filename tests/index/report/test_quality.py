@@ -9,11 +9,11 @@ from support import make_tables
 from genrec import drawing
 from genrec.data import Catalog, Interactions, leave_one_out
 from genrec.data.histories import Histories
-from genrec.index import SemanticIndex
-from genrec.index_report import checks, compute_stats, overall, render_report
-from genrec.index_report.agreement import pairs_of_cases, pairs_of_histories, split_agreement
-from genrec.index_report.html import render_index_html
-from genrec.recipe import TokenizerRecipe
+from genrec.index.recipe import TokenizerRecipe
+from genrec.index.report import checks, compute_stats, overall, render_report
+from genrec.index.report.agreement import pairs_of_cases, pairs_of_histories, split_agreement
+from genrec.index.report.html import render_index_html
+from genrec.index.semantic_index import SemanticIndex
 
 KMEANS = {"name": "rq-kmeans", "levels": 2, "codebook_size": 8, "iterations": 5, "backend": "scikit-learn"}
 FSQ = {"name": "fsq", "slots": 2, "levels": [4, 4], "hidden": [8], "epochs": 2}

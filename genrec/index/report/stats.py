@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genrec.index_report.agreement import CodeAgreement, prefix_groups, split_agreement
-from genrec.index_report.cosine import Cosine
+from genrec.index.report.agreement import CodeAgreement, prefix_groups, split_agreement
+from genrec.index.report.cosine import Cosine
 from genrec.trie import group_paths
 
 if TYPE_CHECKING:
     from genrec.data.split import Split
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
 _ROWS = 65_536
 

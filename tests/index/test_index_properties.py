@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrec.data.catalog import Catalog
-from genrec.index import SemanticIndex
-from genrec.recipe import TokenizerRecipe
+from genrec.index.recipe import TokenizerRecipe
+from genrec.index.semantic_index import SemanticIndex
 
 QUANTIZERS = {
     "rq-kmeans": {"name": "rq-kmeans", "levels": 2, "codebook_size": 16, "iterations": 3, "backend": "scikit-learn"},

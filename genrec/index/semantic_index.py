@@ -15,8 +15,8 @@ from genrec.artifacts import atomic_dir, read_manifest, require_free, write_mani
 from genrec.config import parse
 from genrec.data.catalog import Catalog
 from genrec.errors import ArtifactError, DataError
-from genrec.item_tokenizer import EncodedItems, ItemTokenizer
-from genrec.recipe import TokenizerRecipe, load_recipe
+from genrec.index.item_tokenizer import EncodedItems, ItemTokenizer
+from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.trie import Trie, group_paths
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from genrec.data.histories import Histories
     from genrec.data.split import Split
-    from genrec.index_report import IndexStats
+    from genrec.index.report import IndexStats
 
 MANIFEST = "index.json"
 _CODES, _TENSORS, _VECTORS = "codes.safetensors", "quantizer.safetensors", "vectors.safetensors"
@@ -84,7 +84,8 @@ class SemanticIndex:
                 interactions, and to put popular items first where codes collide.
             seed: Other seed than the recipe's.
             progress: Called by slow encoders with the items done and the items in all.
-            encoded: What :func:`genrec.item_tokenizer.encode_items` gave for the same encoder, items and histories.
+            encoded: What :func:`~genrec.index.item_tokenizer.encode_items` gave for the same encoder, items and
+                histories.
             tokenizer: A fitted one whose quantizer is taken as it is: an unseen catalogue then speaks the codes of the
                 catalogues that it was fitted on.
 
@@ -210,7 +211,7 @@ class SemanticIndex:
 
     def stats(self, split: Split | None = None) -> IndexStats:
         """Numbers that say how good it is; ``split`` (its test part is not read) adds what people buy together."""
-        from genrec.index_report import compute_stats
+        from genrec.index.report import compute_stats
 
         return compute_stats(self, split=split)
 
@@ -325,7 +326,7 @@ Collision rate before disambiguation: {_collision_rate(index):.2%}; after: 0.00%
 | disambiguation | {recipe.disambiguation.get("name")} |
 
 ```python
-from genrec.index import SemanticIndex
+from genrec.index.semantic_index import SemanticIndex
 
 index = SemanticIndex.load(".")
 index.codes  # ({len(index)}, {index.n_levels}) int32, row n belongs to index.item_ids[n]

@@ -7,9 +7,9 @@ import pytest
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, DataError
-from genrec.index import SemanticIndex
-from genrec.index_report import compute_stats, level_stats, render_report, show_item, show_prefix
-from genrec.recipe import TokenizerRecipe, load_recipe
+from genrec.index.recipe import TokenizerRecipe, load_recipe
+from genrec.index.report import compute_stats, level_stats, render_report, show_item, show_prefix
+from genrec.index.semantic_index import SemanticIndex
 
 KMEANS = {"name": "rq-kmeans", "levels": 2, "codebook_size": 8, "iterations": 5}
 FSQ = {"name": "fsq", "slots": 2, "levels": [4, 4], "hidden": [8], "epochs": 2}

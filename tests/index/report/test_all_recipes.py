@@ -3,11 +3,11 @@ from support import make_tables
 
 from genrec.assets import asset_names
 from genrec.data import Catalog, Interactions, leave_one_out
-from genrec.index import SemanticIndex
-from genrec.index_report import checks, overall
-from genrec.index_report.compare import comparison_table, index_row
-from genrec.index_report.html import render_index_html
-from genrec.recipe import load_recipe
+from genrec.index.recipe import load_recipe
+from genrec.index.report import checks, overall
+from genrec.index.report.compare import comparison_table, index_row
+from genrec.index.report.html import render_index_html
+from genrec.index.semantic_index import SemanticIndex
 
 TRAINED = ("fsq", "rq-vae", "parallel-vq", "residual-fsq")
 

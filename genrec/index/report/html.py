@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from genrec import drawing
 from genrec.errors import MissingExtraError
-from genrec.index_report import plots
-from genrec.index_report.stats import IndexStats, compute_stats
-from genrec.index_report.text import example_prefixes, quality
-from genrec.index_report.verdicts import checks, overall
+from genrec.index.report import plots
+from genrec.index.report.stats import IndexStats, compute_stats
+from genrec.index.report.text import example_prefixes, quality
+from genrec.index.report.verdicts import checks, overall
 
 if TYPE_CHECKING:
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
 TEMPLATE = "page.html.jinja"
 

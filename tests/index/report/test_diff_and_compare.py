@@ -6,10 +6,10 @@ from support import make_tables
 
 from genrec.data import Catalog, Interactions, leave_one_out
 from genrec.errors import ConfigError
-from genrec.index import SemanticIndex
-from genrec.index_report.compare import compare_recipes, comparison_table, write_comparison
-from genrec.index_report.diff import diff_indexes, render_diff
-from genrec.recipe import TokenizerRecipe
+from genrec.index.recipe import TokenizerRecipe
+from genrec.index.report.compare import compare_recipes, comparison_table, write_comparison
+from genrec.index.report.diff import diff_indexes, render_diff
+from genrec.index.semantic_index import SemanticIndex
 
 KMEANS = {"name": "rq-kmeans", "levels": 2, "codebook_size": 8, "iterations": 5, "backend": "scikit-learn"}
 
@@ -80,7 +80,7 @@ def test_indexes_of_other_depth(shop, index):
 
 
 def test_comparison_shares_encoders_and_survives_failures(shop, monkeypatch, tmp_path):
-    from genrec.index_report import compare
+    from genrec.index.report import compare
 
     catalog, split = shop
     fitted = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genrec.index_report.stats import IndexStats, LevelStats
+from genrec.index.report.stats import IndexStats, LevelStats
 
 Grade = Literal["good", "fair", "poor"]
 

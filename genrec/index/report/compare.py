@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from genrec.artifacts import write_atomic
 from genrec.errors import ConfigError, GenRecError
-from genrec.index import SemanticIndex
-from genrec.index_report.stats import IndexStats, compute_stats
-from genrec.index_report.verdicts import checks
-from genrec.item_tokenizer import EncodedItems, encode_items
+from genrec.index.item_tokenizer import EncodedItems, encode_items
+from genrec.index.report.stats import IndexStats, compute_stats
+from genrec.index.report.verdicts import checks
+from genrec.index.semantic_index import SemanticIndex
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
     from genrec.data.split import Split
-    from genrec.recipe import TokenizerRecipe
+    from genrec.index.recipe import TokenizerRecipe
 
 logger = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genrec.errors import DataError
-from genrec.index_report.cosine import Cosine
-from genrec.index_report.stats import IndexStats, compute_stats
-from genrec.index_report.verdicts import checks, overall
+from genrec.index.report.cosine import Cosine
+from genrec.index.report.stats import IndexStats, compute_stats
+from genrec.index.report.verdicts import checks, overall
 from genrec.schema import Columns
 
 if TYPE_CHECKING:
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
 
 def render_report(index: SemanticIndex, stats: IndexStats | None = None, *, examples: int = 5) -> str:

@@ -16,8 +16,8 @@ import numpy as np
 from genrec.config import parse
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
 from genrec.errors import ArtifactError, ConfigError
+from genrec.index.recipe import TokenizerRecipe
 from genrec.quantizers import ItemContext, Quantizer, build_quantizer
-from genrec.recipe import TokenizerRecipe
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from genrec.index import SemanticIndex
+    from genrec.index.semantic_index import SemanticIndex
 
 Lineage = Literal["same", "grown", "older", "branched", "none"]
 
