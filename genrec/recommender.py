@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from genrec.data.interactions import Interactions
-    from genrec.generative import GenerativeRecommender
+    from genrec.generative.config import TrainConfig
+    from genrec.generative.recommender import GenerativeRecommender
     from genrec.index.semantic_index import SemanticIndex
-    from genrec.training.config import TrainConfig
 
 HistoriesLike = Histories | Sequence[Sequence[str]]
 
@@ -146,7 +146,7 @@ class Recommender(ABC):
         overrides: Sequence[str] = (),
         **options: Any,
     ) -> GenerativeRecommender:
-        """Train a generative recommender; see :func:`genrec.fitting.train`.
+        """Train a generative recommender; see :func:`genrec.training.train.train`.
 
         Args:
             index: Semantic index of the catalogue.
@@ -154,10 +154,10 @@ class Recommender(ABC):
             config: Settings, a shipped preset or a YAML path.
             out: Folder of the recommender; the same call again continues or returns what is there.
             overrides: ``key.sub=value`` strings, when ``config`` is a name.
-            options: Passed on to :func:`genrec.fitting.train`.
+            options: Passed on to :func:`genrec.training.train.train`.
         """
-        from genrec.fitting import train
-        from genrec.training.config import load_train_config
+        from genrec.generative.config import load_train_config
+        from genrec.training.train import train
 
         settings = load_train_config(config, overrides) if isinstance(config, str) else config
         return train(index, interactions, settings, out, **options)
@@ -168,7 +168,7 @@ class Recommender(ABC):
 
         Args:
             folder: Written by ``save_pretrained``.
-            options: Of :meth:`genrec.generative.GenerativeRecommender.from_pretrained` or
+            options: Of :meth:`genrec.generative.recommender.GenerativeRecommender.from_pretrained` or
                 :func:`genrec.baselines.load_baseline`; both know ``device``.
 
         Raises:
@@ -178,7 +178,7 @@ class Recommender(ABC):
             from genrec.baselines import load_baseline
 
             return load_baseline(folder, **options)
-        from genrec.generative import GenerativeRecommender
+        from genrec.generative.recommender import GenerativeRecommender
 
         return GenerativeRecommender.from_pretrained(folder, **options)
 

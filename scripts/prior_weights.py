@@ -19,12 +19,12 @@ import torch
 
 from genrec.artifacts import write_atomic
 from genrec.baselines import train_baseline
-from genrec.baselines.prior import LearnedPrior
 from genrec.data import Interactions
 from genrec.decoding.options import PriorSettings
-from genrec.fitting import split_for
-from genrec.generative import GenerativeRecommender
+from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at, recall_at
+from genrec.training.prior import LearnedPrior
+from genrec.training.train import split_for
 
 RESULTS = Path(__file__).resolve().parent / "results"
 

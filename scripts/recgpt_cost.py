@@ -19,12 +19,12 @@ from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.prior_bounds import PriorBounds
 from genrec.decoding.slots import top_by_slots
 from genrec.decoding.word_matches import WordMatches
-from genrec.fitting import model_settings
 from genrec.index.recipe import load_recipe
 from genrec.models import build_model
 from genrec.models.recgpt.code_vectors import CodeVectors
 from genrec.models.recgpt.network import RecGPT
 from genrec.training.pretrain_config import PretrainConfig
+from genrec.training.train import model_settings
 from genrec.trie import Trie
 
 SIZES = (10_000, 100_000, 1_000_000)

@@ -26,17 +26,17 @@ from scipy import stats
 from tokenizer_common import read_rows, table
 
 from genrec.artifacts import write_atomic
-from genrec.baselines.prior import fit_prior
 from genrec.data.split import Split
 from genrec.decoding.options import PriorSettings
 from genrec.evaluation import EvaluationResult
 from genrec.evaluation.uncertainty import paired_difference
-from genrec.fitting import train
-from genrec.foundation import FoundationModel
+from genrec.generative.config import load_train_config
+from genrec.generative.pretrained import FoundationModel
 from genrec.index.semantic_index import SemanticIndex
-from genrec.pretraining import pretrain
-from genrec.training.config import load_train_config
+from genrec.training.pretrain import pretrain
 from genrec.training.pretrain_config import load_pretrain_config
+from genrec.training.prior import fit_prior
+from genrec.training.train import train
 
 if TYPE_CHECKING:
     from recgpt_zero_shot import Experiment

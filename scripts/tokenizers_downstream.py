@@ -18,10 +18,10 @@ from tokenizer_common import RESULTS, Row, about, load, read_rows, recipes, tabl
 
 from genrec.data.split import EvaluationSet, Split
 from genrec.evaluation import evaluate, rows
-from genrec.fitting import train
+from genrec.generative.config import load_train_config
 from genrec.index.report.compare import SharedEncoders, index_row
 from genrec.index.semantic_index import SemanticIndex
-from genrec.training.config import load_train_config
+from genrec.training.train import train
 
 NAME = "tokenizers-downstream"
 COMMAND = "bash scripts/tokenizers_downstream.sh DATA_FOLDER"

@@ -63,7 +63,7 @@ def tiny_index(tables):
 @pytest.fixture(scope="session")
 def tiny_config():
     """A training run of about a second."""
-    from genrec.training.config import load_train_config
+    from genrec.generative.config import load_train_config
 
     return load_train_config("item-decoder-small", TINY_TRAINING)
 
@@ -72,7 +72,7 @@ def tiny_config():
 def trained(tables, tiny_index, tiny_config, tmp_path_factory):
     """A trained recommender and its folder."""
     from genrec.data import Interactions
-    from genrec.fitting import train
+    from genrec.training.train import train
 
     folder = tmp_path_factory.mktemp("trained") / "model"
     return train(tiny_index, Interactions.read(tables[1]), tiny_config, folder), folder

@@ -13,9 +13,9 @@ FLOORS = {
     **dict.fromkeys(("data", "schema", "config", "artifacts", "assets", "drawing", "errors", "metrics"), 0),
     **dict.fromkeys(("encoders", "quantizers", "disambiguation", "trie", "index"), 1),
     **dict.fromkeys(("models", "prompts"), 2),
-    **dict.fromkeys(("training", "decoding"), 3),
-    **dict.fromkeys(("recommender", "generative", "fitting", "foundation", "pretraining", "baselines"), 4),
-    **dict.fromkeys(("generate", "evaluation", "benchmarks"), 5),
+    "decoding": 3,
+    **dict.fromkeys(("recommender", "generative", "training", "baselines"), 4),
+    **dict.fromkeys(("batch", "audit", "evaluation", "benchmarks"), 5),
     "cli": 6,
     "__main__": 6,
 }

@@ -14,7 +14,7 @@ import typer
 from genrec.cli.console import duration, guarded, heading, out, progress, say, split_bounds, summary
 
 if TYPE_CHECKING:
-    from genrec.evaluation.audit import Audit
+    from genrec.audit import Audit
 
 _STYLES = {"serious": "bold red", "caution": "bold yellow", "note": "bold", "fine": "bold green"}
 
@@ -43,9 +43,9 @@ def audit(
 ) -> None:
     """Say which shortcuts would solve a dataset and whether its split is clean, before anyone trains."""
     from genrec.artifacts import require_free
+    from genrec.audit import audit as run
     from genrec.data.catalog import Catalog
     from genrec.data.interactions import Interactions
-    from genrec.evaluation.audit import audit as run
 
     logging.getLogger("genrec.baselines").setLevel(logging.WARNING)  # what was tried is no news here
     if folder is not None:
@@ -94,7 +94,7 @@ def _write(folder: Path, found: Audit, content: str, dataset: str, overwrite: bo
 
 
 def _show(found: Audit, source: Path) -> None:
-    from genrec.evaluation.audit import GRADES
+    from genrec.audit import GRADES
     from genrec.evaluation.tables import plain_table
 
     heading(f"Audit of {source}")

@@ -97,8 +97,8 @@ def baseline(
 def _split(catalog: Catalog, interactions: Path, split: str, options: dict[str, Any], columns: dict[str, Any]) -> Split:
     from genrec.data.interactions import Interactions
     from genrec.data.split import custom_split
-    from genrec.fitting import split_interactions
-    from genrec.training.config import SplitSettings
+    from genrec.generative.config import SplitSettings
+    from genrec.training.train import split_interactions
 
     table = Interactions.read(interactions, **columns)
     if columns["part_column"] is not None:

@@ -66,8 +66,8 @@ def regret(
 
     from genrec.data.interactions import Interactions
     from genrec.evaluation.regret import WIDTHS, beam_regret, write_regret
-    from genrec.fitting import split_for
-    from genrec.generative import GenerativeRecommender
+    from genrec.generative.recommender import GenerativeRecommender
+    from genrec.training.train import split_for
 
     dataset = interactions.resolve().parent.name
     named = {str(model): model.name, str(interactions): f"{dataset}/{interactions.name}"}

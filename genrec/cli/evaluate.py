@@ -205,8 +205,8 @@ def _split(recommenders: Sequence[Recommender], interactions: Path, columns: dic
     from genrec.data.interactions import Interactions
     from genrec.data.split import SPLITS, custom_split
     from genrec.errors import ConfigError
-    from genrec.fitting import split_for, split_interactions
-    from genrec.training.config import SplitSettings
+    from genrec.generative.config import SplitSettings
+    from genrec.training.train import split_for, split_interactions
 
     item_ids = recommenders[0].item_ids
     table = Interactions.read(interactions, **columns)

@@ -11,8 +11,8 @@ import typer
 from genrec.cli.console import duration, guarded, progress, say, summary
 
 if TYPE_CHECKING:
-    from genrec.generate import GenerateResult
-    from genrec.generative import GenerativeRecommender
+    from genrec.batch import GenerateResult
+    from genrec.generative.recommender import GenerativeRecommender
 
 
 @guarded
@@ -48,9 +48,9 @@ def generate(
 ) -> None:
     """Recommend for many users, into a table."""
     from genrec.artifacts import require_free
+    from genrec.batch import generate as run
     from genrec.data.interactions import Interactions
     from genrec.data.tables import table_kind
-    from genrec.generate import generate as run
     from genrec.recommender import Recommender, saved_kind
 
     if not overwrite:
@@ -96,7 +96,7 @@ def _generative(
     beams: int | None,
     batch_users: int | None,
 ) -> GenerativeRecommender:
-    from genrec.generative import GenerativeRecommender
+    from genrec.generative.recommender import GenerativeRecommender
     from genrec.index.semantic_index import SemanticIndex
 
     grown = SemanticIndex.load(index) if index else None
@@ -132,8 +132,8 @@ def _show(result: GenerateResult, out: Path, seconds: float) -> None:
 
 def _request(recommender: GenerativeRecommender, where: list[str] | None, prior: Path | None) -> dict[str, Any]:
     """Sub-catalogue and prior of this job."""
+    from genrec.batch import read_scores
     from genrec.data.conditions import items_where
-    from genrec.generate import read_scores
 
     request: dict[str, Any] = {}
     if where:

@@ -75,7 +75,7 @@ def build(
 
 
 def _frozen(folder: Path) -> ItemTokenizer:
-    from genrec.foundation import read_tokenizer
+    from genrec.generative.pretrained import read_tokenizer
 
     return read_tokenizer(folder)
 

@@ -25,11 +25,11 @@ def pretrain(
     """Pretrain on many catalogues; the same command again resumes."""
     from genrec.artifacts import require_free
     from genrec.cli.reporter import Reporter
-    from genrec.fitting import TrainingStoppedError
-    from genrec.pretraining import pretrain as fit
-    from genrec.pretraining import read_domains
     from genrec.recommender import MANIFEST
+    from genrec.training.pretrain import pretrain as fit
+    from genrec.training.pretrain import read_domains
     from genrec.training.pretrain_config import load_pretrain_config
+    from genrec.training.train import TrainingStoppedError
 
     settings = load_pretrain_config(config, set_ or ())
     settings = settings.model_copy(update={"domains": (*settings.domains, *map(_domain, domain or ()))})

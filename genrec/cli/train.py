@@ -32,12 +32,12 @@ def train(
     from genrec.artifacts import require_free
     from genrec.cli.reporter import Reporter
     from genrec.data.interactions import Interactions
-    from genrec.fitting import TrainingStoppedError, split_for
-    from genrec.fitting import train as fit
-    from genrec.generative import MANIFEST
+    from genrec.generative.config import load_train_config
+    from genrec.generative.recommender import MANIFEST
     from genrec.index.semantic_index import SemanticIndex
     from genrec.models import LANGUAGE_ARCHITECTURES
-    from genrec.training.config import load_train_config
+    from genrec.training.train import TrainingStoppedError, split_for
+    from genrec.training.train import train as fit
 
     logging.getLogger("genrec.baselines.tuning").setLevel(logging.WARNING)  # the prior's own line says what was chosen
     settings = load_train_config(config, [*(set_ or ()), *([] if init is None else [f"init={init}"])])

@@ -16,7 +16,7 @@ _EXACT_USERS = 32  # of 1024 rows a step: a node then attends past few others of
 
 
 class PriorSettings(Settings):
-    """The item prior that a recommender learns from its training part, see :mod:`genrec.baselines.prior`."""
+    """The item prior that a recommender learns from its training part, see :mod:`genrec.training.prior`."""
 
     name: Literal["transition-counts", "item-knn"] = Field("transition-counts", description="baseline that counts")
     settings: dict[str, Any] = Field({}, description="settings of the baseline; the others are chosen on validation")

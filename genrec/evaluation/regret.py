@@ -13,7 +13,7 @@ import numpy as np
 from genrec.artifacts import write_atomic
 from genrec.data.split import EvaluationSet
 from genrec.errors import ConfigError
-from genrec.generative import GenerativeRecommender
+from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at, recall_at
 from genrec.recommender import Recommendations
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError
+from genrec.generative.config import TrainConfig
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase
 from genrec.models.history_batches import CodeCollator
@@ -17,7 +18,6 @@ from genrec.models.llm.code_rows import RowStart
 from genrec.models.llm.source import LanguageSource
 from genrec.prompts import ItemTexts, PromptRenderer, load_task
 from genrec.prompts.task import task_path
-from genrec.training.config import TrainConfig
 from genrec.training.text_examples import TextExamples, make_renderer, make_text_examples
 from genrec.training.trainer import DEFAULTS
 

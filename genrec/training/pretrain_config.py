@@ -11,7 +11,7 @@ from pydantic import Field
 from genrec.assets import find_asset
 from genrec.config import Settings, apply_overrides, parse, read_yaml
 from genrec.decoding.options import DecodingOptions
-from genrec.training.config import ExampleSettings, ModelSettings, SplitSettings, TrainConfig, ValidationSettings
+from genrec.generative.config import ExampleSettings, ModelSettings, SplitSettings, TrainConfig, ValidationSettings
 
 
 class DomainSettings(Settings):
@@ -73,7 +73,7 @@ class PretrainConfig(Settings):
 
 
 def load_pretrain_config(name: str, overrides: Iterable[str] = ()) -> PretrainConfig:
-    """Read a pretraining preset by name, or a YAML file; see :func:`genrec.training.config.load_train_config`.
+    """Read a pretraining preset by name, or a YAML file; see :func:`genrec.generative.config.load_train_config`.
 
     Raises:
         ConfigError: Unknown preset or setting; names the nearest.

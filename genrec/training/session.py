@@ -17,7 +17,7 @@ from genrec.artifacts import write_atomic
 from genrec.config import parse
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError
-from genrec.training.config import TrainConfig
+from genrec.generative.config import TrainConfig
 
 
 def run_identity(

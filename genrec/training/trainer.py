@@ -17,8 +17,8 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traini
 from transformers.trainer_utils import get_last_checkpoint
 
 from genrec.errors import ConfigError
+from genrec.generative.config import TrainConfig
 from genrec.models.base import CodeModel
-from genrec.training.config import TrainConfig
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 
 logger = logging.getLogger(__name__)

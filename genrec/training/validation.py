@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genrec.data.split import EvaluationSet
+from genrec.generative.config import TrainConfig
 from genrec.metrics import ndcg_at, recall_at
-from genrec.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from genrec.generative import GenerativeRecommender
+    from genrec.generative.recommender import GenerativeRecommender
 
 
 def validation_sample(users: int, n_cases: int, seed: int) -> np.ndarray:

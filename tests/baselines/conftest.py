@@ -3,8 +3,8 @@
 import pytest
 
 from genrec.data import Interactions
-from genrec.fitting import split_for
-from genrec.generative import GenerativeRecommender
+from genrec.generative.recommender import GenerativeRecommender
+from genrec.training.train import split_for
 
 
 @pytest.fixture(autouse=True, scope="module")

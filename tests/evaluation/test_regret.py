@@ -8,14 +8,14 @@ from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
 from genrec.errors import ConfigError
 from genrec.evaluation.regret import beam_regret, write_regret
-from genrec.training.config import TrainConfig
+from genrec.generative.config import TrainConfig
 from genrec.trie import Trie
 
 SIZES, N = (4, 5, 6), 50
 
 
 def test_wide_beams_have_no_regret_and_narrow_ones_some(tiny_model, tmp_path):
-    from genrec.generative import GenerativeRecommender
+    from genrec.generative.recommender import GenerativeRecommender
 
     rng = np.random.default_rng(0)
     codes = np.argwhere(np.ones(SIZES))[rng.permutation(120)[:N]].astype(np.int32)

@@ -10,8 +10,8 @@ from support import TINY_BACKBONES, TINY_TRAINING
 from torch import multiprocessing
 
 from genrec.data.histories import Histories
+from genrec.generative.config import load_train_config
 from genrec.models.history_batches import BucketSampler, CodeCollator, HistoryExamples
-from genrec.training.config import load_train_config
 from genrec.training.distributed import RankBatches
 
 ROWS, BATCH = 45, 8  # 45 = 5 global batches of 8 and one of 5

@@ -7,9 +7,9 @@ from safetensors.torch import load_file
 
 from genrec.data import Interactions
 from genrec.errors import ArtifactError, ConfigError, ModelError
-from genrec.fitting import TrainingStoppedError, train
+from genrec.generative.config import load_train_config
 from genrec.recommender import Recommender
-from genrec.training.config import load_train_config
+from genrec.training.train import TrainingStoppedError, train
 from genrec.training.trainer import StopOnRequest
 
 pytest.importorskip("peft")

@@ -12,7 +12,7 @@ from support import TINY_TRAINING
 
 from genrec.assets import asset_dir
 from genrec.errors import ConfigError
-from genrec.training.config import load_train_config
+from genrec.generative.config import load_train_config
 from genrec.training.trainer import training_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +83,7 @@ def test_reports_go_to_tensorboard_and_stay_when_training_is_done(
     from transformers.integrations import TensorBoardCallback
 
     from genrec.data import Interactions
-    from genrec.fitting import train
+    from genrec.training.train import train
 
     def start(self, tb_writer=None):
         self._SummaryWriter, self.tb_writer, self.logging_dir = _Writer, None, None

@@ -4,7 +4,7 @@ import pytest
 
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError
-from genrec.training.config import TrainConfig
+from genrec.generative.config import TrainConfig
 from genrec.training.session import TrainingFolder, changes, run_identity
 
 HISTORIES = Histories.from_lists([[0, 1, 2], [1]])

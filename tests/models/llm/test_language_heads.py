@@ -99,7 +99,7 @@ def test_the_restricted_loss_of_a_code_decoder(checkpoint):
 def test_tasks_with_text_answers_are_refused(checkpoint):
     from genrec.data.histories import Histories
     from genrec.errors import ConfigError
-    from genrec.training.config import TrainConfig, load_train_config
+    from genrec.generative.config import TrainConfig, load_train_config
     from genrec.training.language import language_examples
 
     config: TrainConfig = load_train_config(

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from genrec.baselines.prior import LearnedPrior, fit_prior, learned_scores
 from genrec.baselines.transitions import TransitionCounts
 from genrec.data import Interactions
 from genrec.data.histories import Histories
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError, ConfigError
-from genrec.fitting import train
 from genrec.recommender import Recommender
+from genrec.training.prior import LearnedPrior, fit_prior, learned_scores
+from genrec.training.train import train
 
 
 def test_scores_are_those_of_the_counts_and_new_items_have_none():

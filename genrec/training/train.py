@@ -12,14 +12,14 @@ import numpy as np
 from transformers import TrainerCallback
 
 from genrec.artifacts import read_manifest
-from genrec.baselines.prior import fit_prior
-from genrec.baselines.prior_experience import PriorExperience
 from genrec.data.filters import drop_consecutive_repeats
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split, make_split
 from genrec.errors import ArtifactError, ConfigError, GenRecError
-from genrec.generative import MANIFEST, GenerativeRecommender
+from genrec.generative.config import ModelSettings, SplitSettings, TrainConfig
+from genrec.generative.prior_experience import PriorExperience
+from genrec.generative.recommender import MANIFEST, GenerativeRecommender
 from genrec.index.recipe import TokenizerRecipe
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase, build_model
@@ -27,9 +27,9 @@ from genrec.models.history_batches import HistoryExamples
 from genrec.models.recgpt.config import settings_for
 from genrec.models.recgpt.network import RecGPT
 from genrec.training.candidates import CandidateCollator
-from genrec.training.config import ModelSettings, SplitSettings, TrainConfig
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.language import build_language_model, checkpoint_fingerprint, language_examples
+from genrec.training.prior import fit_prior
 from genrec.training.session import TrainingFolder, changes, run_identity
 from genrec.training.start import StartingPoint
 from genrec.training.text_examples import TextCollator, TextExamples
@@ -142,7 +142,7 @@ def _with_prior(
 
 def _experience(config: TrainConfig) -> PriorExperience | None:
     """What the pretrained recommender that training starts from knows about counts."""
-    from genrec.foundation import read_experience
+    from genrec.generative.pretrained import read_experience
 
     return read_experience(config.init)
 
@@ -193,7 +193,7 @@ def _network(config: TrainConfig, index: SemanticIndex) -> CodeModel:
     if config.init is None:
         settings = model_settings(config.model, index.recipe, index.vectors().shape[1])
         return build_model(config.model.architecture, index.codebook_sizes, **settings)
-    from genrec.foundation import pretrained_network
+    from genrec.generative.pretrained import pretrained_network
 
     return pretrained_network(config, index)
 

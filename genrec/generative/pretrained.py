@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from genrec.artifacts import atomic_dir, read_manifest, write_manifest
-from genrec.baselines.prior_experience import PriorExperience
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError
-from genrec.generative import GenerativeRecommender
+from genrec.generative.config import TrainConfig
+from genrec.generative.prior_experience import PriorExperience
+from genrec.generative.recommender import GenerativeRecommender
 from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel, load_model
 from genrec.models.recgpt.network import RecGPT
 from genrec.recommender import MANIFEST
-from genrec.training.config import TrainConfig
 
 KIND = "foundation"
 _EXPERIENCE = "prior.json"

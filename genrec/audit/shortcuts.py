@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from genrec.audit.finding import Finding, figure, graded, percent
+from genrec.audit.material import Material, sample
 from genrec.baselines import Popularity, RepeatLast, TransitionCounts
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
-from genrec.evaluation.audit.finding import Finding, figure, graded, percent
-from genrec.evaluation.audit.material import Material, sample
 from genrec.evaluation.evaluator import evaluate
 from genrec.evaluation.uncertainty import Difference, Interval, bootstrap_metrics, paired_difference
 from genrec.metrics import metric_values

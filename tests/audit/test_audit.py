@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from genrec.audit import GRADES, audit
+from genrec.audit.order import shuffled
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import EvaluationSet, leave_one_out
 from genrec.errors import ConfigError, DataError
-from genrec.evaluation.audit import GRADES, audit
-from genrec.evaluation.audit.order import shuffled
 
 N_ITEMS = 60
 START = 1_500_000_000

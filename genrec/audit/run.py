@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from genrec.audit import events, leaks, order, shortcuts, structure
+from genrec.audit.finding import GRADES, Finding, listed
+from genrec.audit.material import Material
+from genrec.audit.shortcuts import SOLVED, Shortcut
 from genrec.data.catalog import Catalog
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split, custom_split, make_split
 from genrec.encoders import build_encoder
 from genrec.encoders.base import normalize_rows
 from genrec.errors import DataError, unknown_name
-from genrec.evaluation.audit import events, leaks, order, shortcuts, structure
-from genrec.evaluation.audit.finding import GRADES, Finding, listed
-from genrec.evaluation.audit.material import Material
-from genrec.evaluation.audit.shortcuts import SOLVED, Shortcut
 
 VECTORS: dict[str, dict[str, Any]] = {
     "lsa": {"name": "lsa", "dim": 128},

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from genrec.audit.finding import Finding, figure, percent
+from genrec.audit.material import Material, sample
+from genrec.audit.shortcuts import Shortcut, gain, shortcut, transition_ranks
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, leave_one_out
-from genrec.evaluation.audit.finding import Finding, figure, percent
-from genrec.evaluation.audit.material import Material, sample
-from genrec.evaluation.audit.shortcuts import Shortcut, gain, shortcut, transition_ranks
 
 _TIES_MATTER = 0.01
 

@@ -7,11 +7,11 @@ import re
 import numpy as np
 import scipy.sparse as sp
 
+from genrec.audit.finding import Finding, graded, percent
+from genrec.audit.material import Material
 from genrec.data.catalog import Catalog
 from genrec.encoders.text import TextTemplate
 from genrec.errors import DataError
-from genrec.evaluation.audit.finding import Finding, graded, percent
-from genrec.evaluation.audit.material import Material
 
 NEAR = 0.8
 """Share of common words from which two texts count as nearly the same."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genrec.evaluation.audit.finding import GRADES, Finding
-from genrec.evaluation.audit.run import Audit, audit
+from genrec.audit.finding import GRADES, Finding
+from genrec.audit.run import Audit, audit
 
 __all__ = ["GRADES", "Audit", "Finding", "audit"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from genrec.audit.finding import Finding, graded, percent
+from genrec.audit.material import Material
 from genrec.data.histories import Histories
 from genrec.data.sorting import same_as_previous
-from genrec.evaluation.audit.finding import Finding, graded, percent
-from genrec.evaluation.audit.material import Material
 from genrec.evaluation.slices import by_novelty
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from genrec.audit.finding import Finding, graded, percent
+from genrec.audit.material import Material
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
-from genrec.evaluation.audit.finding import Finding, graded, percent
-from genrec.evaluation.audit.material import Material
 
 _ENDING = 5
 _PRIME = np.uint64(0x9E3779B97F4A7C15)

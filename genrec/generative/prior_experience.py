@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genrec.baselines.prior_grid import WEIGHTS, as_of_before, candidates, fitted, ndcg_with_priors
 from genrec.config import Settings, parse
 from genrec.errors import ArtifactError
+from genrec.training.prior_grid import WEIGHTS, as_of_before, candidates, fitted, ndcg_with_priors
 
 if TYPE_CHECKING:
     from genrec.data.histories import Histories
     from genrec.data.split import EvaluationSet
-    from genrec.generative import GenerativeRecommender
+    from genrec.generative.recommender import GenerativeRecommender
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ def gain_experience(
         seed: Of the shares.
         progress: Called when a share has been counted.
     """
-    from genrec.baselines.prior import LearnedPrior
+    from genrec.training.prior import LearnedPrior
 
     order = np.random.default_rng([seed, 7]).permutation(len(train))
     settings, n_items = candidates(name, train), len(recommender.item_ids)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from genrec.data import Catalog, Interactions
 from genrec.errors import ArtifactError, ConfigError
-from genrec.foundation import FoundationModel
+from genrec.generative.pretrained import FoundationModel
 from genrec.index.semantic_index import SemanticIndex
 from genrec.recommender import Recommender
 
@@ -109,7 +109,7 @@ def test_words_count_without_any_training(pretrained, index):
 
 
 def test_the_index_speaks_the_pretrained_codes_and_trains_nothing(pretrained, index):
-    from genrec.foundation import read_tokenizer
+    from genrec.generative.pretrained import read_tokenizer
 
     made, tokenizer = SemanticIndex.load(index), read_tokenizer(pretrained)
     assert made.tokenizer.quantizer_fingerprint == tokenizer.quantizer_fingerprint
@@ -196,7 +196,7 @@ def test_a_prior_is_not_learned_without_what_pretraining_knew(world, pretrained,
 
 
 def test_pretraining_that_does_harm_leaves_the_start(world, tmp_path):
-    from genrec.pretraining import pretrain, read_domains
+    from genrec.training.pretrain import pretrain, read_domains
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
 
     folder, settings = world
@@ -251,7 +251,7 @@ def test_evaluate_takes_a_pretrained_recommender_with_an_index(world, pretrained
 
 
 def test_an_index_with_another_quantizer_is_refused(pretrained, tiny_index):
-    from genrec.foundation import FoundationModel
+    from genrec.generative.pretrained import FoundationModel
 
     with pytest.raises(ArtifactError, match="another quantizer"):
         FoundationModel.from_pretrained(pretrained).recommender(tiny_index)
@@ -267,10 +267,10 @@ def test_a_frozen_quantizer_cannot_be_changed(world, pretrained):
 
 def test_a_stopped_run_ends_where_an_uninterrupted_one_does(world, pretrained):
     """Resumed training ends with the same weights, and the same command again returns what is there."""
-    from genrec.fitting import TrainingStoppedError
-    from genrec.foundation import FoundationModel
-    from genrec.pretraining import pretrain, read_domains
+    from genrec.generative.pretrained import FoundationModel
+    from genrec.training.pretrain import pretrain, read_domains
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
+    from genrec.training.train import TrainingStoppedError
     from genrec.training.trainer import StopOnRequest
 
     folder, settings = world
@@ -294,7 +294,7 @@ def test_a_stopped_run_ends_where_an_uninterrupted_one_does(world, pretrained):
 
 
 def test_a_domain_may_only_choose_the_epoch(world, tmp_path):
-    from genrec.pretraining import pretrain, read_domains
+    from genrec.training.pretrain import pretrain, read_domains
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
 
     folder, settings = world
@@ -312,7 +312,7 @@ def test_a_domain_may_only_choose_the_epoch(world, tmp_path):
 
 
 def test_encoders_that_learn_from_their_catalogue_are_refused(world, tmp_path):
-    from genrec.pretraining import pretrain, read_domains
+    from genrec.training.pretrain import pretrain, read_domains
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
 
     folder, _ = world

@@ -10,7 +10,7 @@ from genrec.data.histories import Histories
 from genrec.decoding.options import DecodingOptions, even_slices
 from genrec.decoding.word_matches import WordMatches
 from genrec.errors import ConfigError, DataError
-from genrec.training.config import TrainConfig
+from genrec.generative.config import TrainConfig
 from genrec.trie import Trie
 
 SIZES = (4, 5, 6)
@@ -20,7 +20,7 @@ USERS = 7
 
 @pytest.fixture
 def recommender(architecture, tiny_model):
-    from genrec.generative import GenerativeRecommender
+    from genrec.generative.recommender import GenerativeRecommender
 
     rng = np.random.default_rng(0)
     codes = np.argwhere(np.ones(SIZES))[rng.permutation(120)[:N]].astype(np.int32)

@@ -12,18 +12,18 @@ import numpy as np
 import scipy.sparse as sp
 
 from genrec.baselines import load_baseline, train_baseline
-from genrec.baselines.prior_experience import PriorExperience, transitions_per_item
-from genrec.baselines.prior_grid import WEIGHTS as EXACT_WEIGHTS
-from genrec.baselines.prior_grid import as_of_before, candidates, fitted, ndcg_with_priors
 from genrec.baselines.scoring import ScoringBaseline
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError, ConfigError
+from genrec.generative.prior_experience import PriorExperience, transitions_per_item
 from genrec.metrics import ndcg_at
+from genrec.training.prior_grid import WEIGHTS as EXACT_WEIGHTS
+from genrec.training.prior_grid import as_of_before, candidates, fitted, ndcg_with_priors
 
 if TYPE_CHECKING:
     from genrec.data.histories import Histories
     from genrec.data.split import EvaluationSet, Split
-    from genrec.generative import GenerativeRecommender
+    from genrec.generative.recommender import GenerativeRecommender
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def fit_prior(
         split: Its test part is not read; of the validation part, the sample that training validates on.
         settings: Which baseline; its settings and the weight may be left open.
         weights: Weights to try where none is given, :data:`WEIGHTS` or those of
-            :data:`genrec.baselines.prior_grid.WEIGHTS`; no prior at all is tried, too.
+            :data:`genrec.training.prior_grid.WEIGHTS`; no prior at all is tried, too.
         experience: What the same prior did on other catalogues; read only where every item is scored, and words count
             as much as there.
         progress: Called with what is being done, steps done, and steps in all.

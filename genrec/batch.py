@@ -62,7 +62,7 @@ def generate(
         deny: Never these items.
         titles: ``n_items`` titles to put beside the ids.
         request: More arguments of ``recommend`` that are the same for all users, such as ``within``, ``prior`` and
-            ``options`` of :meth:`genrec.generative.GenerativeRecommender.recommend`.
+            ``options`` of :meth:`genrec.generative.recommender.GenerativeRecommender.recommend`.
         chunk: Users asked at once.
         progress: Called with (users done, users in all).
     """

@@ -15,7 +15,6 @@ import scipy.sparse as sp
 import torch
 
 from genrec.artifacts import atomic_dir, read_manifest, write_manifest
-from genrec.baselines.prior import LearnedPrior, learned_scores
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
 from genrec.decoding.exact import score_items
@@ -27,12 +26,13 @@ from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
 from genrec.decoding.word_matches import WordMatches
 from genrec.errors import ArtifactError, ModelError
+from genrec.generative.config import TrainConfig
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel, LanguageBase, load_model
 from genrec.models.recgpt.network import RecGPT, RecGPTState
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
-from genrec.training.config import TrainConfig
 from genrec.training.language import make_reader, save_prompts, with_saved_prompts
+from genrec.training.prior import LearnedPrior, learned_scores
 
 if TYPE_CHECKING:
     pass
@@ -107,7 +107,7 @@ class GenerativeRecommender(Recommender):
         return self.options.exact and isinstance(self.model, RecGPT) and self.model.parallel
 
     def set_prior(self, settings: PriorSettings) -> None:
-        """Decode with the learned prior in this way, and save it so; see :func:`genrec.baselines.prior.fit_prior`."""
+        """Decode with the learned prior in this way, and save it so; see :func:`genrec.training.prior.fit_prior`."""
         self.options = self.options.model_copy(update={"prior": settings})
         generation = self.config.generation.model_copy(update={"prior": settings})
         self.config = self.config.model_copy(update={"generation": generation})
@@ -314,7 +314,7 @@ class GenerativeRecommender(Recommender):
         Args:
             folder: The recommender.
             index: Use this one instead of the folder's: the same, or one grown from it by ``encode_new``. A pretrained
-                recommender (:mod:`genrec.foundation`) has none and takes any that was built with its quantizer.
+                recommender (:mod:`~genrec.generative.pretrained`) has none and takes any built with its quantizer.
             device: Where to put the model (default: CPU).
             checkpoint: Where the language model is now that an adapter was trained on, if it has moved.
 
@@ -324,7 +324,7 @@ class GenerativeRecommender(Recommender):
         folder = Path(folder)
         manifest = read_manifest(folder, MANIFEST, "recommender")
         if manifest.get("kind") == "foundation":
-            from genrec.foundation import FoundationModel
+            from genrec.generative.pretrained import FoundationModel
 
             zero_shot = FoundationModel.from_pretrained(folder).recommender(index)
             return zero_shot.to(device) if device else zero_shot

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from genrec.baselines.prior import ENOUGH, LearnedPrior, fit_prior
-from genrec.baselines.prior_experience import (
+from genrec.baselines.transitions import TransitionCounts
+from genrec.data.histories import Histories
+from genrec.decoding.options import PriorSettings
+from genrec.errors import ArtifactError, ConfigError
+from genrec.generative.prior_experience import (
     PSEUDO_CASES,
     PriorExperience,
     Trial,
@@ -12,13 +15,10 @@ from genrec.baselines.prior_experience import (
     pooled,
     transitions_per_item,
 )
-from genrec.baselines.prior_grid import WEIGHTS, as_of_before, candidates, fitted, ndcg_with_priors
-from genrec.baselines.transitions import TransitionCounts
-from genrec.data.histories import Histories
-from genrec.decoding.options import PriorSettings
-from genrec.errors import ArtifactError, ConfigError
-from genrec.generative import GenerativeRecommender
+from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at
+from genrec.training.prior import ENOUGH, LearnedPrior, fit_prior
+from genrec.training.prior_grid import WEIGHTS, as_of_before, candidates, fitted, ndcg_with_priors
 
 SETTINGS = ({"window": 1, "last": 1}, {"window": 3, "last": 3})
 

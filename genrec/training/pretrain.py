@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback
 
-from genrec.baselines.prior_experience import PriorExperience, gain_experience, pooled
 from genrec.data.catalog import Catalog
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split
 from genrec.errors import ConfigError, unknown_name
-from genrec.fitting import check_stopped, is_finished, model_settings, split_interactions
-from genrec.foundation import FoundationModel
+from genrec.generative.pretrained import FoundationModel
+from genrec.generative.prior_experience import PriorExperience, gain_experience, pooled
 from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.models import build_model
@@ -32,6 +31,7 @@ from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import PretrainConfig
 from genrec.training.session import TrainingFolder, differences
 from genrec.training.start import StartingPoint
+from genrec.training.train import check_stopped, is_finished, model_settings, split_interactions
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.training.validation import GeneratedValidation, validation_sample
 
@@ -98,7 +98,7 @@ def pretrain(
 
     The quantizer is fitted on all catalogues together and then frozen; interactions never reach it. When the network is
     done, it is measured how far counts of transitions can be trusted beside it, for few-shot training
-    (:mod:`genrec.baselines.prior_experience`).
+    (:mod:`genrec.generative.prior_experience`).
 
     Args:
         domains: Catalogues and interactions.
