@@ -97,8 +97,8 @@ class TrainConfig(Settings):
     ``generation`` holds the defaults of decoding, saved with the recommender; ``trainer`` holds fields of transformers'
     ``TrainingArguments`` as they are; ``init`` is the folder of a pretrained recommender whose network training
     starts from (see :mod:`genrec.generative.pretrained`). Language models learn a mixture of ``tasks``; the first that
-    names the next item's codes is the one that they recommend with. ``start_share`` is the share of the weights at the start in
-    what is kept of a network that recommends by its texts before it is trained
+    names the next item's codes is the one that they recommend with. ``start_share`` is the share of the weights at
+    the start in what is kept of a network that recommends by its texts before it is trained
     (:class:`genrec.training.start.StartingPoint`); 0: the best epoch as it is.
     """
 
