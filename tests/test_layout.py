@@ -15,7 +15,7 @@ FLOORS = {
     **dict.fromkeys(("models", "prompts"), 2),
     "decoding": 3,
     **dict.fromkeys(("recommender", "generative", "training", "baselines"), 4),
-    **dict.fromkeys(("batch", "audit", "evaluation", "benchmarks"), 5),
+    **dict.fromkeys(("batch", "sharding", "audit", "evaluation", "benchmarks"), 5),
     "cli": 6,
     "__main__": 6,
 }

@@ -116,31 +116,35 @@ def read_text(path: Path | str, encoding: str = "utf-8") -> bytes:
     Raises:
         DataError: The file is missing, a folder, empty, binary, a damaged gzip file, or not in that encoding.
     """
-    data = b"".join(_chunks(Path(path)))
+    data = b"".join(raw_chunks(Path(path)))
     if encoding != "utf-8":
         return data.decode(encoding).encode()
-    _require_utf8(data, Path(path))
+    require_utf8(data, Path(path))
     return data
 
 
 def text_blocks(path: Path | str, size: int = 1 << 26) -> Iterator[bytes]:
     """Like :func:`read_text`, in blocks of about ``size`` bytes that end with a line: for files larger than memory."""
     rest, line = b"", 1
-    for chunk in _chunks(Path(path)):
+    for chunk in raw_chunks(Path(path)):
         rest += chunk
         stop = rest.rfind(b"\n") + 1
         if len(rest) >= size and stop:
             block, rest = rest[:stop], rest[stop:]
-            _require_utf8(block, Path(path), line)
+            require_utf8(block, Path(path), line)
             line += block.count(b"\n")
             yield block
     if rest.strip():
-        _require_utf8(rest, Path(path), line)
+        require_utf8(rest, Path(path), line)
         yield rest
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    """The unpacked bytes of a text file, after a look at the first ones."""
+def raw_chunks(path: Path) -> Iterator[bytes]:
+    """The unpacked bytes of a text file, after a look at the first ones.
+
+    Raises:
+        DataError: The file is missing, empty, binary, or a damaged gzip file.
+    """
     _require_file(path)
     packed = path.suffix.lower() == ".gz"
     filled = False
@@ -170,7 +174,17 @@ def _require_text(start: bytes, path: Path) -> None:
     raise DataError(f"This is {found}, not a text table.", where=path, expected=_KNOWN, hint=hint)
 
 
-def _require_utf8(data: bytes, path: Path, first_line: int = 1) -> None:
+def require_utf8(data: bytes, path: Path, first_line: int = 1) -> None:
+    """Refuse text that is not UTF-8.
+
+    Args:
+        data: Some lines of a file.
+        path: The file, for messages.
+        first_line: Number of the first of these lines.
+
+    Raises:
+        DataError: Names the line.
+    """
     if data.isascii():
         return
     decoder = codecs.getincrementaldecoder("utf-8")()

@@ -1,0 +1,117 @@
+"""A whole sharded batch job: measure, cut, make the shards that are left, close."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from genrec.artifacts import write_atomic
+from genrec.sharding.job import WORK, JobSettings, ShardedJob, check_counts, read_manifest
+from genrec.sharding.spool import HistoryColumns, measure
+
+Progress = Callable[[str, int, int], None]
+SHARD_USERS = 50_000
+"""Users of a shard, about: large enough for full batches, small enough that a stop costs little."""
+
+
+def run_sharded(
+    settings: JobSettings,
+    histories: Path | str,
+    out: Path | str,
+    *,
+    shard_users: int = SHARD_USERS,
+    workers: int = 1,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    columns: HistoryColumns | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Recommend for every user of a table of any size, into a folder of Parquet files.
+
+    The same call again goes on after any stop, and ends with the same bytes. Memory does not grow with the users.
+
+    Args:
+        settings: Which recommender, and how.
+        histories: File or folder: csv, tsv, jsonl or Parquet with one row an interaction.
+        out: Folder of the result.
+        shard_users: Users of a shard, about.
+        workers: Processes on this machine, or actors of Ray.
+        engine: ``local``, or ``ray`` (the extra ``ray``).
+        address: Of a Ray cluster; None: this machine.
+        columns: Names of the columns of ``histories``.
+        overwrite: Replace a job with other inputs or settings.
+        progress: Called with what is being done, users done, and users in all.
+
+    Returns:
+        The manifest: ``users``, ``rows``, ``short``, ``left_out`` (counts by kind) and ``parts``.
+
+    Raises:
+        ArtifactError: ``out`` holds something else.
+        DataError: The histories cannot be read.
+    """
+    check_counts(shard_users, workers)
+    source, out = Path(histories), Path(out)
+    columns = columns or HistoryColumns()
+    measured = measure(source, columns)
+    shards = max(1, round(measured.users / shard_users))
+    identity = {
+        "histories": {"files": measured.files, "columns": columns.names},
+        "settings": settings.identity(),
+        "shard_users": shard_users,
+    }
+    job = ShardedJob(out, identity, shards, columns)
+    if job.open(overwrite=overwrite):
+        return read_manifest(out) or {}
+    _spool(job, source, measured.rows, progress)
+    left = job.left()
+    done = [measured.users * (shards - len(left)) // shards]
+
+    def count(counts: dict[str, Any]) -> None:
+        done[0] += int(counts["users"])
+        if progress is not None:
+            progress("generating", min(done[0], measured.users), measured.users)
+
+    if left:
+        _make(job, settings, left, workers, engine, address, count)
+    return job.finish()
+
+
+def _spool(job: ShardedJob, source: Path, rows: int, progress: Progress | None) -> None:
+    """Cut the histories, unless a run before has done so."""
+    marker, spool = job.out / WORK / "spooled.json", job.spool
+    if marker.is_file():
+        return
+    shutil.rmtree(spool.folder, ignore_errors=True)
+    spool.folder.mkdir(parents=True)
+    spool.fill(source, rows, progress)
+    write_atomic(marker, json.dumps({problem.kind: problem.count for problem in spool.report.problems}))
+
+
+def _make(
+    job: ShardedJob,
+    settings: JobSettings,
+    left: list[int],
+    workers: int,
+    engine: str,
+    address: str | None,
+    count: Callable[[dict[str, Any]], None],
+) -> None:
+    if engine == "ray":
+        from genrec.sharding.ray_engine import run_ray
+
+        run_ray(job, settings, left, workers, address, count)
+    elif workers > 1:
+        from genrec.sharding.workers import run_workers
+
+        run_workers(job, settings, left, workers, count)
+    else:
+        from genrec.sharding.opened import OpenedJob
+        from genrec.sharding.shard import make_shard
+
+        opened = OpenedJob.open(settings)
+        for shard in left:
+            count(make_shard(job, opened, shard))

@@ -1,0 +1,168 @@
+"""Histories cut into shards by user, on disk: memory does not grow with the number of users."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from genrec.data.histories import Histories
+from genrec.data.interactions import Interactions
+from genrec.data.pieces import table_files, table_pieces
+from genrec.data.report import DataReport
+from genrec.errors import DataError
+from genrec.schema import Columns
+
+_SKETCH = 1 << 16
+"""Smallest hashes that are kept to estimate how many users there are (standard error .4 %)."""
+_FRAME = struct.Struct("<Q")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class HistoryColumns:
+    """Names of the columns of the histories table; ``time`` None: the order of the rows counts."""
+
+    user: str = Columns.User
+    item: str = Columns.Item
+    time: str | None = Columns.Timestamp
+
+    @property
+    def names(self) -> list[str]:
+        """Those that are read."""
+        return [self.user, self.item, *([] if self.time is None else [self.time])]
+
+    @property
+    def options(self) -> list[str]:
+        """The Python arguments that map them, for messages."""
+        return ["user_column", "item_column", "time_column"][: len(self.names)]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A histories table after one pass.
+
+    Attributes:
+        files: ``name, bytes, sha256`` of every file.
+        rows: Readable rows.
+        users: How many users there are, estimated to half a percent where there are many.
+    """
+
+    files: list[dict[str, object]]
+    rows: int
+    users: int
+
+
+def user_hashes(users: pl.Series) -> np.ndarray:
+    """``(n,)`` uint64, the same for the same id on every machine and in every version."""
+    distinct = users.unique(maintain_order=True)
+    codes = {
+        user: int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "little")
+        for user in distinct.to_list()
+    }
+    return users.replace_strict(codes, return_dtype=pl.UInt64).to_numpy()
+
+
+def measure(source: Path, columns: HistoryColumns) -> Measured:
+    """Fingerprint a histories table and estimate the number of its users, in memory that does not grow with them."""
+    smallest = np.zeros(0, dtype=np.uint64)
+    rows = 0
+    for piece in table_pieces(source, [columns.user], DataReport("histories"), options=["user_column"]):
+        users = piece[columns.user].cast(pl.String).str.strip_chars().drop_nulls()
+        rows += piece.height
+        if len(users):
+            smallest = np.unique(np.r_[smallest, user_hashes(users)])[:_SKETCH]
+    if not rows:
+        raise DataError("There are no histories.", where=source, expected="one row for each interaction")
+    files: list[dict[str, object]] = [
+        {"name": path.name, "bytes": path.stat().st_size, "sha256": _digest(path)} for path in table_files(source)
+    ]
+    full = len(smallest) == _SKETCH
+    users_in_all = round((_SKETCH - 1) * 2.0**64 / float(smallest[-1])) if full else len(smallest)
+    return Measured(files, rows, users_in_all)
+
+
+@dataclass
+class Spool:
+    """Rows of a histories table, one file a shard; the rows of a user are all in one shard, in the order of the table.
+
+    Args:
+        folder: Where the files stand; emptied by :meth:`fill`.
+        shards: Number of shards.
+        columns: Of the table.
+    """
+
+    folder: Path
+    shards: int
+    columns: HistoryColumns
+    report: DataReport = field(default_factory=lambda: DataReport("histories"))
+
+    def fill(self, source: Path, rows: int, progress: Progress | None = None) -> None:
+        """Cut a table of about ``rows`` rows into the shards."""
+        done, missing = 0, 0
+        bounds = np.linspace(0, 2.0**64, self.shards + 1)[1:-1].astype(np.uint64)
+        for piece in table_pieces(source, self.columns.names, self.report, options=self.columns.options):
+            done += piece.height
+            known = piece.with_columns(pl.col(self.columns.user).cast(pl.String).str.strip_chars())
+            known = known.filter(pl.col(self.columns.user).is_not_null() & (pl.col(self.columns.user) != ""))
+            missing += piece.height - known.height
+            if known.height:
+                shard = np.searchsorted(bounds, user_hashes(known[self.columns.user]), side="right")
+                self._append(known, shard)
+            if progress is not None:
+                progress("reading histories", min(done, rows), rows)
+        self.report.add("missing-ids", missing)
+
+    def _append(self, rows: pl.DataFrame, shard: np.ndarray) -> None:
+        order = np.argsort(shard, kind="stable")
+        numbers, starts = np.unique(shard[order], return_index=True)
+        grouped = rows[order]
+        for number, start, stop in zip(numbers, starts, [*starts[1:], len(order)], strict=True):
+            buffer = io.BytesIO()
+            grouped[int(start) : int(stop)].write_ipc(buffer, compression="zstd")
+            with self._file(int(number)).open("ab") as stream:
+                stream.write(_FRAME.pack(buffer.tell()))
+                stream.write(buffer.getvalue())
+
+    def histories(self, shard: int, item_ids: np.ndarray) -> tuple[Histories, DataReport]:
+        """The users of one shard, oldest item first, in the order of their first appearance."""
+        frames = list(self._frames(shard))
+        if not frames:
+            return Histories.from_lists([], []), DataReport("histories")
+        rows = pl.concat(frames, how="vertical_relaxed")
+        items = rows[self.columns.item].cast(pl.String).str.strip_chars()
+        if not items.is_in(pl.Series(item_ids.tolist(), dtype=pl.String).implode()).any():
+            report = DataReport("histories")
+            report.add("unknown-items", rows.height)
+            report.add("users-without-items", rows[self.columns.user].n_unique())
+            return Histories.from_lists([], []), report
+        table = Interactions.from_frame(
+            rows,
+            user_column=self.columns.user,
+            item_column=self.columns.item,
+            time_column=self.columns.time,
+            where=f"histories, shard {shard}",
+        )
+        return table.histories(item_ids), table.report
+
+    def _frames(self, shard: int) -> Iterator[pl.DataFrame]:
+        path = self._file(shard)
+        if not path.is_file():
+            return
+        with path.open("rb") as stream:
+            while head := stream.read(_FRAME.size):
+                yield pl.read_ipc(io.BytesIO(stream.read(_FRAME.unpack(head)[0])))
+
+    def _file(self, shard: int) -> Path:
+        return self.folder / f"rows-{shard:05d}.bin"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

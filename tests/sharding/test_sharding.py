@@ -1,0 +1,298 @@
+"""Sharded batch work: the same rows as one table, from any kind of file, after any stop."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from genrec.batch import generate
+from genrec.data import Interactions
+from genrec.errors import ArtifactError, DataError, ModelError
+from genrec.recommender import Recommender
+from genrec.sharding import JobSettings, run_sharded
+from genrec.sharding.job import read_manifest
+from genrec.sharding.spool import HistoryColumns, Spool, measure, user_hashes
+from genrec.sharding.workers import run_workers
+
+
+@pytest.fixture(scope="module")
+def baseline(trained, tables, tmp_path_factory):
+    """A saved recommender that answers at once."""
+    from genrec.baselines import train_baseline
+    from genrec.generative.recommender import GenerativeRecommender
+    from genrec.training.train import split_for
+
+    loaded = GenerativeRecommender.from_pretrained(trained[1])
+    split = split_for(Interactions.read(tables[1]), loaded.index, loaded.config)
+    folder = tmp_path_factory.mktemp("baseline") / "counts"
+    train_baseline("transition-counts", split, loaded.item_ids).save_pretrained(folder)
+    return folder
+
+
+def rows_of(out):
+    return pl.concat([pl.read_parquet(path) for path in sorted(out.glob("part-*.parquet"))])
+
+
+def files_of(out):
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir()) if path.is_file()}
+
+
+def test_shards_hold_what_one_table_holds(trained, tables, tmp_path):
+    made = run_sharded(JobSettings(str(trained[1]), k=5), tables[1], tmp_path / "out", shard_users=20)
+    recommender = Recommender.from_pretrained(trained[1])
+    histories = Interactions.read(tables[1]).histories(recommender.item_ids)
+    whole = generate(recommender, histories, 5, titles=recommender.index.catalog.titles()).frame
+    mine = rows_of(tmp_path / "out").sort("user_id", "rank")
+    whole = whole.sort("user_id", "rank")
+    assert mine.drop("score").equals(whole.drop("score"))
+    np.testing.assert_allclose(mine["score"], whole["score"], atol=1e-5)
+    assert made["users"] == len(histories)
+    assert made["rows"] == whole.height
+    assert made["complete"]
+    assert len(made["parts"]) == 4
+    assert sum(part["users"] for part in made["parts"]) == len(histories)
+    assert not (tmp_path / "out" / ".work").exists()
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "folder"])
+def test_every_kind_of_table_gives_the_same_shards(kind, baseline, tables, tmp_path, monkeypatch):
+    monkeypatch.setattr("genrec.data.pieces.BLOCK", 500)
+    frame = pl.read_csv(tables[1])
+    source = tmp_path / f"histories.{kind}"
+    if kind == "csv":
+        frame.write_csv(source)
+    elif kind == "tsv":
+        frame.write_csv(source, separator="\t")
+    elif kind == "jsonl":
+        frame.write_ndjson(source)
+    elif kind == "parquet":
+        frame.write_parquet(source, row_group_size=50)
+    else:
+        source.mkdir()
+        frame[:200].write_parquet(source / "a.parquet")
+        frame[200:].write_parquet(source / "b.parquet")
+    run_sharded(JobSettings(str(baseline), k=5), source, tmp_path / "out", shard_users=20)
+    run_sharded(JobSettings(str(baseline), k=5), tables[1], tmp_path / "plain", shard_users=20)
+    assert rows_of(tmp_path / "out").equals(rows_of(tmp_path / "plain"))
+
+
+def test_line_breaks_inside_quoted_fields_do_not_end_a_piece(baseline, tables, tmp_path, monkeypatch):
+    monkeypatch.setattr("genrec.data.pieces.BLOCK", 100)
+    frame = pl.read_csv(tables[1]).with_columns(note=pl.lit('two\nlines, "quoted"'))
+    frame.write_csv(tmp_path / "notes.csv")
+    made = run_sharded(JobSettings(str(baseline), k=5), tmp_path / "notes.csv", tmp_path / "out", shard_users=20)
+    run_sharded(JobSettings(str(baseline), k=5), tables[1], tmp_path / "plain", shard_users=20)
+    assert rows_of(tmp_path / "out").equals(rows_of(tmp_path / "plain"))
+    assert made["left_out"] == {}
+
+
+def test_what_is_left_out_is_counted(baseline, tables, tmp_path):
+    frame = pl.read_csv(tables[1], schema_overrides={"timestamp": pl.String})
+    extra = pl.DataFrame(
+        {
+            "user_id": ["u000", "nobody", "", "u001"],
+            "item_id": ["unknown", "unknown", "i001", "i002"],
+            "timestamp": ["1", "2", "3", "not a time"],
+        }
+    )
+    text = pl.concat([frame, extra]).write_csv() + "u002,i003,4,one field too many\n"
+    (tmp_path / "h.csv").write_text(text)
+    made = run_sharded(JobSettings(str(baseline), k=5), tmp_path / "h.csv", tmp_path / "out", shard_users=20)
+    assert made["left_out"] == {
+        "broken-rows": 1,
+        "missing-ids": 1,
+        "unknown-items": 2,
+        "users-without-items": 1,
+        "unreadable-timestamps": 1,
+    }
+    assert made["users"] == frame["user_id"].n_unique()
+
+
+def test_a_job_goes_on_where_it_stopped_and_ends_with_the_same_bytes(baseline, tables, tmp_path, monkeypatch):
+    settings = JobSettings(str(baseline), k=5)
+    run_sharded(settings, tables[1], tmp_path / "whole", shard_users=10)
+    from genrec.sharding import shard
+
+    made, true = [], shard.write_shard
+
+    def dies(frame, path, counts):
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        made.append(path)
+        true(frame, path, counts)
+
+    monkeypatch.setattr(shard, "write_shard", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run_sharded(settings, tables[1], tmp_path / "out", shard_users=10)
+    first = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("part-*")}
+    assert len(first) == 3
+    assert not read_manifest(tmp_path / "out")["complete"]
+    monkeypatch.setattr(shard, "write_shard", true)
+    run_sharded(settings, tables[1], tmp_path / "out", shard_users=10)
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
+    assert all((tmp_path / "out" / name).stat().st_mtime_ns == at for name, at in first.items())
+    before = files_of(tmp_path / "out")
+    run_sharded(settings, tables[1], tmp_path / "out", shard_users=10)  # it has ended: nothing is done
+    assert files_of(tmp_path / "out") == before
+
+
+def test_changed_inputs_and_settings_are_refused_by_name(baseline, tables, tmp_path):
+    source = tmp_path / "h.csv"
+    source.write_bytes(tables[1].read_bytes())
+    run_sharded(JobSettings(str(baseline), k=5), source, tmp_path / "out", shard_users=20)
+    with pytest.raises(ArtifactError, match=r"settings\.k was 5, is 6"):
+        run_sharded(JobSettings(str(baseline), k=6), source, tmp_path / "out", shard_users=20)
+    source.write_bytes(tables[1].read_bytes() + b"u000,i001,1\n")
+    with pytest.raises(ArtifactError, match=r"histories.files was .*"):
+        run_sharded(JobSettings(str(baseline), k=5), source, tmp_path / "out", shard_users=20)
+    run_sharded(JobSettings(str(baseline), k=6), source, tmp_path / "out", shard_users=40, overwrite=True)
+    assert len(list((tmp_path / "out").glob("part-*"))) == 2
+
+
+def test_a_folder_of_something_else_is_never_touched(baseline, tables, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(ArtifactError, match="no batch job"):
+            run_sharded(JobSettings(str(baseline)), tables[1], tmp_path / "out", overwrite=overwrite)
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"identity": 3, "shards": 2}', '{"identity": {}, "shards": "x"}'])
+def test_damaged_manifests_are_said(text, baseline, tables, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "generate.json").write_text(text)
+    with pytest.raises(ArtifactError, match=r"damaged|version"):
+        run_sharded(JobSettings(str(baseline)), tables[1], tmp_path / "out")
+
+
+def test_bad_histories_are_one_error(baseline, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no table"):
+        run_sharded(JobSettings(str(baseline)), tmp_path / "empty", tmp_path / "out")
+    (tmp_path / "h.csv").write_text("customer,sku\na,b\n")
+    with pytest.raises(DataError, match="user_id"):
+        run_sharded(JobSettings(str(baseline)), tmp_path / "h.csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_users_are_cut_evenly_and_estimated_well(tmp_path):
+    pl.DataFrame({"user_id": [f"u{n}" for n in range(300_000)]}).write_parquet(tmp_path / "h.parquet")
+    users = measure(tmp_path / "h.parquet", HistoryColumns()).users
+    assert abs(users - 300_000) < 4_000
+    hashes = user_hashes(pl.Series([f"u{n}" for n in range(10_000)]))
+    assert user_hashes(pl.Series(["u7", "u7"])).tolist() == [hashes[7]] * 2
+    sizes = np.histogram(hashes.astype(np.float64), bins=10, range=(0, 2.0**64))[0]
+    assert sizes.min() > 850
+    assert sizes.max() < 1150
+
+
+def test_rows_of_a_user_stay_in_their_order_without_times(tmp_path):
+    frame = pl.DataFrame({"user_id": ["b", "a"] * 5, "item_id": [str(n) for n in range(10)]})
+    frame.write_csv(tmp_path / "h.csv")
+    spool = Spool(tmp_path / "rows", 1, HistoryColumns(time=None))
+    spool.folder.mkdir()
+    spool.fill(tmp_path / "h.csv", 10)
+    histories, _ = spool.histories(0, np.array([str(n) for n in range(10)], dtype=object))
+    assert [list(one) for one in histories] == [[0, 2, 4, 6, 8], [1, 3, 5, 7, 9]]
+    assert histories.user_ids.tolist() == ["b", "a"]
+
+
+def test_two_workers_make_the_same_bytes(baseline, tables, tmp_path):
+    settings = JobSettings(str(baseline), k=5)
+    run_sharded(settings, tables[1], tmp_path / "one", shard_users=20)
+    run_sharded(settings, tables[1], tmp_path / "two", shard_users=20, workers=2)
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
+
+
+def test_a_killed_worker_is_replaced(baseline, tables, tmp_path, monkeypatch):
+    """One process is killed as soon as the first shard is there; the job ends all the same."""
+    settings = JobSettings(str(baseline), k=5)
+    killed = []
+
+    def kill_one(*_):
+        import multiprocessing
+
+        children = multiprocessing.active_children()
+        if children and not killed:
+            killed.append(children[0].pid)
+            os.kill(children[0].pid, signal.SIGKILL)
+
+    run_sharded(settings, tables[1], tmp_path / "out", shard_users=10, workers=2, progress=kill_one)
+    run_sharded(settings, tables[1], tmp_path / "whole", shard_users=10)
+    assert killed
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
+
+
+def test_a_shard_that_kills_every_process_ends_the_job(baseline, tables, tmp_path, monkeypatch):
+    from genrec.sharding import workers
+    from genrec.sharding.job import ShardedJob
+
+    monkeypatch.setattr(workers, "_work", _die)
+    job = ShardedJob(tmp_path, {}, 1)
+    with pytest.raises(ModelError, match="Three processes in turn died while they made shard 0"):
+        run_workers(job, JobSettings(str(baseline)), [0], 1, lambda counts: None)
+
+
+def _die(pipe, job, settings, threads):
+    os._exit(9)
+
+
+def test_an_error_of_a_worker_is_the_error_of_the_job(baseline, tables, tmp_path):
+    settings = JobSettings(str(baseline), k=5, allow=str(tmp_path / "allow.csv"))
+    (tmp_path / "allow.csv").write_text("nothing\nx\n")
+    with pytest.raises(DataError, match="item_id"):
+        run_sharded(settings, tables[1], tmp_path / "out", shard_users=20, workers=2)
+
+
+def test_workers_end_with_a_killed_main_process(baseline, tables, tmp_path):
+    code = (
+        "from genrec.sharding import JobSettings, run_sharded\n"
+        "import time\n"
+        "from genrec.sharding import workers\n"
+        f"if __name__ == '__main__':\n"
+        f"    run_sharded(JobSettings({str(baseline)!r}, k=5), {str(tables[1])!r}, {str(tmp_path / 'out')!r},\n"
+        "                shard_users=1, workers=2)\n"
+    )
+    script = tmp_path / "job.py"
+    script.write_text(code)
+    process = subprocess.Popen([sys.executable, str(script)])
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").glob("part-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    children = _children(process.pid)
+    process.kill()
+    process.wait()
+    while any(_alive(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert children
+    assert not any(_alive(child) for child in children)
+    run_sharded(JobSettings(str(baseline), k=5), tables[1], tmp_path / "out", shard_users=1)
+    assert json.loads((tmp_path / "out" / "generate.json").read_text())["complete"]
+
+
+def _children(pid):
+    found = []
+    for stat in os.listdir("/proc"):
+        if stat.isdigit():
+            try:
+                fields = Path(f"/proc/{stat}/stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                found.append(int(stat))
+    return found
+
+
+def _alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
