@@ -11,7 +11,7 @@ import numpy as np
 from genrec.encoders.base import normalize_rows
 
 _SAMPLE = 262_144
-_CHUNK = 65_536
+_CHUNK = 16_384
 
 
 class Whitening:
@@ -50,10 +50,15 @@ class Whitening:
         return cls(mean.astype(np.float32), ((axes * scale) @ axes.T).astype(np.float32))
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
-        """Whitened rows of unit length, ``(n, dim)`` float32; zero where nothing is known, and at the mean."""
+        """Whitened rows of unit length, ``(n, dim)`` float32; zero where nothing is known, and at the mean.
+
+        Products are summed in double precision: float32 sums differ in their last bits with the number of rows, and an
+        item would get another vector alone than among others.
+        """
+        mean, matrix = self.mean.astype(np.float64), self.matrix.astype(np.float64)
         result = np.empty(vectors.shape, dtype=np.float32)
         for start in range(0, len(vectors), _CHUNK):
-            part = np.asarray(vectors[start : start + _CHUNK], dtype=np.float32)
-            result[start : start + len(part)] = normalize_rows((part - self.mean) @ self.matrix)
+            part = np.asarray(vectors[start : start + _CHUNK], dtype=np.float64)
+            result[start : start + len(part)] = normalize_rows((part - mean) @ matrix)
             result[start : start + len(part)][~part.any(axis=1)] = 0
         return result

@@ -13,7 +13,7 @@ from genrec.errors import DataError
 
 def write(path, lines, packed=True):
     data = ("\n".join(lines) + "\n").encode()
-    path.write_bytes(gzip.compress(data) if packed else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if packed else data)
     return path
 
 
