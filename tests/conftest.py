@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 
+# Tiny networks gain nothing from threads, and lose much on a busy machine. Before numpy: it reads this once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import numpy as np
 import pytest
 from hypothesis import settings
 from support import TINY_BACKBONES, TINY_TOKENIZER, TINY_TRAINING, make_tables
 
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# Tiny networks gain nothing from threads, and lose much on a busy machine.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The same examples in every run, and no clock: a busy machine is no bug.
 settings.register_profile("genrec", deadline=None, derandomize=True)
 settings.load_profile("genrec")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Caches of this run alone: what earlier runs left in the home directory decides nothing."""
+    os.environ["GENREC_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _own_chance():
+    """Every test draws the same numbers, whichever tests came before it in this process."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - what libraries draw from
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(params=sorted(TINY_BACKBONES))
