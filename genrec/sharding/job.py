@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -10,15 +11,17 @@ from typing import Any
 
 import polars as pl
 
-from genrec.artifacts import sha256_of, write_atomic
-from genrec.data.report import DataReport
+from genrec.artifacts import sha256_of
 from genrec.errors import ArtifactError, ConfigError
 from genrec.schema import Columns
 from genrec.sharding.spool import HistoryColumns, Spool
+from genrec.sharding.store import Store
 
 MANIFEST = "generate.json"
 FORMAT = 1
 WORK = ".work"
+SPOOLED = "spooled.json"
+"""Written when the histories are cut; counts of what was left out."""
 SCHEMA = {
     Columns.User: pl.String,
     Columns.Rank: pl.Int32,
@@ -81,16 +84,19 @@ class JobSettings:
 class ShardedJob:
     """A batch job whose result is a folder of shards.
 
-    ``OUT/part-00000.parquet …`` appear one by one, each whole; ``OUT/generate.json`` holds what they were made of, and
-    in the end what each holds. ``OUT/.work`` holds the histories cut by shard until the job has ended.
+    ``part-00000.parquet …`` appear one by one, each whole; ``generate.json`` holds what they were made of, and in the
+    end what each holds.
 
     Args:
-        out: Folder of the result.
+        store: Where the result stands.
+        work: Folder of this machine for the histories, cut by shard, until the job has ended.
         identity: Inputs and settings that decide the result.
         shards: Number of shards.
+        columns: Of the histories table.
     """
 
-    out: Path
+    store: Store
+    work: Path
     identity: dict[str, Any]
     shards: int
     columns: HistoryColumns = field(default_factory=HistoryColumns)
@@ -98,11 +104,7 @@ class ShardedJob:
     @property
     def spool(self) -> Spool:
         """The histories, cut by shard."""
-        return Spool(self.out / WORK / "rows", self.shards, self.columns)
-
-    def path(self, shard: int) -> Path:
-        """Where a shard stands when it is done."""
-        return self.out / f"part-{shard:05d}.parquet"
+        return Spool(self.work / "rows", self.shards, self.columns)
 
     def open(self, *, overwrite: bool) -> bool:
         """Begin the job, or go on with it; whether it had already ended.
@@ -110,12 +112,12 @@ class ShardedJob:
         Raises:
             ArtifactError: The folder holds something else, or a job with other inputs or settings (it says which).
         """
-        saved = read_manifest(self.out)
+        saved = read_manifest(self.store)
         if saved is None:
-            if self.out.is_file() or (self.out.is_dir() and any(self.out.iterdir())):
+            if set(self.store.names()) - {WORK}:
                 raise ArtifactError(
                     "The output folder already exists and is no batch job of genrec.",
-                    where=self.out,
+                    where=self.store.where,
                     hint="Choose another --out.",
                 )
         else:
@@ -125,29 +127,31 @@ class ShardedJob:
             if not overwrite:
                 raise ArtifactError(
                     "The output folder holds a job with other inputs or settings.",
-                    where=self.out,
+                    where=self.store.where,
                     expected="the same; different: " + "; ".join(differ[:5]),
                     hint="Choose another --out, or pass --overwrite.",
                 )
             self._clear(saved)
-        self.out.mkdir(parents=True, exist_ok=True)
         self._write({"complete": False})
         return False
 
     def _clear(self, saved: dict[str, Any]) -> None:
         """Remove what the job of a manifest made, and nothing else."""
-        for shard in range(int(saved["shards"])):
-            self.path(shard).unlink(missing_ok=True)
-        shutil.rmtree(self.out / WORK, ignore_errors=True)
-        (self.out / MANIFEST).unlink()
+        for name in {part_name(shard) for shard in range(int(saved["shards"]))} & set(self.store.names()):
+            self.store.remove(name)
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.store.remove(WORK)
+        self.store.remove(MANIFEST)
 
-    def _write(self, state: dict[str, Any]) -> None:
+    def _write(self, state: dict[str, Any]) -> dict[str, Any]:
         content = {"format_version": FORMAT, "shards": self.shards, "identity": self.identity, **state}
-        write_atomic(self.out / MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        self.store.write(MANIFEST, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+        return content
 
     def left(self) -> list[int]:
         """Shards that are not done."""
-        return [shard for shard in range(self.shards) if not self.path(shard).is_file()]
+        there = set(self.store.names())
+        return [shard for shard in range(self.shards) if part_name(shard) not in there]
 
     def finish(self) -> dict[str, Any]:
         """Write what every shard holds and remove the working files; returns the manifest.
@@ -155,57 +159,59 @@ class ShardedJob:
         Raises:
             ArtifactError: A shard is damaged.
         """
-        parts, report = [], DataReport("histories")
-        spooled = json.loads((self.out / WORK / "spooled.json").read_text(encoding="utf-8"))
+        parts, left_out = [], dict(json.loads((self.work / SPOOLED).read_text(encoding="utf-8")))
         for shard in range(self.shards):
-            path = self.path(shard)
-            counts = shard_counts(path)
+            name = part_name(shard)
+            content = self.store.read(name)
+            counts = shard_counts(content, f"{self.store.where}/{name}")
             for kind, count in counts.pop("problems").items():
-                report.add(kind, report.count(kind) + count)
-            parts.append({"file": path.name, **counts, "sha256": sha256_of(path)})
-        for kind, count in spooled.items():
-            report.add(kind, report.count(kind) + count)
+                left_out[kind] = left_out.get(kind, 0) + count
+            parts.append({"file": name, **counts, "sha256": hashlib.sha256(content).hexdigest()})
         totals = {name: sum(int(part[name]) for part in parts) for name in ("users", "rows", "short")}
-        problems = {problem.kind: problem.count for problem in report.problems}
-        self._write({"complete": True, **totals, "left_out": problems, "parts": parts})
-        shutil.rmtree(self.out / WORK, ignore_errors=True)
-        return json.loads((self.out / MANIFEST).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+        written = self._write({"complete": True, **totals, "left_out": left_out, "parts": parts})
+        self.store.remove(WORK)
+        shutil.rmtree(self.work, ignore_errors=True)
+        return written
 
 
-def read_manifest(out: Path) -> dict[str, Any] | None:
+def part_name(shard: int) -> str:
+    """File of a shard."""
+    return f"part-{shard:05d}.parquet"
+
+
+def read_manifest(store: Store) -> dict[str, Any] | None:
     """The manifest of a job; None where there is none.
 
     Raises:
         ArtifactError: It is damaged, or of a newer version.
     """
-    path = out / MANIFEST
-    if not path.is_file():
+    if MANIFEST not in store.names():
         return None
+    where = f"{store.where}/{MANIFEST}"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(store.read(MANIFEST))
         whole = isinstance(content["identity"], dict) and 1 <= int(content["shards"]) <= 10**6
     except (ValueError, KeyError, TypeError, OSError):
         whole = False
     if not whole:
-        raise ArtifactError("The manifest of this batch job is damaged.", where=path, hint="Remove the folder.")
+        raise ArtifactError("The manifest of this batch job is damaged.", where=where, hint="Remove the folder.")
     if content.get("format_version") != FORMAT:
         raise ArtifactError(
             f"This batch job has format version {content.get('format_version')}.",
-            where=path,
+            where=where,
             expected=f"version {FORMAT}",
             hint="Use the genrec version that wrote it.",
         )
     return content  # type: ignore[no-any-return]
 
 
-def shard_counts(path: Path) -> dict[str, Any]:
+def shard_counts(content: bytes, where: str) -> dict[str, Any]:
     """``users``, ``rows``, ``short`` and ``problems`` of a finished shard, from its own metadata."""
     try:
-        return json.loads(pl.read_parquet_metadata(path)["genrec"])  # type: ignore[no-any-return]
-    except (pl.exceptions.PolarsError, KeyError, ValueError, OSError):
-        raise ArtifactError(
-            "A shard is damaged.", where=path, hint="Remove it; the same command makes it again."
-        ) from None
+        return json.loads(pl.read_parquet_metadata(content)["genrec"])  # type: ignore[no-any-return]
+    except (pl.exceptions.PolarsError, KeyError, ValueError):
+        hint = "Remove it; the same command makes it again."
+        raise ArtifactError("A shard is damaged.", where=where, hint=hint) from None
 
 
 def differences(saved: Any, now: Any, name: str = "") -> list[str]:

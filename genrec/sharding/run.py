@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from genrec.artifacts import write_atomic
-from genrec.sharding.job import WORK, JobSettings, ShardedJob, check_counts, read_manifest
+from genrec.sharding.job import SPOOLED, WORK, JobSettings, ShardedJob, check_counts, read_manifest
 from genrec.sharding.spool import HistoryColumns, measure
+from genrec.sharding.store import LocalStore, Store, open_store
 
 Progress = Callable[[str, int, int], None]
 SHARD_USERS = 50_000
@@ -37,7 +40,7 @@ def run_sharded(
     Args:
         settings: Which recommender, and how.
         histories: File or folder: csv, tsv, jsonl or Parquet with one row an interaction.
-        out: Folder of the result.
+        out: Folder of the result, or a URI that all nodes of a cluster see (``engine="ray"``).
         shard_users: Users of a shard, about.
         workers: Processes on this machine, or actors of Ray.
         engine: ``local``, or ``ray`` (the extra ``ray``).
@@ -54,7 +57,7 @@ def run_sharded(
         DataError: The histories cannot be read.
     """
     check_counts(shard_users, workers)
-    source, out = Path(histories), Path(out)
+    source, store = Path(histories), open_store(out)
     columns = columns or HistoryColumns()
     measured = measure(source, columns)
     shards = max(1, round(measured.users / shard_users))
@@ -63,26 +66,37 @@ def run_sharded(
         "settings": settings.identity(),
         "shard_users": shard_users,
     }
-    job = ShardedJob(out, identity, shards, columns)
-    if job.open(overwrite=overwrite):
-        return read_manifest(out) or {}
-    _spool(job, source, measured.rows, progress)
-    left = job.left()
-    done = [measured.users * (shards - len(left)) // shards]
+    with _working_folder(store) as work:
+        job = ShardedJob(store, work, identity, shards, columns)
+        if job.open(overwrite=overwrite):
+            return read_manifest(store) or {}
+        _spool(job, source, measured.rows, progress)
+        left = job.left()
+        done = [measured.users * (shards - len(left)) // shards]
 
-    def count(counts: dict[str, Any]) -> None:
-        done[0] += int(counts["users"])
-        if progress is not None:
-            progress("generating", min(done[0], measured.users), measured.users)
+        def count(counts: dict[str, Any]) -> None:
+            done[0] += int(counts["users"])
+            if progress is not None:
+                progress("generating", min(done[0], measured.users), measured.users)
 
-    if left:
-        _make(job, settings, left, workers, engine, address, count)
-    return job.finish()
+        if left:
+            _make(job, settings, left, workers, engine, address, count)
+        return job.finish()
+
+
+@contextmanager
+def _working_folder(store: Store) -> Iterator[Path]:
+    """Inside a local result, where a later run finds it; for another place a temporary one."""
+    if isinstance(store, LocalStore):
+        yield store.folder / WORK
+        return
+    with tempfile.TemporaryDirectory(prefix="genrec-") as folder:
+        yield Path(folder) / WORK
 
 
 def _spool(job: ShardedJob, source: Path, rows: int, progress: Progress | None) -> None:
     """Cut the histories, unless a run before has done so."""
-    marker, spool = job.out / WORK / "spooled.json", job.spool
+    marker, spool = job.work / SPOOLED, job.spool
     if marker.is_file():
         return
     shutil.rmtree(spool.folder, ignore_errors=True)

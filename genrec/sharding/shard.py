@@ -1,70 +1,68 @@
-"""One shard of a batch job: its histories in, its table out."""
+"""One shard of a batch job: histories in, table out."""
 
 from __future__ import annotations
 
+import io
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from genrec.batch import generate
-from genrec.recommender import Recommender
-from genrec.sharding.job import SCHEMA, ShardedJob
+from genrec.data.histories import Histories
+from genrec.data.report import DataReport
+from genrec.schema import Columns
+from genrec.sharding.job import SCHEMA, ShardedJob, part_name
 from genrec.sharding.opened import OpenedJob
+from genrec.sharding.store import Store
+
+COUNTED = ("unreadable-timestamps", "unknown-items", "users-without-items")
+"""What is said about the histories in the end: what was left out."""
 
 
-def make_shard(job: ShardedJob, opened: OpenedJob, shard: int, chunk: int = 2048) -> dict[str, Any]:
-    """Recommend for the users of a shard and write its table; readers see a whole file or none.
+def make_shard(job: ShardedJob, opened: OpenedJob, shard: int) -> dict[str, Any]:
+    """Recommend for the users of a shard and write its table; see :func:`recommend_shard`."""
+    histories, report = job.spool.histories(shard, opened.recommender.item_ids)
+    return recommend_shard(job.store, opened, shard, histories, left_out(report))
+
+
+def recommend_shard(
+    store: Store, opened: OpenedJob, shard: int, histories: Histories, problems: dict[str, int]
+) -> dict[str, Any]:
+    """Recommend for some users and write their table; readers see a whole file or none.
 
     Args:
-        job: Where it stands and where it goes.
+        store: Where it goes.
         opened: The recommender, and what is the same for all users.
         shard: Its number.
-        chunk: Users asked at once; it has no influence on the result.
+        histories: Of its users.
+        problems: Counts of what was left out of them.
 
     Returns:
-        Counts: ``users``, ``rows``, ``short`` (users with fewer than ``k`` items), ``problems`` of the histories.
+        Counts: ``users``, ``rows``, ``short`` (users with fewer than ``k`` items), ``problems``.
     """
-    recommender: Recommender = opened.recommender
-    histories, report = job.spool.histories(shard, recommender.item_ids)
+    settings = opened.settings
     made = generate(
-        recommender,
+        opened.recommender,
         histories,
-        opened.settings.k,
-        exclude_seen=opened.settings.exclude_seen,
+        settings.k,
+        exclude_seen=settings.exclude_seen,
         allow=opened.allow,
         deny=opened.deny,
         titles=opened.titles,
         request=opened.request,
-        chunk=chunk,
     )
-    frame = made.frame
-    names = [name for name in SCHEMA if name in frame.columns or (name != "title" or opened.titles is not None)]
-    if not frame.height:
-        frame = pl.DataFrame(schema={name: SCHEMA[name] for name in names})
-    counts = {
-        "users": made.users,
-        "rows": frame.height,
-        "short": made.short,
-        "problems": {problem.kind: problem.count for problem in report.problems if problem.kind in COUNTED},
-    }
-    write_shard(frame.select(pl.col(name).cast(SCHEMA[name]) for name in names), job.path(shard), counts)
+    schema = {name: kind for name, kind in SCHEMA.items() if name != Columns.Title or opened.titles is not None}
+    frame = made.frame if made.frame.height else pl.DataFrame(schema=schema)
+    counts = {"users": made.users, "rows": frame.height, "short": made.short, "problems": problems}
+    content = io.BytesIO()
+    frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(
+        content, metadata={"genrec": json.dumps(counts, sort_keys=True)}
+    )
+    store.write(part_name(shard), content.getvalue())
     return counts
 
 
-COUNTED = ("missing-ids", "unreadable-timestamps", "unknown-items", "users-without-items")
-"""What is said about the histories in the end: what was left out."""
-
-
-def write_shard(frame: pl.DataFrame, path: Path, counts: dict[str, Any]) -> None:
-    """Write a Parquet file with its counts inside, whole and on the disk before it gets its name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        frame.write_parquet(temporary, metadata={"genrec": json.dumps(counts, sort_keys=True)})
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def left_out(report: DataReport) -> dict[str, int]:
+    """Counts of the rows and users that a shard's histories lost."""
+    return {problem.kind: problem.count for problem in report.problems if problem.kind in COUNTED}

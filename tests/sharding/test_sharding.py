@@ -19,6 +19,7 @@ from genrec.recommender import Recommender
 from genrec.sharding import JobSettings, run_sharded
 from genrec.sharding.job import read_manifest
 from genrec.sharding.spool import HistoryColumns, Spool, measure, user_hashes
+from genrec.sharding.store import LocalStore
 from genrec.sharding.workers import run_workers
 
 
@@ -120,21 +121,21 @@ def test_a_job_goes_on_where_it_stopped_and_ends_with_the_same_bytes(baseline, t
     run_sharded(settings, tables[1], tmp_path / "whole", shard_users=10)
     from genrec.sharding import shard
 
-    made, true = [], shard.write_shard
+    made, true = [], shard.generate
 
-    def dies(frame, path, counts):
+    def dies(*args, **options):
         if len(made) == 3:
             raise KeyboardInterrupt
-        made.append(path)
-        true(frame, path, counts)
+        made.append(args)
+        return true(*args, **options)
 
-    monkeypatch.setattr(shard, "write_shard", dies)
+    monkeypatch.setattr(shard, "generate", dies)
     with pytest.raises(KeyboardInterrupt):
         run_sharded(settings, tables[1], tmp_path / "out", shard_users=10)
     first = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("part-*")}
     assert len(first) == 3
-    assert not read_manifest(tmp_path / "out")["complete"]
-    monkeypatch.setattr(shard, "write_shard", true)
+    assert not read_manifest(LocalStore(tmp_path / "out"))["complete"]
+    monkeypatch.setattr(shard, "generate", true)
     run_sharded(settings, tables[1], tmp_path / "out", shard_users=10)
     assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
     assert all((tmp_path / "out" / name).stat().st_mtime_ns == at for name, at in first.items())
@@ -236,7 +237,7 @@ def test_a_shard_that_kills_every_process_ends_the_job(baseline, tables, tmp_pat
     from genrec.sharding.job import ShardedJob
 
     monkeypatch.setattr(workers, "_work", _die)
-    job = ShardedJob(tmp_path, {}, 1)
+    job = ShardedJob(LocalStore(tmp_path), tmp_path / "work", {}, 1)
     with pytest.raises(ModelError, match="Three processes in turn died while they made shard 0"):
         run_workers(job, JobSettings(str(baseline)), [0], 1, lambda counts: None)
 

@@ -1,0 +1,133 @@
+"""Shards made by the actors of a Ray cluster, through Ray Data (the extra ``ray``)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from genrec.data.histories import Histories
+from genrec.errors import ConfigError, MissingExtraError
+from genrec.sharding.job import WORK, JobSettings, ShardedJob
+from genrec.sharding.opened import OpenedJob
+from genrec.sharding.shard import left_out, recommend_shard
+from genrec.sharding.store import Store
+
+Done = Callable[[dict[str, Any]], None]
+
+
+class ShardActor:
+    """Loads the recommender once and makes shards; Ray starts it anew where its process dies."""
+
+    def __init__(self, store: Store, settings: JobSettings) -> None:
+        self.store, self.opened = store, OpenedJob.open(settings)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """One row is one shard: number, users, and their items end to end."""
+        counts: dict[str, list[int]] = {"users": [], "rows": [], "short": []}
+        for at, shard in enumerate(batch["shard"]):
+            histories = Histories(
+                np.array(list(batch["user_ids"][at]), dtype=object),
+                np.asarray(batch["offsets"][at], dtype=np.int64),
+                np.asarray(batch["items"][at], dtype=np.int32),
+            )
+            problems = dict(zip(batch["problems"][at], (int(n) for n in batch["counts"][at]), strict=True))
+            made = recommend_shard(self.store, self.opened, int(shard), histories, problems)
+            for name, values in counts.items():
+                values.append(int(made[name]))
+        return {name: np.array(values) for name, values in counts.items()}
+
+
+def run_ray(
+    job: ShardedJob, settings: JobSettings, shards: list[int], actors: int, address: str | None, done: Done
+) -> None:
+    """Make shards with actors of a Ray cluster.
+
+    A shard is one row of a Parquet file and one block of the data set, so that what an actor is given is never split
+    or packed with others. An actor that dies is started again and its shard made again; a shard is written whole.
+
+    Args:
+        job: Where everything stands; its store must be seen by all nodes.
+        settings: Every actor opens the recommender with them: their paths must be seen by all nodes, too.
+        shards: Those that are left.
+        actors: Number of actors, one core (or device) each.
+        address: Of the cluster; None: one is started on this machine.
+        done: Called with the counts of every finished shard.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        ConfigError: The cluster has too few cores: Ray reads files with a task of one core beside the actors.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise MissingExtraError("ray", "ray") from None
+    started = not ray.is_initialized()
+    if started:
+        # Cores of a cluster that we start ourselves are only counted: room for the tasks that read.
+        local: dict[str, Any] = {"num_cpus": actors + 1, "include_dashboard": False} if address is None else {}
+        ray.init(address=address, log_to_driver=False, logging_level="warning", **local)
+    try:
+        _check_cores(ray.cluster_resources().get("CPU", 0), actors)
+        item_ids = OpenedJob.open(settings).recommender.item_ids
+        names = [_write_histories(job, shard, item_ids) for shard in shards]
+        _run(job, settings, names, actors, done)
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _check_cores(cores: float, actors: int) -> None:
+    if actors + 1 > cores:
+        raise ConfigError(
+            f"{actors} actors and the task that reads need {actors + 1} cores, and the cluster has {cores:g}.",
+            where="--workers",
+            expected=f"at most {max(int(cores) - 1, 1)}",
+            hint="Ray would wait for ever. Use fewer workers or a larger cluster.",
+        )
+
+
+def _write_histories(job: ShardedJob, shard: int, item_ids: np.ndarray) -> str:
+    histories, report = job.spool.histories(shard, item_ids)
+    problems = left_out(report)
+    row = pl.DataFrame(
+        {
+            "shard": [shard],
+            "user_ids": [histories.user_ids.tolist()],
+            "offsets": [histories.offsets.tolist()],
+            "items": [histories.items.tolist()],
+            "problems": [list(problems)],
+            "counts": [list(problems.values())],
+        },
+        schema_overrides={
+            "user_ids": pl.List(pl.String),
+            "offsets": pl.List(pl.Int64),
+            "items": pl.List(pl.Int32),
+            "problems": pl.List(pl.String),
+            "counts": pl.List(pl.Int64),
+        },
+    )
+    content = io.BytesIO()
+    row.write_parquet(content)
+    name = f"{WORK}/histories/part-{shard:05d}.parquet"
+    job.store.write(name, content.getvalue())
+    return name
+
+
+def _run(job: ShardedJob, settings: JobSettings, names: list[str], actors: int, done: Done) -> None:
+    import ray
+
+    rows = ray.data.read_parquet([job.store.uri(name) for name in names]).repartition(len(names))
+    made = rows.map_batches(
+        ShardActor,
+        fn_constructor_args=(job.store, settings),
+        compute=ray.data.ActorPoolStrategy(size=actors),
+        num_cpus=1,
+        num_gpus=1 if (settings.device or "").startswith("cuda") else 0,
+        batch_size=1,
+    )
+    for counts in made.iter_rows():
+        done({name: int(value) for name, value in counts.items()})
