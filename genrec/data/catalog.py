@@ -38,17 +38,18 @@ class Catalog:
         self.report = report or DataReport("items")
 
     @classmethod
-    def read(cls, path: Path | str, *, id_column: str = Columns.Item) -> Catalog:
+    def read(cls, path: Path | str, *, id_column: str = Columns.Item, allow_lost: float | None = None) -> Catalog:
         """Read a catalogue from a csv, tsv, jsonl (also ``.gz``) or parquet file.
 
         Args:
             path: The file; every column but the id becomes a field.
             id_column: Name of the column with the ids.
+            allow_lost: Largest share of rows that cannot be read; None: :data:`genrec.data.report.ALLOW_LOST`.
 
         Raises:
-            DataError: The file cannot be read, the id column or an id is missing.
+            DataError: The file cannot be read, the id column or an id is missing, or too many rows are lost.
         """
-        report = DataReport("items")
+        report = DataReport("items", allow_lost=allow_lost)
         frame, lines = read_rows(path, report)
         return cls._build(frame, id_column, str(path), report, lines)
 
@@ -59,7 +60,9 @@ class Catalog:
         >>> Catalog.from_frame(pl.DataFrame({"item_id": [1, 2], "title": ["Cup", "Tea"]})).titles()
         ['Cup', 'Tea']
         """
-        return cls._build(frame, id_column, where, DataReport("items"), Lines())
+        report = DataReport("items")
+        report.read(frame.height)
+        return cls._build(frame, id_column, where, report, Lines())
 
     @classmethod
     def _build(cls, frame: pl.DataFrame, id_column: str, where: str, report: DataReport, lines: Lines) -> Catalog:
@@ -71,6 +74,7 @@ class Catalog:
                 expected="one column of ids",
                 hint=f"Rename or remove the column '{Columns.Item}'.",
             )
+        report.require_few_lost(where)
         codes, unique = clean_ids(frame[id_column], report, lines, where)
         missing = np.flatnonzero(codes < 0)
         if len(missing):

@@ -12,7 +12,7 @@ import polars as pl
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
-from genrec.data.report import DataReport, Problem
+from genrec.data.report import ALLOW_LOST, ALLOW_UNKNOWN, LOST_IN_READING, DataReport, Problem
 from genrec.data.sorting import tied_rows
 from genrec.data.timestamps import show_time, unit_of
 from genrec.errors import DataError
@@ -61,8 +61,11 @@ def check_tables(
     user_column: str = Columns.User,
     item_column: str = Columns.Item,
     time_column: str | None = Columns.Timestamp,
+    allow_lost: float | None = None,
 ) -> CheckResult:
     """Read both tables (or one) and tell what is in them and what is wrong, without stopping at the first error.
+
+    Too many lost rows are an error here, too, but nothing else goes unsaid because of them.
 
     Args:
         items: The items table.
@@ -71,18 +74,23 @@ def check_tables(
         user_column: Column of the user ids in the interactions table.
         item_column: Column of the item ids in the interactions table.
         time_column: Column of the times; None: the order of the rows.
+        allow_lost: See :meth:`Interactions.read`.
     """
     report, errors = DataReport(), []
     catalog: Catalog | None = None
     table: Interactions | None = None
     try:
-        catalog = None if items is None else Catalog.read(items, id_column=id_column)
+        catalog = None if items is None else Catalog.read(items, id_column=id_column, allow_lost=1.0)
     except DataError as error:
         errors.append(error)
     try:
         if interactions is not None:
             table = Interactions.read(
-                interactions, user_column=user_column, item_column=item_column, time_column=time_column
+                interactions,
+                user_column=user_column,
+                item_column=item_column,
+                time_column=time_column,
+                allow_lost=1.0,
             )
     except DataError as error:
         errors.append(error)
@@ -91,6 +99,7 @@ def check_tables(
             _check_together(catalog, table)
     except DataError as error:
         errors.append(error)
+    errors += _too_many_lost(catalog, items, allow_lost) + _too_many_lost(table, interactions, allow_lost)
     facts: list[dict[str, Any]] = [{}, {}]
     if catalog is not None:
         report.merge(catalog.report)
@@ -101,6 +110,20 @@ def check_tables(
         facts[1] = interaction_facts(table)
     problems = sorted(report.problems, key=lambda problem: (-problem.count, problem.table, problem.kind))
     return CheckResult(facts[0], facts[1], problems, errors)
+
+
+def _too_many_lost(table: Catalog | Interactions | None, where: object, allow_lost: float | None) -> list[DataError]:
+    """What every other reader of this table would say."""
+    if table is None:
+        return []
+    table.report.allow_lost = allow_lost
+    errors = []
+    for kinds, usual in ((LOST_IN_READING, ALLOW_LOST), (("unknown-items",), ALLOW_UNKNOWN)):
+        try:
+            table.report.require_few_lost(where, kinds, usual)
+        except DataError as error:
+            errors.append(error)
+    return errors
 
 
 def item_facts(catalog: Catalog) -> dict[str, Any]:

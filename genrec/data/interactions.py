@@ -14,7 +14,7 @@ import polars as pl
 from genrec.data.catalog import Catalog
 from genrec.data.columns import clean_ids, nearest_column, positions_of, require_column
 from genrec.data.histories import Histories
-from genrec.data.report import DataReport, Lines
+from genrec.data.report import ALLOW_UNKNOWN, DataReport, Lines
 from genrec.data.sorting import counters, repeated_rows, same_as_previous, sort_rows
 from genrec.data.tables import read_rows
 from genrec.data.timestamps import parse_times
@@ -62,6 +62,7 @@ class Interactions:
         item_column: str = Columns.Item,
         time_column: str | None = Columns.Timestamp,
         part_column: str | None = None,
+        allow_lost: float | None = None,
     ) -> Interactions:
         """Read interactions from a csv, tsv, jsonl (also ``.gz``) or parquet file.
 
@@ -73,11 +74,14 @@ class Interactions:
                 dates. None: the order of the rows counts; so it does where the default name is not there.
             part_column: Name of a column that says ``train``, ``validation`` or ``test``, for
                 :func:`genrec.data.split.custom_split`.
+            allow_lost: Largest share of lost rows, here and in :meth:`histories`; None:
+                :data:`genrec.data.report.ALLOW_LOST` of rows that cannot be read and
+                :data:`genrec.data.report.ALLOW_UNKNOWN` of rows with unknown items.
 
         Raises:
-            DataError: The file cannot be read, a column is missing, or no row is usable.
+            DataError: The file cannot be read, a column is missing, no row is usable, or too many are lost.
         """
-        report = DataReport("interactions")
+        report = DataReport("interactions", allow_lost=allow_lost)
         frame, lines = read_rows(path, report)
         names = (user_column, item_column, time_column, part_column)
         return _build(frame, names, str(path), report, lines)
@@ -91,6 +95,7 @@ class Interactions:
         item_column: str = Columns.Item,
         time_column: str | None = Columns.Timestamp,
         part_column: str | None = None,
+        allow_lost: float | None = None,
         where: str = "interactions",
     ) -> Interactions:
         """Make interactions of a table in memory, by the same rules as :meth:`read`.
@@ -100,7 +105,9 @@ class Interactions:
         ['y', 'x']
         """
         names = (user_column, item_column, time_column, part_column)
-        return _build(frame, names, where, DataReport("interactions"), Lines())
+        report = DataReport("interactions", allow_lost=allow_lost)
+        report.read(frame.height)
+        return _build(frame, names, where, report, Lines())
 
     def __len__(self) -> int:
         return len(self.items)
@@ -144,7 +151,8 @@ class Interactions:
             :attr:`ordinal`.
 
         Raises:
-            DataError: No item is known, or ``unknown`` is ``error`` and an item is unknown.
+            DataError: No item is known, ``unknown`` is ``error`` and an item is unknown, or more rows are of unknown
+                items than the ``allow_lost`` of :meth:`read` allows.
             ConfigError: Another word for ``unknown`` or ``consecutive_repeats``.
         """
         return self.labelled_histories(catalog, unknown=unknown, consecutive_repeats=consecutive_repeats)[0]
@@ -193,6 +201,7 @@ class Interactions:
                 hint="Check that both tables use the same ids, or add the items to the catalogue.",
             )
         self.report.add("unknown-items", n_rows, [f"item {name!r}" for name in names])
+        self.report.require_few_lost("interactions", ("unknown-items",), ALLOW_UNKNOWN)
 
 
 def _positions(ids: pl.Series, catalog: Catalog | Sequence[str] | np.ndarray) -> np.ndarray:
@@ -237,6 +246,7 @@ def _build(
         keep &= times.readable
     if not keep.any():
         raise DataError("No row has a user, an item and a time.", where=where, expected="at least one usable row")
+    report.require_few_lost(where)
     rows = np.flatnonzero(keep)
     order = rows[sort_rows(users[rows], None if times is None else times.order[rows])]
     stamps = counters(users[order]) if times is None else times.values[order]

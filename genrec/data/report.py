@@ -2,89 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from genrec.data.rules import RULES, Effect, Rule
+from genrec.errors import DataError
+
+__all__ = ["ALLOW_LOST", "ALLOW_UNKNOWN", "LOST_IN_READING", "RULES", "DataReport", "Lines", "Problem", "Rule"]
+
 N_EXAMPLES = 3
 
-RULES: dict[str, tuple[str, str]] = {
-    "broken-rows": (
-        "rows that cannot be read (wrong number of fields, invalid JSON) are left out",
-        "Correct these lines in the file.",
-    ),
-    "missing-ids": (
-        "rows without a user or item id are left out",
-        "Fill the ids in, or remove the rows.",
-    ),
-    "repaired-ids": (
-        "ids are strings: surrounding blanks and a trailing '.0' that all ids share are removed",
-        "Write ids as text, so that no tool turns them into decimals.",
-    ),
-    "unreadable-timestamps": (
-        "rows whose time is blank, NaN or unreadable are left out",
-        "Write times as integers or ISO dates such as 2024-05-31T12:00:00.",
-    ),
-    "fractional-timestamps": (
-        "fractions of a second are used for the order, then cut off",
-        "Nothing to do; multiply by 1000 to keep milliseconds.",
-    ),
-    "row-order": (
-        "there is no time column: the order of the rows is the order of the interactions",
-        "Name the time column if there is one.",
-    ),
-    "duplicate-rows": (
-        "of rows with the same user, item and time only the first is kept",
-        "Nothing to do, unless they were different events: then give them different times.",
-    ),
-    "duplicate-items": (
-        "items that are listed again with the same content are merged",
-        "Nothing to do; list each item once.",
-    ),
-    "conflicting-items": (
-        "of items that are listed again with other content the first is kept",
-        "Keep one row for each item_id.",
-    ),
-    "items-without-text": (
-        "items without any text are kept and stay reachable, but a text encoder knows nothing about them",
-        "Fill in a title or a category, or use an encoder that reads interactions.",
-    ),
-    "unknown-items": (
-        "interactions with items that the catalogue does not have are left out",
-        "Add the items to the catalogue, or check that both tables use the same ids.",
-    ),
-    "users-without-items": (
-        "users of whom no known item is left are left out",
-        "See unknown-items.",
-    ),
-    "consecutive-repeats": (
-        "the same item several times in a row counts once",
-        "Pass consecutive_repeats='keep' to keep them.",
-    ),
-    "below-k-core": (
-        "rows of users and items with too few interactions are left out, repeatedly",
-        "Lower the k-core, or switch it off.",
-    ),
-    "short-histories": (
-        "users with fewer than 3 interactions are used for training only",
-        "Nothing to do.",
-    ),
-    "unused-items": (
-        "items without any interaction stay in the catalogue and can be recommended",
-        "Nothing to do.",
-    ),
-    "equal-timestamps": (
-        "interactions of one user at the same time keep the order of their rows",
-        "Nothing to do, if the order of the rows means something.",
-    ),
-    "items-without-metadata": (
-        "items that only the interactions have get a row without text",
-        "Use the complete metadata file.",
-    ),
-}
-"""For every kind of problem: the rule that is applied, and what the user can do."""
+ALLOW_LOST = 0.05
+"""Largest share of the rows of a table that may be lost to reading (broken rows, missing ids, unreadable times)."""
+ALLOW_UNKNOWN = 0.25
+"""Largest share of interactions that may be lost because the catalogue does not have their items."""
+LOST_IN_READING = ("broken-rows", "missing-ids", "unreadable-timestamps")
+"""Problems that :data:`ALLOW_LOST` bounds."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +43,28 @@ class Problem:
     @property
     def rule(self) -> str:
         """What is done about it."""
-        return RULES[self.kind][0]
+        return RULES[self.kind].what
 
     @property
     def fix(self) -> str:
         """What the user can do about it."""
-        return RULES[self.kind][1]
+        return RULES[self.kind].fix
+
+    @property
+    def effect(self) -> Effect:
+        """What it does to the table: see :data:`genrec.data.rules.Effect`."""
+        return RULES[self.kind].effect
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether the rows that it counts are left out."""
+        return self.effect in ("lost", "merged") and RULES[self.kind].unit == "rows"
+
+    def line(self) -> str:
+        """One line for people: ``interactions: 3 broken-rows: rows that cannot be read ... (line 4: ...)``."""
+        where = f" ({'; '.join(self.examples)})" if self.examples else ""
+        table = f"{self.table}: " if self.table else ""
+        return f"{table}{self.count:,} {self.kind}: {self.rule}{where}."
 
     def to_dict(self) -> dict[str, Any]:
         """Flat, JSON-able form."""
@@ -127,17 +80,80 @@ class Problem:
 
 @dataclass
 class DataReport:
-    """Problems and facts of one or several tables.
+    """What was read, found and handled in one or several tables; every reader fills one.
 
-    >>> report = DataReport("items")
+    The rows that a table has are those that it keeps, plus the counts of all problems that take rows.
+
+    Attributes:
+        table: Name of the table that :meth:`add` speaks of: ``items``, ``interactions``, ``deny list`` ...
+        facts: Counts of what was made.
+        problems: What was found.
+        rows: Rows that each table had, those that cannot be read included.
+        allow_lost: Largest share of lost rows that the caller allows; None: :data:`ALLOW_LOST` for rows that cannot be
+            read, :data:`ALLOW_UNKNOWN` for rows of unknown items.
+
+    >>> report = DataReport("items", rows={"items": 9})
     >>> report.add("duplicate-items", 2, ["line 7: item '12'"])
-    >>> report.count("duplicate-items")
-    2
+    >>> report.count("duplicate-items"), report.kept()
+    (2, 7)
     """
 
     table: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
+    allow_lost: float | None = None
+
+    def read(self, rows: int) -> None:
+        """Note how many rows this table has, those that cannot be read included."""
+        self.rows[self.table] = int(rows)
+
+    def kept(self) -> int:
+        """Rows of this table that are left."""
+        taken = sum(problem.count for problem in self.problems if problem.table == self.table and problem.takes_rows)
+        return self.rows.get(self.table, 0) - taken
+
+    def lines(self) -> list[str]:
+        """The short form for people: of every table how many rows are used, then all that was lost, repaired, assumed.
+
+        What was only noted is left to ``genrec data check``.
+        """
+        found: list[str] = []
+        for table in dict.fromkeys([*self.rows, *(problem.table for problem in self.problems)]):
+            told = [one for one in self.problems if one.table == table and one.effect != "noted"]
+            taken = sum(one.count for one in told if one.takes_rows)
+            if taken and table in self.rows:
+                found.append(f"{table}: {self.rows[table] - taken:,} of {self.rows[table]:,} rows are used.")
+            found += [one.line() for one in told]
+        return found
+
+    def require_few_lost(
+        self, where: object, kinds: Sequence[str] = LOST_IN_READING, usual: float = ALLOW_LOST
+    ) -> None:
+        """Refuse a table that loses too many rows.
+
+        Args:
+            where: The file, for the message.
+            kinds: Problems whose rows are counted.
+            usual: Largest share where :attr:`allow_lost` is None.
+
+        Raises:
+            DataError: A larger share of the rows is lost; says which, and names the option that allows it.
+        """
+        rows = self.rows.get(self.table, 0)
+        lost = [one for one in self.problems if one.table == self.table and one.kind in kinds]
+        count = sum(one.count for one in lost)
+        allowed = usual if self.allow_lost is None else self.allow_lost
+        if not rows or count / rows <= allowed:
+            return
+        share = math.ceil(count / rows * 100) / 100
+        raise DataError(
+            f"{count:,} of {rows:,} rows ({count / rows:.0%}) would be lost.",
+            where=f"{where}: " + "; ".join(f"{one.count:,} {one.kind} ({'; '.join(one.examples)})" for one in lost),
+            expected=f"at most {allowed:.0%}",
+            hint=f"{max(lost, key=lambda one: one.count).fix} Or allow it: --allow-lost {share:g} "
+            f"(allow_lost={share:g} in Python).",
+        )
 
     def add(self, kind: str, count: int, examples: Iterable[str] = ()) -> None:
         """Note a problem of this table, in place of an earlier note of the same kind; a count of 0 takes it back.
@@ -171,14 +187,17 @@ class DataReport:
                 both = replace(mine, count=mine.count + theirs.count, examples=examples)
                 self.problems[self.problems.index(mine)] = both
         self.facts |= other.facts
+        for table, rows in other.rows.items():
+            self.rows[table] = self.rows.get(table, 0) + rows
 
     def copy(self) -> DataReport:
         """An independent copy."""
-        return DataReport(self.table, dict(self.facts), list(self.problems))
+        return DataReport(self.table, dict(self.facts), list(self.problems), dict(self.rows), self.allow_lost)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form: ``{"facts": {...}, "problems": [{...}, ...]}``."""
-        return {"facts": dict(self.facts), "problems": [problem.to_dict() for problem in self.problems]}
+        """JSON-able form: ``{"rows": {...}, "facts": {...}, "problems": [{...}, ...]}``."""
+        problems = [problem.to_dict() for problem in self.problems]
+        return {"rows": dict(self.rows), "facts": dict(self.facts), "problems": problems}
 
 
 @dataclass(frozen=True)

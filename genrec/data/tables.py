@@ -58,11 +58,14 @@ def read_rows(path: Path | str, report: DataReport) -> tuple[pl.DataFrame, Lines
     path = Path(path)
     kind = table_kind(path)
     if kind == "parquet":
-        return _read_parquet(path), Lines("row")
+        frame = _read_parquet(path)
+        report.read(frame.height)
+        return frame, Lines("row")
     parsed = _parse(read_text(path), kind, path)
     if not parsed.frame.height:
         found = f" ({parsed.examples[0]})" if parsed.examples else ""
         raise DataError(f"No line can be read{found}.", where=path, expected="one JSON object a line")
+    report.read(parsed.frame.height + parsed.broken)
     report.add("broken-rows", parsed.broken, parsed.examples)
     return parsed.frame, parsed.lines
 

@@ -15,7 +15,7 @@ def test_facts_and_problems_of_two_tables(tmp_path):
     text = (
         "user_id,item_id,timestamp\nu,a,1600000000\nu,b,1600000000\nu,x,1600000009\nu,b,1600100000\nv,a,1600000000\nv\n"
     )
-    result = check_tables(items, put(tmp_path / "x.csv", text))
+    result = check_tables(items, put(tmp_path / "x.csv", text), allow_lost=0.2)
     assert result.ok
     assert result.items["items"] == 3
     assert [(f["name"], f["type"], round(f["filled"], 2), f["example"]) for f in result.items["fields"]] == [
@@ -42,6 +42,18 @@ def test_facts_and_problems_of_two_tables(tmp_path):
     assert counts == sorted(counts, reverse=True)
     assert all(problem.rule and problem.fix for problem in result.problems)
     json.dumps(result.to_dict())
+
+
+def test_too_many_lost_rows_are_an_error_beside_all_else(tmp_path):
+    items = put(tmp_path / "items.csv", "item_id,title\na,Cup\nb,Tea\n")
+    rows = put(tmp_path / "x.csv", "user_id,item_id,timestamp\nu,a,1600000000\nu,b\nv,x,1600000009\nv,b,1600000009\n")
+    result = check_tables(items, rows)
+    assert [error.what for error in result.errors] == [
+        "1 of 4 rows (25%) would be lost."  # the broken row; one unknown item of four is within its bound
+    ]
+    assert result.interactions["interactions"] == 3
+    assert not result.ok
+    assert len(check_tables(items, rows, allow_lost=0.1).errors) == 2
 
 
 def test_errors_of_both_tables_are_collected(tmp_path):

@@ -45,7 +45,7 @@ rows_strategy = st.lists(
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(rows_strategy, st.sets(st.sampled_from("abc"), min_size=1), st.booleans())
 def test_histories_agree_with_plain_python(rows, known, drop):
-    found = table(rows)
+    found = table(rows, allow_lost=1)
     expected: dict[str, list] = {}
     for user, item, time in rows:
         events = expected.setdefault(user, [])
@@ -123,8 +123,10 @@ def test_a_file_without_header_is_told(tmp_path):
 
 def test_bad_rows_are_left_out_and_counted_with_lines(tmp_path):
     text = "user_id,item_id,timestamp\nu,a,10\nu,b\n,a,11\nu,,12\nu,c,NaN\nu,d,\nu,e,soon\nu,a,10\nu,f,9\nnan,f,9\n"
-    found = Interactions.read(put(tmp_path / "x.csv", text))
+    found = Interactions.read(put(tmp_path / "x.csv", text), allow_lost=1)
     assert found.frame.rows() == [("u", "f", 9), ("u", "a", 10)]
+    assert found.report.rows == {"interactions": 10}
+    assert found.report.kept() == len(found)
     assert kinds(found) == {"broken-rows": 1, "missing-ids": 3, "unreadable-timestamps": 3, "duplicate-rows": 1}
     examples = {problem.kind: problem.examples for problem in found.report.problems}
     assert examples["missing-ids"] == ("line 4", "line 5", "line 11")
@@ -140,10 +142,10 @@ def test_dates_and_fractions_of_a_second():
 
 
 def test_float_ids_of_a_column_with_gaps(tmp_path):
-    found = table([(1.0, 10.0, 5), (None, 11.0, 6), (2.0, 10.0, 7)])
+    found = table([(1.0, 10.0, 5), (None, 11.0, 6), (2.0, 10.0, 7)], allow_lost=0.4)
     assert found.frame.rows() == [("1", "10", 5), ("2", "10", 7)]
     path = put(tmp_path / "x.csv", "user_id,item_id,timestamp\n1.0,007,1\n2.0,7,2\n,7,2\n")
-    read = Interactions.read(path)
+    read = Interactions.read(path, allow_lost=0.4)
     assert read.frame.select("user_id", "item_id").rows() == [("1", "007"), ("2", "7")]
     assert read.report.count("repaired-ids") == 2
 
@@ -156,12 +158,12 @@ def test_consecutive_repeats_switch():
 
 
 def test_repeats_around_an_unknown_item_become_consecutive():
-    found = table([("u", "a", 1), ("u", "x", 5), ("u", "a", 6)])
+    found = table([("u", "a", 1), ("u", "x", 5), ("u", "a", 6)], allow_lost=0.4)
     assert found.histories(["a"]).items.tolist() == [0]
 
 
 def test_unknown_items():
-    found = table([("u", "a", 1), ("u", "x", 5), ("v", "y", 6), ("v", "x", 9)])
+    found = table([("u", "a", 1), ("u", "x", 5), ("v", "y", 6), ("v", "x", 9)], allow_lost=0.75)
     catalog = Catalog.from_frame(pl.DataFrame({"item_id": ["b", "a"]}))
     histories = found.histories(catalog)
     assert list(histories.user_ids) == ["u"]
@@ -175,6 +177,32 @@ def test_unknown_items():
         found.histories(["q"])
     with pytest.raises(DataError, match="an id twice"):
         found.histories(["a", "a"])
+
+
+def test_too_many_lost_rows_are_refused_unless_allowed(tmp_path):
+    rows = [f"u{n % 9},i{n % 7},{1_600_000_000 + n if n >= 11 else '3 May'}" for n in range(200)]
+    path = put(tmp_path / "x.csv", "\n".join(["user_id,item_id,timestamp", *rows]))
+    with pytest.raises(DataError, match=r"11 of 200 rows \(6%\)(.|\n)*line 2: '3 May'(.|\n)*--allow-lost 0.06"):
+        Interactions.read(path)
+    found = Interactions.read(path, allow_lost=0.06)
+    assert found.report.kept() == len(found) == 189
+    assert found.report.lines()[0] == "interactions: 189 of 200 rows are used."
+    path.write_text(path.read_text().replace("3 May", "1600000000", 1))
+    assert len(Interactions.read(path)) == 190
+
+
+def test_too_many_rows_of_unknown_items_are_refused_unless_allowed():
+    rows = [("u", f"i{n}", n) for n in range(1, 101)]
+    known = [f"i{n}" for n in range(26, 101)]
+    found = table(rows)
+    assert len(found.histories(known).items) == found.report.kept() == 75
+    with pytest.raises(
+        DataError, match=r"26 of 100 rows \(26%\)(.|\n)*unknown-items \(item 'i1'(.|\n)*allow_lost=0.26"
+    ):
+        found.histories(known[1:])
+    assert len(table(rows, allow_lost=0.26).histories(known[1:]).items) == 74
+    with pytest.raises(DataError, match="at most 10%"):
+        table(rows, allow_lost=0.1).histories(known)
 
 
 def test_wrong_words_are_refused():

@@ -25,12 +25,38 @@ def test_merge_sums_equal_kinds_of_one_table_only():
 
 
 def test_every_problem_has_rule_and_fix_and_unknown_kinds_fail():
-    assert all(rule and fix.endswith(".") for rule, fix in RULES.values())
+    assert all(rule.what and rule.fix.endswith(".") for rule in RULES.values())
     report = DataReport("t")
     report.add("broken-rows", 1)
     assert report.to_dict()["problems"][0]["rule"] == RULES["broken-rows"][0]
     with pytest.raises(KeyError):
         report.add("no-such-problem", 1)
+
+
+def test_kept_rows_and_short_lines():
+    report = DataReport("interactions")
+    report.read(100)
+    report.add("broken-rows", 2, ["line 7: 3 fields"])
+    report.add("duplicate-rows", 1)
+    report.add("users-without-items", 5)  # counts users, not rows
+    report.add("repaired-ids", 9)
+    report.add("short-histories", 3)
+    assert report.kept() == 97
+    lines = report.lines()
+    assert lines[0] == "interactions: 97 of 100 rows are used."
+    assert [line.split(": ")[1] for line in lines[1:]] == [
+        "2 broken-rows",
+        "1 duplicate-rows",
+        "5 users-without-items",
+        "9 repaired-ids",
+    ]
+    assert lines[1].endswith("are left out (line 7: 3 fields).")
+    other = DataReport("items", rows={"items": 4})
+    other.merge(report)
+    other.merge(report)
+    assert other.rows == {"items": 4, "interactions": 200}
+    assert other.copy() == other
+    assert DataReport("items", rows={"items": 4}).lines() == []
 
 
 def test_lines():

@@ -1,0 +1,119 @@
+"""What is done about every kind of fault in a table, and what the user can do."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Effect = Literal["lost", "merged", "changed", "assumed", "noted"]
+"""``lost``: rows of no use are left out. ``merged``: rows that say nothing new are left out. ``changed``: values were
+repaired. ``assumed``: the table did not say it. ``noted``: nothing was done."""
+
+
+class Rule(NamedTuple):
+    """How one kind of fault is handled.
+
+    Attributes:
+        what: The rule that is applied.
+        fix: What the user can do.
+        effect: What it does to the table.
+        unit: What is counted: ``rows`` add up to the rows that were read, other things do not.
+    """
+
+    what: str
+    fix: str
+    effect: Effect = "noted"
+    unit: str = "rows"
+
+
+RULES: dict[str, Rule] = {
+    "broken-rows": Rule(
+        "rows that cannot be read (wrong number of fields, invalid JSON) are left out",
+        "Correct these lines in the file.",
+        "lost",
+    ),
+    "missing-ids": Rule(
+        "rows without a user or item id are left out",
+        "Fill the ids in, or remove the rows.",
+        "lost",
+    ),
+    "repaired-ids": Rule(
+        "ids are strings: surrounding blanks and a trailing '.0' that all ids share are removed",
+        "Write ids as text, so that no tool turns them into decimals.",
+        "changed",
+    ),
+    "unreadable-timestamps": Rule(
+        "rows whose time is blank, NaN or unreadable are left out",
+        "Write times as integers or ISO dates such as 2024-05-31T12:00:00.",
+        "lost",
+    ),
+    "fractional-timestamps": Rule(
+        "fractions of a second are used for the order, then cut off",
+        "Nothing to do; multiply by 1000 to keep milliseconds.",
+    ),
+    "row-order": Rule(
+        "there is no time column: the order of the rows is the order of the interactions",
+        "Name the time column if there is one.",
+        "assumed",
+    ),
+    "duplicate-rows": Rule(
+        "of rows with the same user, item and time only the first is kept",
+        "Nothing to do, unless they were different events: then give them different times.",
+        "merged",
+    ),
+    "duplicate-items": Rule(
+        "items that are listed again with the same content are merged",
+        "Nothing to do; list each item once.",
+        "merged",
+    ),
+    "conflicting-items": Rule(
+        "of items that are listed again with other content the first is kept",
+        "Keep one row for each item_id.",
+        "merged",
+    ),
+    "items-without-text": Rule(
+        "items without any text are kept and stay reachable, but a text encoder knows nothing about them",
+        "Fill in a title or a category, or use an encoder that reads interactions.",
+        unit="items",
+    ),
+    "unknown-items": Rule(
+        "interactions with items that the catalogue does not have are left out",
+        "Add the items to the catalogue, or check that both tables use the same ids.",
+        "lost",
+    ),
+    "users-without-items": Rule(
+        "users of whom no known item is left are left out",
+        "See unknown-items.",
+        "lost",
+        "users",
+    ),
+    "consecutive-repeats": Rule(
+        "the same item several times in a row counts once",
+        "Pass consecutive_repeats='keep' to keep them.",
+        "merged",
+    ),
+    "below-k-core": Rule(
+        "rows of users and items with too few interactions are left out, repeatedly",
+        "Lower the k-core, or switch it off.",
+        "merged",
+    ),
+    "short-histories": Rule(
+        "users with fewer than 3 interactions are used for training only",
+        "Nothing to do.",
+        unit="users",
+    ),
+    "unused-items": Rule(
+        "items without any interaction stay in the catalogue and can be recommended",
+        "Nothing to do.",
+        unit="items",
+    ),
+    "equal-timestamps": Rule(
+        "interactions of one user at the same time keep the order of their rows",
+        "Nothing to do, if the order of the rows means something.",
+    ),
+    "items-without-metadata": Rule(
+        "items that only the interactions have get a row without text",
+        "Use the complete metadata file.",
+        unit="items",
+    ),
+}
+"""For every kind of fault: the rule that is applied, and what the user can do."""
