@@ -83,7 +83,7 @@ def baseline(
             device=device,
             progress=lambda what, done, total: update(done, total),
         )
-    fitted.info["split_options"] = bounds
+    fitted.info["split_options"] = bounds if part_column is None else {"part_column": part_column}
     fitted.save_pretrained(out, overwrite=overwrite)
     made: dict[str, object] = {"recommender": out, "settings": _shown(fitted.settings.model_dump(mode="json"))}
     if len(parts.validation):

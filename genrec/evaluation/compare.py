@@ -9,9 +9,9 @@ import numpy as np
 
 from genrec.errors import DataError
 from genrec.evaluation.evaluator import EvaluationResult
-from genrec.evaluation.report import split_remarks
+from genrec.evaluation.report import slice_intervals, split_remarks
 from genrec.evaluation.tables import as_markdown, plain_table
-from genrec.evaluation.uncertainty import Difference, Interval, bootstrap, holm, paired_difference
+from genrec.evaluation.uncertainty import Difference, Interval, holm, paired_difference
 
 
 @dataclass(frozen=True)
@@ -122,15 +122,15 @@ def compare(
         if name != reference
     }
     adjusted = dict(zip(differences, holm(np.array([d.p_value for d in differences.values()])).tolist(), strict=True))
-    remarks = {result.recommender: result.remark for result in results}
+    by_name = {result.recommender: result for result in results}
     rows = [
         ComparedResult(
             recommender=name,
-            interval=bootstrap(values[name], users, seed=seed)[0],
+            interval=slice_intervals(by_name[name], targets, [metric])[metric],
             difference=differences.get(name),
             adjusted_p=adjusted.get(name),
             verdict=_verdict(differences.get(name), adjusted.get(name), alpha),
-            remark=remarks[name],
+            remark=by_name[name].remark,
         )
         for name in order
     ]
@@ -157,7 +157,7 @@ def _aligned(results: Sequence[EvaluationResult]) -> list[EvaluationResult]:
     first, back = results[0], np.argsort(orders[0], kind="stable")
     aligned = [first]
     for result, order in zip(results[1:], orders[1:], strict=True):
-        same = result.users == first.users
+        same = result.cases == first.cases
         if same:
             by = order[back]
             same = bool((result.user_ids[by] == first.user_ids).all() and (result.targets[by] == first.targets).all())

@@ -41,7 +41,7 @@ class EvaluationResult:
             often its items were shown; where the facts of the items allow, also ``novelty@k``, ``popularity_lift@k``,
             ``diversity@k``, ``id_recall@k``, ``id_ndcg@k`` and ``collision_inflation@k`` (see
             :mod:`genrec.evaluation.beyond`).
-        users: Number of cases.
+        cases: Their number.
         items: Size of the catalogue.
         exclude_seen: Whether seen items could not be recommended.
         valid: Share of recommended entries that are items of the catalogue, not repeated in their list and not seen
@@ -65,7 +65,7 @@ class EvaluationResult:
     user_ids: np.ndarray
     masks: dict[str, np.ndarray]
     metrics: dict[str, float]
-    users: int
+    cases: int
     items: int
     exclude_seen: bool
     valid: float
@@ -78,9 +78,14 @@ class EvaluationResult:
     id_ranks: np.ndarray | None = None
 
     @property
-    def users_per_second(self) -> float:
+    def cases_per_second(self) -> float:
         """Cases ranked in a second."""
-        return self.users / self.seconds if self.seconds else float("nan")
+        return self.cases / self.seconds if self.seconds else float("nan")
+
+    def users(self, targets: str = "all") -> int:
+        """Number of distinct users in a slice."""
+        mask = self.mask(targets)
+        return int(mask.sum()) if self.owners is None else len(np.unique(self.owners[mask]))
 
     @cached_property
     def owners(self) -> np.ndarray | None:
@@ -191,7 +196,7 @@ def _result(
         user_ids=cases.histories.user_ids,
         masks=masks,
         metrics=_means(tally.ranks, tally.figures, tally.id_ranks, tally.ks) | tally.spread(),
-        users=len(cases),
+        cases=len(cases),
         items=tally.n_items,
         exclude_seen=exclude_seen,
         valid=tally.valid,

@@ -76,7 +76,7 @@ def render_html(content: ReportContent) -> str:
     drawn = [
         row
         for row in content.rows
-        if row["recommender"] in _drawn(over_all, content.comparison) and row["users"] >= _FEWEST_IN_PLOT
+        if row["recommender"] in _drawn(over_all, content.comparison) and row["cases"] >= _FEWEST_IN_PLOT
     ]
     palette = plots.colours([row["recommender"] for row in [*over_all, *content.noisy]])
     context = {
@@ -129,7 +129,7 @@ def _facts(content: ReportContent, rows: Sequence[Row]) -> list[tuple[str, str]]
     within = next((r["remark"] for r in rows if CANDIDATES_REMARK in (r["remark"] or "")), None)
     facts = [
         ("Dataset", content.dataset),
-        ("Cases", f"{first['users']:,} {content.part} cases, one target item each"),
+        ("Cases", f"{_cases(first, content.part)}, one target item each"),
         ("Ranking", within or f"the whole catalogue of {first['items']:,} items"),
         ("Seen items", seen),
         ("Recommenders", ", ".join(f"{row['recommender']} ({row['kind']})" for row in rows)),
@@ -137,6 +137,12 @@ def _facts(content: ReportContent, rows: Sequence[Row]) -> list[tuple[str, str]]
     if content.split:
         facts.insert(1, ("Split", content.split))
     return facts
+
+
+def _cases(row: Row, part: str) -> str:
+    """``22,363 test cases``, and of how many users where some have several."""
+    users = "" if row["users"] == row["cases"] else f" of {row['users']:,} users"
+    return f"{row['cases']:,} {part} case{'' if row['cases'] == 1 else 's'}{users}"
 
 
 def _in_short(comparison: Comparison, rows: Sequence[Row]) -> list[str]:
@@ -191,12 +197,12 @@ def _slice_lines(rows: Sequence[Row], metric: str) -> dict[str, Any]:
     lines = []
     for one in dict.fromkeys(row["targets"] for row in rows):
         own = {row["recommender"]: row for row in rows if row["targets"] == one}
-        users = next(iter(own.values()))["users"]
+        cases = next(iter(own.values()))["cases"]
         cells = [
             {"value": _number(own[name].get(metric)), "range": _range(own[name], metric)} if name in own else None
             for name in names
         ]
-        lines.append({"slice": one, "users": f"{users:,}", "cells": cells})
+        lines.append({"slice": one, "cases": f"{cases:,}", "cells": cells})
     return {"metric": metric, "recommenders": names, "lines": lines}
 
 

@@ -63,8 +63,8 @@ def slice_plot(rows: Sequence[Row], metric: str, palette: Mapping[str, str]) -> 
         MissingExtraError: matplotlib is not installed.
     """
     names = list(dict.fromkeys(row["recommender"] for row in rows))
-    users = {row["targets"]: row["users"] for row in rows}
-    slices = list(users)
+    cases = {row["targets"]: row["cases"] for row in rows}
+    slices = list(cases)
     height = 0.8 / len(names)
 
     def draw(figure: Any) -> None:
@@ -76,7 +76,7 @@ def slice_plot(rows: Sequence[Row], metric: str, palette: Mapping[str, str]) -> 
             style = {"color": palette[name], "label": name, "error_kw": {"lw": 0.8, "ecolor": "#374151"}}
             axis.barh(places, [row[metric] for row in shown], height * 0.9, xerr=[low, high], **style)
         middle = (len(names) - 1) * height / 2
-        labels = [f"{one} ({users[one]:,})" for one in slices]
+        labels = [f"{one} ({cases[one]:,})" for one in slices]
         axis.set_yticks([place + middle for place in range(len(slices))], labels)
         axis.set_ylim(len(slices) - 0.15, -0.2)
         axis.set_xlim(left=0)

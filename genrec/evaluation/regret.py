@@ -72,8 +72,9 @@ def beam_regret(
                 **_against(found, truth),
                 "seconds": round(seconds, 2),
                 "cpu_seconds": round(cpu_seconds, 2),
-                "users_per_second": round(len(cases) / seconds, 1),
-                "users": len(cases),
+                "cases_per_second": round(len(cases) / seconds, 1),
+                "cases": len(cases),
+                "users": len(set(cases.histories.user_ids.tolist())),
                 "items": len(recommender.item_ids),
             }
         )
@@ -94,8 +95,8 @@ def write_regret(folder: Path, rows: Sequence[Mapping[str, Any]], **more: object
         {"benchmark": "beam-regret", "recommender": "generative", "kind": "generative", **more, **row} for row in rows
     ]
     write_atomic(folder / "beam-regret.json", json.dumps(content, indent=1) + "\n")
-    columns = [key for key in rows[0] if key not in ("users", "items")]
-    size = f"{rows[0]['users']:,} users, {rows[0]['items']:,} items"
+    columns = [key for key in rows[0] if key not in ("cases", "users", "items")]
+    size = f"{rows[0]['cases']:,} cases of {rows[0]['users']:,} users, {rows[0]['items']:,} items"
     lines = [
         f"# Beam search against exact scoring: {more.get('dataset', '')}, {size}",
         "",

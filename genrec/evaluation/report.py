@@ -16,7 +16,7 @@ from genrec.data.tables import write_table
 from genrec.evaluation.candidates import CANDIDATES_REMARK
 from genrec.evaluation.evaluator import EvaluationResult
 from genrec.evaluation.tables import as_markdown, plain_table
-from genrec.evaluation.uncertainty import bootstrap_metrics
+from genrec.evaluation.uncertainty import Interval, bootstrap_metrics
 from genrec.schema import Columns
 
 Row = dict[str, Any]
@@ -80,7 +80,8 @@ def rows(
             "recommender": result.recommender,
             "kind": result.kind,
             "seed": seed,
-            "users": int(result.mask(name).sum()),
+            "cases": int(result.mask(name).sum()),
+            "users": result.users(name),
             "items": result.items,
             **_figures(result, name, resamples),
             **{key: value for key, value in result.metrics.items() if key.split("@")[0] in _SPREAD and name == "all"},
@@ -105,13 +106,30 @@ def _figures(result: EvaluationResult, targets: str, resamples: int) -> dict[str
     beyond = {name: value for name, value in means.items() if name.split("@")[0] in _BEYOND}
     if not resamples:
         return {name: means[name] for name in names} | beyond
-    mask = result.mask(targets)
-    owners = None if result.owners is None else result.owners[mask]
-    intervals = bootstrap_metrics(result.ranks[mask], names, owners, resamples=resamples)
+    intervals = slice_intervals(result, targets, names, resamples=resamples)
     figures: dict[str, float] = {}
     for name in names:
         figures |= {name: means[name], f"{name}_low": intervals[name].low, f"{name}_high": intervals[name].high}
     return figures | beyond
+
+
+def slice_intervals(
+    result: EvaluationResult, targets: str, metrics: Sequence[str], *, resamples: int = 1000
+) -> dict[str, Interval]:
+    """95 % intervals of a slice, drawn by user: a figure has the same one wherever a report shows it.
+
+    Args:
+        result: What was measured.
+        targets: Slice.
+        metrics: Such as ``ndcg@10``.
+        resamples: Of the bootstrap.
+    """
+    mask = result.mask(targets)
+    # All of them are always drawn together: with fewer metrics the same users would be drawn in another order.
+    names = dict.fromkeys([*(f"{kind}@{k}" for k in result.ks for kind in _IN_ROWS), *metrics])
+    owners = None if result.owners is None else result.owners[mask]
+    intervals = bootstrap_metrics(result.ranks[mask], list(names), owners, resamples=resamples)
+    return {name: intervals[name] for name in metrics}
 
 
 def _plain(value: Any) -> Any:
@@ -156,8 +174,12 @@ def write_results(
 
 def markdown_table(content: Sequence[Row], metrics: Sequence[str] = SHOWN, *, about_run: bool = True) -> str:
     """Rows as a Markdown table, each figure with its interval where it has one; seconds and remarks if asked for."""
-    leading = ("dataset", "split", "targets", "recommender", "seed", "users")
-    many = [key for key in leading if key in ("targets", "recommender", "users") or len(_values(content, key)) > 1]
+    leading = ("dataset", "split", "targets", "recommender", "seed", "cases", "users")
+    always = ("targets", "recommender", "users" if all("cases" not in row for row in content) else "cases")
+    several = {key for key in ("dataset", "split", "seed") if len(_values(content, key)) > 1}
+    if any(row.get("cases", row.get("users")) != row.get("users") for row in content):
+        several.add("users")
+    many = [key for key in leading if key in always or key in several]
     own, _ = split_remarks([row.get("remark") or "" for row in content])
     lines = [
         {
@@ -233,10 +255,16 @@ def _notes(content: Sequence[Row]) -> str:
     _, shared = split_remarks([row.get("remark") or "" for row in content])
     within = any(CANDIDATES_REMARK in part for part in shared)
     ranking = "; ".join(shared) if within else "full ranking of the catalogue"
-    notes = [f"Item level, {ranking}. In brackets: 95 % bootstrap interval over users."]
+    notes = [f"Item level, {ranking}. In brackets: 95 % bootstrap interval over users{_several_cases(content)}."]
     if any(row.get("exclude_seen") for row in content):
         notes.append(REPEATS_NOTE)
     return "\n".join(notes)
+
+
+def _several_cases(content: Sequence[Row]) -> str:
+    """What a reader must know of the intervals where users have several cases."""
+    several = any(row.get("cases", row.get("users")) != row.get("users") for row in content)
+    return ", each drawn with all of its cases" if several else ""
 
 
 def result_table(
@@ -260,9 +288,10 @@ def result_table(
                 {
                     "targets": name,
                     "recommender": result.recommender,
-                    "users": f"{int(result.mask(name).sum()):,}",
+                    "cases": f"{int(result.mask(name).sum()):,}",
+                    "users": "" if result.owners is None else f"{result.users(name):,}",
                     **{metric: _number(means[metric]) for metric in metrics if metric in means},
-                    "users/s": f"{result.users_per_second:,.0f}" if name == "all" else "",
+                    "cases/s": f"{result.cases_per_second:,.0f}" if name == "all" else "",
                     "remark": remark,
                 }
             )

@@ -111,7 +111,7 @@ def robustness(
         more: Further keys of the rows.
 
     Returns:
-        One row a noise and share, without noise first (``share`` 0): ``recommender``, ``noise``, ``share``, ``users``,
+        One row a noise and share, without noise first (``share`` 0): ``recommender``, ``noise``, ``share``, ``cases``,
         each metric with the ends of its 95 % interval, and ``METRIC_kept``, its share of the value without noise.
 
     Raises:
@@ -129,7 +129,7 @@ def robustness(
             noisy = perturb(cases, noise, share, popularity, seed=seed)
             result = evaluate(recommender, noisy, ks=ks, exclude_seen=exclude_seen, slices=())
         figures = _figures(result, start, metrics)
-        about = {"recommender": recommender.name, "kind": recommender.kind, "seed": seed, "users": len(cases)}
+        about = {"recommender": recommender.name, "kind": recommender.kind, "seed": seed, "cases": len(cases)}
         rows.append({"benchmark": "robustness", **about, "noise": noise, "share": share, **figures, **(more or {})})
         if progress is not None:
             progress(done, len(noises) + len(plan))

@@ -14,7 +14,18 @@ import numpy as np
 from genrec.errors import DataError
 from genrec.evaluation.report import Row
 
-IDENTITY = ("benchmark", "dataset", "split", "targets", "recommender", "kind", "users", "items", "exclude_seen")
+IDENTITY = (
+    "benchmark",
+    "dataset",
+    "split",
+    "targets",
+    "recommender",
+    "kind",
+    "cases",
+    "users",
+    "items",
+    "exclude_seen",
+)
 _FIGURE = re.compile(r"^\w+@\d+$")
 _END = re.compile(r"_(low|high|std)$")
 

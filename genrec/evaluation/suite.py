@@ -18,6 +18,7 @@ from genrec.evaluation.beyond import ItemFacts
 from genrec.evaluation.compare import Comparison, compare
 from genrec.evaluation.evaluator import KS, EvaluationResult, evaluate
 from genrec.evaluation.html import ReportContent, render_html
+from genrec.evaluation.names import file_names
 from genrec.evaluation.report import MAIN_SLICES, Row, rows, write_per_user, write_results
 from genrec.evaluation.robustness import robustness, write_robustness
 from genrec.evaluation.slices import Slicer, default_slices
@@ -60,7 +61,7 @@ def evaluate_all(
             measured at ID level by its own codes.
         words: Words of the items, for the baselines that need them.
         candidates: One list a case of ``part`` within which is ranked; None: the whole catalogue.
-        users: Only this many cases, a fixed sample; None: all.
+        users: Only the cases of so many users, a fixed sample; None: all.
         seed: Of the sample.
         progress: Called with (name, cases done, cases in all).
 
@@ -90,19 +91,20 @@ def evaluate_all(
 
 
 def sampled_cases(split: Split, part: Part, users: int | None, seed: int = 0) -> tuple[EvaluationSet, np.ndarray]:
-    """The cases of a part, or a fixed sample of them, and their numbers ``(n,)``.
+    """The cases of a part, or those of a fixed sample of its users, and their numbers ``(n,)``.
 
     Args:
         split: With the cases.
         part: Which ones.
-        users: At most so many; None: all.
+        users: The cases of so many users; None: all.
         seed: Of the sample.
     """
     cases = split.test if part == "test" else split.validation
-    chosen = np.arange(len(cases))
     if users is None or users >= len(cases):
-        return cases, chosen
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(cases))[:users])
+        return cases, np.arange(len(cases))
+    _, first, owners = np.unique(cases.histories.user_ids.astype(str), return_index=True, return_inverse=True)
+    places = np.argsort(np.argsort(first))[owners]  # users numbered in the order of their first case
+    chosen = np.flatnonzero(np.isin(places, np.random.default_rng(seed).permutation(len(first))[:users]))
     return cases.select(chosen), chosen
 
 
@@ -125,7 +127,7 @@ def robustness_all(
         split: Transition counts learn from its training part.
         part: Which cases.
         beside: What they are shown beside; None: transition counts, which are fitted here.
-        users: At most so many cases, a fixed sample.
+        users: The cases of so many users, a fixed sample.
         exclude_seen: The one switch for all of them.
         seed: Of sample and noise.
         progress: Called with (name, steps done, steps in all).
@@ -227,6 +229,7 @@ def write_evaluation(
         if noisy:
             write_robustness(folder, noisy, command=command)
         (folder / "users").mkdir()
-        for result in results:
-            write_per_user(folder / "users" / f"{result.recommender}.parquet", result, item_ids)
+        files = file_names([result.recommender for result in results])
+        for name, result in zip(files, results, strict=True):
+            write_per_user(folder / "users" / f"{name}.parquet", result, item_ids)
     return comparison

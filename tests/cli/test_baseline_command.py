@@ -39,7 +39,8 @@ def test_a_fitted_baseline_is_evaluated_on_the_split_it_was_fitted_on(tables, tm
         "test_from": 0.8,
     }
     out = tmp_path / "report"
-    shown = invoke("evaluate", tmp_path / "t", events, "--user-column", "customer", "--out", out)
+    again = ("--baseline", "transition-counts")
+    shown = invoke("evaluate", tmp_path / "t", events, "--user-column", "customer", "--out", out, *again)
     assert shown.exit_code == 0, shown.output
     assert "(global-time)" in shown.output
     rows = [row for row in json.loads((out / "metrics.json").read_text()) if row["targets"] == "all"]
@@ -107,7 +108,7 @@ def test_slices_by_columns_of_items_and_users(tables, tmp_path):
     assert result.exit_code == 0, result.output
     cases = {}
     for row in json.loads((tmp_path / "report" / "metrics.json").read_text()):
-        cases[row["targets"]] = row["users"]
+        cases[row["targets"]] = row["cases"]
     assert cases["country=nl"] == cases["country=de"] == 15
     assert cases["country=?"] == 10
     assert cases["kind=drink"] + cases["kind=dish"] + cases["kind=?"] == 40

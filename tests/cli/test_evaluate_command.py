@@ -1,10 +1,11 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from genrec.baselines import TransitionCounts
+from genrec.baselines import Popularity, TransitionCounts
 from genrec.cli.main import app
 from genrec.data.interactions import Interactions
 from genrec.data.split import leave_one_out
@@ -85,3 +86,74 @@ def test_decoding_settings_can_be_changed_for_an_evaluation(trained, tables, tmp
     assert wrong.exit_code == 1
     assert "Did you mean 'normalize'?" in wrong.output
     assert not (tmp_path / "other").exists()
+
+
+def test_a_model_may_be_called_like_a_baseline(files, tmp_path):
+    """The folder that genrec baseline's own next line names, a folder with another model in it, and an explicit one."""
+    model, events, _ = files
+    for folder in ("popularity", "repeat-last"):
+        shutil.copytree(model, tmp_path / "runs" / folder)
+    result = invoke(tmp_path / "runs" / "popularity", events, "--out", tmp_path / "one")
+    assert result.exit_code == 0, result.output
+    assert set(rows(tmp_path / "one")) == {"runs/popularity", "popularity", "repeat-last"}
+    assert sorted(path.name for path in (tmp_path / "one" / "users").iterdir()) == [
+        "popularity.parquet",
+        "repeat-last.parquet",
+        "runs-popularity.parquet",
+    ]
+    both = tmp_path / "runs" / "popularity", tmp_path / "runs" / "repeat-last"
+    assert invoke(*both, events, "--out", tmp_path / "two", "--baseline", "repeat-last").exit_code == 0
+    assert set(rows(tmp_path / "two")) == {"popularity", "runs/repeat-last", "repeat-last"}
+
+
+def test_models_whose_folders_have_the_same_name(files, tmp_path):
+    model, events, _ = files
+    for folder in ("a", "b"):
+        shutil.copytree(model, tmp_path / "x" / folder / "m")
+    before = sorted(path for path in (tmp_path / "x").rglob("*"))
+    two = tmp_path / "x" / "a" / "m", tmp_path / "x" / "b" / "m"
+    result = invoke(*two, events, "--out", tmp_path / "report", "--baseline", "popularity")
+    assert result.exit_code == 0, result.output
+    assert set(rows(tmp_path / "report")) == {"a/m", "b/m", "popularity"}
+    assert sorted(path for path in (tmp_path / "x").rglob("*")) == before
+    twice = invoke(two[0], tmp_path / "x" / "b" / ".." / "a" / "m", events, "--out", tmp_path / "other")
+    assert twice.exit_code == 1
+    assert "given twice" in twice.output
+
+
+def test_baselines_that_are_given_are_not_fitted_again(files, tmp_path):
+    model, events, _ = files
+    result = invoke(model, events, "--out", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    assert set(rows(tmp_path / "report")) == {"counts", "popularity", "repeat-last"}
+
+
+def test_the_split_that_a_recommender_remembers_is_evaluated(files, tmp_path):
+    _, events, _ = files
+    items = tmp_path / "items.csv"
+    items.write_text("item_id,title\n" + "".join(f"{item},cup {item}\n" for item in IDS))
+    command = ["baseline", "transition-counts", items, events, "--part-column", "part", "--out", tmp_path / "own"]
+    made = CliRunner().invoke(app, list(map(str, command)))
+    assert made.exit_code == 0, made.output
+    result = invoke(tmp_path / "own", events, "--out", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    assert "Split: custom, by the column 'part', as own learned from." in result.output
+    other = tmp_path / "other.csv"
+    other.write_text("\n".join(line.rsplit(",", 1)[0] for line in events.read_text().splitlines()) + "\n")
+    refused = invoke(tmp_path / "own", other, "--out", tmp_path / "no")
+    assert refused.exit_code == 1
+    assert "There is no column 'part'" in refused.output
+
+
+def test_recommenders_of_different_splits_are_not_mixed(files, tmp_path):
+    model, events, _ = files
+    split = leave_one_out(Interactions.read(events).histories(IDS))
+    own = Popularity().fit(split.train, IDS)
+    own.info = {"split": "custom", "split_options": {"part_column": "part"}}
+    own.save_pretrained(tmp_path / "own")
+    result = invoke(model, tmp_path / "own", events, "--out", tmp_path / "no")
+    assert result.exit_code == 1
+    assert "own was trained on another split than counts." in result.output
+    told = invoke(model, tmp_path / "own", events, "--out", tmp_path / "report", "--part-column", "part")
+    assert told.exit_code == 0, told.output
+    assert "counts learned from another split" in told.output

@@ -23,7 +23,7 @@ def result(name, ranks, user_ids=None):
         user_ids=ids,
         masks={"all": np.ones(n, dtype=bool), "novel": novel},
         metrics=mean_metrics(ranks, (10,)),
-        users=n,
+        cases=n,
         items=n,
         exclude_seen=True,
         valid=1.0,

@@ -87,7 +87,7 @@ def test_markdown_of_nothing_is_empty():
 def test_the_table_for_a_terminal(results):
     text = result_table(results)
     lines = text.splitlines()
-    assert lines[0].split()[:3] == ["targets", "recommender", "users"]
+    assert lines[0].split()[:3] == ["targets", "recommender", "cases"]
     assert sum(line.startswith("novel") for line in lines) == 2
     assert sum(line.startswith("repeat ") for line in lines) == 2
     assert REPEATS_NOTE in lines

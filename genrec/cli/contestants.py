@@ -1,0 +1,192 @@
+"""What ``genrec evaluate`` sets side by side: recommenders under names of their own, and the split they share.
+
+Every recommender remembers the split that it learned from. That one is evaluated, unless a column names another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genrec.data.split import Split
+    from genrec.evaluation.beyond import ItemFacts
+    from genrec.recommender import Recommender
+
+_UNKNOWN = "leave-one-out"  # of recommenders from before the split was written down
+
+
+@dataclass(frozen=True)
+class Contestants:
+    """Recommenders over one catalogue, and the baselines that are fitted beside them.
+
+    Attributes:
+        recommenders: As they were given, each under a name of its own.
+        baselines: Names of those to fit.
+        origins: Folder of every recommender.
+    """
+
+    recommenders: list[Recommender]
+    baselines: list[str] = field(default_factory=list)
+    origins: list[Path] = field(default_factory=list)
+
+    @property
+    def index(self) -> Any:
+        """The first semantic index among them, or None."""
+        return next((one.index for one in self.recommenders if hasattr(one, "index")), None)
+
+    @property
+    def item_ids(self) -> Any:
+        """The catalogue, ``(n_items,)``."""
+        return self.recommenders[0].item_ids
+
+    def facts(self, split: Split) -> ItemFacts:
+        """Popularity in training, and vectors and semantic IDs of the first index."""
+        from genrec.evaluation.beyond import ItemFacts
+
+        index, n_items = self.index, len(self.item_ids)
+        if index is None:
+            return ItemFacts.of(split.train, n_items)
+        codes = index.codes[:, : index.quantizer_levels]
+        return ItemFacts.of(split.train, n_items, vectors=index.vectors(), codes=codes)
+
+    def words(self) -> Any:
+        """Words of the items, where a baseline needs them and an index knows them."""
+        from genrec.baselines import CLASSES
+
+        needed = any(name in CLASSES and CLASSES[name].needs_words for name in self.baselines)
+        return self.index.word_vectors if needed and self.index is not None else None
+
+
+def load_contestants(
+    models: Sequence[Path],
+    *,
+    baselines: Sequence[str] | None = None,
+    device: str | None = None,
+    beams: int | None = None,
+    changes: Sequence[str] = (),
+    index: Path | None = None,
+) -> Contestants:
+    """Load recommenders and name them apart from each other and from the baselines that will stand beside them.
+
+    Args:
+        models: Their folders.
+        baselines: Names of baselines to fit; None: the quick ones but those that are among ``models``.
+        device: Such as ``cuda``.
+        beams: Hypotheses a user; None: as trained.
+        changes: Decoding settings, ``key=value``.
+        index: Of the catalogue, for pretrained recommenders.
+
+    Raises:
+        ConfigError: The same folder twice, an unknown baseline or setting.
+        ArtifactError: A folder is no recommender.
+    """
+    from genrec.baselines import CLASSES, QUICK_BASELINES
+    from genrec.errors import unknown_name
+    from genrec.evaluation.names import distinct_names
+
+    for name in baselines or ():
+        if name not in CLASSES:
+            raise unknown_name("baseline", name, CLASSES)
+    recommenders = _loaded(models, device, index)
+    given = {type(one).name for one in recommenders if one.kind == "baseline"}
+    wanted = [name for name in QUICK_BASELINES if name not in given] if baselines is None else list(baselines)
+    names = distinct_names(models, wanted)
+    single = len(models) == 1 and recommenders[0].kind != "baseline"
+    for recommender, name in zip(recommenders, ["generative"] if single else names, strict=True):
+        recommender.name = name
+        if hasattr(recommender, "options"):
+            one: Any = recommender
+            one.options = one.options.changed([*changes, *([f"beams={beams}"] if beams else [])])
+    return Contestants(recommenders, list(dict.fromkeys(wanted)), list(models))
+
+
+def _loaded(models: Sequence[Path], device: str | None, index: Path | None) -> list[Recommender]:
+    from genrec.index.semantic_index import SemanticIndex
+    from genrec.recommender import Recommender, saved_kind
+
+    options: dict[str, Any] = {} if device is None else {"device": device}
+    given = {} if index is None else {"index": SemanticIndex.load(index)}
+    extra = [options | (given if saved_kind(model) == "foundation" else {}) for model in models]
+    return [Recommender.from_pretrained(model, **more) for model, more in zip(models, extra, strict=True)]
+
+
+def recorded_split(recommender: Recommender) -> tuple[str, dict[str, Any], bool]:
+    """Name and options of the split that a recommender learned from, and whether consecutive repeats were dropped."""
+    config: Any = getattr(recommender, "config", None)
+    if config is not None:
+        return config.split.name, dict(config.split.options), config.drop_consecutive_repeats
+    info: dict[str, Any] = getattr(recommender, "info", {})
+    return info.get("split", _UNKNOWN), dict(info.get("split_options") or {}), True
+
+
+def split_of(recommenders: Sequence[Recommender], interactions: Path, columns: dict[str, Any]) -> tuple[Split, str]:
+    """The split that is evaluated, and where it comes from, for people.
+
+    Args:
+        recommenders: They must have learned from the same one, unless a column says what to do.
+        interactions: The table.
+        columns: Arguments of :meth:`genrec.data.interactions.Interactions.read`; a ``part_column`` goes before what
+            recommenders remember.
+
+    Raises:
+        DataError: They learned from different splits, or the table lacks the column of their own one.
+        ConfigError: Their split is their own and its column is not known.
+    """
+    from genrec.data.interactions import Interactions
+    from genrec.data.split import SPLITS, custom_split
+    from genrec.errors import ConfigError
+    from genrec.generative.config import SplitSettings
+    from genrec.training.train import split_interactions
+
+    item_ids = recommenders[0].item_ids
+    if columns["part_column"] is not None:
+        table = Interactions.read(interactions, **columns)
+        return custom_split(table, item_ids), f"custom, by the column '{columns['part_column']}'"
+    name, options, drop_repeats = _agreed(recommenders)
+    source = f"as {recommenders[0].name} learned from"
+    if name in SPLITS:
+        table = Interactions.read(interactions, **columns)
+        details = "".join(f", {key.replace('_', ' ')} {value}" for key, value in options.items())
+        made = split_interactions(table, item_ids, SplitSettings(name=name, options=options), drop_repeats)
+        return made, f"{name}{details}, {source}"
+    column = options.get("part_column")
+    if column is None:
+        raise ConfigError(
+            f"'{recommenders[0].name}' was fitted on a split of its own ('{name}').",
+            hint="Say which column holds it: --part-column part.",
+        )
+    table = Interactions.read(interactions, **{**columns, "part_column": column})
+    return custom_split(table, item_ids), f"custom, by the column '{column}', {source}"
+
+
+def _agreed(recommenders: Sequence[Recommender]) -> tuple[str, dict[str, Any], bool]:
+    """The split that all of them learned from."""
+    from genrec.errors import DataError
+
+    first = recorded_split(recommenders[0])
+    for other in recommenders[1:]:
+        name, options, _ = recorded_split(other)
+        if (name, options) != first[:2]:
+            raise DataError(
+                f"{other.name} was trained on another split than {recommenders[0].name}.",
+                expected=f"the split {_shown(*first[:2])}, not {_shown(name, options)}",
+                hint="Evaluate them one by one, or retrain; --part-column COLUMN evaluates a split of your own.",
+            )
+    return first
+
+
+def foreign(recommenders: Sequence[Recommender], column: str) -> list[str]:
+    """Names of recommenders that learned from another split than the one that a column holds."""
+    found = []
+    for one in recommenders:
+        name, options, _ = recorded_split(one)
+        if name != "custom" or options.get("part_column", column) != column:
+            found.append(one.name)
+    return found
+
+
+def _shown(name: str, options: dict[str, Any]) -> str:
+    return name + "".join(f" {key}={value}" for key, value in options.items())
