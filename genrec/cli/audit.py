@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 import sys
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from genrec.cli.console import duration, guarded, heading, out, progress, say, split_bounds, summary
+from genrec.cli.visible import json_text, visible
 
 if TYPE_CHECKING:
     from genrec.audit import Audit
@@ -68,7 +69,7 @@ def audit(
             seed=seed,
             progress=update,
         )
-    content = json.dumps({**found.to_dict(), "command": _command()}, indent=2, ensure_ascii=False)
+    content = json_text({**found.to_dict(), "command": _command()}, indent=2)
     if as_json:
         typer.echo(content)
     else:
@@ -105,9 +106,9 @@ def _show(found: Audit, source: Path) -> None:
     say(plain_table([dict(zip(columns, row, strict=True)) for row in found.shortcut_rows()]))
     for grade, meaning in GRADES.items():
         if findings := found.graded(grade):
-            out.print(f"\n[{_STYLES[grade]}]{grade.capitalize()}[/]: {meaning}")
+            out.print()
+            out.print(Text.assemble((grade.capitalize(), _STYLES[grade]), ": ", visible(meaning)))
             for finding in findings:
-                out.print(f"- [bold]{finding.title}.[/] ", end="")
-                say(finding.text)
+                out.print(Text.assemble("- ", (visible(f"{finding.title}."), "bold"), " ", visible(finding.text)))
                 if finding.advice:
                     say(f"  → {finding.advice}")

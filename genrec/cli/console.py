@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import logging
 import os
 import sys
@@ -16,12 +17,26 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from genrec.cli.visible import VisibleFormatter, one_line, visible
 from genrec.errors import GenRecError
 
+
+class PlainConsole(Console):
+    """A console that takes text as text: neither markup nor signs that a terminal obeys mean anything in it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, soft_wrap=True, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print text as it is, or anything that rich can draw."""
+        super().print(*(Text(visible(one)) if isinstance(one, str) else one for one in objects), **options)
+
+
 # Of several processes that train together (torchrun, accelerate) only the first speaks.
-out = Console(highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = PlainConsole(quiet=os.environ.get("RANK", "0") != "0")
+err = PlainConsole(stderr=True)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,7 +48,12 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     # Threads that wait should soon sleep: spinning ones slow everything down several times on a shared machine.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(VisibleFormatter("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a sign shows its number
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     logging.getLogger("genrec").setLevel(logging.INFO)
 
 
@@ -46,11 +66,7 @@ def guarded(command: F) -> F:
         try:
             return command(*args, **kwargs)
         except GenRecError as error:
-            first, *rest = str(error).split("\n")
-            err.print("[bold red]Error:[/] ", end="")
-            err.print(first, markup=False)
-            for line in rest:
-                err.print(line, markup=False)
+            show_error(error)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             err.print("\nStopped. Nothing was half-written; run the same command again.")
@@ -59,32 +75,44 @@ def guarded(command: F) -> F:
     return run  # type: ignore[return-value]
 
 
+def show_error(error: GenRecError) -> None:
+    """Print an error on stderr."""
+    err.print(Text.assemble(("Error:", "bold red"), " ", visible(str(error))))
+
+
 def say(text: str = "") -> None:
     """Print a line of plain text."""
-    out.print(text, markup=False)
+    out.print(text)
 
 
 def heading(text: str) -> None:
     """Print a heading."""
-    out.print(f"\n[bold]{text}[/]")
+    out.print()
+    out.print(text, style="bold")
 
 
 def markdown(text: str) -> None:
     """Print Markdown: rendered on a terminal, as it is into a file."""
     if out.is_terminal:
-        out.print(Markdown(text))
+        out.print(Markdown(visible(text)))
     else:
         say(text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
     """Print a table; all columns but the first are right-aligned when they hold numbers."""
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    grid = Table(
+        title=None if title is None else Text(one_line(title)),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
     for at, name in enumerate(columns):
         numeric = all(isinstance(row[at], int | float) or str(row[at]).replace(".", "").isdigit() for row in rows)
-        grid.add_column(name, justify="right" if at and numeric else "left")
+        grid.add_column(Text(one_line(name)), justify="right" if at and numeric else "left")
     for row in rows:
-        grid.add_row(*[f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row])
+        grid.add_row(*[Text(f"{cell:.4f}" if isinstance(cell, float) else one_line(cell)) for cell in row])
     out.print(grid)
 
 
@@ -93,12 +121,11 @@ def summary(made: dict[str, object], then: Sequence[str] = ()) -> None:
     out.print()
     width = max((len(key) for key in made), default=0)
     for key, value in made.items():
-        out.print(f"[bold]{key:<{width}}[/]  ", end="")
-        out.print(str(value), markup=False)
+        out.print(Text.assemble((visible(f"{key:<{width}}"), "bold"), "  ", visible(str(value))))
     if then:
-        out.print("[bold]next[/]")
+        out.print("next", style="bold")
         for command in then:
-            out.print(f"  {command}", markup=False, style="cyan")
+            out.print(f"  {command}", style="cyan")
 
 
 @contextmanager
@@ -108,14 +135,14 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
         yield _plain_progress(label)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(label, total=None)
+        task = bar.add_task(one_line(label), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrec.cli.console import err, guarded, heading, say, summary, table
+from genrec.cli.console import err, guarded, heading, say, show_error, summary, table
+from genrec.cli.visible import json_text
 
 if TYPE_CHECKING:
     from genrec.data.check import CheckResult
@@ -39,7 +39,7 @@ def check(
         time_column=time_column,
     )
     if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
+        typer.echo(json_text(result.to_dict(), indent=2))
     else:
         _show(result, items, interactions)
     if not result.ok:
@@ -59,8 +59,8 @@ def _show(result: CheckResult, items: Path, interactions: Path | None) -> None:
         heading(f"Interactions ({interactions})")
         _show_interactions(result.interactions)
     for error in result.errors:
-        err.print("\n[bold red]Error:[/] ", end="")
-        err.print(str(error), markup=False)
+        err.print()
+        show_error(error)
     if result.problems:
         heading("Found and handled")
         for problem in result.problems:

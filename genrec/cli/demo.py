@@ -64,7 +64,7 @@ def demo(
 
 
 def _command(*parts: str) -> None:
-    out.print("$ " + " ".join([parts[0], *map(shlex.quote, parts[1:])]), style="cyan", markup=False)
+    out.print("$ " + " ".join([parts[0], *map(shlex.quote, parts[1:])]), style="cyan")
 
 
 def _show_users(items: Path, interactions: Path, recommendations: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genrec.cli.console import duration, guarded, markdown, progress, say, summary
+from genrec.cli.visible import json_text
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
@@ -132,14 +133,12 @@ def diff(
     json_: Annotated[bool, typer.Option("--json", help="All ids, for programs.")] = False,
 ) -> None:
     """What changed from one index to another: items added, removed and moved."""
-    import json
-
     from genrec.index.report.diff import diff_indexes, render_diff
     from genrec.index.semantic_index import SemanticIndex
 
     before, after = SemanticIndex.load(first), SemanticIndex.load(second)
     if json_:
-        say(json.dumps(diff_indexes(before, after).to_dict(), ensure_ascii=False))
+        say(json_text(diff_indexes(before, after).to_dict()))
     else:
         markdown(render_diff(before, after, examples=examples))
 

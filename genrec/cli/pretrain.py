@@ -44,7 +44,7 @@ def pretrain(
     try:
         foundation = fit(domains, settings, out, overwrite=overwrite, callbacks=[reporter], progress=_show)
     except TrainingStoppedError as stopped:
-        err.print(f"\n{stopped}", markup=False)
+        err.print(f"\n{stopped}")
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGINT, previous)

@@ -59,7 +59,7 @@ def train(
     try:
         recommender = fit(semantic_index, split, settings, out, overwrite=overwrite, callbacks=[reporter])
     except TrainingStoppedError as stopped:
-        err.print(f"\n{stopped}", markup=False)
+        err.print(f"\n{stopped}")
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGINT, previous)
