@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import sys
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from genrec.cli.console import duration, guarded, heading, out, progress, say, split_bounds, summary
+from genrec.cli.console import duration, guarded, heading, out, say, split_bounds, summary
+from genrec.cli.progress import progress
 from genrec.cli.visible import json_text, visible
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ def audit(
     from genrec.data.catalog import Catalog
     from genrec.data.interactions import Interactions
 
-    logging.getLogger("genrec.baselines").setLevel(logging.WARNING)  # what was tried is no news here
     if folder is not None:
         require_free(folder, overwrite=overwrite)
     catalog = Catalog.read(items, id_column=id_column)

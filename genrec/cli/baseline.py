@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genrec.cli.columns import ItemColumn, PartColumn, TimeColumn, UserColumn, names
-from genrec.cli.console import duration, guarded, progress, say, split_bounds, summary
+from genrec.cli.console import duration, guarded, say, split_bounds, summary
+from genrec.cli.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +82,7 @@ def baseline(
             exclude_seen=exclude_seen,
             seconds=seconds,
             device=device,
-            progress=lambda what, done, total: update(done, total),
+            progress=lambda what, done, total: update(done, total, what),
         )
     fitted.info["split_options"] = bounds if part_column is None else {"part_column": part_column}
     fitted.save_pretrained(out, overwrite=overwrite)

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from genrec.cli.console import guarded, progress, summary, table
+from genrec.cli.console import guarded, summary, table
+from genrec.cli.progress import progress
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -88,7 +89,7 @@ def regret(
             k=k,
             widths=beams or WIDTHS,
             exclude_seen=exclude_seen,
-            progress=lambda name, done, total: update(done, total),
+            progress=lambda name, done, total: update(done, total, name),
             on_row=keep,
         )
     columns = [key for key in rows[0] if key not in ("users", "items")]

@@ -1,4 +1,4 @@
-"""What the commands share: consoles, errors without tracebacks, progress and summaries."""
+"""What the commands share: consoles, errors without tracebacks, and summaries."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import io
 import logging
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -126,36 +123,6 @@ def summary(made: dict[str, object], then: Sequence[str] = ()) -> None:
         out.print("next", style="bold")
         for command in then:
             out.print(f"  {command}", style="cyan")
-
-
-@contextmanager
-def progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr; yields ``update(done, total)``. Without a terminal: a line now and then."""
-    if not err.is_terminal:
-        yield _plain_progress(label)
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(one_line(label), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _plain_progress(label: str) -> Callable[[int, int], None]:
-    last = time.monotonic()
-
-    def update(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > 10:
-            last = time.monotonic()
-            err.print(f"{label}: {done:,} of {total:,}")
-
-    return update
 
 
 def split_bounds(validation_from: str | None, test_from: str | None) -> dict[str, Any]:

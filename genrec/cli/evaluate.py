@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import sys
 import time
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from genrec.cli.columns import ItemColumn, PartColumn, TimeColumn, UserColumn, names
-from genrec.cli.console import duration, err, guarded, heading, progress, say, summary
+from genrec.cli.console import duration, err, guarded, heading, say, summary
 from genrec.cli.contestants import Contestants, foreign, load_contestants, split_of
+from genrec.cli.progress import progress
 from genrec.cli.slicing import column_slices
 
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ def evaluate(
     from genrec.evaluation.slices import default_slices
     from genrec.evaluation.suite import write_evaluation
 
-    logging.getLogger("genrec.baselines").setLevel(logging.WARNING)  # what was tried is no news here
     require_free(out, overwrite=overwrite)
     beside = load_contestants(models, baselines=baseline, device=device, beams=beams, changes=set_ or (), index=index)
     first = beside.recommenders[0]
@@ -160,9 +159,9 @@ def _measure(
             exclude_seen=exclude_seen,
             vectors=facts.vectors,
             words=beside.words(),
-            progress=lambda name, done, total: update(done, total),
+            progress=lambda what, done, total: update(done, total, f"fitting {what}"),
         )
-        shared["progress"] = lambda name, done, total: update(done, total)
+        shared["progress"] = lambda name, done, total: update(done, total, name)
         everybody = [*beside.recommenders, *fitted]
         results = evaluate_all(everybody, split, baselines=(), ks=ks or KS, facts=facts, **shared, **options)
         if not noisy_users:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrec.cli.console import duration, guarded, progress, say, summary
+from genrec.cli.console import duration, guarded, say, summary
+from genrec.cli.progress import progress
 
 if TYPE_CHECKING:
     from genrec.batch import GenerateResult

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genrec.cli.console import duration, guarded, markdown, progress, say, summary
+from genrec.cli.console import duration, guarded, markdown, say, summary
+from genrec.cli.progress import progress
 from genrec.cli.visible import json_text
 
 if TYPE_CHECKING:

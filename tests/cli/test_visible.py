@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from genrec.cli import console
 from genrec.cli.main import app
+from genrec.cli.progress import progress
 from genrec.cli.visible import VisibleFormatter, json_text, one_line, visible
 from genrec.errors import DataError
 
@@ -58,7 +59,7 @@ def test_every_way_to_print_shows_text_as_it_is(text, terminal, monkeypatch, cap
     console.summary({text: text}, [text])
     console.show_error(DataError(text, where=text))
     console.out.print(text, style="bold")
-    with console.progress(text) as update:
+    with progress(text) as update:
         update(1, 2)
     shown = capsys.readouterr()
     assert shown.out.count(as_shown(text)) >= 9
