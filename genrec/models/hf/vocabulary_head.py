@@ -123,12 +123,11 @@ def _linear(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def output_scale(model: Any) -> float:
-    """What a T5 multiplies its states by before the output layer; 1 for every other family, mT5 among them."""
+    """What families of T5 multiply their states by before the output layer; 1 for every other, mT5 among them."""
     config = model.config
-    scales = (config.model_type == "t5" and getattr(config, "scale_decoder_outputs", True)) or (
-        config.model_type == "umt5" and config.tie_word_embeddings
-    )
-    return float(config.d_model**-0.5) if scales else 1.0
+    told = getattr(config, "scale_decoder_outputs", None)  # T5, LongT5, Pop2Piano
+    tied = config.model_type in ("umt5", "switch_transformers", "udop") and config.tie_word_embeddings
+    return float(config.d_model**-0.5) if told or tied else 1.0
 
 
 def _unwrapped(head: Any) -> Any:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -36,7 +37,7 @@ class LanguageSource:
         trust_remote_code: Run the Python code that the checkpoint brings. Never happens unless asked for.
         dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for that of the checkpoint.
         quantize: ``4bit`` loads NF4 weights through bitsandbytes.
-        attention: Attention implementation of transformers.
+        attention: Attention implementation of transformers; families without it are loaded with ``eager``.
     """
 
     checkpoint: str
@@ -106,32 +107,49 @@ class LanguageSource:
         """
         config = self.config(token)
         loader = _loader(config, part, self.checkpoint)
-        settings: dict[str, Any] = {"dtype": _dtype(self.dtype), "attn_implementation": self.attention}
-        extra = {"add_pooling_layer": False} if part == "states" and _pools(config) else {}
+        settings: dict[str, Any] = {"dtype": _dtype(self.dtype)}
+        if part == "states" and _pools(config):
+            settings["add_pooling_layer"] = False
         if self.random_weights:
             if self.quantize:
                 raise ConfigError("Random weights are not quantized.", where="model.llm.quantize", hint="Leave it out.")
             settings["dtype"] = torch.float32 if self.dtype == "auto" else settings["dtype"]
-            trusted = {"trust_remote_code": self.trust_remote_code}
-            model = self._guarded(lambda: loader.from_config(config, **settings, **extra, **trusted))
+            settings["trust_remote_code"] = self.trust_remote_code
+            model = self._guarded(lambda: self._attending(partial(loader.from_config, config, **settings)))
         else:
-            if self.quantize:
-                settings["quantization_config"] = _four_bits()
-            self._announce()
-            model, found = self._read(
-                lambda where, common: loader.from_pretrained(
-                    where, **settings, **extra, **common, output_loading_info=True
-                ),
-                token,
-            )
-            if missing := sorted(found["missing_keys"]):
-                logger.warning(
-                    "'%s' lacks weights that this network has; they start from chance: %s",
-                    self.checkpoint,
-                    ", ".join(missing[:5]) + (" …" if len(missing) > 5 else ""),
-                )
+            model = self._pretrained(loader, settings, token)
         sanitise_generation(model)
+        keep_own_head(model)
         return model.eval()
+
+    def _pretrained(self, loader: Any, settings: dict[str, Any], token: str | None) -> Any:
+        """The model with the weights of the checkpoint; those that it lacks are named."""
+        if self.quantize:
+            settings["quantization_config"] = _four_bits()
+        self._announce()
+
+        def load(where: str, common: dict[str, Any]) -> Any:
+            known = {**settings, **common, "output_loading_info": True}
+            return self._attending(partial(loader.from_pretrained, where, **known))
+
+        model, found = self._read(load, token)
+        if missing := sorted(found["missing_keys"]):
+            logger.warning(
+                "'%s' lacks weights that this network has; they start from chance: %s",
+                self.checkpoint,
+                ", ".join(missing[:5]) + (" …" if len(missing) > 5 else ""),
+            )
+        return model
+
+    def _attending(self, load: Callable[..., T]) -> T:
+        """Load with the attention that is asked for, or with the plain one where a family has no other."""
+        try:
+            return load(attn_implementation=self.attention)
+        except (ValueError, ImportError) as error:
+            if self.attention == "eager" or "attention implementation" not in str(error):
+                raise
+            logger.info("'%s' has no '%s' attention; 'eager' is used.", self.checkpoint, self.attention)
+            return load(attn_implementation="eager")
 
     def fingerprint(self) -> str:
         """Digest of the weights' files (sizes and edges, so that large ones cost nothing), or the hub's commit."""
@@ -217,6 +235,20 @@ def sanitise_generation(model: Any) -> None:
     names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
     kept = {name: getattr(before, name, None) for name in names}
     model.generation_config = GenerationConfig(do_sample=False, **{k: v for k, v in kept.items() if v is not None})
+
+
+def keep_own_head(model: Any) -> None:
+    """Say in the configuration, in place, that an output layer of its own stays apart from the input table.
+
+    T5, mT5 and UMT5 configurations always say that the two are one, whatever the file holds. The layer would then be
+    tied, and what was pretrained lost, as soon as the vocabulary grows; UMT5 would scale its states, too.
+    """
+    table, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if head is None or getattr(head, "weight", None) is table.weight:
+        return
+    for config in (model.config, model.config.get_text_config(), model.config.get_text_config(decoder=True)):
+        if getattr(config, "tie_word_embeddings", False):
+            config.tie_word_embeddings = False
 
 
 def is_causal(config: Any) -> bool:
