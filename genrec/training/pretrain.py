@@ -27,6 +27,7 @@ from genrec.models.recgpt.network import RecGPT
 from genrec.models.recgpt.vector_store import VectorStore
 from genrec.quantizers import ItemContext
 from genrec.training.candidates import CandidateCollator
+from genrec.training.divergence import learn
 from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import PretrainConfig
 from genrec.training.session import TrainingFolder, differences
@@ -111,6 +112,7 @@ def pretrain(
     Raises:
         ArtifactError: ``out`` holds something else, or an unfinished run with other inputs.
         TrainingStoppedError: A callback stopped the run before its end; nothing is lost.
+        DivergedError: The loss became infinite or no number before an epoch was done.
     """
     out = Path(out)
     identity, all_domains = _identity(domains, config), domains
@@ -143,10 +145,10 @@ def pretrain(
     )
     began = time.monotonic()
     start = None if validate is None else StartingPoint(trainer, validate)
-    trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
+    broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)
     check_stopped(trainer, callbacks, session.folder)
     foundation.model.eval()
-    foundation.metrics.update(_summary(trainer, domains, examples, identity, time.monotonic() - began))
+    foundation.metrics.update(_summary(trainer, domains, examples, identity, time.monotonic() - began) | broken)
     if start is not None:
         foundation.metrics.update(start.settle(trainer))
 

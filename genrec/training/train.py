@@ -28,6 +28,7 @@ from genrec.models.recgpt.config import settings_for
 from genrec.models.recgpt.network import RecGPT
 from genrec.training.candidates import CandidateCollator
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
+from genrec.training.divergence import learn
 from genrec.training.language import build_language_model, checkpoint_fingerprint, language_examples
 from genrec.training.prior import fit_prior
 from genrec.training.session import TrainingFolder, changes, run_identity
@@ -86,6 +87,7 @@ def train(
         ArtifactError: ``out`` holds something else, or an unfinished run with other inputs; or ``config.init`` is no
             pretrained recommender for this index.
         TrainingStoppedError: A callback stopped the run before its end; nothing is lost.
+        DivergedError: The loss became infinite or no number before an epoch was done.
     """
     out = Path(out)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
@@ -114,10 +116,10 @@ def train(
         if prior is not None and recommender.scores_all:
             fit_prior(recommender, split, prior, experience=_experience(config))
         start = StartingPoint(trainer, validate, 0.0 if model.pooling is None else config.start_share)
-    trainer.train(resume_from_checkpoint=usable_checkpoint(session.checkpoints))
+    broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)
     check_stopped(trainer, callbacks, session.folder)
     recommender.model.eval()
-    recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began))
+    recommender.metrics.update(_summary(trainer, split, examples, identity, time.monotonic() - began) | broken)
     if start is not None:
         recommender.metrics.update(start.settle(trainer))
     pieces = in_pieces(model)

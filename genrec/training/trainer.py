@@ -20,6 +20,7 @@ from genrec.errors import ConfigError
 from genrec.generative.config import TrainConfig
 from genrec.models.base import CodeModel
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
+from genrec.training.divergence import DivergenceGuard
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +56,29 @@ class RecommenderTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self._validate_recommendations = validate
         self.train_sampler = sampler
+        self._guard = DivergenceGuard.of(self.args)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self.train_sampler
 
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """A step of transformers; a loss that is no number ends training before it reaches the weights."""
+        loss = super().training_step(*args, **kwargs)
+        self._guard.check_loss(loss, self)
+        return loss
+
+    def restore_good(self) -> bool:
+        """Put the weights of the best epoch so far, or of the newest checkpoint, back into the model, if there are."""
+        best = self.state.best_model_checkpoint
+        good = best if best and Path(best).is_dir() else usable_checkpoint(Path(self.args.output_dir or ""))
+        if good is None:
+            return False
+        self.state.best_model_checkpoint = good  # only finite weights are ever saved
+        self._load_best_model()
+        return True
+
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        self._guard.check_weights(self)
         if not hasattr(self.model, "save_training_state"):
             super()._save(output_dir, state_dict)
         elif self.args.should_save:  # a large frozen network is not written again and again
@@ -73,6 +92,7 @@ class RecommenderTrainer(Trainer):
         """Metrics of recommendations for the validation sample, each with the prefix ``eval_``."""
         if self._validate_recommendations is None:
             return {}
+        self._guard.check_weights(self)
         measured = agreed(self._validate_recommendations, cast(Any, self.model), self.accelerator)
         metrics = {f"eval_{name}": value for name, value in measured.items()}
         self.log(dict(metrics))
