@@ -177,7 +177,7 @@ def _without_duplicates(table: pl.DataFrame, codes: np.ndarray, report: DataRepo
     keep[first] = True
     again = np.flatnonzero(~keep)
     # one text for each row of interest, so that any kind of column can be compared
-    texts = [pl.Series(table[rows].write_ndjson().splitlines()) for rows in (again, first[codes[again]])]
+    texts = [pl.Series(table[rows].write_ndjson().split("\n")[:-1]) for rows in (again, first[codes[again]])]
     same = (texts[0] == texts[1]).to_numpy()
     ids = table[Columns.Item]
     for kind, rows in (("duplicate-items", again[same]), ("conflicting-items", again[~same])):

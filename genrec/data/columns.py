@@ -122,7 +122,7 @@ def clean_ids(series: pl.Series, report: DataReport, lines: Lines, where: object
     rows = np.flatnonzero(np.r_[changed, False][codes])
     if len(rows):
         examples = [f"{series.name} {series[int(row)]!r}" for row in rows[:3]]
-        report.add("repaired-ids", report.count("repaired-ids") + len(rows), lines.examples(rows, examples))
+        report.add_to("repaired-ids", len(rows), lines.examples(rows, examples))
     return np.r_[again, np.int32(-1)][codes], unique
 
 

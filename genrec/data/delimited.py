@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+import io
+import re
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
 
 from genrec.data.report import N_EXAMPLES, Lines
-from genrec.errors import DataError
+from genrec.errors import ConfigError, DataError
+
+Quotes = Literal["doubled", "backslash", "none"]
+"""What ``"`` means: it encloses fields and is doubled inside them (the rule of csv), or has a backslash before it
+inside them, or is a sign like any other (the rule of tsv)."""
 
 _CHUNK = 1 << 24
 _LONGEST_RECORD = 1000
 _QUOTE, _NEWLINE, _RETURN = 34, 10, 13
 _MAX_FIELD = 1 << 27
+_ESCAPED = re.compile(rb"\\([\\\"])")
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,18 @@ class Parsed:
         lines: Where they stand in the file.
         broken: Number of rows left out.
         examples: The first of them, with line numbers.
+        advice: What may read more of them, if that is known.
+        replaced: Number of values with a sign that no text may hold, which was replaced.
+        replaced_at: The first of them.
     """
 
     frame: pl.DataFrame
     lines: Lines
     broken: int = 0
     examples: list[str] = field(default_factory=list)
+    advice: str | None = None
+    replaced: int = 0
+    replaced_at: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ class _Records:
     quoted: bool
 
 
-def parse_delimited(data: bytes, separator: str, where: object, *, quotes: bool = True) -> Parsed:
+def parse_delimited(data: bytes, separator: str, where: object, *, quotes: Quotes = "doubled") -> Parsed:
     """Read csv or tsv text with a header; every column comes as String, empty fields as null.
 
     Rows with more or fewer fields than the header are left out. Empty lines mean nothing.
@@ -61,11 +75,55 @@ def parse_delimited(data: bytes, separator: str, where: object, *, quotes: bool 
         data: UTF-8 text.
         separator: One character. A csv file whose header has none of it but tabs or semicolons is read with those.
         where: The file, for messages.
-        quotes: Whether ``"`` encloses fields; otherwise it is a sign like any other.
+        quotes: What quotes mean.
 
     Raises:
         DataError: No header, no rows, a column name twice, or no row fits the header.
+        ConfigError: Unknown word for ``quotes``.
     """
+    if quotes not in get_args(Quotes):
+        raise ConfigError(f"quotes is {quotes!r}.", where="quotes", expected=", ".join(get_args(Quotes)))
+    if quotes == "backslash":
+        return _parse_escaped(data, separator, where)
+    try:
+        parsed = _parse(data, separator, where, quotes == "doubled")
+    except DataError as error:
+        if quotes != "doubled" or b'"' not in data or (advice := _better_quotes(data, separator, where, 0)) is None:
+            raise
+        raise DataError(error.what, where=error.where, expected=error.expected, hint=advice) from None
+    if not parsed.broken or quotes != "doubled" or b'"' not in data:
+        return parsed
+    return replace(parsed, advice=_better_quotes(data, separator, where, parsed.frame.height))
+
+
+def _better_quotes(data: bytes, separator: str, where: object, rows: int) -> str | None:
+    """The other meaning of quotes that reads more rows than these, as advice."""
+    heights: dict[Quotes, int] = {}
+    others: tuple[Quotes, ...] = ("backslash", "none") if b'\\"' in data else ("none",)
+    for other in others:
+        try:
+            found = parse_delimited(data, separator, where, quotes=other)
+        except DataError:
+            continue
+        heights[other] = found.frame.height
+    best = max(heights, key=lambda name: heights[name], default=None)
+    if best is None or heights[best] <= rows:
+        return None
+    why = "have a backslash before them" if best == "backslash" else "are signs like any other"
+    more = f"{heights[best] - rows:,} more rows can be read"
+    return f"If quotes {why}, {more}: --quotes {best} (quotes={best!r} in Python)."
+
+
+def _parse_escaped(data: bytes, separator: str, where: object) -> Parsed:
+    """Text whose quotes have backslashes before them: a sign that the text does not have stands for them meanwhile."""
+    stand_in = next(sign for code in range(0xE000, 0xF900) if (sign := chr(code)).encode() not in data)
+    plain = _ESCAPED.sub(lambda match: stand_in.encode() if match[1] == b'"' else b"\\", data)
+    parsed = _parse(plain, separator, where, True)
+    frame = parsed.frame.select(pl.all().str.replace_all(stand_in, '"', literal=True))
+    return replace(parsed, frame=frame.rename(lambda name: name.replace(stand_in, '"')))
+
+
+def _parse(data: bytes, separator: str, where: object, quotes: bool) -> Parsed:
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     separator = _actual_separator(data, separator)
@@ -77,7 +135,7 @@ def parse_delimited(data: bytes, separator: str, where: object, *, quotes: bool 
         raise DataError("The file is empty.", where=where, expected="a header line and one line for each row")
     starts = np.r_[0, records.stops[:-1]]
     head = int(used[0])
-    names = _header(data[starts[head] : records.stops[head]].decode(), separator, where)
+    names = _header(data[starts[head] : records.stops[head]].decode(), separator, where, quotes)
     wrong = used[records.separators[used] != len(names) - 1]
     good = used[records.separators[used] == len(names) - 1][1:]
     _require_rows(len(good), len(wrong), len(names), separator, where)
@@ -152,11 +210,17 @@ def _blank(text: np.ndarray, stops: np.ndarray) -> np.ndarray:
     return lengths - ended - returned == 0
 
 
-def _header(line: str, separator: str, where: object) -> list[str]:
+def _header(line: str, separator: str, where: object, quotes: bool) -> list[str]:
+    source = io.StringIO(line.rstrip("\r\n"), newline="")
     try:
-        names = [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=separator))]
+        fields = next(csv.reader(source, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE))
     except csv.Error as error:
         raise DataError(f"The header cannot be read: {error}.", where=where) from None
+    return _unique_names(fields, where)
+
+
+def _unique_names(fields: list[str], where: object) -> list[str]:
+    names = [name.strip() for name in fields]
     names = [name or f"column_{n + 1}" for n, name in enumerate(names)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -203,19 +267,22 @@ def _cut_out(data: bytes, starts: np.ndarray, stops: np.ndarray, records: np.nda
 def _parse_slowly(data: bytes, separator: str, where: object) -> Parsed:
     """Record by record, for files with quotes where none belong: an open quote costs its own line only."""
     csv.field_size_limit(_MAX_FIELD)
-    lines = data.decode().splitlines(keepends=True)
+    lines = [line + "\n" for line in data.decode().split("\n")]
+    quoted = np.flatnonzero(['"' in line for line in lines]).tolist()
     names: list[str] = []
     rows: list[list[str | None]] = []
     numbers: list[int] = []
     broken: list[str] = []
-    at = 0
+    at = next_quoted = 0
     while at < len(lines):
-        fields, used = _next_record(lines, at, separator)
+        while next_quoted < len(quoted) and quoted[next_quoted] <= at:
+            next_quoted += 1
+        fields, used = _next_record(lines, at, separator, quoted[next_quoted : next_quoted + _LONGEST_RECORD])
         number, at = at + 1, at + used
         if fields == [] or (not names and fields is None):
             continue
         if fields is not None and not names:
-            names = _header(lines[number - 1], separator, where)
+            names = _unique_names(fields, where)
         elif fields is not None and len(fields) == len(names):
             rows.append([value or None for value in fields])
             numbers.append(number)
@@ -229,14 +296,19 @@ def _parse_slowly(data: bytes, separator: str, where: object) -> Parsed:
     return Parsed(frame, Lines("line", 2, np.array(numbers, dtype=np.int64)), len(broken), broken[:N_EXAMPLES])
 
 
-def _next_record(lines: list[str], at: int, separator: str) -> tuple[list[str] | None, int]:
-    """Fields of the record that begins at a line (None: broken) and the number of lines it takes."""
-    for used in range(1, min(_LONGEST_RECORD, len(lines) - at) + 1):
+def _next_record(lines: list[str], at: int, separator: str, quoted: list[int]) -> tuple[list[str] | None, int]:
+    """Fields of the record that begins at a line (None: broken) and the number of lines it takes.
+
+    A record of several lines can end only on one with a quote, of which ``quoted`` holds the next ones.
+    """
+    for end in [at, *quoted]:
+        if end - at >= _LONGEST_RECORD:
+            break
         try:
-            records = list(csv.reader(lines[at : at + used], delimiter=separator, strict=True))
+            records = list(csv.reader(lines[at : end + 1], delimiter=separator, strict=True))
         except csv.Error as error:
             if "unexpected end of data" in str(error):
                 continue
             return None, 1
-        return (records[0] if records else []), used
+        return (records[0] if records else []), end + 1 - at
     return None, 1

@@ -12,7 +12,7 @@ from genrec.data.columns import require_column
 from genrec.data.delimited import parse_delimited
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.report import DataReport
-from genrec.data.tables import raw_chunks, require_utf8, table_kind
+from genrec.data.tables import first_line, raw_chunks, require_utf8, table_kind
 from genrec.errors import DataError
 
 BLOCK = 1 << 24
@@ -90,8 +90,8 @@ def _parquet_pieces(path: Path, named: list[tuple[str, str]]) -> Iterator[pl.Dat
             require_column(header, name, option, path)
         yield from scan.select([name for name, _ in named]).collect_batches(chunk_size=_ROWS)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"The parquet file is damaged: {first}", where=path, expected="a parquet file") from None
+        what = f"The parquet file is damaged: {first_line(error)}"
+        raise DataError(what, where=path, expected="a parquet file") from None
 
 
 def _text_pieces(path: Path, named: list[tuple[str, str]]) -> Iterator[tuple[pl.DataFrame, int, list[str]]]:

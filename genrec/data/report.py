@@ -33,12 +33,14 @@ class Problem:
         count: How many rows, items or users have it.
         examples: The first few, each with its place (``line 12: ...``).
         table: Which table it is in, as the report calls it.
+        advice: What the user can do about it here, where more is known than the rule says.
     """
 
     kind: str
     count: int
     examples: tuple[str, ...] = ()
     table: str = ""
+    advice: str | None = None
 
     @property
     def rule(self) -> str:
@@ -48,7 +50,7 @@ class Problem:
     @property
     def fix(self) -> str:
         """What the user can do about it."""
-        return RULES[self.kind].fix
+        return self.advice or RULES[self.kind].fix
 
     @property
     def effect(self) -> Effect:
@@ -64,7 +66,7 @@ class Problem:
         """One line for people: ``interactions: 3 broken-rows: rows that cannot be read ... (line 4: ...)``."""
         where = f" ({'; '.join(self.examples)})" if self.examples else ""
         table = f"{self.table}: " if self.table else ""
-        return f"{table}{self.count:,} {self.kind}: {self.rule}{where}."
+        return f"{table}{self.count:,} {self.kind}: {self.rule}{where}." + (f" {self.advice}" if self.advice else "")
 
     def to_dict(self) -> dict[str, Any]:
         """Flat, JSON-able form."""
@@ -155,13 +157,14 @@ class DataReport:
             f"(allow_lost={share:g} in Python).",
         )
 
-    def add(self, kind: str, count: int, examples: Iterable[str] = ()) -> None:
+    def add(self, kind: str, count: int, examples: Iterable[str] = (), advice: str | None = None) -> None:
         """Note a problem of this table, in place of an earlier note of the same kind; a count of 0 takes it back.
 
         Args:
             kind: A key of :data:`RULES`.
             count: How many rows have it.
             examples: Where; only the first few are kept.
+            advice: What to do about it, where more is known than the rule says.
 
         Raises:
             KeyError: A kind without a rule.
@@ -170,7 +173,15 @@ class DataReport:
             raise KeyError(kind)
         self.problems = [p for p in self.problems if (p.kind, p.table) != (kind, self.table)]
         if count:
-            self.problems.append(Problem(kind, int(count), tuple(examples)[:N_EXAMPLES], self.table))
+            self.problems.append(Problem(kind, int(count), tuple(examples)[:N_EXAMPLES], self.table, advice))
+
+    def add_to(self, kind: str, count: int, examples: Iterable[str] = ()) -> None:
+        """Like :meth:`add`, on top of an earlier note of the same kind."""
+        before = next((one for one in self.problems if (one.kind, one.table) == (kind, self.table)), None)
+        if before is None:
+            self.add(kind, count, examples)
+        elif count:
+            self.add(kind, before.count + count, [*before.examples, *examples], before.advice)
 
     def count(self, kind: str) -> int:
         """How often a kind of problem occurs, over all tables of this report."""

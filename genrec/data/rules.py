@@ -31,8 +31,26 @@ RULES: dict[str, Rule] = {
         "Correct these lines in the file.",
         "lost",
     ),
+    "replaced-signs": Rule(
+        "signs that no text may hold (NUL, half a surrogate pair) are replaced by U+FFFD",
+        "Write the file anew from the source of the data.",
+        "changed",
+        "values",
+    ),
+    "html": Rule(
+        "HTML entities in text become the signs that they stand for, and HTML tags go",
+        "Nothing to do; to keep them: --html keep (html='keep' in Python).",
+        "changed",
+        "values",
+    ),
+    "title-column": Rule(
+        "there is no column 'title': the likeliest one is read as the title",
+        "Name the right one: --title-column COLUMN (title_column='COLUMN' in Python).",
+        "assumed",
+        "columns",
+    ),
     "missing-ids": Rule(
-        "rows without a user or item id are left out",
+        "rows without a user or item id (blank, or one of the words nan, null, None, <NA>) are left out",
         "Fill the ids in, or remove the rows.",
         "lost",
     ),
@@ -45,6 +63,11 @@ RULES: dict[str, Rule] = {
         "rows whose time is blank, NaN or unreadable are left out",
         "Write times as integers or ISO dates such as 2024-05-31T12:00:00.",
         "lost",
+    ),
+    "mixed-time-units": Rule(
+        "times of one column are in several units: all are read in the finest one",
+        "Write all times in one unit.",
+        "changed",
     ),
     "fractional-timestamps": Rule(
         "fractions of a second are used for the order, then cut off",

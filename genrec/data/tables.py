@@ -6,6 +6,7 @@ import codecs
 import gzip
 import logging
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import IO, cast
 
 import polars as pl
 
-from genrec.data.delimited import Parsed, parse_delimited
+from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.report import DataReport, Lines
+from genrec.data.signs import without_nul
 from genrec.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -34,40 +36,48 @@ _MAGIC = {
     b"\xfe\xff": "UTF-16 text",
 }
 _CHUNK = 1 << 24
+_LOOK = 1 << 16
+_NUL_SHARE = 0.2
+_NO_TEXT = re.compile(rb"[\x01-\x08\x0e-\x1a]")
 
 
-def read_table(path: Path | str) -> pl.DataFrame:
+def read_table(path: Path | str, *, quotes: Quotes = "doubled") -> pl.DataFrame:
     """Read a table by its suffix: ``.csv .tsv .jsonl .ndjson`` (also ``.gz``) or ``.parquet``.
 
     Columns of csv and tsv files all come as String (so that leading zeros survive), empty fields as null. Broken
     rows are left out with a warning; :class:`~genrec.data.catalog.Catalog` and
     :class:`~genrec.data.interactions.Interactions` count them in their report.
 
+    Args:
+        path: The file.
+        quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
+
     Raises:
         DataError: The file is missing, a folder, empty, binary, not UTF-8, of an unknown kind, or without any row.
     """
     report = DataReport(str(path))
-    frame, _ = read_rows(path, report)
+    frame, _ = read_rows(path, report, quotes=quotes)
     for problem in report.problems:
-        logger.warning("%s: %d broken rows left out (%s)", path, problem.count, "; ".join(problem.examples))
+        logger.warning("%s", problem.line())
     return frame
 
 
-def read_rows(path: Path | str, report: DataReport) -> tuple[pl.DataFrame, Lines]:
-    """Like :func:`read_table`, with broken rows counted in ``report`` and the place of every row."""
+def read_rows(path: Path | str, report: DataReport, *, quotes: Quotes = "doubled") -> tuple[pl.DataFrame, Lines]:
+    """Like :func:`read_table`, with rows and what is wrong counted in ``report``, and the place of every row."""
     path = Path(path)
     kind = table_kind(path)
     if kind == "parquet":
         frame = _read_parquet(path)
         report.read(frame.height)
-        return frame, Lines("row")
-    parsed = _parse(read_text(path), kind, path)
+        return without_nul(frame, report, Lines("row")), Lines("row")
+    parsed = _parse(read_text(path), kind, path, quotes)
     if not parsed.frame.height:
         found = f" ({parsed.examples[0]})" if parsed.examples else ""
         raise DataError(f"No line can be read{found}.", where=path, expected="one JSON object a line")
     report.read(parsed.frame.height + parsed.broken)
-    report.add("broken-rows", parsed.broken, parsed.examples)
-    return parsed.frame, parsed.lines
+    report.add("broken-rows", parsed.broken, parsed.examples, parsed.advice)
+    report.add("replaced-signs", parsed.replaced, parsed.replaced_at)
+    return without_nul(parsed.frame, report, parsed.lines), parsed.lines
 
 
 def table_kind(path: Path, *, to_write: bool = False) -> str:
@@ -92,10 +102,10 @@ def table_kind(path: Path, *, to_write: bool = False) -> str:
     return kind
 
 
-def _parse(data: bytes, kind: str, path: Path) -> Parsed:
+def _parse(data: bytes, kind: str, path: Path, quotes: Quotes) -> Parsed:
     if kind == "jsonl":
         return parse_json_lines(data, path)
-    return parse_delimited(data, "\t" if kind == "tsv" else ",", path)
+    return parse_delimited(data, "\t" if kind == "tsv" else ",", path, quotes=quotes)
 
 
 def _require_file(path: Path) -> None:
@@ -169,12 +179,18 @@ def raw_chunks(path: Path) -> Iterator[bytes]:
 
 def _require_text(start: bytes, path: Path) -> None:
     magic = next((name for sign, name in _MAGIC.items() if start.startswith(sign)), None)
-    if magic is None and b"\x00" not in start:
+    if magic is None and not _is_binary(start[:_LOOK]):
         return
     found = magic or "a binary file"
     hint = "Export the table, or give the file its right suffix."
     hint = "Save it as UTF-8 text." if found == "UTF-16 text" else hint
     raise DataError(f"This is {found}, not a text table.", where=path, expected=_KNOWN, hint=hint)
+
+
+def _is_binary(start: bytes) -> bool:
+    """Whether bytes are no text: many are NUL, or some are and others are signs that no text has."""
+    nul = start.count(b"\x00")
+    return bool(nul) and (nul > _NUL_SHARE * len(start) or bool(_NO_TEXT.search(start)))
 
 
 def require_utf8(data: bytes, path: Path, first_line: int = 1) -> None:
@@ -215,10 +231,15 @@ def _read_parquet(path: Path) -> pl.DataFrame:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         what = "The parquet file is damaged" if start == b"PAR1" else "This is not a parquet file"
-        raise DataError(f"{what}: {str(error).splitlines()[0]}", where=path, expected="a parquet file") from None
+        raise DataError(f"{what}: {first_line(error)}", where=path, expected="a parquet file") from None
     if frame.height == 0:
         raise DataError("The table has no rows.", where=path, expected="one row for each item or interaction")
     return frame
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what another library says, or what kind of error it is."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def write_table(frame: pl.DataFrame, path: Path | str) -> None:
@@ -261,6 +282,6 @@ def _write(frame: pl.DataFrame, path: Path, kind: str, *, packed: bool) -> None:
 
 def _json_text(series: pl.Series) -> pl.Series:
     """A list or struct column as JSON text; null stays null."""
-    lines = series.to_frame("x").write_ndjson().splitlines()
+    lines = series.to_frame("x").write_ndjson().split("\n")[: len(series)]
     texts = pl.Series(series.name, lines, dtype=pl.String).str.slice(5).str.head(-1)
     return texts.set(series.is_null(), None)

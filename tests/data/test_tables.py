@@ -14,7 +14,7 @@ from genrec.data.delimited import parse_delimited
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.report import DataReport
 from genrec.data.tables import read_rows, text_blocks
-from genrec.errors import DataError
+from genrec.errors import ConfigError, DataError
 
 FRAME = pl.DataFrame({"item_id": ["007", "b"], "title": ['Tea, "green"\nleaf', "Übung"], "tags": [["x", 'y"'], []]})
 
@@ -89,6 +89,75 @@ def test_csv_stray_and_unclosed_quotes_cost_their_own_line_only(tmp_path):
 def test_csv_with_other_separator_is_read(tmp_path, separator):
     path = put(tmp_path / "t.csv", f"a{separator}b\n1{separator}2,5\n")
     assert read_table(path).rows() == [("1", "2,5")]
+
+
+BREAKS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"
+
+
+@pytest.mark.parametrize("quotes", ["doubled", "backslash", "none"])
+@pytest.mark.parametrize("stray", ["", '\nstray " quote,x'])
+def test_only_line_feeds_end_a_line(stray, quotes):
+    """Signs that some programs take for line ends are text: in the fast reader and in that for stray quotes."""
+    text = "".join(f"\na{sign}b,{n}" for n, sign in enumerate(BREAKS))
+    parsed = parse_delimited(f"t,n{stray}{text}".encode(), ",", "t", quotes=quotes)
+    rows = parsed.frame.rows()[bool(stray) :]
+    assert rows == [(f"a{sign}b", str(n)) for n, sign in enumerate(BREAKS)]
+    assert parsed.broken == 0
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_signs_like_line_ends_come_back_from_every_kind_of_file(tmp_path, suffix):
+    frame = pl.DataFrame({"item_id": list("abcdefgh"), "title": [f"red{sign}cup" for sign in BREAKS]})
+    frame = frame.with_columns(tags=pl.concat_list("title", "item_id"))
+    write_table(frame, tmp_path / f"t{suffix}")
+    back = read_table(tmp_path / f"t{suffix}")
+    assert back["title"].to_list() == frame["title"].to_list()
+    tags = back["tags"].to_list()
+    assert [json.loads(one) if isinstance(one, str) else one for one in tags] == frame["tags"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "quotes", "expected"),
+    [
+        (
+            "tsv",
+            'n\tt\n1\tplain\n2\t"Best" mug\n3\t7" screen\n4\t"open\n',
+            "none",
+            ["plain", '"Best" mug', '7" screen', '"open'],
+        ),
+        (
+            "csv",
+            'n,t\n1,"7\\" screen, big"\n2,"a \\\\ b"\n3,plain \\" x\n',
+            "backslash",
+            ['7" screen, big', "a \\ b", 'plain " x'],
+        ),
+        ("csv", 'n,t\n1,"7\\" screen\nnext"\n2,"C:\\new ""x"""\n', "backslash", ['7" screen\nnext', 'C:\\new "x"']),
+    ],
+)
+def test_other_meanings_of_quotes_are_an_option_that_is_named(tmp_path, kind, text, quotes, expected):
+    path = put(tmp_path / f"t.{kind}", text)
+    assert read_table(path, quotes=quotes)["t"].to_list() == expected
+    report = DataReport("t")
+    try:
+        lost = len(expected) - read_rows(path, report)[0].height
+        named = report.problems[0].fix
+    except DataError as error:
+        lost, named = len(expected), error.hint
+    assert f"{lost} more rows can be read: --quotes {quotes} (quotes='{quotes}' in Python)" in named
+    with pytest.raises(ConfigError, match="doubled, backslash, none"):
+        read_table(path, quotes="single")
+
+
+def test_many_open_quotes_cost_their_own_lines_only():
+    rows = "".join(f'{n},"open {n}\n{n},ok\n' for n in range(3000))
+    parsed = parse_delimited(f'n,t\nx,5" pipe\n{rows}'.encode(), ",", "t")
+    assert parsed.broken == 3000
+    assert parsed.frame.height == 3001
+
+
+def test_a_mark_that_stands_for_quotes_is_one_that_the_text_lacks():
+    text = 'n,t\n1,"a \\" \ue000"\n'
+    assert parse_delimited(text.encode(), ",", "t", quotes="backslash").frame["t"].to_list() == ['a " \ue000']
 
 
 def test_csv_with_old_line_ends(tmp_path):
@@ -183,6 +252,73 @@ def test_json_lines_broken_blocks_keep_line_numbers(monkeypatch):
     assert parsed.frame["n"].to_list() == [n for n in range(100) if n != 57]
     assert parsed.examples[0].startswith("line 58:")
     assert parsed.lines.of(57) == "line 59"
+
+
+HALVES = [
+    (r"A \ud83d end", "A \ufffd end"),
+    (r"\udc00", "\ufffd"),
+    (r"\ud83d\ud83d\ude00", "\ufffd😀"),
+    (r"nul \u0000", "nul \ufffd"),
+]
+
+
+@pytest.mark.parametrize("rest", ["", '{"a": "broken\n', '{"a": "x", "f": NaN}\n'])
+def test_signs_that_no_text_may_hold_are_replaced_and_counted(tmp_path, rest):
+    rows = [
+        '{"a": "fine \\ud83d\\ude00 \\\\ud83d"}',
+        *(f'{{"a": "{written}", "b": ["{written}"]}}' for written, _ in HALVES),
+    ]
+    path = put(tmp_path / "t.jsonl", rest + "\n".join(rows))
+    report = DataReport("t")
+    frame, _ = read_rows(path, report)
+    found = frame.tail(5)
+    assert found["a"].to_list() == ["fine 😀 \\ud83d", *(text for _, text in HALVES)]
+    assert found["b"].to_list() == [None, *([text] for _, text in HALVES)]
+    assert report.count("replaced-signs") == 2 * len(HALVES)
+    assert f"line {2 + bool(rest)}:" in report.problems[-1].examples[0]
+    for suffix in (".csv", ".tsv", ".jsonl", ".parquet"):
+        write_table(frame, tmp_path / f"again{suffix}")
+        assert read_table(tmp_path / f"again{suffix}")["a"].to_list() == frame["a"].to_list()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+def test_nul_is_replaced_in_every_kind_of_file(tmp_path, suffix):
+    path, report = tmp_path / f"t{suffix}", DataReport("t")
+    write_table(pl.DataFrame({"item_id": ["a", "b", "c"], "title": ["red\x00cup", "tea", "\x00"]}), path)
+    frame, _ = read_rows(path, report)
+    assert frame["title"].to_list() == ["red\ufffdcup", "tea", "\ufffd"]
+    assert report.count("replaced-signs") == 2
+    assert "title holds NUL" in report.problems[0].examples[0]
+
+
+def test_utf_16_without_a_mark_is_no_text(tmp_path):
+    with pytest.raises(DataError, match="binary file"):
+        read_table(put(tmp_path / "t.csv", "a,b\n1,2\n".encode("utf-16-le")))
+
+
+def test_a_list_in_one_line_and_text_in_another(tmp_path):
+    rows = [{"c": "home"}, {"c": ["home", "tea"]}, {"c": None}, {"c": "[no json]"}, {"n": {"t": ["x"]}, "t": "[text]"}]
+    frame = read_table(put(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows))))
+    assert frame["c"].to_list() == [["home"], ["home", "tea"], None, ["[no json]"], None]
+    assert frame["t"].to_list() == [None, None, None, None, "[text]"]
+    mixed = put(tmp_path / "m.jsonl", '{"c": [1, "x"]}\n{"c": 2}\n{"c": 2.0}\n{"c": true}\n')
+    assert read_table(mixed)["c"].to_list() == [["1", "x"], ["2"], ["2"], ["true"]]
+
+
+def test_json_integers_keep_every_digit_beside_decimals(tmp_path):
+    text = '{"a": 9007199254740993, "p": 1.5}\n{"a": 1e3, "p": 2}\n{"a": 9007199254740992, "p": 0.1}\n'
+    for rest in ("", '{"a": 5, "p": NaN}\n'):
+        frame = read_table(put(tmp_path / "t.jsonl", text + rest))
+        assert frame["a"].to_list()[:3] == ["9007199254740993", "1000", "9007199254740992"]
+        assert frame["p"].to_list()[:3] == [1.5, 2.0, 0.1]
+
+
+@pytest.mark.parametrize("deep", ['{"a": ' + "[" * 50_000 + "]" * 50_000 + "}", '{"a": ' * 3000 + "1" + "}" * 3000])
+def test_json_nested_too_deeply_is_a_broken_row(tmp_path, deep):
+    report = DataReport("t")
+    frame, _ = read_rows(put(tmp_path / "t.jsonl", f'{{"a": "[[["}}\n{deep}\n{{"a": "x"}}\n'), report)
+    assert frame["a"].to_list() == ["[[[", "x"]
+    assert report.problems[0].examples == ("line 2: nested too deeply",)
 
 
 def test_text_blocks_end_with_lines_and_join_to_the_whole(tmp_path):
