@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from genrec.baselines import BASELINES, Baseline, load_baseline, train_baseline
+from genrec.baselines import BASELINES, Baseline, load_baseline
+from genrec.baselines.fit import train_baseline
 from genrec.baselines.neural import NeuralBaseline
 from genrec.baselines.registry import CLASSES
 from genrec.data import Catalog, Interactions

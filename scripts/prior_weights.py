@@ -18,13 +18,13 @@ import numpy as np
 import torch
 
 from genrec.artifacts import write_atomic
-from genrec.baselines import train_baseline
+from genrec.baselines.fit import train_baseline
 from genrec.data import Interactions
+from genrec.data.split import split_for
 from genrec.decoding.options import PriorSettings
+from genrec.generative.learned_prior import LearnedPrior
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at, recall_at
-from genrec.training.prior import LearnedPrior
-from genrec.training.train import split_for
 
 RESULTS = Path(__file__).resolve().parent / "results"
 

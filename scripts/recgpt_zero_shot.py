@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from genrec.baselines import train_baseline
+from genrec.baselines.fit import train_baseline
 from genrec.data.split import EvaluationSet, Split
 from genrec.encoders.words import word_vectors
 from genrec.evaluation import evaluate, rows, write_results

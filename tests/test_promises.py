@@ -9,13 +9,15 @@ import polars as pl
 import pytest
 from support import TINY_TOKENIZER
 
-from genrec.baselines import TransitionCounts, fit_baselines
+from genrec.baselines import TransitionCounts
+from genrec.baselines.fit import fit_baselines
 from genrec.data import Catalog, Interactions
 from genrec.data.histories import Histories
+from genrec.data.split import split_for
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.index.recipe import load_recipe
 from genrec.index.semantic_index import SemanticIndex
-from genrec.training.train import split_for, train
+from genrec.training.train import train
 from genrec.training.trainer import StopOnRequest
 
 
@@ -83,7 +85,7 @@ def test_promise_4_resumed_training_ends_where_uninterrupted_training_ends(
             self.requested = state.global_step == self.step
             return super().on_step_end(args, state, control, **kwargs)
 
-    from genrec.training.train import TrainingStoppedError
+    from genrec.training.session import TrainingStoppedError
 
     interactions = Interactions.read(tables[1])
     for step in (2, 7):  # in the middle of the first epoch and of the second

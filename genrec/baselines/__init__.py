@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from genrec.baselines.base import Baseline, FitProgress
+from genrec.baselines.base import Baseline, save_baseline
 from genrec.baselines.bert4rec import Bert4Rec
+from genrec.baselines.fit import fit_baselines, train_baseline
 from genrec.baselines.graph_heuristic import GraphHeuristic
 from genrec.baselines.item_knn import ItemKNN
 from genrec.baselines.linear_probe import LinearProbe
 from genrec.baselines.popularity import Popularity
 from genrec.baselines.recent_popularity import RecentPopularity
-from genrec.baselines.registry import CLASSES
+from genrec.baselines.registry import BASELINES, QUICK_BASELINES
 from genrec.baselines.repeat_last import RepeatLast
 from genrec.baselines.sasrec import SASRec
 from genrec.baselines.scoring import LearnedBaseline, ScoringBaseline
-from genrec.baselines.storage import load_baseline, save_baseline
+from genrec.baselines.storage import load_baseline
 from genrec.baselines.text_neighbours import TextNeighbours
 from genrec.baselines.transitions import TransitionCounts
 from genrec.baselines.tuning import product
 from genrec.baselines.word_neighbours import WordNeighbours
-from genrec.errors import unknown_name
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-    from genrec.data.split import Split
 
 __all__ = [
     "BASELINES",
@@ -54,133 +43,3 @@ __all__ = [
     "save_baseline",
     "train_baseline",
 ]
-
-BASELINES: tuple[str, ...] = tuple(CLASSES)
-"""Names of all baselines, in the order of reports."""
-
-QUICK_BASELINES: tuple[str, ...] = (Popularity.name, RepeatLast.name, TransitionCounts.name)
-"""Those that take seconds and need nothing but interactions: they stand beside every evaluation."""
-
-
-def train_baseline(
-    name: str,
-    split: Split,
-    item_ids: Sequence[str] | np.ndarray,
-    *,
-    vectors: np.ndarray | None = None,
-    words: csr_array | None = None,
-    seed: int = 0,
-    settings: Mapping[str, Any] | None = None,
-    grid: Sequence[Mapping[str, Any]] | None = None,
-    exclude_seen: bool = True,
-    seconds: float | None = None,
-    device: str | None = None,
-    progress: FitProgress | None = None,
-) -> Baseline:
-    """Fit one baseline on the training part; what is not given, it chooses on the validation part.
-
-    Args:
-        name: See :data:`BASELINES`.
-        split: Its test part is not read.
-        item_ids: ``(n_items,)`` the catalogue that the split points into.
-        vectors: ``(n_items, dim)`` float32 item vectors, for the baselines that need them.
-        words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for the baselines that need them.
-        seed: Of everything random.
-        settings: Settings that are fixed; the others are chosen.
-        grid: Settings to try; None: those of the baseline, see :meth:`Baseline.candidates`.
-        exclude_seen: As it will be used.
-        seconds: Nothing new is tried after so long, and a network that is training stops.
-        device: Of networks, such as ``cuda``; None: CPU.
-        progress: Called with what is being done, steps done, and steps in all.
-
-    Returns:
-        The fitted baseline; its ``fit_seconds`` says how long it took, ``choices`` what was tried.
-
-    Raises:
-        ConfigError: A name or setting that does not exist.
-        DataError: The vectors are missing or do not fit.
-
-    >>> from genrec.data import Histories, leave_one_out
-    >>> split = leave_one_out(Histories.from_lists([[0, 1, 2], [0, 1, 2, 0]]))
-    >>> train_baseline("popularity", split, ["a", "b", "c"]).recommend([["a"]], 1).item_ids
-    [['b']]
-    """
-    if name not in CLASSES:
-        raise unknown_name("baseline", name, CLASSES)
-    cls, fixed = CLASSES[name], dict(settings or {})
-    started = time.perf_counter()
-    tried = [{**candidate, **fixed} for candidate in (cls.candidates(split.train) if grid is None else grid)]
-    distinct = [candidate for number, candidate in enumerate(tried) if candidate not in tried[:number]]
-    baseline = cls.choose(
-        split,
-        item_ids,
-        distinct,
-        vectors=vectors,
-        words=words,
-        exclude_seen=exclude_seen,
-        seed=seed,
-        seconds=seconds,
-        device=device,
-        progress=progress,
-    )
-    baseline.fit_seconds = time.perf_counter() - started
-    baseline.info |= {"split": split.name, "seed": seed, "exclude_seen": exclude_seen}
-    return baseline
-
-
-def fit_baselines(
-    split: Split,
-    item_ids: Sequence[str] | np.ndarray,
-    names: Sequence[str] = QUICK_BASELINES,
-    *,
-    exclude_seen: bool = True,
-    vectors: np.ndarray | None = None,
-    words: csr_array | None = None,
-    seed: int = 0,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    seconds: float | None = None,
-    device: str | None = None,
-    progress: FitProgress | None = None,
-) -> list[Baseline]:
-    """Fit several baselines, see :func:`train_baseline`.
-
-    Args:
-        split: Its test part is not read.
-        item_ids: ``(n_items,)`` the catalogue that the split points into.
-        names: Which ones, see :data:`BASELINES`.
-        exclude_seen: As they will be used.
-        vectors: ``(n_items, dim)`` float32 item vectors, for the baselines that need them.
-        words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for the baselines that need them.
-        seed: Of everything random.
-        settings: Fixed settings by name of the baseline.
-        seconds: Time of each baseline, see :func:`train_baseline`.
-        device: Of networks.
-        progress: Called with what is being done, steps done, and steps in all.
-
-    Returns:
-        Fitted baselines in the order of ``names``; ``fit_seconds`` of each says how long it took.
-
-    Raises:
-        ConfigError: A name or setting that does not exist; nothing has been fitted then.
-        DataError: The vectors are missing or do not fit.
-    """
-    fixed = dict(settings or {})
-    for name in (*names, *fixed):
-        if name not in CLASSES:
-            raise unknown_name("baseline", name, CLASSES)
-    return [
-        train_baseline(
-            name,
-            split,
-            item_ids,
-            vectors=vectors,
-            words=words,
-            seed=seed,
-            settings=fixed.get(name),
-            exclude_seen=exclude_seen,
-            seconds=seconds,
-            device=device,
-            progress=progress,
-        )
-        for name in names
-    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,11 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from genrec.artifacts import atomic_dir, write_manifest
 from genrec.config import Settings, parse
 from genrec.data.histories import Histories
 from genrec.errors import ModelError
 from genrec.metrics import ndcg_at
-from genrec.recommender import HistoriesLike, Recommendations, Recommender
+from genrec.recommender import MANIFEST, HistoriesLike, Recommendations, Recommender
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -87,7 +90,7 @@ class Baseline(Recommender):
     repeats_only: ClassVar[bool] = False
     """It can only recommend items of the history, so it means something only where seen items are allowed."""
     fit_seconds: float = float("nan")
-    """How long choosing and fitting took, where :func:`genrec.baselines.train_baseline` did it."""
+    """How long choosing and fitting took, where :func:`genrec.baselines.fit.train_baseline` did it."""
 
     settings: Settings
 
@@ -244,6 +247,58 @@ class Baseline(Recommender):
             ArtifactError: The folder exists and ``overwrite`` is false.
             ModelError: The baseline is not fitted.
         """
-        from genrec.baselines.storage import save_baseline
-
         save_baseline(self, folder, overwrite=overwrite)
+
+
+_ITEMS = "items.json"
+
+
+_ARRAYS = "baseline.safetensors"
+
+
+_CARD = "README.md"
+
+
+def save_baseline(baseline: Baseline, folder: Path | str, *, overwrite: bool = False) -> None:
+    """Write a fitted baseline as a self-contained folder.
+
+    Args:
+        baseline: Fitted.
+        folder: Folder to make.
+        overwrite: Replace a folder that exists.
+
+    Raises:
+        ArtifactError: The folder exists and ``overwrite`` is false.
+        ModelError: The baseline is not fitted.
+    """
+    from safetensors.numpy import save_file
+
+    if not hasattr(baseline, "item_ids"):
+        raise ModelError(f"The baseline '{baseline.name}' is not fitted.", hint="Call fit(train, item_ids) first.")
+    with atomic_dir(folder, overwrite=overwrite) as work:
+        save_file({name: np.ascontiguousarray(array) for name, array in baseline.state().items()}, work / _ARRAYS)
+        ids = json.dumps(baseline.item_ids.tolist(), ensure_ascii=False)
+        (work / _ITEMS).write_text(ids + "\n", encoding="utf-8")
+        (work / _CARD).write_text(_card(baseline), encoding="utf-8")
+        content = {
+            "kind": "baseline",
+            "baseline": type(baseline).name,
+            "settings": baseline.settings.model_dump(mode="json"),
+            "n_items": len(baseline.item_ids),
+            "fit_seconds": baseline.fit_seconds if math.isfinite(baseline.fit_seconds) else None,
+            "choices": baseline.choices,
+            "info": baseline.info,
+        }
+        write_manifest(work, MANIFEST, content)
+
+
+def _card(baseline: Baseline) -> str:
+    settings = "".join(f"- {key}: {value}\n" for key, value in baseline.settings.model_dump(mode="json").items())
+    figures = [choice["ndcg@10"] for choice in baseline.choices]
+    chosen = f"\nChosen among {len(figures)} settings; validation NDCG@10 {max(figures):.4f}.\n" if figures else ""
+    return (
+        f"# genrec baseline: {type(baseline).name}\n\n{len(baseline.item_ids):,} items.\n\n{settings}{chosen}\n"
+        "```python\nfrom genrec import Recommender\n\n"
+        'recommender = Recommender.from_pretrained("this folder")\n'
+        'recommender.recommend([["an item id", "another"]], k=10).item_ids\n```\n'
+    )

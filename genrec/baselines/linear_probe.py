@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from genrec.baselines.base import FitInputs
-from genrec.baselines.neural import NeuralBaseline, NeuralSettings
+from genrec.baselines.neural import NeuralBaseline
+from genrec.baselines.optimise import NeuralSettings
 from genrec.baselines.sparse import newest
 from genrec.baselines.tuning import product
 from genrec.baselines.vectors import item_vectors, products, profiles, unit_rows

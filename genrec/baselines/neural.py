@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from genrec.baselines.base import FitInputs
+from genrec.baselines.optimise import NeuralSettings
 from genrec.baselines.scoring import ScoringBaseline
 from genrec.config import Settings
 from genrec.data.histories import Histories
@@ -25,18 +26,6 @@ if TYPE_CHECKING:
 _SCORE_BATCH = 256
 _LONG = 50  # median history from which little dropout is the likeliest
 _PATIENT_STEPS, _MOST_PATIENCE = 800, 20
-
-
-class NeuralSettings(Settings):
-    """Settings of a network that is trained in epochs."""
-
-    epochs: int = Field(60, ge=1, description="most passes over the training part")
-    patience: int = Field(5, ge=1, description="stop after so many epochs without a better validation NDCG@10")
-    batch_size: int = Field(128, ge=1, description="histories (or pairs) per step")
-    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, in the first epoch")
-    schedule: Literal["constant", "linear"] = Field("constant", description="linear: falls to zero after all epochs")
-    weight_decay: float = Field(0.0, ge=0, description="of AdamW")
-    validation_users: int = Field(10_000, ge=1, description="cases, a fixed sample, that decide when to stop")
 
 
 class TransformerSettings(NeuralSettings):

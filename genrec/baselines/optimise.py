@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-from torch import Tensor, nn
+from pydantic import Field
 
 from genrec.baselines.base import FitInputs
+from genrec.config import Settings
 
 if TYPE_CHECKING:
-    from genrec.baselines.neural import NeuralSettings
+    import torch
+    from torch import Tensor, nn
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ def optimise(
     Returns:
         The metric after every epoch.
     """
+    import torch
+
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
     )
@@ -78,6 +81,9 @@ def _epoch(
     loss_of: Callable[[Any], Tensor],
     inputs: FitInputs,
 ) -> float:
+    import torch
+    from torch import nn
+
     network.train()
     losses = []
     for batch in batches:
@@ -94,3 +100,15 @@ def _epoch(
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+class NeuralSettings(Settings):
+    """Settings of a network that is trained in epochs."""
+
+    epochs: int = Field(60, ge=1, description="most passes over the training part")
+    patience: int = Field(5, ge=1, description="stop after so many epochs without a better validation NDCG@10")
+    batch_size: int = Field(128, ge=1, description="histories (or pairs) per step")
+    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, in the first epoch")
+    schedule: Literal["constant", "linear"] = Field("constant", description="linear: falls to zero after all epochs")
+    weight_decay: float = Field(0.0, ge=0, description="of AdamW")
+    validation_users: int = Field(10_000, ge=1, description="cases, a fixed sample, that decide when to stop")

@@ -32,3 +32,9 @@ CLASSES: dict[str, type[Baseline]] = {
     )
 }
 """In the order of reports."""
+
+BASELINES: tuple[str, ...] = tuple(CLASSES)
+"""Names of all baselines, in the order of reports."""
+
+QUICK_BASELINES: tuple[str, ...] = (Popularity.name, RepeatLast.name, TransitionCounts.name)
+"""Those that take seconds and need nothing but interactions: they stand beside every evaluation."""

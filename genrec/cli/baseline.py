@@ -50,7 +50,8 @@ def baseline(
 ) -> None:
     """Fit a baseline; settings that are not given are chosen on validation. The test part is not read."""
     from genrec.artifacts import require_free
-    from genrec.baselines import BASELINES, train_baseline
+    from genrec.baselines import BASELINES
+    from genrec.baselines.fit import train_baseline
     from genrec.baselines.registry import CLASSES
     from genrec.config import apply_overrides
     from genrec.data.catalog import Catalog
@@ -97,9 +98,7 @@ def baseline(
 
 def _split(catalog: Catalog, interactions: Path, split: str, options: dict[str, Any], columns: dict[str, Any]) -> Split:
     from genrec.data.interactions import Interactions
-    from genrec.data.split import custom_split
-    from genrec.generative.config import SplitSettings
-    from genrec.training.train import split_interactions
+    from genrec.data.split import SplitSettings, custom_split, split_interactions
 
     table = Interactions.read(interactions, **columns)
     if columns["part_column"] is not None:

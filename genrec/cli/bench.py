@@ -66,9 +66,9 @@ def regret(
     import numpy as np
 
     from genrec.data.interactions import Interactions
+    from genrec.data.split import split_for
     from genrec.evaluation.regret import WIDTHS, beam_regret, write_regret
     from genrec.generative.recommender import GenerativeRecommender
-    from genrec.training.train import split_for
 
     dataset = interactions.resolve().parent.name
     named = {str(model): model.name, str(interactions): f"{dataset}/{interactions.name}"}

@@ -54,7 +54,7 @@ class Contestants:
 
     def words(self) -> Any:
         """Words of the items, where a baseline needs them and an index knows them."""
-        from genrec.baselines import CLASSES
+        from genrec.baselines.registry import CLASSES
 
         needed = any(name in CLASSES and CLASSES[name].needs_words for name in self.baselines)
         return self.index.word_vectors if needed and self.index is not None else None
@@ -83,7 +83,7 @@ def load_contestants(
         ConfigError: The same folder twice, an unknown baseline or setting.
         ArtifactError: A folder is no recommender.
     """
-    from genrec.baselines import CLASSES, QUICK_BASELINES
+    from genrec.baselines.registry import CLASSES, QUICK_BASELINES
     from genrec.errors import unknown_name
     from genrec.evaluation.names import distinct_names
 
@@ -136,10 +136,8 @@ def split_of(recommenders: Sequence[Recommender], interactions: Path, columns: d
         ConfigError: Their split is their own and its column is not known.
     """
     from genrec.data.interactions import Interactions
-    from genrec.data.split import SPLITS, custom_split
+    from genrec.data.split import SPLITS, SplitSettings, custom_split, split_interactions
     from genrec.errors import ConfigError
-    from genrec.generative.config import SplitSettings
-    from genrec.training.train import split_interactions
 
     item_ids = recommenders[0].item_ids
     if columns["part_column"] is not None:

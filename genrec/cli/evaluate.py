@@ -145,7 +145,7 @@ def _measure(
     **options: Any,
 ) -> tuple[list[EvaluationResult], list[dict[str, Any]]]:
     """Results of recommenders and baselines (fitted once), and curves under noise."""
-    from genrec.baselines import fit_baselines
+    from genrec.baselines.fit import fit_baselines
     from genrec.evaluation.evaluator import KS
     from genrec.evaluation.suite import evaluate_all, robustness_all
 

@@ -133,8 +133,8 @@ def _show(result: GenerateResult, out: Path, seconds: float) -> None:
 
 def _request(recommender: GenerativeRecommender, where: list[str] | None, prior: Path | None) -> dict[str, Any]:
     """Sub-catalogue and prior of this job."""
-    from genrec.batch import read_scores
     from genrec.data.conditions import items_where
+    from genrec.data.scores import read_scores
 
     request: dict[str, Any] = {}
     if where:

@@ -29,7 +29,7 @@ def pretrain(
     from genrec.training.pretrain import pretrain as fit
     from genrec.training.pretrain import read_domains
     from genrec.training.pretrain_config import load_pretrain_config
-    from genrec.training.train import TrainingStoppedError
+    from genrec.training.session import TrainingStoppedError
 
     settings = load_pretrain_config(config, set_ or ())
     settings = settings.model_copy(update={"domains": (*settings.domains, *map(_domain, domain or ()))})

@@ -32,11 +32,12 @@ def train(
     from genrec.artifacts import require_free
     from genrec.cli.reporter import Reporter
     from genrec.data.interactions import Interactions
+    from genrec.data.split import split_for
     from genrec.generative.config import load_train_config
     from genrec.generative.recommender import MANIFEST
     from genrec.index.semantic_index import SemanticIndex
     from genrec.models import LANGUAGE_ARCHITECTURES
-    from genrec.training.train import TrainingStoppedError, split_for
+    from genrec.training.session import TrainingStoppedError
     from genrec.training.train import train as fit
 
     logging.getLogger("genrec.baselines.tuning").setLevel(logging.WARNING)  # the prior's own line says what was chosen

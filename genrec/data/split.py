@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import polars as pl
 
+from genrec.config import Settings
 from genrec.data.catalog import Catalog
+from genrec.data.filters import drop_consecutive_repeats
 from genrec.data.histories import Histories
 from genrec.data.interactions import PARTS, Interactions
 from genrec.data.timestamps import to_timestamp
@@ -230,3 +232,46 @@ def _joined(tables: Sequence[Interactions]) -> Interactions:
     frames = [t.frame.with_columns(pl.lit(part).alias("part")) for t, part in zip(tables, PARTS, strict=True)]
     time_column = None if any(table.ordinal for table in tables) else Columns.Timestamp
     return Interactions.from_frame(pl.concat(frames), time_column=time_column, part_column="part")
+
+
+class SplitSettings(Settings):
+    """How interactions are cut; see :func:`genrec.data.split.make_split`."""
+
+    name: str = "leave-one-out"
+    options: dict[str, Any] = {}
+
+
+class HasItems(Protocol):
+    """Something over a catalogue, such as a semantic index."""
+
+    @property
+    def item_ids(self) -> np.ndarray:
+        """``(n_items,)`` object array of str."""
+
+
+class HasSplit(Protocol):
+    """Settings that say how interactions are cut, such as those of a training run."""
+
+    @property
+    def split(self) -> SplitSettings:
+        """Which split, with its options."""
+
+    @property
+    def drop_consecutive_repeats(self) -> bool:
+        """Whether the same item several times in a row counts once."""
+
+
+def split_for(interactions: Interactions | Histories, index: HasItems, config: HasSplit) -> Split:
+    """The split that a configuration asks for, over the items of an index."""
+    return split_interactions(interactions, index.item_ids, config.split, config.drop_consecutive_repeats)
+
+
+def split_interactions(
+    interactions: Interactions | Histories, item_ids: np.ndarray, split: SplitSettings, drop_repeats: bool
+) -> Split:
+    """Cut interactions into training, validation and test; items that are not in ``item_ids`` are left out."""
+    if isinstance(interactions, Histories):
+        known = drop_consecutive_repeats(interactions) if drop_repeats else interactions
+    else:
+        known = interactions.histories(item_ids, consecutive_repeats="drop" if drop_repeats else "keep")
+    return make_split(known, split.name, **split.options)

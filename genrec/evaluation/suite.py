@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from genrec.artifacts import atomic_dir, write_atomic
-from genrec.baselines import QUICK_BASELINES, fit_baselines
+from genrec.baselines import QUICK_BASELINES
+from genrec.baselines.fit import fit_baselines
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, Split
 from genrec.errors import DataError

@@ -9,15 +9,9 @@ from pydantic import Field, model_validator
 
 from genrec.assets import find_asset
 from genrec.config import Settings, apply_overrides, parse, read_yaml
+from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
-from genrec.training.tasks import PromptSettings, TaskSettings
-
-
-class SplitSettings(Settings):
-    """How interactions are cut; see :func:`genrec.data.split.make_split`."""
-
-    name: str = "leave-one-out"
-    options: dict[str, Any] = {}
+from genrec.prompts.settings import PromptSettings, TaskSettings
 
 
 class LanguageModelSettings(Settings):

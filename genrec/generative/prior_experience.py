@@ -181,7 +181,7 @@ def gain_experience(
         seed: Of the shares.
         progress: Called when a share has been counted.
     """
-    from genrec.training.prior import LearnedPrior
+    from genrec.generative.learned_prior import LearnedPrior
 
     order = np.random.default_rng([seed, 7]).permutation(len(train))
     settings, n_items = candidates(name, train), len(recommender.item_ids)

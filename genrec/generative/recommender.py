@@ -27,12 +27,12 @@ from genrec.decoding.user_priors import UserPriors
 from genrec.decoding.word_matches import WordMatches
 from genrec.errors import ArtifactError, ModelError
 from genrec.generative.config import TrainConfig
+from genrec.generative.learned_prior import LearnedPrior, learned_scores
+from genrec.generative.reader import make_reader, save_prompts, with_saved_prompts
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel, LanguageBase, load_model
 from genrec.models.recgpt.network import RecGPT, RecGPTState
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
-from genrec.training.language import make_reader, save_prompts, with_saved_prompts
-from genrec.training.prior import LearnedPrior, learned_scores
 
 if TYPE_CHECKING:
     pass

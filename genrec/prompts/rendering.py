@@ -12,7 +12,8 @@ from genrec.data.histories import Histories
 from genrec.errors import ConfigError, DataError, ModelError
 from genrec.prompts.items import ItemTexts
 from genrec.prompts.samples import Sample, gaps, query_words, stated_preference
-from genrec.prompts.task import Task
+from genrec.prompts.settings import PromptSettings
+from genrec.prompts.task import Task, load_task
 
 if TYPE_CHECKING:
     import torch
@@ -287,3 +288,28 @@ def pad_prompts(rows: Sequence[Sequence[int]], tokenizer: Any, side: str) -> dic
         ids[n, place] = torch.as_tensor(row, dtype=torch.int64)
         mask[n, place] = 1
     return {"input_ids": ids, "attention_mask": mask}
+
+
+def make_renderer(
+    prompt: str,
+    items: ItemTexts,
+    tokenizer: Any,
+    *,
+    seq2seq: bool,
+    prompts: PromptSettings | None = None,
+    max_items: int | None = None,
+    whole: bool = False,
+) -> PromptRenderer:
+    """A renderer by the name of a task and the prompt settings; for training and for recommending alike."""
+    task, prompts = load_task(prompt), prompts or PromptSettings()
+    return PromptRenderer(
+        task,
+        items,
+        tokenizer,
+        seq2seq=seq2seq,
+        max_tokens=prompts.max_tokens,
+        max_items=max_items,
+        chat=prompts.chat,
+        system=prompts.system,
+        whole=whole and task.whole,
+    )

@@ -59,8 +59,8 @@ def _load(settings: JobSettings) -> Recommender:
 
 
 def _request(recommender: Any, settings: JobSettings) -> dict[str, Any]:
-    from genrec.batch import read_scores
     from genrec.data.conditions import items_where
+    from genrec.data.scores import read_scores
 
     request: dict[str, Any] = {}
     catalog = recommender.index.catalog

@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 
 from genrec.data.catalog import Catalog
 from genrec.data.interactions import Interactions
-from genrec.data.split import Split
+from genrec.data.split import Split, split_interactions
 from genrec.errors import ConfigError, unknown_name
 from genrec.generative.pretrained import FoundationModel
 from genrec.generative.prior_experience import PriorExperience, gain_experience, pooled
@@ -30,9 +30,9 @@ from genrec.training.candidates import CandidateCollator
 from genrec.training.divergence import learn
 from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import PretrainConfig
-from genrec.training.session import TrainingFolder, differences
+from genrec.training.session import TrainingFolder, check_stopped, differences, is_finished
 from genrec.training.start import StartingPoint
-from genrec.training.train import check_stopped, is_finished, model_settings, split_interactions
+from genrec.training.train import model_settings
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.training.validation import GeneratedValidation, validation_sample
 

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from genrec.assets import find_asset
 from genrec.config import Settings, apply_overrides, parse, read_yaml
+from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
-from genrec.generative.config import ExampleSettings, ModelSettings, SplitSettings, TrainConfig, ValidationSettings
+from genrec.generative.config import ExampleSettings, ModelSettings, TrainConfig, ValidationSettings
 
 
 class DomainSettings(Settings):

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from genrec.baselines.scoring import ScoringBaseline
     from genrec.data.histories import Histories
     from genrec.data.split import EvaluationSet
+    from genrec.generative.learned_prior import LearnedPrior
     from genrec.generative.recommender import GenerativeRecommender
-    from genrec.training.prior import LearnedPrior
 
 WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0)
 """Weights of the counts that are tried; 0: none at all."""

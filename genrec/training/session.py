@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import TrainerCallback
 
-from genrec.artifacts import write_atomic
+from genrec.artifacts import read_manifest, write_atomic
 from genrec.config import parse
 from genrec.data.histories import Histories
-from genrec.errors import ArtifactError, ConfigError
+from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative.config import TrainConfig
+from genrec.generative.recommender import MANIFEST
+
+logger = logging.getLogger(__name__)
 
 
 def run_identity(
@@ -93,3 +99,60 @@ def differences(before: Any, after: Any, prefix: str = "") -> list[str]:
         keys = sorted(before.keys() | after.keys())
         return [line for key in keys for line in differences(before.get(key), after.get(key), f"{prefix}{key}.")]
     return [] if before == after else [f"{prefix.rstrip('.')}: {before} → {after}"]
+
+
+class TrainingStoppedError(GenRecError):
+    """Training was stopped on request; a checkpoint is there and the same call continues."""
+
+
+def check_stopped(trainer: Any, callbacks: Sequence[TrainerCallback], folder: Path) -> None:
+    """End here where a callback stopped the run.
+
+    Args:
+        trainer: After ``train``.
+        callbacks: Those with ``requested`` set have stopped it.
+        folder: Of the unfinished run.
+
+    Raises:
+        TrainingStoppedError: One did.
+    """
+    if any(getattr(callback, "requested", False) for callback in callbacks):
+        raise TrainingStoppedError(
+            f"Training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; nothing is lost.",
+            where=folder,
+            hint="Run the same command again to continue.",
+        )
+
+
+def is_finished(
+    out: Path, identity: dict[str, Any], overwrite: bool, differ: Callable[[Any, dict[str, Any]], list[str]] = changes
+) -> bool:
+    """Whether a folder already holds what a run would make.
+
+    Args:
+        out: Folder of the recommender.
+        identity: Of the run.
+        overwrite: What is there may be replaced, so nothing is ever finished.
+        differ: Names what differs between the identity that was saved and this one.
+
+    Raises:
+        ArtifactError: The folder holds something else, or the result of other inputs.
+    """
+    if overwrite or not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not (out / MANIFEST).is_file():
+        raise ArtifactError(
+            "The output folder already exists and is not a recommender.",
+            where=out,
+            hint="Choose another --out, or pass --overwrite.",
+        )
+    changed = differ(read_manifest(out, MANIFEST, "recommender").get("run"), identity)
+    if changed:
+        raise ArtifactError(
+            "The output folder holds a recommender trained with other inputs.",
+            where=out,
+            expected="the same settings and data; different: " + "; ".join(changed[:5]),
+            hint="Choose another --out, or pass --overwrite.",
+        )
+    logger.info("%s is already trained with these settings; nothing to do.", out)
+    return True

@@ -17,9 +17,10 @@ from torch.utils.data import Dataset, Sampler
 from genrec.data.histories import Histories
 from genrec.errors import DataError
 from genrec.models.history_batches import HistoryExamples
-from genrec.prompts import ItemTexts, PromptRenderer, Rendered, Sample, load_task
-from genrec.prompts.rendering import IGNORE, pad_prompts
-from genrec.training.tasks import PromptSettings, TaskMixture, TaskSettings
+from genrec.prompts import ItemTexts, PromptRenderer, Rendered, Sample
+from genrec.prompts.rendering import IGNORE, make_renderer, pad_prompts
+from genrec.prompts.settings import PromptSettings, TaskSettings
+from genrec.training.tasks import TaskMixture
 from genrec.training.token_lengths import history_task_lengths, item_task_lengths
 
 
@@ -265,28 +266,3 @@ def make_text_examples(
         make_renderer(task.prompt, items, tokenizer, seq2seq=seq2seq, prompts=prompts, whole=whole) for task in tasks
     ]
     return TextExamples(mixture, renderers, histories, max_items=max_items, rows=prompts.rows_per_epoch)
-
-
-def make_renderer(
-    prompt: str,
-    items: ItemTexts,
-    tokenizer: Any,
-    *,
-    seq2seq: bool,
-    prompts: PromptSettings | None = None,
-    max_items: int | None = None,
-    whole: bool = False,
-) -> PromptRenderer:
-    """A renderer by the name of a task and the prompt settings; for training and for recommending alike."""
-    task, prompts = load_task(prompt), prompts or PromptSettings()
-    return PromptRenderer(
-        task,
-        items,
-        tokenizer,
-        seq2seq=seq2seq,
-        max_tokens=prompts.max_tokens,
-        max_items=max_items,
-        chat=prompts.chat,
-        system=prompts.system,
-        whole=whole and task.whole,
-    )

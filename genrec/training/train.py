@@ -8,18 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from transformers import TrainerCallback
 
-from genrec.artifacts import read_manifest
-from genrec.data.filters import drop_consecutive_repeats
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
-from genrec.data.split import Split, make_split
-from genrec.errors import ArtifactError, ConfigError, GenRecError
-from genrec.generative.config import ModelSettings, SplitSettings, TrainConfig
+from genrec.data.split import Split, split_for
+from genrec.errors import ConfigError
+from genrec.generative.config import ModelSettings, TrainConfig
 from genrec.generative.prior_experience import PriorExperience
-from genrec.generative.recommender import MANIFEST, GenerativeRecommender
+from genrec.generative.recommender import GenerativeRecommender
 from genrec.index.recipe import TokenizerRecipe
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import LANGUAGE_ARCHITECTURES, CodeModel, LanguageBase, build_model
@@ -31,33 +28,13 @@ from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.divergence import learn
 from genrec.training.language import build_language_model, checkpoint_fingerprint, language_examples
 from genrec.training.prior import fit_prior
-from genrec.training.session import TrainingFolder, changes, run_identity
+from genrec.training.session import TrainingFolder, check_stopped, is_finished, run_identity
 from genrec.training.start import StartingPoint
 from genrec.training.text_examples import TextCollator, TextExamples
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.training.validation import GeneratedValidation
 
 logger = logging.getLogger(__name__)
-
-
-class TrainingStoppedError(GenRecError):
-    """Training was stopped on request; a checkpoint is there and the same call continues."""
-
-
-def split_for(interactions: Interactions | Histories, index: SemanticIndex, config: TrainConfig) -> Split:
-    """The split that a configuration asks for, over the items of an index."""
-    return split_interactions(interactions, index.item_ids, config.split, config.drop_consecutive_repeats)
-
-
-def split_interactions(
-    interactions: Interactions | Histories, item_ids: np.ndarray, split: SplitSettings, drop_repeats: bool
-) -> Split:
-    """Cut interactions into training, validation and test; items that are not in ``item_ids`` are left out."""
-    if isinstance(interactions, Histories):
-        known = drop_consecutive_repeats(interactions) if drop_repeats else interactions
-    else:
-        known = interactions.histories(item_ids, consecutive_repeats="drop" if drop_repeats else "keep")
-    return make_split(known, split.name, **split.options)
 
 
 def train(
@@ -149,25 +126,6 @@ def _experience(config: TrainConfig) -> PriorExperience | None:
     return read_experience(config.init)
 
 
-def check_stopped(trainer: Any, callbacks: Sequence[TrainerCallback], folder: Path) -> None:
-    """End here where a callback stopped the run.
-
-    Args:
-        trainer: After ``train``.
-        callbacks: Those with ``requested`` set have stopped it.
-        folder: Of the unfinished run.
-
-    Raises:
-        TrainingStoppedError: One did.
-    """
-    if any(getattr(callback, "requested", False) for callback in callbacks):
-        raise TrainingStoppedError(
-            f"Training stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; nothing is lost.",
-            where=folder,
-            hint="Run the same command again to continue.",
-        )
-
-
 def _untrained(
     index: SemanticIndex, split: Split, config: TrainConfig
 ) -> tuple[GenerativeRecommender, HistoryExamples | TextExamples]:
@@ -245,40 +203,6 @@ def model_settings(model: ModelSettings, recipe: TokenizerRecipe, vector_dim: in
             )
         settings["vector_dim"] = vector_dim
     return {key: value for key, value in settings.items() if value is not None}
-
-
-def is_finished(
-    out: Path, identity: dict[str, Any], overwrite: bool, differ: Callable[[Any, dict[str, Any]], list[str]] = changes
-) -> bool:
-    """Whether a folder already holds what a run would make.
-
-    Args:
-        out: Folder of the recommender.
-        identity: Of the run.
-        overwrite: What is there may be replaced, so nothing is ever finished.
-        differ: Names what differs between the identity that was saved and this one.
-
-    Raises:
-        ArtifactError: The folder holds something else, or the result of other inputs.
-    """
-    if overwrite or not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
-    if not (out / MANIFEST).is_file():
-        raise ArtifactError(
-            "The output folder already exists and is not a recommender.",
-            where=out,
-            hint="Choose another --out, or pass --overwrite.",
-        )
-    changed = differ(read_manifest(out, MANIFEST, "recommender").get("run"), identity)
-    if changed:
-        raise ArtifactError(
-            "The output folder holds a recommender trained with other inputs.",
-            where=out,
-            expected="the same settings and data; different: " + "; ".join(changed[:5]),
-            hint="Choose another --out, or pass --overwrite.",
-        )
-    logger.info("%s is already trained with these settings; nothing to do.", out)
-    return True
 
 
 def _summary(

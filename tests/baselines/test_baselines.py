@@ -8,11 +8,10 @@ from genrec.baselines import (
     Popularity,
     RepeatLast,
     TransitionCounts,
-    fit_baselines,
     load_baseline,
     product,
-    train_baseline,
 )
+from genrec.baselines.fit import fit_baselines, train_baseline
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, Split, leave_one_out
 from genrec.errors import ConfigError, DataError, ModelError

@@ -270,7 +270,7 @@ def test_a_stopped_run_ends_where_an_uninterrupted_one_does(world, pretrained):
     from genrec.generative.pretrained import FoundationModel
     from genrec.training.pretrain import pretrain, read_domains
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
-    from genrec.training.train import TrainingStoppedError
+    from genrec.training.session import TrainingStoppedError
     from genrec.training.trainer import StopOnRequest
 
     folder, settings = world

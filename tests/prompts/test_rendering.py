@@ -127,7 +127,9 @@ def test_an_item_without_the_text_that_is_asked_for_is_refused():
 
 def test_targets_are_fields_of_the_catalogue(tmp_path):
     path = tmp_path / "mine.jinja"
-    path.write_text("---\nkind: item\ndescription: d\nsource: s\ninputs: {item: i}\ntarget: brnd\n---\n{{ item.title }}\n")
+    path.write_text(
+        "---\nkind: item\ndescription: d\nsource: s\ninputs: {item: i}\ntarget: brnd\n---\n{{ item.title }}\n"
+    )
     with pytest.raises(ConfigError, match="Did you mean 'brand'"):
         PromptRenderer(load_task(path), ITEMS, DECODER, seq2seq=False)
 

@@ -38,7 +38,7 @@ def test_a_preference_is_what_the_history_has_most_of():
 def test_queries_are_a_few_words_of_the_item_in_their_order():
     item = {"title": "Large red enamel cup", "category": "Home > Cups"}
     query = query_words(item, 3).split()
-    words = "large red enamel cup home cups".split()
+    words = ["large", "red", "enamel", "cup", "home", "cups"]
     assert len(query) == 3
     assert sorted(query, key=words.index) == query
     assert query_words(item, 3) == query_words(item, 3)

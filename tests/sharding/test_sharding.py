@@ -26,9 +26,9 @@ from genrec.sharding.workers import run_workers
 @pytest.fixture(scope="module")
 def baseline(trained, tables, tmp_path_factory):
     """A saved recommender that answers at once."""
-    from genrec.baselines import train_baseline
+    from genrec.baselines.fit import train_baseline
+    from genrec.data.split import split_for
     from genrec.generative.recommender import GenerativeRecommender
-    from genrec.training.train import split_for
 
     loaded = GenerativeRecommender.from_pretrained(trained[1])
     split = split_for(Interactions.read(tables[1]), loaded.index, loaded.config)

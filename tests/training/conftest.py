@@ -3,8 +3,8 @@
 import pytest
 
 from genrec.data import Interactions
+from genrec.data.split import split_for
 from genrec.generative.recommender import GenerativeRecommender
-from genrec.training.train import split_for
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from genrec.data import Interactions
 from genrec.errors import ArtifactError, ConfigError, ModelError
 from genrec.generative.config import load_train_config
 from genrec.recommender import Recommender
-from genrec.training.train import TrainingStoppedError, train
+from genrec.training.session import TrainingStoppedError
+from genrec.training.train import train
 from genrec.training.trainer import StopOnRequest
 
 pytest.importorskip("peft")

@@ -8,8 +8,9 @@ from genrec.data import Interactions
 from genrec.data.histories import Histories
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError, ConfigError
+from genrec.generative.learned_prior import LearnedPrior, learned_scores
 from genrec.recommender import Recommender
-from genrec.training.prior import LearnedPrior, fit_prior, learned_scores
+from genrec.training.prior import fit_prior
 from genrec.training.train import train
 
 

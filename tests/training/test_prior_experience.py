@@ -7,6 +7,7 @@ from genrec.baselines.transitions import TransitionCounts
 from genrec.data.histories import Histories
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError, ConfigError
+from genrec.generative.learned_prior import LearnedPrior
 from genrec.generative.prior_experience import (
     PSEUDO_CASES,
     PriorExperience,
@@ -17,7 +18,7 @@ from genrec.generative.prior_experience import (
 )
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at
-from genrec.training.prior import ENOUGH, LearnedPrior, fit_prior
+from genrec.training.prior import ENOUGH, fit_prior
 from genrec.training.prior_grid import WEIGHTS, as_of_before, candidates, fitted, ndcg_with_priors
 from genrec.training.validation import validation_sample
 

@@ -9,7 +9,7 @@ from genrec.data.histories import Histories
 from genrec.errors import DataError
 from genrec.prompts import task_names
 from genrec.prompts.rendering import IGNORE
-from genrec.training.tasks import PromptSettings, TaskSettings
+from genrec.prompts.settings import PromptSettings, TaskSettings
 from genrec.training.text_examples import TextCollator, make_text_examples
 
 POOL = 100  # small batches: as many rows as 50 batches of 32

@@ -1,0 +1,51 @@
+"""Settings of prompts and of the tasks that are learned."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from genrec.config import Settings
+
+
+class TaskSettings(Settings):
+    """One task of a mixture.
+
+    The share of a task at any moment is its weight over the sum of all weights. A ``ramp-up`` grows from 0 to
+    ``weight`` while training goes through ``between`` (shares of the whole training), a ``ramp-down`` falls from
+    ``weight`` to 0. An easy task that ramps down beside a hard one that ramps up is LLaRA's curriculum (https://arxiv.org/abs/2312.02445).
+    """
+
+    prompt: str = Field(default="next-item", description="A task of prompts/, or the path of a .jinja file.")
+    weight: float = Field(1.0, gt=0)
+    schedule: Literal["constant", "ramp-up", "ramp-down"] = "constant"
+    between: tuple[float, float] = (0.0, 1.0)
+
+    @field_validator("between")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= value[0] < value[1] <= 1:
+            raise ValueError("expected two numbers a < b between 0 and 1")
+        return value
+
+    def weights(self, progress: np.ndarray) -> np.ndarray:
+        """The weight at every moment, ``(n,)`` float64, for shares of training that are done, ``(n,)``."""
+        if self.schedule == "constant":
+            return np.full(len(progress), self.weight)
+        first, last = self.between
+        done = np.clip((progress - first) / (last - first), 0.0, 1.0)
+        return self.weight * (done if self.schedule == "ramp-up" else 1.0 - done)
+
+
+class PromptSettings(Settings):
+    """How prompts are rendered; see :class:`genrec.prompts.PromptRenderer`.
+
+    ``rows_per_epoch``: examples an epoch; None: as many as the first task has.
+    """
+
+    max_tokens: int = Field(512, ge=8)
+    chat: bool = False
+    system: str | None = None
+    rows_per_epoch: int | None = Field(None, ge=1)
