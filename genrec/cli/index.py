@@ -46,6 +46,7 @@ def build(
     from genrec.config import apply_overrides, parse
     from genrec.data.catalog import Catalog
     from genrec.index.recipe import TokenizerRecipe, load_recipe
+    from genrec.index.report import collision_line
     from genrec.index.semantic_index import SemanticIndex
 
     frozen = None
@@ -69,7 +70,7 @@ def build(
         {
             "index": f"{out} ({len(catalog):,} items, fingerprint {index.fingerprint[:12]})",
             "semantic IDs": " × ".join(str(size) for size in index.codebook_sizes) + " codes",
-            "collisions": f"{stats.collision_rate:.2%} before disambiguation, none after",
+            "collisions": collision_line(stats),
             "time": duration(time.monotonic() - began),
         },
         [f"genrec index show {out}", f"genrec train {out} {interactions or 'interactions.csv'} --out runs/model"],

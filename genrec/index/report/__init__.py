@@ -2,7 +2,7 @@
 
 from genrec.index.report.stats import CodeAgreement, IndexStats, LevelStats, compute_stats, level_stats
 from genrec.index.report.text import render_report, show_item, show_prefix
-from genrec.index.report.verdicts import Check, checks, overall
+from genrec.index.report.verdicts import Check, checks, collision_line, overall
 
 __all__ = [
     "Check",
@@ -10,6 +10,7 @@ __all__ = [
     "IndexStats",
     "LevelStats",
     "checks",
+    "collision_line",
     "compute_stats",
     "level_stats",
     "overall",

@@ -11,7 +11,7 @@ from genrec.errors import MissingExtraError
 from genrec.index.report import plots
 from genrec.index.report.stats import IndexStats, compute_stats
 from genrec.index.report.text import example_prefixes, quality
-from genrec.index.report.verdicts import checks, overall
+from genrec.index.report.verdicts import MATTERS, checks, overall
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
@@ -45,6 +45,7 @@ def render_index_html(
         "facts": _facts(index, stats),
         "overall": overall(stats),
         "checks": checks(stats),
+        "matters": MATTERS,
         "quality": quality(stats),
         "prefixes": example_prefixes(index, stats, examples),
         "plots_hint": None if drawing.available() else MissingExtraError("matplotlib", "report").hint,

@@ -69,6 +69,7 @@ class IndexStats:
             the code of this slot; one for every level of the quantizer, None where no two items do.
         similarity_second: The same for pairs that share the first two codes, whatever the kind of levels.
         nearest_collision_rate: ``collision_rate`` if every item had its nearest codes, none moved to tell it apart.
+        nearest_colliding_items: ``colliding_items`` if every item had its nearest codes.
         moved_items: Items that have other codes than their nearest ones.
         nearest_reconstruction_error: ``reconstruction_error`` of the nearest codes; the rest is what moving costs.
         agreement: How near in code space the items are that people buy together; empty without interactions.
@@ -90,6 +91,7 @@ class IndexStats:
     similarity_by_level: tuple[float | None, ...]
     similarity_second: float | None
     nearest_collision_rate: float = 0.0
+    nearest_colliding_items: float = 0.0
     moved_items: int = 0
     nearest_reconstruction_error: float | None = None
     agreement: tuple[CodeAgreement, ...] = ()
@@ -131,6 +133,7 @@ def compute_stats(index: SemanticIndex, *, seed: int = 0, split: Split | None = 
     codes, nearest = index.codes[:, :depth], index.nearest_codes
     parallel = index.tokenizer.quantizer.parallel
     buckets = np.bincount(group_paths(index.quantizer_codes, sizes))
+    alone = np.bincount(group_paths(nearest, sizes))
     lost = _reconstruction_error(index, codes)
     cosine = Cosine(index.vectors())
     similar = tuple(cosine.of_pairs(groups, seed) for groups in prefix_groups(codes, sizes, parallel))
@@ -150,7 +153,8 @@ def compute_stats(index: SemanticIndex, *, seed: int = 0, split: Split | None = 
         similarity_random=cosine.of_pairs(np.zeros(len(index), dtype=np.int64), seed),
         similarity_by_level=similar,
         similarity_second=cosine.of_pairs(group_paths(codes[:, :2], sizes[:2]), seed) if depth > 1 else None,
-        nearest_collision_rate=1 - (int(group_paths(nearest, sizes).max()) + 1) / len(index),
+        nearest_collision_rate=1 - len(alone) / len(index),
+        nearest_colliding_items=float(alone[alone > 1].sum() / len(index)),
         moved_items=int((nearest != codes)[:, : depth - index.tokenizer.quantizer.numbering].any(axis=1).sum()),
         nearest_reconstruction_error=lost if (nearest == codes).all() else _reconstruction_error(index, nearest),
         agreement=() if split is None else split_agreement(codes, sizes, parallel, split),

@@ -10,8 +10,9 @@ import numpy as np
 from genrec.errors import DataError
 from genrec.index.report.cosine import Cosine
 from genrec.index.report.stats import IndexStats, compute_stats
-from genrec.index.report.verdicts import checks, overall
+from genrec.index.report.verdicts import MATTERS, checks, overall
 from genrec.schema import Columns
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
@@ -54,8 +55,10 @@ def example_prefixes(
 
 
 def _check_table(stats: IndexStats) -> list[str]:
-    lines = ["| check | verdict | value | rule |", "|---|---|--:|---|"]
-    return lines + [f"| {one.topic} | {one.grade} | {one.value} | {one.rule} |" for one in checks(stats)]
+    lines = ["| check | verdict | value | rule | matters to |", "|---|---|--:|---|---|"]
+    return lines + [
+        f"| {one.topic} | {one.grade} | {one.value} | {one.rule} | {MATTERS[one.matters]} |" for one in checks(stats)
+    ]
 
 
 def _level_table(stats: IndexStats) -> list[str]:
@@ -80,9 +83,10 @@ def quality(stats: IndexStats) -> list[tuple[str, str]]:
         ("collision rate that equal vectors alone cause", f"{stats.duplicate_rate:.2%}"),
         ("items that share their codes before disambiguation", f"{stats.colliding_items:.2%}"),
         ("collision rate of the nearest codes", f"{stats.nearest_collision_rate:.2%}"),
+        ("items that share their nearest codes", f"{stats.nearest_colliding_items:.2%}"),
         ("items moved from their nearest codes", f"{stats.moved_items:,}"),
         ("collision rate after disambiguation", "0.00%"),
-        ("largest collision group", f"{stats.largest_bucket:,} items"),
+        ("largest collision group", count(stats.largest_bucket, "item")),
         ("variance of the vectors lost by the codes", lost),
         ("variance lost if no item had been moved", nearest),
         ("mean cosine of random pairs", _cosine(stats.similarity_random)),

@@ -6,9 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genrec.index.report.stats import IndexStats, LevelStats
+from genrec.wording import count
 
 Grade = Literal["good", "fair", "poor"]
 
+
+Matters = Literal["every model", "code by code"]
+"""Whether a check is about every model, or only about those that generate an item's codes one after the other.
+
+A model of parallel slots that reads the items' vectors (RecGPT) adds up a score for every slot and learns no code by
+heart: what a single code means, or how often it occurs, decides little there.
+"""
+
+MATTERS: dict[Matters, str] = {
+    "every model": "every model",
+    "code by code": "models that generate code by code",
+}
+"""The same in words."""
 
 _MEANING = {"likeness under a code", "bought together"}
 
@@ -23,6 +37,7 @@ class Check:
         value: The number, for people.
         rule: Where the grades begin.
         sentence: What it means here, and what helps where it is not good.
+        matters: For which models.
     """
 
     topic: str
@@ -30,17 +45,49 @@ class Check:
     value: str
     rule: str
     sentence: str
+    matters: Matters = "every model"
 
 
 def checks(stats: IndexStats) -> list[Check]:
     """Judge an index, the most important first. What cannot be measured is left out."""
-    made = [_collisions(stats), _largest_group(stats), _usage(stats), _evenness(stats)]
+    made = [_collisions(stats), *_moved(stats), _largest_group(stats), _usage(stats), _evenness(stats)]
     return [*made, *_reconstruction(stats), *_resemblance(stats), *_bought_together(stats)]
 
 
 def overall(stats: IndexStats) -> str:
-    """One sentence over all checks."""
+    """One sentence over all checks; two where it depends on the model."""
     made = checks(stats)
+    if stats.levels[0].kind == "slot":
+        shared = [check for check in made if check.matters == "every model"]
+        slots, stepwise = _judged(shared), _judged(made)
+        if slots != stepwise:
+            return (
+                f"For a model that scores all slots at once (RecGPT): {_small(slots)} "
+                f"For one that generates code by code: {_small(stepwise)}"
+            )
+    return _judged(made)
+
+
+def collision_line(stats: IndexStats) -> str:
+    """What became of items with equal codes, step by step: nearest codes, after moving, after disambiguation.
+
+    Args:
+        stats: Of the index.
+    """
+    n = stats.n_items
+    shared, left = round(stats.nearest_colliding_items * n), round(stats.colliding_items * n)
+    return (
+        f"{shared:,} of {n:,} items ({stats.nearest_colliding_items:.1%}) share their nearest codes; "
+        f"{stats.moved_items:,} moved to other codes; {left:,} ({stats.colliding_items:.1%}) share codes before "
+        "disambiguation, none after"
+    )
+
+
+def _small(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _judged(made: list[Check]) -> str:
     poor = [check.topic for check in made if check.grade == "poor"]
     fair = [check.topic for check in made if check.grade == "fair"]
     if set(poor) & _MEANING:
@@ -61,12 +108,6 @@ def _collisions(stats: IndexStats) -> Check:
     rate, floor = stats.collision_rate, stats.duplicate_rate
     own = 1 - stats.colliding_items
     sentence = f"{own:.1%} of the {stats.n_items:,} items have codes of their own before disambiguation."
-    if stats.moved_items:
-        lost, nearest = stats.reconstruction_error, stats.nearest_reconstruction_error
-        cost = "" if lost is None or nearest is None else f", at {lost - nearest:.1%} of the vectors' variance"
-        sentence += f" {stats.moved_items:,} of them were moved from their nearest codes to tell items apart{cost}"
-        rate_alone = f" (nearest codes alone: collision rate {stats.nearest_collision_rate:.2%})"
-        sentence += "." if len(stats.describing) < stats.quantizer_levels else f"{rate_alone}."
     if floor > 0:
         sentence += f" {floor:.2%} have the same vector as another: whatever tells these apart is arbitrary."
     grade = _graded(rate, 0.01, 0.05)
@@ -80,6 +121,22 @@ def _collisions(stats: IndexStats) -> Check:
     return Check("collisions", grade, f"{rate:.2%}", "good up to 1 %, fair up to 5 %", sentence)
 
 
+def _moved(stats: IndexStats) -> list[Check]:
+    """Whether items that shared their nearest codes were moved to others, and what that costs."""
+    if not stats.moved_items:
+        return []
+    share = stats.moved_items / stats.n_items
+    lost, nearest = stats.reconstruction_error, stats.nearest_reconstruction_error
+    cost = "" if lost is None or nearest is None else f", at {lost - nearest:.1%} of the vectors' variance"
+    sentence = f"{stats.moved_items:,} items were moved from their nearest codes to tell items apart{cost}"
+    rate_alone = f" (nearest codes alone: collision rate {stats.nearest_collision_rate:.2%})"
+    sentence += "." if len(stats.describing) < stats.quantizer_levels else f"{rate_alone}."
+    grade = _graded(share, 0.1, 0.3)
+    if grade != "good":
+        sentence += " Their codes say less about them than nearest codes would: more levels or larger codebooks help."
+    return [Check("moved items", grade, f"{share:.1%}", "good up to 10 %, fair up to 30 %", sentence)]
+
+
 def _largest_group(stats: IndexStats) -> Check:
     n = stats.largest_bucket
     grade = _graded(n, 8, 64)
@@ -88,7 +145,7 @@ def _largest_group(stats: IndexStats) -> Check:
     )
     if grade != "good":
         sentence += " A model can hardly learn which of them is meant: look whether their texts are the same."
-    return Check("largest group", grade, f"{n:,} item{'s' if n > 1 else ''}", "good up to 8, fair up to 64", sentence)
+    return Check("largest group", grade, count(n, "item"), "good up to 8, fair up to 64", sentence)
 
 
 def _usage(stats: IndexStats) -> Check:
@@ -97,7 +154,7 @@ def _usage(stats: IndexStats) -> Check:
     sentence = f"Every level uses {'all' if used == 1 else f'at least {used:.1%}'} of the codes that it could."
     if grade != "good":
         sentence += " Smaller codebooks would do the same with fewer tokens to learn."
-    return Check("codes in use", grade, f"{used:.1%}", "good from 95 %, fair from 80 %", sentence)
+    return Check("codes in use", grade, f"{used:.1%}", "good from 95 %, fair from 80 %", sentence, "code by code")
 
 
 def _evenness(stats: IndexStats) -> Check:
@@ -110,7 +167,7 @@ def _evenness(stats: IndexStats) -> Check:
     )
     if grade != "good":
         sentence += " Balanced k-means (quantizer.balanced=true) or smaller codebooks spread items more evenly."
-    return Check("evenness (Gini)", grade, f"{gini:.2f}", "good up to 0.50, fair up to 0.75", sentence)
+    return Check("evenness (Gini)", grade, f"{gini:.2f}", "good up to 0.50, fair up to 0.75", sentence, "code by code")
 
 
 def _possible_gini(level: LevelStats, n_items: int) -> float:
@@ -138,7 +195,7 @@ def _resemblance(stats: IndexStats) -> list[Check]:
         alone = (
             "No two items share a code, so the codes say nothing about the items: a model has to learn each by heart."
         )
-        return [Check("likeness under a code", "poor", "–", rule, alone)]
+        return [Check("likeness under a code", "poor", "–", rule, alone, "code by code")]
     slots = stats.levels[0].kind == "slot"
     near, random = (max(known) if slots else known[0]), stats.similarity_random
     gain = near - random
@@ -151,7 +208,7 @@ def _resemblance(stats: IndexStats) -> list[Check]:
     )
     if grade == "poor":
         sentence += " Such codes say nothing about the items: a model has to learn each by heart."
-    return [Check("likeness under a code", grade, f"{gain:+.2f}", rule, sentence)]
+    return [Check("likeness under a code", grade, f"{gain:+.2f}", rule, sentence, "code by code")]
 
 
 def _bought_together(stats: IndexStats) -> list[Check]:
@@ -168,7 +225,9 @@ def _bought_together(stats: IndexStats) -> list[Check]:
     )
     if grade != "good":
         sentence += " A recipe with collaborative vectors (encoder: fused) brings them nearer."
-    return [Check("bought together", grade, f"{one.lift:.1f} ×", "good from 5 ×, fair from 2 ×", sentence)]
+    return [
+        Check("bought together", grade, f"{one.lift:.1f} ×", "good from 5 ×, fair from 2 ×", sentence, "code by code")
+    ]
 
 
 def _and(names: list[str]) -> str:

@@ -10,7 +10,7 @@ from genrec import drawing
 from genrec.data import Catalog, Interactions, leave_one_out
 from genrec.data.histories import Histories
 from genrec.index.recipe import TokenizerRecipe
-from genrec.index.report import checks, compute_stats, overall, render_report
+from genrec.index.report import checks, collision_line, compute_stats, overall, render_report
 from genrec.index.report.agreement import pairs_of_cases, pairs_of_histories, split_agreement
 from genrec.index.report.html import render_index_html
 from genrec.index.semantic_index import SemanticIndex
@@ -96,14 +96,28 @@ def test_equal_vectors_set_the_floor_of_the_collision_rate():
     assert overall(stats).startswith("A usable index with weak points: collisions")
 
 
+def without_weakness(stats):
+    """The same with figures that every check calls good."""
+    even = tuple(replace(level, gini=0.1, used=level.size) for level in stats.levels)
+    agreement = tuple(replace(one, by_level=(0.5, 0.4), random_by_level=(0.05, 0.01)) for one in stats.agreement)
+    return replace(
+        stats,
+        collision_rate=0.005,
+        largest_bucket=3,
+        moved_items=0,
+        levels=even,
+        reconstruction_error=0.5,
+        n_items=10_000,
+        similarity_random=0.0,
+        similarity_by_level=(0.4, 0.4),
+        agreement=agreement,
+    )
+
+
 def test_grades_follow_their_thresholds(measured):
     _, stats = measured
-    even = tuple(replace(level, gini=0.1, used=level.size) for level in stats.levels)
-    good = replace(
-        stats, collision_rate=0.005, largest_bucket=3, levels=even, reconstruction_error=0.5, n_items=10_000,
-        similarity_random=0.0, similarity_by_level=(0.4, 0.4),
-        agreement=tuple(replace(one, by_level=(0.5, 0.4), random_by_level=(0.05, 0.01)) for one in stats.agreement),
-    )  # fmt: skip
+    good = without_weakness(stats)
+    even = good.levels
     assert {check.grade for check in checks(good)} == {"good"}
     assert overall(good) == "A good index: no check found a weakness."
     for changed, topic, grade in (
@@ -117,9 +131,8 @@ def test_grades_follow_their_thresholds(measured):
         assert found[topic].grade == grade
         assert topic in overall(replace(good, **changed))
     poor = replace(good, similarity_by_level=(0.01, 0.01), collision_rate=0.2)
-    assert (
-        overall(poor)
-        == "Not a good index: its codes say little about the items (collisions and likeness under a code)."
+    assert overall(poor).endswith(
+        "ot a good index: its codes say little about the items (collisions and likeness under a code)."
     )
     assert "bought together" not in {check.topic for check in checks(replace(good, agreement=()))}
 
@@ -134,7 +147,43 @@ def test_what_moving_costs_is_said(shop):
     settings = {**KMEANS, "codebook_size": 32, "last_level": "uniform"}
     stats = build(shop[0], settings).stats()
     assert stats.collision_rate < stats.nearest_collision_rate
-    assert f"{stats.moved_items:,} of them were moved from their nearest codes" in checks(stats)[0].sentence
+    found = {check.topic: check for check in checks(stats)}["moved items"]
+    assert f"{stats.moved_items:,} items were moved from their nearest codes" in found.sentence
+    assert f"nearest codes alone: collision rate {stats.nearest_collision_rate:.2%}" in found.sentence
+    assert stats.nearest_colliding_items > stats.nearest_collision_rate
+
+
+@pytest.mark.parametrize(("moved", "grade"), [(0, None), (500, "good"), (1500, "fair"), (4000, "poor")])
+def test_the_verdict_sees_items_that_were_moved(measured, moved, grade):
+    stats = replace(without_weakness(measured[1]), moved_items=moved)
+    found = {check.topic: check.grade for check in checks(stats)}
+    assert found.get("moved items") == grade
+    assert ("moved items" in overall(stats)) == (grade in ("fair", "poor"))
+
+
+def test_one_line_tells_what_became_of_equal_codes(shop):
+    settings = {**KMEANS, "codebook_size": 32, "last_level": "uniform"}
+    index = build(shop[0], settings)
+    stats, depth = index.stats(), index.quantizer_levels
+    rows = [tuple(row) for row in index.nearest_codes.tolist()]
+    shared = sum(rows.count(row) > 1 for row in rows)
+    left = [tuple(row) for row in index.codes[:, :depth].tolist()]
+    assert collision_line(stats) == (
+        f"{shared} of 60 items ({shared / 60:.1%}) share their nearest codes; "
+        f"{stats.moved_items} moved to other codes; "
+        f"{sum(left.count(row) > 1 for row in left)} ({stats.colliding_items:.1%}) share codes before disambiguation, "
+        "none after"
+    )
+
+
+def test_a_check_says_to_which_models_it_matters(measured):
+    _, stats = measured
+    poor = replace(stats, similarity_by_level=(0.01, 0.01), similarity_random=0.0, agreement=())
+    slots = stats.levels[0].kind == "slot"
+    assert overall(poor).startswith("For a model that scores all slots at once (RecGPT): ") == slots
+    assert ("For one that generates code by code: not a good index" in overall(poor)) == slots
+    assert "matters to" in render_report(*measured)
+    assert {check.topic for check in checks(stats) if check.matters == "every model"} >= {"collisions", "largest group"}
 
 
 def test_more_codes_than_items_are_no_unevenness(shop):
