@@ -214,7 +214,9 @@ def field_text(name: str, dtype: pl.DataType) -> pl.Expr:
 
 
 @lru_cache(maxsize=64)
-def compile_template(source: str, name: str, inputs: tuple[str, ...]) -> Callable[..., str]:
+def compile_template(
+    source: str, name: str, inputs: tuple[str, ...], finalize: Callable[[Any], str] | None = None
+) -> Callable[..., str]:
     """A template as a function of its inputs, in a sandbox that refuses unknown names.
 
     A macro call is several times cheaper than building a context for each text.
@@ -223,6 +225,7 @@ def compile_template(source: str, name: str, inputs: tuple[str, ...]) -> Callabl
         source: Jinja text.
         name: What to call it in an error.
         inputs: Names of the arguments, in order.
+        finalize: What is done with every value that the template prints.
 
     Raises:
         ConfigError: It is not a Jinja template.
@@ -231,7 +234,7 @@ def compile_template(source: str, name: str, inputs: tuple[str, ...]) -> Callabl
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, finalize=finalize
     )
     try:
         macro = f"{{% macro render({', '.join(inputs)}) -%}}{source}{{%- endmacro %}}"

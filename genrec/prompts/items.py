@@ -10,6 +10,7 @@ import polars as pl
 from genrec.data.catalog import Catalog
 from genrec.encoders.text import field_text
 from genrec.errors import unknown_name
+from genrec.prompts.marks import without_marks
 
 if TYPE_CHECKING:
     from genrec.models.llm.code_tokens import CodeTokens
@@ -43,7 +44,9 @@ class ItemTexts:
         columns = [field_text(name, catalog.frame.schema[name]).alias(name) for name in catalog.fields]
         table = catalog.frame.select(columns) if columns else pl.DataFrame()
         self._texts = {name: _known(table[name].to_list()) for name in table.columns}
-        titles = catalog.titles()
+        titles = [
+            without_marks(title) or str(item) for title, item in zip(catalog.titles(), catalog.item_ids, strict=True)
+        ]
         self.titled = np.array([title != item for title, item in zip(titles, catalog.item_ids, strict=True)])
         self._texts["title"] = titles
         if "category" not in self._texts:
@@ -76,10 +79,10 @@ class ItemTexts:
 
 
 def _known(texts: list[str]) -> list[str]:
-    return ["" if text.lower() in _UNKNOWN else text for text in texts]
+    return ["" if text.lower() in _UNKNOWN else without_marks(text) for text in texts]
 
 
 def _first(series: pl.Series) -> list[str]:
     """The first entry of a field that may be a list: a category path stays whole."""
     first = series.list.first() if isinstance(series.dtype, pl.List) else series
-    return first.cast(pl.String).fill_null("").str.strip_chars().to_list()
+    return [without_marks(text) for text in first.cast(pl.String).fill_null("").str.strip_chars()]

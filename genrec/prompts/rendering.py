@@ -11,6 +11,7 @@ import numpy as np
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError, DataError, ModelError
 from genrec.prompts.items import ItemTexts
+from genrec.prompts.marks import MarkedText, TextTokens, as_codes, without_marks
 from genrec.prompts.samples import Sample, gaps, query_words, stated_preference
 from genrec.prompts.settings import PromptSettings
 from genrec.prompts.task import Task, load_task
@@ -86,6 +87,11 @@ class PromptRenderer:
         self.max_tokens, self.max_items, self.chat, self.system, self.whole = max_tokens, max_items, chat, system, whole
         self.targets = items.target_texts(task.target)
         self._code_ids = items.tokens.all_ids if whole else None
+        self._tokens: TextTokens | None = None
+
+    def _read(self, text: MarkedText, *, special: bool) -> list[int]:
+        self._tokens = self._tokens or TextTokens(self.tokenizer)
+        return self._tokens(text, special=special)
 
     # -- text --
 
@@ -96,21 +102,33 @@ class PromptRenderer:
             DataError: The prompt does not fit even with one item, or the task tells times and there are none.
         """
         source, _, kept = self._fit(sample)
-        return Rendered(source, "" if sample.target is None else self.targets[sample.target], kept)
+        return Rendered(source.text, "" if sample.target is None else self.targets[sample.target], kept)
 
     def source(self, sample: Sample) -> str:
         """The prompt of a sample, with all its items, without a budget."""
-        texts = [self.items[int(item)] for item in sample.history]
+        return self._source(sample).text
+
+    def source_length(self, sample: Sample) -> int:
+        """Token ids of the prompt of a sample, with all its items."""
+        return len(self._source_ids(self._source(sample)))
+
+    def _source(self, sample: Sample) -> MarkedText:
+        texts = [self._item(int(item)) for item in sample.history]
         if self.task.kind == "item":
-            item = self.items[self._target(sample)]
-            body = self.task.render(item=item, query=query_words(item, sample.seed))
+            item = self._item(self._target(sample))
+            body = self.task.render_marked(item=item, query=query_words(item, sample.seed))
         else:
             if self.task.needs_times:
                 times = self.require_times(sample.times)
                 for text, gap in zip(texts, gaps(times), strict=True):
                     text["gap"] = gap
-            body = self.task.render(history=texts, preference=self._preference(sample))
+            body = self.task.render_marked(history=texts, preference=self._preference(sample))
         return self._in_chat(body) if self.chat else body
+
+    def _item(self, item: int) -> dict[str, str]:
+        """Texts of an item as a template sees them, its semantic ID marked as such."""
+        texts = self.items[item]
+        return {**texts, "codes": as_codes(texts["codes"])}
 
     def require_times(self, times: np.ndarray | None) -> np.ndarray:
         """``times``, or an empty array where the task does not need them.
@@ -129,7 +147,7 @@ class PromptRenderer:
 
     def _preference(self, sample: Sample) -> str | None:
         if sample.preference is not None or "preference" not in self.task.inputs:
-            return sample.preference
+            return None if sample.preference is None else without_marks(sample.preference)
         return stated_preference([self.items[int(item)] for item in sample.history])
 
     def _target(self, sample: Sample) -> int:
@@ -137,15 +155,15 @@ class PromptRenderer:
             raise DataError(f"The task '{self.task.name}' is about one item, and none is given.", expected="a target")
         return sample.target
 
-    def _in_chat(self, body: str) -> str:
+    def _in_chat(self, body: MarkedText) -> MarkedText:
         messages = [{"role": "system", "content": self.system}] if self.system else []
-        messages.append({"role": "user", "content": body})
+        messages.append({"role": "user", "content": body.marked()})
         text: str = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return text
+        return MarkedText.read(text, strip=False)
 
     # -- budget --
 
-    def _fit(self, sample: Sample) -> tuple[str, list[int], int]:
+    def _fit(self, sample: Sample) -> tuple[MarkedText, list[int], int]:
         """Prompt, its token ids and the number of items in it: as many of the newest as the budget takes."""
         room = self.max_tokens if self.seq2seq else self.max_tokens - self._target_room(sample)
         whole = replace(sample, preference=self._preference(sample))  # of all items: what is dropped below counts
@@ -165,11 +183,11 @@ class PromptRenderer:
             raise self._too_long(sample, len(self._newest(whole, min(longest, 1))[1]), room)
         return best
 
-    def _newest(self, sample: Sample, items: int) -> tuple[str, list[int]]:
+    def _newest(self, sample: Sample, items: int) -> tuple[MarkedText, list[int]]:
         start = len(sample.history) - items
         times = None if sample.times is None else sample.times[start:]
-        source = self.source(replace(sample, history=sample.history[start:], times=times))
-        return source, self.source_ids(source)
+        source = self._source(replace(sample, history=sample.history[start:], times=times))
+        return source, self._source_ids(source)
 
     def _target_room(self, sample: Sample) -> int:
         return len(self.items.codes[0]) if sample.target is None else len(self.target_ids(sample.target))
@@ -188,8 +206,11 @@ class PromptRenderer:
     # -- tokens --
 
     def source_ids(self, source: str) -> list[int]:
-        """Token ids of a prompt, with the special tokens that the tokenizer puts there."""
-        ids: list[int] = self.tokenizer(source, add_special_tokens=not self.chat, verbose=False)["input_ids"]
+        """Token ids of a prompt, with the special tokens that the tokenizer puts there; nothing of it is data."""
+        return self._source_ids(MarkedText(source))
+
+    def _source_ids(self, source: MarkedText) -> list[int]:
+        ids = self._read(source, special=not self.chat)
         # A decoder goes on after its prompt: an end-of-text token there would say that nothing follows.
         return ids[:-1] if not self.seq2seq and ids and ids[-1] == self.tokenizer.eos_token_id else ids
 
@@ -200,7 +221,7 @@ class PromptRenderer:
             return codes
         # Text goes on after a prompt with a space, as it would in any sentence.
         text = self.targets[item] if self.seq2seq or self.chat else f" {self.targets[item]}"
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        ids = self._read(MarkedText.whole(text), special=False)
         return ids if self.tokenizer.eos_token_id is None else [*ids, self.tokenizer.eos_token_id]
 
     @property

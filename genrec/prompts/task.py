@@ -9,6 +9,7 @@ from genrec.assets import asset_dir, asset_names
 from genrec.config import Settings, parse
 from genrec.encoders.text import compile_template, read_template, template_failed
 from genrec.errors import ConfigError, unknown_name
+from genrec.prompts.marks import MarkedText, as_data
 
 CODES = "codes"
 INPUTS: dict[str, tuple[str, ...]] = {"history": ("history", "preference"), "item": ("item", "query")}
@@ -63,10 +64,14 @@ class Task(Settings):
         Raises:
             ConfigError: The template fails, for example because it names a field that does not exist.
         """
+        return self.render_marked(**values).text
+
+    def render_marked(self, **values: Any) -> MarkedText:
+        """The same, with what of it is data and not template; see :mod:`genrec.prompts.marks`."""
         names = tuple(name for name in INPUTS[self.kind] if name in self.inputs)
-        call = compile_template(self.template, self.name, names)
+        call = compile_template(self.template, self.name, names, as_data)
         try:
-            return call(*(values[name] for name in names)).strip()
+            return MarkedText.read(call(*(values[name] for name in names)))
         except Exception as error:  # a template is the user's program: whatever it raises is a wrong setting
             hint = "Items have codes, title, category, gap and the fields of the catalogue."
             raise template_failed(self.name, error, names, hint) from None

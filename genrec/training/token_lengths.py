@@ -65,7 +65,7 @@ def _corrected(
     for row in rows[chosen]:
         part = slice(pairs.starts[row], pairs.stops[row] - 1)
         sample = Sample(pairs.items[part], None, None if times is None else times[part])
-        real.append(len(renderer.source_ids(renderer.source(sample))))
+        real.append(renderer.source_length(sample))
     weights = np.linalg.lstsq(features[chosen], np.array(real), rcond=None)[0]
     return np.maximum(np.rint(features @ weights), 1).astype(np.int64)
 
@@ -79,7 +79,7 @@ def _check(renderer: PromptRenderer, sources: np.ndarray, answers: np.ndarray, w
 
 def _source_length(renderer: PromptRenderer, history: np.ndarray, target: int | None = None) -> int:
     times = np.arange(1, len(history) + 1) * _MINUTE
-    return len(renderer.source_ids(renderer.source(Sample(history, target, times))))
+    return renderer.source_length(Sample(history, target, times))
 
 
 def _single_lengths(renderer: PromptRenderer, items: np.ndarray) -> np.ndarray:

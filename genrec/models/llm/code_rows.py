@@ -49,11 +49,12 @@ def add_code_rows(model: Any, tokenizer: Any, tokens: CodeTokens, start: RowStar
     if start is None:
         return
     table = model.get_input_embeddings().weight
-    means = None if start.texts is None else _text_means(table, tokenizer, start)
+    means = None if start.texts is None else _text_means(table, tokenizer, tokens, start)
     _fill(table, tokens, start, means)
     head = model.get_output_embeddings()
     if head is not None and head.weight is not table:
-        _fill(head.weight, tokens, start, None if start.texts is None else _text_means(head.weight, tokenizer, start))
+        means = None if start.texts is None else _text_means(head.weight, tokenizer, tokens, start)
+        _fill(head.weight, tokens, start, means)
 
 
 @torch.no_grad()
@@ -93,10 +94,12 @@ def _standard(rows: Tensor, random: Tensor) -> Tensor:
     return result
 
 
-def _text_means(table: Tensor, tokenizer: Any, start: RowStart) -> list[Tensor]:
+def _text_means(table: Tensor, tokenizer: Any, tokens: CodeTokens, start: RowStart) -> list[Tensor]:
     """Per level ``(codebook_size, dim)``: mean row of the text of the items that carry a code; NaN where none does."""
     texts, codes = list(start.texts or ()), np.asarray(start.codes)
-    encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    no_words = {*tokens.all_ids.tolist(), *tokenizer.all_special_ids}  # also where a text spells one
+    read = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    encoded = [[token for token in ids if token not in no_words] for ids in read]
     lengths = torch.tensor([max(1, len(ids)) for ids in encoded])
     flat = torch.tensor([token for ids in encoded for token in (ids or [tokenizer.pad_token_id])])
     offsets = lengths.cumsum(0) - lengths
