@@ -12,17 +12,18 @@ import numpy as np
 import polars as pl
 
 from genrec.data.catalog import Catalog
-from genrec.data.columns import clean_ids, nearest_column, positions_of, require_column
+from genrec.data.columns import clean_ids, positions_of, require_column
+from genrec.data.delimited import Quotes
+from genrec.data.guesses import other_spelling
 from genrec.data.histories import Histories
-from genrec.data.report import ALLOW_UNKNOWN, DataReport, Lines
+from genrec.data.interaction_columns import find_time_column, note_times, read_parts
+from genrec.data.report import ALLOW_UNKNOWN, N_EXAMPLES, DataReport, Lines
+from genrec.data.signs import without_nul
 from genrec.data.sorting import counters, repeated_rows, same_as_previous, sort_rows
 from genrec.data.tables import read_rows
 from genrec.data.timestamps import parse_times
 from genrec.errors import ConfigError, DataError
 from genrec.schema import Columns
-
-PARTS = ("train", "validation", "test")
-_PART_NAMES = {"train": 0, "validation": 1, "valid": 1, "val": 1, "dev": 1, "test": 2}
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Interactions:
         items: ``(n_rows,)`` int32 positions in ``item_ids``.
         timestamps: ``(n_rows,)`` int64; 1, 2, 3, ... inside each user where there is no time column.
         ordinal: The timestamps are only an order: there is no time column, or it holds 1..n inside each user.
-        parts: ``(n_rows,)`` int8 positions in :data:`PARTS` where the table names the part of each row, else None.
+        parts: ``(n_rows,)`` int8 positions in :data:`genrec.data.interaction_columns.PARTS` where the table names the
+            part of each row, else None.
         report: What was repaired or left out.
     """
 
@@ -63,6 +65,7 @@ class Interactions:
         time_column: str | None = Columns.Timestamp,
         part_column: str | None = None,
         allow_lost: float | None = None,
+        quotes: Quotes = "doubled",
     ) -> Interactions:
         """Read interactions from a csv, tsv, jsonl (also ``.gz``) or parquet file.
 
@@ -71,18 +74,20 @@ class Interactions:
             user_column: Name of the column with the user ids.
             item_column: Name of the column with the item ids.
             time_column: Name of the column with the times: integers of any unit (kept as given), decimals or ISO
-                dates. None: the order of the rows counts; so it does where the default name is not there.
+                dates. None: the order of the rows counts; so it does where the default name is not there, and no
+                other column looks like a time.
             part_column: Name of a column that says ``train``, ``validation`` or ``test``, for
                 :func:`genrec.data.split.custom_split`.
             allow_lost: Largest share of lost rows, here and in :meth:`histories`; None:
                 :data:`genrec.data.report.ALLOW_LOST` of rows that cannot be read and
                 :data:`genrec.data.report.ALLOW_UNKNOWN` of rows with unknown items.
+            quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
 
         Raises:
             DataError: The file cannot be read, a column is missing, no row is usable, or too many are lost.
         """
         report = DataReport("interactions", allow_lost=allow_lost)
-        frame, lines = read_rows(path, report)
+        frame, lines = read_rows(path, report, quotes=quotes)
         names = (user_column, item_column, time_column, part_column)
         return _build(frame, names, str(path), report, lines)
 
@@ -107,7 +112,7 @@ class Interactions:
         names = (user_column, item_column, time_column, part_column)
         report = DataReport("interactions", allow_lost=allow_lost)
         report.read(frame.height)
-        return _build(frame, names, where, report, Lines())
+        return _build(without_nul(frame, report, Lines()), names, where, report, Lines())
 
     def __len__(self) -> int:
         return len(self.items)
@@ -165,16 +170,17 @@ class Interactions:
         consecutive_repeats: Literal["drop", "keep"] = "drop",
     ) -> tuple[Histories, np.ndarray | None]:
         """Like :meth:`histories`, with the :attr:`parts` of the rows that are left, ``(n_rows,)`` int8 or None."""
-        for option, value, known in (
+        for option, value, words in (
             ("unknown", unknown, ("drop", "error")),
             ("consecutive_repeats", consecutive_repeats, ("drop", "keep")),
         ):
-            if value not in known:
-                raise ConfigError(f"{option} is {value!r}.", where="histories", expected=" or ".join(known))
-        positions = _positions(self.item_ids, catalog)
+            if value not in words:
+                raise ConfigError(f"{option} is {value!r}.", where="histories", expected=" or ".join(words))
+        known = _known_ids(catalog)
+        positions = positions_of(self.item_ids, known).astype(np.int32)
         items = positions[self.items]
         keep = items >= 0
-        self._note_unknown(keep, positions, unknown)
+        self._note_unknown(keep, positions, known, unknown)
         users = np.repeat(np.arange(len(self.user_ids), dtype=np.int32), self.lengths)
         repeats = _repeats(items, users, keep)
         self.report.add("consecutive-repeats", int(repeats.sum()))
@@ -190,27 +196,29 @@ class Interactions:
         parts = None if self.parts is None else self.parts[keep]
         return Histories(ids, offsets, items[keep].astype(np.int32), times), parts
 
-    def _note_unknown(self, keep: np.ndarray, positions: np.ndarray, unknown: str) -> None:
+    def _note_unknown(self, keep: np.ndarray, positions: np.ndarray, known: pl.Series, unknown: str) -> None:
         n_rows = int(len(keep) - keep.sum())
-        names = self.item_ids.gather(np.flatnonzero(positions < 0)[:3]).to_list()
+        strange = self.item_ids.gather(np.flatnonzero(positions < 0))
+        names = strange.head(N_EXAMPLES).to_list()
+        spelling = other_spelling(strange, known, "this table") if n_rows else None
         if n_rows and (unknown == "error" or n_rows == len(keep)):
             raise DataError(
                 f"{n_rows} of {len(keep)} interactions are with items that the catalogue does not have.",
                 where="items " + ", ".join(repr(name) for name in names),
                 expected="item ids of the catalogue",
-                hint="Check that both tables use the same ids, or add the items to the catalogue.",
+                hint=spelling or "Check that both tables use the same ids, or add the items to the catalogue.",
             )
-        self.report.add("unknown-items", n_rows, [f"item {name!r}" for name in names])
+        self.report.add("unknown-items", n_rows, [f"item {name!r}" for name in names], spelling)
         self.report.require_few_lost("interactions", ("unknown-items",), ALLOW_UNKNOWN)
 
 
-def _positions(ids: pl.Series, catalog: Catalog | Sequence[str] | np.ndarray) -> np.ndarray:
+def _known_ids(catalog: Catalog | Sequence[str] | np.ndarray) -> pl.Series:
     if isinstance(catalog, Catalog):
-        return catalog.positions(ids).astype(np.int32)
+        return catalog.frame[Columns.Item]
     known = pl.Series("items", [str(item) for item in catalog], dtype=pl.String)
     if known.n_unique() != len(known):
         raise DataError("The list of item ids holds an id twice.", expected="distinct ids")
-    return positions_of(ids, known).astype(np.int32)
+    return known
 
 
 def _repeats(items: np.ndarray, users: np.ndarray, keep: np.ndarray) -> np.ndarray:
@@ -228,21 +236,18 @@ def _build(
     user_column, item_column, time_column, part_column = names
     require_column(frame, user_column, "user_column", where)
     require_column(frame, item_column, "item_column", where)
-    time_column = _time_column(frame, time_column, where)
+    time_column = find_time_column(frame, time_column, (user_column, item_column, part_column), where)
     if not frame.height:
         raise DataError("There are no interactions.", where=where, expected="one row for each interaction")
     users, user_ids = clean_ids(frame[user_column], report, lines, where)
     items, item_ids = clean_ids(frame[item_column], report, lines, where)
     times = None if time_column is None else parse_times(frame[time_column], where)
-    parts = None if part_column is None else _parts(frame, part_column, where)
+    parts = None if part_column is None else read_parts(frame, part_column, where)
     keep = (users >= 0) & (items >= 0)
     missing = np.flatnonzero(~keep)
     report.add("missing-ids", len(missing), lines.examples(missing))
     if times is not None and time_column is not None:
-        unreadable = np.flatnonzero(keep & ~times.readable)
-        shown = [repr(frame[time_column][int(row)]) for row in unreadable[:3]]
-        report.add("unreadable-timestamps", len(unreadable), lines.examples(unreadable, shown))
-        report.add("fractional-timestamps", times.fractional)
+        note_times(times, frame[time_column], keep, report, lines)
         keep &= times.readable
     if not keep.any():
         raise DataError("No row has a user, an item and a time.", where=where, expected="at least one usable row")
@@ -302,32 +307,3 @@ def assemble(
         parts,
         report,
     )
-
-
-def _time_column(frame: pl.DataFrame, name: str | None, where: str) -> str | None:
-    """The time column, or None for the order of the rows; a column that looks like a forgotten time is refused."""
-    if name is None or name in frame.columns:
-        return name
-    near = nearest_column(frame.columns, name)
-    if name != Columns.Timestamp:
-        require_column(frame, name, "time_column", where)
-    if near is None:
-        return None
-    raise DataError(
-        f"There is no column '{name}', but '{near}' may be the time.",
-        where=where,
-        expected=f"'{name}' among the columns, which are: {', '.join(frame.columns)}",
-        hint=f"Pass --time-column {near} (time_column={near!r} in Python), "
-        "or --time-column none (time_column=None) to use the order of the rows.",
-    )
-
-
-def _parts(frame: pl.DataFrame, name: str, where: str) -> np.ndarray:
-    """The part of every row, ``(n_rows,)`` int8 positions in :data:`PARTS`."""
-    require_column(frame, name, "part_column", where)
-    words = frame[name].cast(pl.String).str.strip_chars().str.to_lowercase()
-    parts = words.replace_strict(_PART_NAMES, default=None, return_dtype=pl.Int8)
-    if parts.null_count():
-        wrong = frame[name].filter(parts.is_null())[0]
-        raise DataError(f"The part {wrong!r} is unknown.", where=f"{where}, column {name}", expected=", ".join(PARTS))
-    return parts.to_numpy()

@@ -14,7 +14,8 @@ from genrec.config import Settings
 from genrec.data.catalog import Catalog
 from genrec.data.filters import drop_consecutive_repeats
 from genrec.data.histories import Histories
-from genrec.data.interactions import PARTS, Interactions
+from genrec.data.interaction_columns import PARTS
+from genrec.data.interactions import Interactions
 from genrec.data.timestamps import to_timestamp
 from genrec.errors import ConfigError, DataError, unknown_name
 from genrec.schema import Columns

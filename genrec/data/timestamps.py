@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
 import polars as pl
 
+from genrec.data.time_units import UNITS, MixedUnits, mixed_units
 from genrec.errors import DataError
 
 _MICROSECOND = 1_000_000
 _ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d", "%Y-%m-%d %H:%M")
-_UNITS = (("s", 1e8, 1), ("ms", 1e11, 10**3), ("us", 1e14, 10**6), ("ns", 1e17, 10**9))
+_LEAST = {"s": 10**8, "ms": 10**11, "us": 10**14, "ns": 10**17}
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,11 @@ class Times:
 
     Attributes:
         values: ``(n_rows,)`` int64; 0 where unreadable.
-        order: ``(n_rows,)`` int64 or float64, finer than ``values`` where there are fractions of a second.
+        order: ``(n_rows,)`` int64, the same or finer: also by fractions of a second.
         readable: ``(n_rows,)`` bool.
         kind: ``integer``, ``decimal`` or ``date``.
         fractional: Number of readable rows whose fraction was cut off.
+        mixed: The units, where numbers of several were in the column and are now in the finest of them.
     """
 
     values: np.ndarray
@@ -32,13 +35,15 @@ class Times:
     readable: np.ndarray
     kind: str
     fractional: int = 0
+    mixed: MixedUnits | None = None
 
 
 def parse_times(series: pl.Series, where: object) -> Times:
     """Read a time column; the kind that reads the most rows is taken for the whole column.
 
-    Integers are kept as given, whatever their unit; decimals are cut; dates and datetimes (ISO 8601; without a zone
-    they are UTC) become seconds since 1970.
+    Integers are kept as given, whatever their unit, and exactly; decimals are cut; dates and datetimes (ISO 8601;
+    without a zone they are UTC) become seconds since 1970. Where seconds, milliseconds and the like are mixed, all are
+    read in the finest unit.
 
     Raises:
         DataError: No row can be read.
@@ -46,12 +51,12 @@ def parse_times(series: pl.Series, where: object) -> Times:
     kind = series.dtype
     if kind.is_integer():
         times = _integers(series.cast(pl.Int64, strict=False))
-    elif kind.is_float() or kind.is_decimal():
+    elif kind.is_float():
         times = _decimals(series.cast(pl.Float64))
     elif kind.is_temporal() and kind not in (pl.Time, pl.Duration):
         times = _dates(series.cast(pl.Datetime("us")) if kind == pl.Date else series)
-    elif kind == pl.String:
-        times = _from_text(series)
+    elif kind == pl.String or kind.is_decimal():
+        times = _from_text(series.cast(pl.String))
     else:
         times = Times(np.zeros(0), np.zeros(0), np.zeros(len(series), dtype=bool), str(kind))
     if not times.readable.any():
@@ -65,19 +70,40 @@ def parse_times(series: pl.Series, where: object) -> Times:
     return times
 
 
+def _numbers(values: np.ndarray, fractions: np.ndarray | None, readable: np.ndarray) -> Times:
+    """Times from whole parts ``(n,)`` int64 and fractions ``(n,)`` float64 from 0 to 1, brought to one unit."""
+    kind = "integer" if fractions is None else "decimal"
+    mixed = mixed_units(values, readable)
+    if mixed is not None:
+        fits = np.abs(values) < 2**62 // mixed.factors
+        readable, values = readable & fits, np.where(fits, values * mixed.factors, 0)
+        if fractions is not None:
+            finer = fractions * mixed.factors
+            values, fractions = values + np.floor(finer).astype(np.int64), finer - np.floor(finer)
+    if fractions is None or not fractions.any():
+        return Times(values, values, readable, kind, mixed=mixed)
+    order = _dense_ranks(values, fractions)
+    return Times(values, order, readable, kind, int((fractions[readable] > 0).sum()), mixed)
+
+
+def _dense_ranks(values: np.ndarray, fractions: np.ndarray) -> np.ndarray:
+    """Places of pairs among all distinct ones, ``(n,)`` int64: a float would round large numbers."""
+    order = np.lexsort((fractions, values))
+    new = (np.diff(values[order], prepend=values[order][:1]) != 0) | (np.diff(fractions[order], prepend=-1) != 0)
+    ranks = np.empty(len(values), dtype=np.int64)
+    ranks[order] = np.cumsum(new)
+    return ranks
+
+
 def _integers(series: pl.Series) -> Times:
-    readable = series.is_not_null().to_numpy()
-    values = series.fill_null(0).to_numpy()
-    return Times(values, values, readable, "integer")
+    return _numbers(series.fill_null(0).to_numpy(), None, series.is_not_null().to_numpy())
 
 
 def _decimals(series: pl.Series) -> Times:
     series = series.set(~(series.is_finite() & (series.abs() < 2**63)), None)
-    readable = series.is_not_null().to_numpy()
-    order = series.fill_null(0.0).to_numpy()
-    values = np.floor(order).astype(np.int64)
-    fractional = int((values != order).sum())
-    return Times(values, order if fractional else values, readable, "decimal", fractional)
+    given = series.fill_null(0.0).to_numpy()
+    whole = np.floor(given)
+    return _numbers(whole.astype(np.int64), given - whole, series.is_not_null().to_numpy())
 
 
 def _dates(series: pl.Series) -> Times:
@@ -98,7 +124,28 @@ def _from_text(series: pl.Series) -> Times:
     if n_numbers < text.str.contains(r"^\d{4}-\d{2}-\d{2}").sum():
         return _dates(parse_iso(text))
     whole = text.cast(pl.Int64, strict=False)
-    return _integers(whole) if len(whole) - whole.null_count() == n_numbers else _decimals(numbers)
+    if len(whole) - whole.null_count() == n_numbers:
+        return _integers(whole)
+    values, fractions, readable = _decimal_text(text.set(~numbers.is_finite().fill_null(False), None), whole)
+    return _numbers(values, fractions, readable)
+
+
+def _decimal_text(text: pl.Series, whole: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whole parts, fractions and readable rows of numbers in text, to the last digit of the whole parts."""
+    parts = text.str.extract_groups(r"^([+-]?\d{1,18})(\.\d*)$").struct.unnest()
+    before, after = parts.to_series(0).cast(pl.Int64, strict=False), parts.to_series(1)
+    values = whole.fill_null(before).fill_null(0).to_numpy().copy()
+    fractions = ("0" + after.fill_null(".") + "0").cast(pl.Float64).to_numpy().copy()
+    below = text.str.starts_with("-").fill_null(False).to_numpy() & (fractions > 0)
+    values[below] -= 1
+    fractions[below] = 1 - fractions[below]
+    readable = (whole.is_not_null() | before.is_not_null()).to_numpy().copy()
+    for row in np.flatnonzero(text.is_not_null().to_numpy() & ~readable).tolist():  # such as 1e3
+        number = Decimal(text[row])
+        if abs(number) < 2**63:
+            values[row], readable[row] = int(number.to_integral_value(ROUND_FLOOR)), True
+            fractions[row] = float(number - int(values[row]))
+    return values, fractions, readable
 
 
 def parse_iso(text: pl.Series) -> pl.Series:
@@ -130,7 +177,7 @@ def _zoned(text: pl.Series) -> pl.Series:
 def unit_of(timestamps: np.ndarray) -> str | None:
     """The probable unit of epoch numbers: ``s``, ``ms``, ``us`` or ``ns``; None for small numbers (years, counters)."""
     largest = int(np.abs(timestamps).max(initial=0))
-    return next((name for name, least, _ in reversed(_UNITS) if largest >= least), None)
+    return next((name for name in reversed(_LEAST) if largest >= _LEAST[name]), None)
 
 
 def to_timestamp(moment: int | str, timestamps: np.ndarray) -> int:
@@ -157,13 +204,14 @@ def to_timestamp(moment: int | str, timestamps: np.ndarray) -> int:
             f"The timestamps (at most {int(timestamps.max(initial=0))}) are no epoch times; '{moment}' means nothing.",
             expected="a number in the unit of the timestamps",
         )
-    factor = next(size for name, _, size in _UNITS if name == unit)
-    return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * factor)
+    return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * UNITS[unit])
 
 
 def show_time(timestamp: int, unit: str | None) -> str:
     """A timestamp for people: an ISO date where the unit is known, else the number."""
-    factor = next((size for name, _, size in _UNITS if name == unit), None)
-    if factor is None:
+    if unit is None:
         return str(timestamp)
-    return datetime.fromtimestamp(timestamp / factor, UTC).strftime("%Y-%m-%d %H:%M")
+    try:
+        return datetime.fromtimestamp(timestamp / UNITS[unit], UTC).strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):  # before the year 1 or after 9999
+        return str(timestamp)

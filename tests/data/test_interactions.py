@@ -107,6 +107,64 @@ def test_a_column_that_looks_like_a_forgotten_time_is_refused(tmp_path):
         Interactions.read(path, time_column="when")
 
 
+@pytest.mark.parametrize("name", ["bought_at", "event_time", "Purchased On", "x"])
+def test_row_order_is_not_taken_where_a_column_holds_times(tmp_path, name):
+    rows = "".join(f"u{n % 3},i{n % 5},2023-01-{n + 1:02d}\n" for n in range(20))
+    path = put(tmp_path / "x.csv", f"user_id,item_id,{name}\n{rows}")
+    with pytest.raises(DataError) as caught:
+        Interactions.read(path)
+    assert f"'{name}' may be the time" in str(caught.value)
+    assert f"--time-column {name} (time_column={name!r} in Python)" in caught.value.hint
+    assert not Interactions.read(path, time_column=name).ordinal
+    assert Interactions.read(path, time_column=None).ordinal
+
+
+def test_times_of_many_forms_are_counted_with_one_example_each():
+    forms = [
+        "2023-01-{:02d}",
+        "2023-01-{:02d} 10:00:00",
+        "2023-01-{:02d}T10:00:00Z",
+        "16000000{:02d}",
+        "{:02d}/04/2023",
+    ]
+    rows = [("u", f"i{n}", forms[n % 5].format(n % 28 + 1)) for n in range(200)]
+    with pytest.raises(DataError, match=r"80 of 200 rows \(40%\)"):
+        table(rows)
+    found = table(rows, allow_lost=0.4)
+    assert found.report.kept() == len(found) == 120
+    examples = next(one.examples for one in found.report.problems if one.kind == "unreadable-timestamps")
+    assert examples == ("row 4: '1600000004'", "row 5: '05/04/2023'", "row 9: '1600000009'")
+
+
+def test_mixed_units_are_found_counted_and_brought_together():
+    rows = [("u", "a", 1577836800), ("u", "b", 1577836800000), ("u", "c", 1609459200), ("v", "a", 1577836801)]
+    found = table(rows)
+    assert found.frame["timestamp"].to_list() == [1577836800000, 1577836800000, 1609459200000, 1577836801000]
+    problem = found.report.problems[0]
+    assert (problem.kind, problem.count) == ("mixed-time-units", 1)
+    assert problem.examples == ("row 2: 1577836800000 among 3 rows in s, 1 rows in ms",)
+    assert found.report.lines()[0].startswith("interactions: 1 mixed-time-units:")
+    assert found.report.kept() == len(found)
+
+
+def test_lost_leading_zeros_are_guessed():
+    rows = [("u", str(n % 10), n) for n in range(200)]
+    catalogue = [f"{n:03d}" for n in range(10)]
+    with pytest.raises(
+        DataError, match=r"200 of 200(.|\n)*leading zeros lost\? The catalogue has '000' where this table has '0'"
+    ):
+        table(rows).histories(catalogue)
+    found = table([("u", "001", 1), ("u", "002", 2), ("u", "003", 3), ("u", "4", 4)])
+    assert len(found.histories(catalogue).items) == 3
+    assert "The catalogue has '004' where this table has '4'." in found.report.lines()[-1]
+
+
+def test_nul_in_a_table_in_memory_is_replaced():
+    found = table([("u\x00", "a", 1), ("v", "b\x00", 2)])
+    assert found.user_ids.to_list() == ["u\ufffd", "v"]
+    assert found.report.count("replaced-signs") == 2
+
+
 def test_missing_columns_name_the_nearest_and_the_option(tmp_path):
     path = put(tmp_path / "x.csv", "userId,movieId,timestamp\n1,2,3\n")
     with pytest.raises(DataError, match=r"no column 'user_id'(.|\n)*userId, movieId(.|\n)*--user-column userId"):

@@ -1,4 +1,5 @@
 import datetime as dt
+import math
 
 import numpy as np
 import polars as pl
@@ -68,6 +69,64 @@ def test_large_integers_beside_blanks_lose_nothing():
     assert read([str(big), "", "x"]).values.tolist()[0] == big
 
 
+def test_integers_beside_other_forms_keep_every_digit():
+    """One row such as 1e3 makes no decimals of its neighbours."""
+    values = [9007199254740993, 9007199254740992, 2**63 - 1, -(2**60) - 1]
+    for form, value in (("1e3", 1000), ("2.5", 2), ("-0.5", -1), ("7.", 7), ("+8.0", 8), (".5", 0), ("-1.5e1", -15)):
+        times = read([form, *map(str, values)])
+        assert times.values.tolist() == [value, *values]
+        assert np.argsort(times.order).tolist() == np.argsort(times.values).tolist()
+    exact = pl.Series("t", ["9007199254740993", "1.50"]).cast(pl.Decimal(20, 2))
+    assert parse_times(exact, "t").values.tolist() == [9007199254740993, 1]
+
+
+decimals = st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(2**62), max_value=2**62)
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(decimals | st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=8))
+def test_numbers_in_text_agree_with_exact_arithmetic(numbers):
+    times = read([*map(str, numbers), ""])
+    assert times.values[:-1].tolist() == [math.floor(n) for n in numbers]
+    assert times.readable.tolist() == [True] * len(numbers) + [False]
+    expected = sorted(range(len(numbers)), key=lambda n: numbers[n])
+    assert sorted(range(len(numbers)), key=lambda n: times.order[n]) == expected
+
+
+@pytest.mark.parametrize("form", ["int", "text", "decimal", "blank"])
+def test_units_mixed_in_one_column_are_read_in_the_finest(form):
+    values = [DAY, DAY * 1000 + 1, DAY + 9, DAY + 1]
+    given = {
+        "int": values,
+        "text": [str(value) for value in values],
+        "decimal": [float(value) for value in values],
+        "blank": [*map(str, values[:3]), f" {values[3]}.0"],
+    }[form]
+    times = read(given)
+    assert times.values.tolist() == [DAY * 1000, DAY * 1000 + 1, DAY * 1000 + 9000, DAY * 1000 + 1000]
+    assert times.order.argsort().tolist() == [0, 1, 3, 2]
+    assert times.mixed.unit == "ms"
+    assert times.mixed.counts == {"s": 3, "ms": 1}
+    assert times.mixed.odd.tolist() == [False, True, False, False]
+
+
+def test_fractions_of_mixed_units_become_whole_where_they_can():
+    times = read([f"{DAY}.25", f"{DAY}249.5", f"{DAY * 10**6}"])
+    assert times.values.tolist() == [DAY * 10**6 + 250_000, DAY * 10**6 + 249_500, DAY * 10**6]
+    assert times.fractional == 0
+    assert times.mixed.unit == "us"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[DAY, DAY + 1], [5, 5000, 5_000_000], [2020, 20210105, 1609804800], [0, 1, DAY, DAY * 1000], [DAY, 2**62]],
+)
+def test_numbers_of_one_unit_or_of_none_stay(values):
+    times = read(values)
+    assert times.mixed is None
+    assert times.values.tolist() == values
+
+
 def test_date_columns():
     assert read([dt.date(2021, 1, 5), None]).values.tolist()[0] == DAY
     aware = pl.Series("t", [dt.datetime(2021, 1, 5)]).dt.replace_time_zone("Europe/Paris")
@@ -99,3 +158,4 @@ def test_units_and_moments():
         to_timestamp("2021-01-05", np.array([1, 2]))
     assert show_time(DAY, "s") == "2021-01-05 00:00"
     assert show_time(17, None) == "17"
+    assert show_time(-99_999_999_999, "s") == "-99999999999"
