@@ -20,11 +20,10 @@ from genrec.decoding.prior_bounds import PriorBounds
 from genrec.decoding.slots import top_by_slots
 from genrec.decoding.word_matches import WordMatches
 from genrec.index.recipe import load_recipe
-from genrec.models import build_model
+from genrec.models import build_model, find_network
 from genrec.models.recgpt.code_vectors import CodeVectors
 from genrec.models.recgpt.network import RecGPT
 from genrec.training.pretrain_config import PretrainConfig
-from genrec.training.train import model_settings
 from genrec.trie import Trie
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -166,7 +165,8 @@ def catalogue(config: PretrainConfig, n: int, seed: int) -> tuple[RecGPT, np.nda
     suffix = np.empty(n, dtype=np.int64)
     suffix[order] = np.arange(n) - np.maximum.accumulate(np.where(new, np.arange(n), 0))
     vectors = rng.normal(size=(n, DIM)).astype(np.float32)
-    settings = model_settings(config.model, load_recipe(config.tokenizer, config.tokenizer_settings), DIM)
+    quantizer = load_recipe(config.tokenizer, config.tokenizer_settings).quantizer
+    settings = find_network("recgpt").fields(config.model, quantizer, DIM)
     sizes = [*([size] * SLOTS), int(suffix.max()) + 1]
     model = build_model("recgpt", sizes, **settings)
     if not isinstance(model, RecGPT):

@@ -19,7 +19,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from genrec.models import LANGUAGE_ARCHITECTURES
+from genrec.models import find_network
 from genrec.models.llm.code_rows import RowStart
 from genrec.trie import Trie
 
@@ -88,10 +88,10 @@ def trie():
 def build(folder, architecture="language-model", seed=0, start=None, **settings):
     """A model around a checkpoint, in evaluation mode."""
     torch.manual_seed(seed)
-    model_class, config_class = LANGUAGE_ARCHITECTURES[architecture]
+    model_class = find_network(architecture)
     source = {"checkpoint": str(folder), **settings.pop("source", {})}
     backbone = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_decoder_layers": 2, "num_heads": 2}
-    config = config_class(
+    config = model_class.config_class(
         codebook_sizes=list(SIZES),
         source=source,
         backbone=backbone,

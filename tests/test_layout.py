@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
-    **dict.fromkeys(("data", "schema", "config", "artifacts", "assets", "drawing", "errors", "metrics", "wording"), 0),
+    **dict.fromkeys(
+        ("data", "schema", "config", "artifacts", "assets", "drawing", "errors", "metrics", "registry", "wording"), 0
+    ),
     **dict.fromkeys(("encoders", "quantizers", "disambiguation", "trie", "index"), 1),
     **dict.fromkeys(("models", "prompts"), 2),
     "decoding": 3,

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from genrec.cli.console import duration, err, heading, say
-from genrec.training.text_examples import TextExamples
+from genrec.prompts.examples import TextExamples
 from genrec.training.trainer import StopOnRequest
 
 

@@ -36,7 +36,7 @@ def train(
     from genrec.generative.config import load_train_config
     from genrec.generative.recommender import MANIFEST
     from genrec.index.semantic_index import SemanticIndex
-    from genrec.models import LANGUAGE_ARCHITECTURES
+    from genrec.models import find_network
     from genrec.training.session import TrainingStoppedError
     from genrec.training.train import train as fit
 
@@ -52,7 +52,7 @@ def train(
         f"{len(split.train.items):,} interactions, {len(split.validation.targets):,} validation and "
         f"{len(split.test.targets):,} test cases held out ({split.name})."
     )
-    if settings.model.architecture not in LANGUAGE_ARCHITECTURES:  # their prompts are shown when training begins
+    if not find_network(settings.model.architecture).reads_prompts:  # their prompts are shown when training begins
         _show_example(semantic_index, split)
     reporter = Reporter()
     previous = signal.signal(signal.SIGINT, reporter.on_interrupt)

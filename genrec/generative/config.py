@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -11,68 +11,20 @@ from genrec.assets import find_asset
 from genrec.config import Settings, apply_overrides, parse, read_yaml
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
+from genrec.models.settings import ExampleSettings, LanguageModelSettings, ModelSettings
 from genrec.prompts.settings import PromptSettings, TaskSettings
 
+DEFAULT_EPOCHS = 20
+"""Where ``trainer`` does not say."""
 
-class LanguageModelSettings(Settings):
-    """How a pretrained language model is loaded and tuned; see :mod:`genrec.models.llm.source` and ``tuning``.
-
-    ``code_rows`` says what the rows of the code tokens start from: the quantizer's codebooks, the mean of the titles
-    that carry a code, or chance. ``lora`` holds fields of peft's ``LoraConfig``.
-    """
-
-    revision: str | None = None
-    random_weights: bool = False
-    trust_remote_code: bool = False
-    dtype: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
-    quantize: Literal["4bit"] | None = None
-    attention: Literal["sdpa", "eager"] = "sdpa"
-    tuning: Literal["lora", "full", "embeddings-only"] = "lora"
-    lora: dict[str, Any] = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
-    code_rows: Literal["codebooks", "titles", "random"] = "codebooks"
-    train_code_rows: bool = True
-    keep_layers: int | None = Field(None, ge=1)
-    every_layer: int | None = Field(None, ge=1)
-
-
-class ModelSettings(Settings):
-    """The network; see :class:`genrec.models.CodeModelConfig` for the fields it shares.
-
-    ``init_from_codebooks`` starts the code tables from the quantizer's codebooks; ``item_vectors`` lets an item-decoder
-    read the items' unquantized vectors beside their codes. ``trie_masked_loss`` trains with a softmax over the codes
-    that are legal after the right prefix. ``checkpoint`` and ``llm`` are for architectures around a language model.
-    ``options`` are further fields of the configuration of the architecture, such as those of
-    :class:`genrec.models.recgpt.config.RecGPTConfig`.
-    """
-
-    architecture: str = "item-decoder"
-    checkpoint: str | None = None
-    llm: LanguageModelSettings = LanguageModelSettings()
-    trie_masked_loss: bool = False
-    backbone: dict[str, Any] = {}
-    depth_backbone: dict[str, Any] | None = None
-    dropout: float = Field(0.2, ge=0, lt=1)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    max_items: int = Field(20, ge=1)
-    init_from_codebooks: bool = False
-    item_vectors: bool = False
-    options: dict[str, Any] = {}
-
-
-class ExampleSettings(Settings):
-    """What one training example is.
-
-    ``whole``: a window of a user's history with a loss at every item, one pass per user. ``prefixes``: one example per
-    (history, next item) pair; the only choice for encoder-decoders. ``drop`` leaves items out at random, see
-    :class:`genrec.models.history_batches.HistoryExamples`.
-    """
-
-    mode: Literal["whole", "prefixes"] = "whole"
-    drop: float = Field(0.0, ge=0, lt=1)
-    bucket_pool: int = Field(50, ge=1)
-    candidates: int = Field(
-        4096, ge=1, description="items that a target is told apart from, where the loss is over items"
-    )
+__all__ = [
+    "ExampleSettings",
+    "LanguageModelSettings",
+    "ModelSettings",
+    "TrainConfig",
+    "ValidationSettings",
+    "load_train_config",
+]
 
 
 class ValidationSettings(Settings):
@@ -108,6 +60,11 @@ class TrainConfig(Settings):
     start_share: float = Field(0.5, ge=0, le=0.9)
     trainer: dict[str, Any] = {}
     seed: int = 0
+
+    @property
+    def epochs(self) -> float:
+        """Length of the training."""
+        return float(self.trainer.get("num_train_epochs", DEFAULT_EPOCHS))
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:

@@ -22,7 +22,7 @@ from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel, load_model
-from genrec.models.recgpt.network import RecGPT
+from genrec.models.portable import PortableModel
 from genrec.recommender import MANIFEST
 
 KIND = "foundation"
@@ -42,7 +42,7 @@ class FoundationModel:
 
     def __init__(
         self,
-        model: RecGPT,
+        model: PortableModel,
         tokenizer: ItemTokenizer,
         config: TrainConfig,
         metrics: dict[str, Any] | None = None,
@@ -129,7 +129,7 @@ class FoundationModel:
             )
         config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
         model = load_model(folder / "model")
-        if not isinstance(model, RecGPT):
+        if not isinstance(model, PortableModel):
             raise ArtifactError(f"A network of type {type(model).__name__} cannot change catalogues.", where=folder)
         model.eval()
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

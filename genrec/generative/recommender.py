@@ -25,13 +25,12 @@ from genrec.decoding.slots import score_by_slots
 from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
 from genrec.decoding.word_matches import WordMatches
-from genrec.errors import ArtifactError, ModelError
+from genrec.errors import ArtifactError
 from genrec.generative.config import TrainConfig
 from genrec.generative.learned_prior import LearnedPrior, learned_scores
-from genrec.generative.reader import make_reader, save_prompts, with_saved_prompts
 from genrec.index.semantic_index import SemanticIndex
-from genrec.models import CodeModel, LanguageBase, load_model
-from genrec.models.recgpt.network import RecGPT, RecGPTState
+from genrec.models import CodeModel, load_model
+from genrec.prompts.reader import save_templates, with_saved_templates
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class GenerativeRecommender(Recommender):
         self.item_ids = index.item_ids
         self.options = config.generation
         self.prior: LearnedPrior | None = None
-        self.collator = make_reader(config, index, model)
+        self.collator = model.reader(index, config)
         self._request = Request()
         self._tries = SubTries(index.trie, self.device)
         self._vectors: dict[torch.device, torch.Tensor] = {}
@@ -104,7 +103,7 @@ class GenerativeRecommender(Recommender):
     @property
     def scores_all(self) -> bool:
         """Whether it decodes by scoring every item at once: parallel slots, ranked exactly."""
-        return self.options.exact and isinstance(self.model, RecGPT) and self.model.parallel
+        return self.options.exact and self.model.parallel
 
     def set_prior(self, settings: PriorSettings) -> None:
         """Decode with the learned prior in this way, and save it so; see :func:`genrec.training.prior.fit_prior`."""
@@ -179,7 +178,7 @@ class GenerativeRecommender(Recommender):
         with self._evaluating():
             for users, batch in self._batches(known, exact.users_at_once(1)):
                 state = self.model.prefill(**batch)
-                if isinstance(self.model, RecGPT) and isinstance(state, RecGPTState) and self.model.parallel:
+                if self.model.parallel:
                     scores = score_by_slots(self._tries(), self.model.slot_scores(state))
                 else:
                     scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
@@ -272,8 +271,6 @@ class GenerativeRecommender(Recommender):
         Raises:
             ModelError: There is no language model.
         """
-        if not isinstance(self.model, LanguageBase):
-            raise ModelError("There is no adapter to merge.", expected="a recommender around a language model")
         self.model.merge()
 
     def save_pretrained(self, folder: Path | str, *, overwrite: bool = False) -> None:
@@ -284,8 +281,8 @@ class GenerativeRecommender(Recommender):
         """
         with atomic_dir(folder, overwrite=overwrite) as work:
             self.model.save_pretrained(work / "model")
-            if isinstance(self.model, LanguageBase):
-                save_prompts(self.config, work / "prompts")
+            if self.model.reads_prompts:
+                save_templates(self.config.tasks, work / "prompts")
             self.index.save(work / "index")
             if self.prior is not None:
                 self.prior.save(work / "prior")
@@ -338,7 +335,8 @@ class GenerativeRecommender(Recommender):
                 expected=f"index {manifest['index_fingerprint']} or one grown from it",
                 hint=f"This index is {index.fingerprint} ({len(index.item_ids)} items). Train on it, or leave it out.",
             )
-        config = with_saved_prompts(config, folder / "prompts")
+        tasks = with_saved_templates(config.tasks, folder / "prompts")
+        config = config.model_copy(update={"tasks": tasks})
         model = load_model(folder / "model", checkpoint=checkpoint)
         model.eval()
         model.stays_ready = True

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers import PreTrainedConfig, PreTrainedModel
 
-from genrec.errors import ArtifactError, ModelError
-from genrec.models.legal_codes import LegalCodes, legal_cross_entropy
+from genrec.data.histories import Histories
+from genrec.errors import ArtifactError, ConfigError, ModelError, unknown_name
+from genrec.models.history_batches import CodeCollator, HistoryExamples
+from genrec.models.legal_codes import LegalCodes
+from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches
+from genrec.models.parts import CodeTable, Start
 from genrec.trie import Trie
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
+    from genrec.models.settings import ModelSettings, RunSettings
 
 
 class CodeModelConfig(PreTrainedConfig):
@@ -48,79 +49,10 @@ class CodeModelConfig(PreTrainedConfig):
     max_items: int = 20
     vector_dim: int = 0
 
-
-@dataclass
-class CodeModelOutput(ModelOutput):
-    """Result of a training pass.
-
-    Attributes:
-        loss: Mean negative log-likelihood of a code, summed over the levels of an item.
-        n_targets: Number of predicted items that the mean is over.
-    """
-
-    loss: Tensor | None = None
-    n_targets: Tensor | None = None
-
-
-class CodeTable(nn.Module):
-    """One vector per (level, code), all levels in one matrix: ``weight (sum(sizes), dim)``."""
-
-    def __init__(self, sizes: Sequence[int], dim: int, *, std: float = 0.02) -> None:
-        super().__init__()
-        self.sizes = tuple(int(size) for size in sizes)
-        self.offsets = tuple(int(offset) for offset in np.r_[0, np.cumsum(self.sizes)])
-        self.weight = nn.Parameter(torch.empty(self.offsets[-1], dim))
-        self.std = std
-        nn.init.normal_(self.weight, std=std)
-
-    def level(self, level: int) -> Tensor:
-        """Rows of one level, ``(codebook_size, dim)``."""
-        return self.weight[self.offsets[level] : self.offsets[level + 1]]
-
-    def embed(self, codes: Tensor, first_level: int = 0) -> Tensor:
-        """Vectors of codes ``(..., n)`` whose last axis runs over levels from ``first_level``: ``(..., n, dim)``."""
-        return F.embedding(self.rows(codes, first_level), self.weight)
-
-    def rows(self, codes: Tensor, first_level: int = 0) -> Tensor:
-        """Where codes stand in the table, of their shape; see :meth:`embed`."""
-        stop = first_level + codes.shape[-1]
-        return codes + torch.tensor(self.offsets[first_level:stop], device=codes.device)
-
-    def logits(self, hidden: Tensor, level: int) -> Tensor:
-        """Scores of the codes of one level: ``(..., dim) -> (..., codebook_size)``."""
-        return hidden @ self.level(level).T
-
-    @torch.no_grad()
-    def init_from_codebooks(self, codebooks: Sequence[np.ndarray | None], seed: int = 0) -> None:
-        """Start from the quantizer's codebooks: a random projection that keeps their geometry, at the table's scale.
-
-        Args:
-            codebooks: ``(codebook_size, any_dim)`` per level; None leaves that level random.
-            seed: Of the projection, which is shared by levels of the same dimension.
-        """
-        for level, codebook in enumerate(codebooks):
-            if codebook is None:
-                continue
-            vectors = torch.from_numpy(np.asarray(codebook, dtype=np.float32))
-            generator = torch.Generator().manual_seed(seed)
-            projection = torch.randn(vectors.shape[1], self.weight.shape[1], generator=generator)
-            projected = vectors @ (projection / math.sqrt(vectors.shape[1]))
-            projected = projected - projected.mean(0)
-            rows = self.level(level)[: len(projected)]
-            rows.copy_(projected * (self.std / projected.std().clamp_min(1e-12)))
-
-
-@dataclass
-class StepState:
-    """What a model remembers between the levels of one search; a model subclasses it.
-
-    Attributes:
-        level: The level whose codes are predicted next.
-        reader: What goes on with this state, in models that choose between several.
-    """
-
-    level: int = 0
-    reader: Any = None
+    @classmethod
+    def known_fields(cls) -> set[str]:
+        """Names of the settings of the network, those of transformers' own configurations left out."""
+        return {name for one in cls.__mro__ if issubclass(one, CodeModelConfig) for name in one.__annotations__}
 
 
 class CodeModel(PreTrainedModel):
@@ -134,11 +66,27 @@ class CodeModel(PreTrainedModel):
     config_class = CodeModelConfig
     config: CodeModelConfig
     main_input_name = "codes"
+    reads_vectors: ClassVar[bool] = False
+    """Whether it can read the items' unquantized vectors beside their codes."""
+    reads_prompts: ClassVar[bool] = False
+    """Whether it reads histories as text; a recommender then keeps the templates."""
+    pairs_only: ClassVar[bool] = False
+    """Whether a training example is one history with its next item, never a whole history."""
     legal: LegalCodes | None = None
     """What the loss is restricted to, see :meth:`restrict_loss`."""
     stays_ready: bool = False
     """Whether what :meth:`decoding` prepares is kept between its uses, as a model needs that answers single requests.
     It ends with training mode, or :meth:`end_decoding`, to be called before weights are changed by other means."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether all levels are predicted at once, so that a catalogue can be ranked without a search."""
+        return False
+
+    @property
+    def works_untrained(self) -> bool:
+        """Whether it recommends before it is trained: the weights at the start are then a candidate, too."""
+        return False
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -180,6 +128,123 @@ class CodeModel(PreTrainedModel):
             ``(users, beams, codebook_size)`` logits (one beam at the first level).
         """
 
+    def slot_scores(self, state: Any) -> list[Tensor]:
+        """Log-probabilities of all codes of every level, from :meth:`prefill` of a ``parallel`` model.
+
+        Returns:
+            Per level ``(users, codebook_size)``.
+
+        Raises:
+            ModelError: No code is known before the one ahead of it.
+        """
+        raise ModelError("This network has no scores of all levels at once.", hint="Use beam search.")
+
+    def log_likelihood(self, batch: Mapping[str, Any]) -> Tensor:
+        """Log-probability of the targets of every example, ``(rows,)``, with gradients.
+
+        Inside a training step take it from the output of the forward pass instead, so that every wrapper around the
+        model (several processes, sharding, mixed precision) has its part in it.
+
+        Args:
+            batch: Arguments of :meth:`forward`, such as :meth:`training_batches` makes.
+        """
+        output: CodeModelOutput = self(**batch)
+        if output.log_likelihood is None:
+            raise ModelError(f"{type(self).__name__} says nothing about single examples.")
+        return output.log_likelihood
+
+    @classmethod
+    def fields(cls, settings: ModelSettings, quantizer: Mapping[str, Any], vector_dim: int) -> dict[str, Any]:
+        """Fields of the configuration, from settings and from what the codes are.
+
+        Args:
+            settings: Of the network.
+            quantizer: That part of the recipe of the codes.
+            vector_dim: Dimension of the item vectors.
+
+        Raises:
+            ConfigError: The network does not read item vectors.
+        """
+        shared = settings.model_dump(include=CodeModelConfig.known_fields())
+        fields = {**shared, **settings.options}
+        if settings.item_vectors:
+            if not cls.reads_vectors:
+                raise ConfigError(
+                    f"The architecture '{settings.architecture}' does not read item vectors.",
+                    where="model.item_vectors",
+                    hint="Use architecture: item-decoder, or leave item_vectors out.",
+                )
+            fields["vector_dim"] = vector_dim
+        return {key: value for key, value in fields.items() if value is not None}
+
+    @classmethod
+    def of(cls, codebook_sizes: Sequence[int], **fields: Any) -> Self:
+        """A network with random weights from fields of its configuration.
+
+        Raises:
+            ConfigError: A field that it does not have.
+            ModelError: transformers refuses the backbone.
+        """
+        known = cls.config_class.known_fields()
+        for name in fields:
+            if name not in known:
+                kind = cls.config_class.model_type.removeprefix("genrec-")
+                raise unknown_name("setting", name, known, where=f"model ({kind})")
+        return cls(cls.config_class(codebook_sizes=[int(size) for size in codebook_sizes], **fields))
+
+    @classmethod
+    def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
+        """A network with random weights for the items of an index.
+
+        Raises:
+            ConfigError: A setting that it does not have.
+            ModelError: transformers refuses the backbone.
+        """
+        fields = cls.fields(config.model, index.recipe.quantizer, index.vectors().shape[1])
+        model = cls.of(index.codebook_sizes, **fields)
+        if config.model.init_from_codebooks and index.codebooks is not None:
+            model.init_from_codebooks(index.codebooks, config.seed)
+        return model
+
+    @classmethod
+    def load(cls, folder: Path | str, *, checkpoint: str | None = None) -> Self:
+        """What :meth:`save_pretrained` wrote; ``checkpoint`` is where the base of an adapter is now."""
+        return cls.from_pretrained(folder)
+
+    @classmethod
+    def start_fingerprint(cls, settings: ModelSettings) -> str | None:
+        """What decides the weights at the start beside settings and seed, such as a checkpoint; None: nothing."""
+        return None
+
+    def reader(self, index: SemanticIndex, config: RunSettings) -> Reader:
+        """What turns histories into the arguments of :meth:`prefill`."""
+        return CodeCollator(index.codes, self.read_vectors(index) if config.model.item_vectors else None)
+
+    def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:
+        """What the model learns from, and what makes the arguments of :meth:`forward` of it.
+
+        Args:
+            index: Of the catalogue.
+            histories: The training part only.
+            config: Settings of the run.
+        """
+        examples = HistoryExamples(
+            histories,
+            config.model.max_items,
+            prefixes=config.examples.mode == "prefixes" or self.pairs_only,
+            drop=config.examples.drop,
+            seed=config.seed,
+        )
+        return TrainingBatches(examples, self.reader(index, config))
+
+    def merge(self) -> None:
+        """Put the updates of an adapter into the weights.
+
+        Raises:
+            ModelError: There is no adapter.
+        """
+        raise ModelError("There is no adapter to merge.", expected="a recommender around a language model")
+
     @contextmanager
     def decoding(self) -> Iterator[None]:
         """Around calls of :meth:`prefill` and :meth:`step` between which no weight changes.
@@ -208,6 +273,10 @@ class CodeModel(PreTrainedModel):
         children``.
         """
         self.legal = None if trie is None else LegalCodes(trie)
+
+    def prepare(self, trie: Trie, *, trie_masked_loss: bool) -> None:
+        """What training needs beside the weights: the catalogue's paths, and whether the loss is over them alone."""
+        self.restrict_loss(trie if trie_masked_loss else None)
 
     def bind(self, index: SemanticIndex) -> None:
         """Get ready for the items of an index.
@@ -239,89 +308,3 @@ class CodeModel(PreTrainedModel):
             nn.init.normal_(module.vector, std=module.std)
         else:
             super()._init_weights(module)
-
-
-def level_loss(
-    table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing: float, legal: LegalCodes | None = None
-) -> Tensor:
-    """Negative log-likelihood of items, summed over levels, mean over items.
-
-    Args:
-        table: Output table; every level is normalised over its own codes.
-        hidden: ``(n, levels, dim)`` states that predict each level.
-        codes: ``(n, levels)`` right codes.
-        label_smoothing: See :class:`CodeModelConfig`.
-        legal: Normalise over the legal children of the right prefix instead.
-    """
-    if legal is None:
-        terms = [
-            F.cross_entropy(table.logits(hidden[:, level], level), codes[:, level], label_smoothing=label_smoothing)
-            for level in range(codes.shape[1])
-        ]
-    else:
-        masks = legal.masks(codes)
-        terms = [
-            legal_cross_entropy(
-                table.logits(hidden[:, level], level), codes[:, level], masks[level], label_smoothing
-            ).mean()
-            for level in range(codes.shape[1])
-        ]
-    return torch.stack(terms).sum()
-
-
-class Start(nn.Module):
-    """A learned vector in front of every history: what is predicted from it is what anybody may begin with."""
-
-    def __init__(self, dim: int, *, std: float = 0.02) -> None:
-        super().__init__()
-        self.vector = nn.Parameter(torch.empty(dim))
-        self.std = std
-        nn.init.normal_(self.vector, std=std)
-
-    def forward(self, vectors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Put the vector before ``vectors (users, n, dim)`` and a real column before ``mask (users, n)``."""
-        users = len(vectors)
-        start = self.vector.expand(users, 1, -1).to(vectors.dtype)
-        return torch.cat([start, vectors], dim=1), torch.cat([mask.new_ones(users, 1), mask], dim=1)
-
-
-def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTrainedModel:
-    """A transformers decoder from its configuration, without a vocabulary, with dropout after every block.
-
-    Llama-like configurations only know attention dropout; small recommenders overfit without the residual one, so it is
-    added through forward hooks on the ``self_attn`` and ``mlp`` modules.
-
-    Raises:
-        ModelError: The configuration is unknown to transformers.
-    """
-    settings = dict(settings or {})
-    try:
-        config = AutoConfig.for_model(settings.pop("model_type", "qwen3"), vocab_size=1, **settings)
-        config.bos_token_id = config.eos_token_id = config.pad_token_id = None
-        model: PreTrainedModel = AutoModel.from_config(config)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"transformers cannot build this backbone: {error}", where="model.backbone") from None
-    for name, module in model.named_modules():
-        if name.rsplit(".", 1)[-1] in ("self_attn", "mlp"):
-            module.register_forward_hook(_Dropout(dropout))
-    return model
-
-
-def set_dropout(backbone: nn.Module, probability: float) -> None:
-    """Change the dropout that :func:`build_backbone` added."""
-    for module in backbone.modules():
-        for hook in module._forward_hooks.values():
-            if isinstance(hook, _Dropout):
-                hook.probability = probability
-
-
-class _Dropout:
-    def __init__(self, probability: float) -> None:
-        self.probability = probability
-
-    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
-        if not module.training or not self.probability:
-            return output
-        if isinstance(output, tuple):
-            return (F.dropout(output[0], self.probability), *output[1:])
-        return F.dropout(output, self.probability)

@@ -8,17 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import DynamicCache
 
-from genrec.models.base import (
-    CodeModel,
-    CodeModelConfig,
-    CodeModelOutput,
-    CodeTable,
-    Start,
-    StepState,
-    build_backbone,
-    level_loss,
-)
+from genrec.models.base import CodeModel, CodeModelConfig
 from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
+from genrec.models.outputs import CodeModelOutput, StepState
+from genrec.models.parts import CodeTable, Start, build_backbone, level_terms
+from genrec.models.registry import network
 
 
 class CodeDecoderConfig(CodeModelConfig):
@@ -37,6 +31,7 @@ class CodeDecoderState(StepState):
     lengths: Tensor | None = None
 
 
+@network("decoder")
 class CodeDecoder(CodeModel):
     """Every item is ``n_levels`` tokens of one causal sequence (Llama, Qwen3 or any decoder that takes 4-D masks)."""
 
@@ -69,8 +64,8 @@ class CodeDecoder(CodeModel):
         predicting = hidden[:, :-1].reshape(users, items, levels, -1)[targets]
         right = codes[targets]
         smoothing = self.config.label_smoothing if self.training else 0.0
-        loss = level_loss(self.output_table, predicting, right, smoothing, self.legal)
-        return CodeModelOutput(loss=loss, n_targets=targets.sum())
+        terms = level_terms(self.output_table, predicting, right, smoothing, self.legal)
+        return CodeModelOutput.of(terms, targets.nonzero()[:, 0], len(codes))
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> CodeDecoderState:
         """See :meth:`CodeModel.prefill`."""

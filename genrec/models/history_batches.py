@@ -8,6 +8,7 @@ batches as an uninterrupted one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,23 @@ from torch.utils.data import Dataset, Sampler
 
 from genrec.data.histories import Histories
 from genrec.errors import DataError
+
+
+@dataclass(frozen=True)
+class PackedRow:
+    """Histories in a row.
+
+    Attributes:
+        domain: Number of the catalogue.
+        items: ``(n,)`` int32 positions in it.
+        segments: ``(n,)`` int64 number of the user inside the row, in blocks.
+        targets: ``(n,)`` bool: which items count as targets.
+    """
+
+    domain: int
+    items: np.ndarray
+    segments: np.ndarray
+    targets: np.ndarray
 
 
 class HistoryExamples(Dataset[np.ndarray]):

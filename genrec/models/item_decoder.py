@@ -7,6 +7,7 @@ This is the RQ-Transformer of Lee et al. 2022 (arXiv 2203.01941) with items in t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,17 +15,11 @@ from torch.nn import functional as F
 from transformers import DynamicCache
 
 from genrec.errors import ModelError
-from genrec.models.base import (
-    CodeModel,
-    CodeModelConfig,
-    CodeModelOutput,
-    CodeTable,
-    Start,
-    StepState,
-    build_backbone,
-    level_loss,
-)
+from genrec.models.base import CodeModel, CodeModelConfig
 from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
+from genrec.models.outputs import CodeModelOutput, StepState
+from genrec.models.parts import CodeTable, Start, build_backbone, level_terms
+from genrec.models.registry import network
 
 
 class ItemDecoderConfig(CodeModelConfig):
@@ -42,10 +37,12 @@ class ItemDecoderState(StepState):
     tree: BeamTree | None = None
 
 
+@network("item-decoder")
 class ItemDecoder(CodeModel):
     """History decoder over item vectors (sum of code vectors) and code decoder that starts from a user's state."""
 
     config_class = ItemDecoderConfig
+    reads_vectors: ClassVar[bool] = True
 
     def __init__(self, config: ItemDecoderConfig) -> None:
         super().__init__(config)
@@ -85,8 +82,8 @@ class ItemDecoder(CodeModel):
         inputs = F.dropout(inputs, self.config.dropout, self.training)
         hidden = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
         smoothing = self.config.label_smoothing if self.training else 0.0
-        loss = level_loss(self.output_table, hidden, right, smoothing, self.legal)
-        return CodeModelOutput(loss=loss, n_targets=targets.sum())
+        terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
+        return CodeModelOutput.of(terms, targets.nonzero()[:, 0], len(codes))
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> ItemDecoderState:
         """See :meth:`CodeModel.prefill`."""

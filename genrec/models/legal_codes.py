@@ -75,23 +75,25 @@ class LegalCodes:
             self._items = self._items.to(device)
 
 
-def legal_cross_entropy(logits: Tensor, right: Tensor, legal: Tensor | None, label_smoothing: float = 0.0) -> Tensor:
-    """Negative log-likelihood of every right code among the legal ones, ``(n,)``.
+def code_terms(
+    logits: Tensor, right: Tensor, legal: Tensor | None = None, label_smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """What every right code among the legal ones adds to a loss, and its log-probability, each ``(n,)``.
 
     Args:
         logits: ``(n, codebook_size)``.
         right: ``(n,)`` int64 codes.
         legal: ``(n, codebook_size)`` bool from :meth:`LegalCodes.masks`; None: every code is.
-        label_smoothing: Mass taken from the right code and spread over the legal ones.
+        label_smoothing: Mass taken from the right code and spread over the legal ones, in the loss alone.
     """
     if legal is not None:
         logits = logits.masked_fill(~legal, -torch.inf)
     log_probabilities = logits.log_softmax(-1)
-    loss = -log_probabilities.gather(1, right[:, None])[:, 0]
+    likelihood = log_probabilities.gather(1, right[:, None])[:, 0]
     if not label_smoothing:
-        return loss
+        return -likelihood, likelihood
     if legal is None:
         spread = -log_probabilities.mean(1)
     else:
         spread = -log_probabilities.masked_fill(~legal, 0).sum(1) / legal.sum(1)
-    return (1 - label_smoothing) * loss + label_smoothing * spread
+    return label_smoothing * spread - (1 - label_smoothing) * likelihood, likelihood

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -10,8 +10,11 @@ from torch.nn import functional as F
 from transformers import T5Config, T5Model
 
 from genrec.errors import ModelError
-from genrec.models.base import CodeModel, CodeModelConfig, CodeModelOutput, CodeTable, Start, StepState, level_loss
+from genrec.models.base import CodeModel, CodeModelConfig
 from genrec.models.beam_tree import additive, last_real
+from genrec.models.outputs import CodeModelOutput, StepState
+from genrec.models.parts import CodeTable, Start, level_terms
+from genrec.models.registry import network
 from genrec.models.t5.fused import Rows
 from genrec.models.t5.search import T5Search, T5State
 from genrec.models.t5.stock_blocks import first_attention, key_bias, run_blocks
@@ -23,10 +26,12 @@ class CodeSeq2SeqConfig(CodeModelConfig):
     model_type = "genrec-seq2seq"
 
 
+@network("seq2seq")
 class CodeSeq2Seq(CodeModel):
     """Encoder over the history's codes, decoder over the codes of the next item."""
 
     config_class = CodeSeq2SeqConfig
+    pairs_only: ClassVar[bool] = True
 
     def __init__(self, config: CodeSeq2SeqConfig) -> None:
         super().__init__(config)
@@ -65,8 +70,8 @@ class CodeSeq2Seq(CodeModel):
         memory, memory_bias = self.search.encode(tokens, token_mask), key_bias(token_mask, tokens.dtype)
         hidden = read_answers(self.t5.decoder, self.decoder_start, self.input_table, right, memory, memory_bias)
         smoothing = self.config.label_smoothing if self.training else 0.0
-        loss = level_loss(self.output_table, hidden, right, smoothing, self.legal)
-        return CodeModelOutput(loss=loss, n_targets=torch.tensor(len(codes), device=codes.device))
+        terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
+        return CodeModelOutput.of(terms, users, len(codes))
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> T5State:
         """See :meth:`CodeModel.prefill`."""

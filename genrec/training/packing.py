@@ -8,7 +8,6 @@ its own catalogue.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -16,24 +15,7 @@ from torch.utils.data import Dataset, Sampler
 
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError, DataError
-from genrec.models.history_batches import HistoryExamples
-
-
-@dataclass(frozen=True)
-class PackedRow:
-    """Histories in a row.
-
-    Attributes:
-        domain: Number of the catalogue.
-        items: ``(n,)`` int32 positions in it.
-        segments: ``(n,)`` int64 number of the user inside the row, in blocks.
-        targets: ``(n,)`` bool: which items count as targets.
-    """
-
-    domain: int
-    items: np.ndarray
-    segments: np.ndarray
-    targets: np.ndarray
+from genrec.models.history_batches import HistoryExamples, PackedRow
 
 
 class PackedExamples(Dataset[PackedRow]):

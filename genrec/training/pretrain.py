@@ -22,17 +22,16 @@ from genrec.generative.pretrained import FoundationModel
 from genrec.generative.prior_experience import PriorExperience, gain_experience, pooled
 from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
-from genrec.models import build_model
-from genrec.models.recgpt.network import RecGPT
-from genrec.models.recgpt.vector_store import VectorStore
+from genrec.models import find_network
+from genrec.models.portable import PortableModel
+from genrec.models.settings import PORTABLE
+from genrec.models.vector_store import VectorStore
 from genrec.quantizers import ItemContext
-from genrec.training.candidates import CandidateCollator
 from genrec.training.divergence import learn
 from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import PretrainConfig
 from genrec.training.session import TrainingFolder, check_stopped, differences, is_finished
 from genrec.training.start import StartingPoint
-from genrec.training.train import model_settings
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.training.validation import GeneratedValidation, validation_sample
 
@@ -178,14 +177,14 @@ def _roles(domains: Sequence[Domain], config: PretrainConfig) -> tuple[list[Doma
 
 def _untrained(
     recipe: TokenizerRecipe, domains: Sequence[Domain], config: PretrainConfig, folder: Path
-) -> tuple[FoundationModel, CandidateCollator]:
+) -> tuple[FoundationModel, Callable[[list[Any]], dict[str, Any]]]:
     """The network with the weights that its seed gives, its tokenizer, and what makes batches."""
     tokenizer, vectors = _tokenize(recipe, domains, folder)
     set_seed(config.seed)
     model = _network(config, tokenizer, vectors)
     store = _fill_store(model, tokenizer, domains, vectors, folder)
     items = [store.read(domain.name) for domain in domains]
-    collator = CandidateCollator(items, config.examples.candidates, seed=config.seed)
+    collator = model.domain_collator(items, config.examples.candidates, config.seed)
     return FoundationModel(model, tokenizer, config.train_config()), collator
 
 
@@ -205,22 +204,20 @@ def _tokenize(
     return tokenizer, vectors
 
 
-def _network(config: PretrainConfig, tokenizer: ItemTokenizer, vectors: Sequence[np.ndarray]) -> RecGPT:
-    if config.model.architecture != "recgpt":
+def _network(config: PretrainConfig, tokenizer: ItemTokenizer, vectors: Sequence[np.ndarray]) -> PortableModel:
+    network = find_network(config.model.architecture)
+    if not issubclass(network, PortableModel):
         raise ConfigError(
             f"The architecture '{config.model.architecture}' cannot change catalogues.",
             where="model.architecture",
-            expected="recgpt",
+            expected=PORTABLE.architecture,
         )
-    settings = model_settings(config.model, tokenizer.recipe, vectors[0].shape[1])
-    model = build_model("recgpt", tokenizer.quantizer.codebook_sizes, **settings)
-    if not isinstance(model, RecGPT):
-        raise TypeError("'recgpt' builds a RecGPT.")
-    return model
+    fields = network.fields(config.model, tokenizer.recipe.quantizer, vectors[0].shape[1])
+    return network.of(tokenizer.quantizer.codebook_sizes, **fields)
 
 
 def _fill_store(
-    model: RecGPT, tokenizer: ItemTokenizer, domains: Sequence[Domain], vectors: list[np.ndarray], folder: Path
+    model: PortableModel, tokenizer: ItemTokenizer, domains: Sequence[Domain], vectors: list[np.ndarray], folder: Path
 ) -> VectorStore:
     """All items on disk; ``vectors`` is emptied on the way, so that one catalogue at a time is in memory twice."""
     store = VectorStore(folder / "vectors")
@@ -229,7 +226,7 @@ def _fill_store(
         vectors[number] = raw[:0]
         if not store.holds(domain.name, domain.identity):
             codes = tokenizer.quantizer.encode(raw, items=ItemContext(domain.catalog.item_ids, domain.catalog))
-            store.add(model.prepare(domain.name, codes, model.whiten(raw)), identity=domain.identity)
+            store.add(model.domain_items(domain.name, codes, raw), identity=domain.identity)
         logger.info("domain %s: %d items in %s", domain.name, len(domain.catalog), store.folder)
     return store
 

@@ -13,6 +13,7 @@ from genrec.config import Settings, apply_overrides, parse, read_yaml
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
 from genrec.generative.config import ExampleSettings, ModelSettings, TrainConfig, ValidationSettings
+from genrec.models.settings import PORTABLE
 
 
 class DomainSettings(Settings):
@@ -49,7 +50,7 @@ class PretrainConfig(Settings):
     tokenizer_settings: tuple[str, ...] = ()
     split: SplitSettings = SplitSettings()
     drop_consecutive_repeats: bool = True
-    model: ModelSettings = ModelSettings(architecture="recgpt", item_vectors=True)
+    model: ModelSettings = PORTABLE
     examples: PackingSettings = PackingSettings()
     validate_generated: bool = False
     validate_on: tuple[str, ...] = ()

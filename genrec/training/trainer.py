@@ -17,7 +17,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traini
 from transformers.trainer_utils import get_last_checkpoint
 
 from genrec.errors import ConfigError
-from genrec.generative.config import TrainConfig
+from genrec.generative.config import DEFAULT_EPOCHS, TrainConfig
 from genrec.models.base import CodeModel
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 from genrec.training.divergence import DivergenceGuard
@@ -28,7 +28,7 @@ Validate = Callable[[], dict[str, float]]
 """Recommends with the model in training for the validation sample; returns metrics such as ``ndcg@10``."""
 
 DEFAULTS: dict[str, Any] = {
-    "num_train_epochs": 20,
+    "num_train_epochs": DEFAULT_EPOCHS,
     "per_device_train_batch_size": 256,
     "learning_rate": 1e-3,
     "weight_decay": 0.05,

@@ -6,7 +6,7 @@ import torch
 
 from genrec.errors import ArtifactError, ConfigError, ModelError
 from genrec.models import build_model, load_model
-from genrec.models.base import CodeTable
+from genrec.models.parts import CodeTable
 
 SIZES = (5, 6, 7)
 

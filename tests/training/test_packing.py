@@ -5,8 +5,8 @@ import pytest
 
 from genrec.data import Histories
 from genrec.errors import ConfigError, DataError
-from genrec.models.recgpt.vector_store import DomainItems
-from genrec.training.candidates import CandidateCollator
+from genrec.models.recgpt.candidates import CandidateCollator
+from genrec.models.vector_store import DomainItems
 from genrec.training.packing import DomainSampler, PackedExamples
 
 

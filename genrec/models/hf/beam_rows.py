@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from genrec.models.base import StepState
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead, output_scale
+from genrec.models.outputs import StepState
 from genrec.models.predictor import StepOutput
 
 

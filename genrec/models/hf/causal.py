@@ -11,9 +11,9 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from genrec.errors import ModelError
-from genrec.models.base import StepState
 from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead
+from genrec.models.outputs import StepState
 from genrec.models.predictor import StepOutput
 
 _ATTENTION = ("eager", "sdpa")

@@ -2,70 +2,47 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from genrec.errors import ArtifactError
-from genrec.models.base import CodeModel, CodeModelConfig
 from genrec.models.llm.code_labels import CodeLabels
 from genrec.models.llm.code_rows import RowStart, add_code_rows
 from genrec.models.llm.code_tokens import CodeTokens
+from genrec.models.llm.config import LanguageConfig
+from genrec.models.llm.creation import checkpoint_fingerprint, language_examples, language_fields, row_start
 from genrec.models.llm.fewer_layers import truncate_layers
-from genrec.models.llm.source import LanguageSource, Part, quiet_loading
+from genrec.models.llm.source import LanguageSource
+from genrec.models.llm.stored import MARK, StoredLanguageModel
 from genrec.models.llm.tuning import (
     base_of,
-    load_adapter,
     merge_adapter,
     put_in_code_rows,
-    save_adapter,
     take_out_code_rows,
     tune,
 )
-from genrec.trie import Trie
+from genrec.models.outputs import CodeModelOutput, TrainingBatches
+from genrec.prompts import ItemTexts
+from genrec.prompts.examples import TextCollator
+from genrec.prompts.reader import PromptReader
+
+if TYPE_CHECKING:
+    from genrec.data.histories import Histories
+    from genrec.index.semantic_index import SemanticIndex
+    from genrec.models.settings import ModelSettings, RunSettings
 
 logger = logging.getLogger(__name__)
 
 IGNORE = -100
-_PLAIN, _ADAPTER, _TOKENIZER, _REST = "language_model", "adapter", "tokenizer", "model.safetensors"
-_MARK = "genrec_index"  # in the configuration of a plain model that speaks the codes of an index
 
 
-class LanguageConfig(CodeModelConfig):
-    """Configuration of a network around a pretrained language model.
-
-    Attributes:
-        source: Fields of :class:`~genrec.models.llm.source.LanguageSource`.
-        tuning: See :func:`~genrec.models.llm.tuning.tune`.
-        lora: Fields of peft's ``LoraConfig``.
-        train_code_rows: Whether LoRA trains the rows of the code tokens too.
-        keep_layers: See :func:`~genrec.models.llm.fewer_layers.truncate_layers`.
-        every_layer: The same.
-        index_fingerprint: Of the semantic index whose codes the model speaks.
-        base_fingerprint: Of the checkpoint's weights.
-        n_items: Items of the catalogue, for heads that score items.
-    """
-
-    model_type = "genrec-language"
-
-    source: dict[str, Any] | None = None
-    tuning: str = "lora"
-    lora: dict[str, Any] | None = None
-    train_code_rows: bool = True
-    keep_layers: int | None = None
-    every_layer: int | None = None
-    index_fingerprint: str | None = None
-    base_fingerprint: str | None = None
-    n_items: int = 0
-
-
-class LanguageBase(CodeModel):
+class LanguageBase(StoredLanguageModel):
     """A language model that reads prompts, in which items are code tokens and text.
 
     Args:
@@ -79,7 +56,7 @@ class LanguageBase(CodeModel):
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = True  # the trainer then gives the number of targets of all micro-batches and processes
-    part: ClassVar[Part] = "generation"
+    reads_prompts: ClassVar[bool] = True
     codes_only: ClassVar[bool] = False
     """Whether it answers with semantic IDs alone, never with text."""
 
@@ -99,11 +76,6 @@ class LanguageBase(CodeModel):
         """Make what stands beside the language model."""
 
     @property
-    def base(self) -> Any:
-        """The model of transformers, without what PEFT puts around it."""
-        return base_of(self.lm)
-
-    @property
     def seq2seq(self) -> bool:
         """Whether prompt and answer are read by different networks."""
         return bool(self.base.config.is_encoder_decoder)
@@ -113,18 +85,56 @@ class LanguageBase(CodeModel):
         """Whether an example is a prompt with a target apart, not one sequence of both."""
         return self.seq2seq
 
+    def item_texts(self, index: SemanticIndex) -> ItemTexts:
+        """Texts of an index with the code tokens of the model."""
+        return ItemTexts(index.catalog, index.codes, self.tokens)
+
+    def reader(self, index: SemanticIndex, config: RunSettings) -> PromptReader:
+        """See :meth:`CodeModel.reader`: prompts of the first task that names the next item.
+
+        Raises:
+            ArtifactError: The model is for a catalogue of another size.
+            ConfigError: No task names the next item.
+        """
+        self.check_items(len(index.item_ids))
+        texts = self.item_texts(index)
+        return PromptReader(config.tasks, texts, self.tokenizer, seq2seq=self.reads_apart, prompts=config.prompts)
+
+    def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:
+        """See :meth:`CodeModel.training_batches`: examples of a mixture of tasks."""
+        apart = {"reads_apart": self.reads_apart, "codes_only": self.codes_only}
+        examples = language_examples(config, self.item_texts(index), self.tokenizer, histories, **apart)
+        return TrainingBatches(examples, TextCollator(self.tokenizer))
+
     def check_items(self, n_items: int) -> None:
         """Refuse a catalogue of another size, where the model has something for every item."""
-
-    def prepare(self, trie: Trie, *, trie_masked_loss: bool) -> None:
-        """What training needs beside the weights: the catalogue's paths, and whether the loss is over them alone."""
-        self.restrict_loss(trie if trie_masked_loss else None)
 
     def get_input_embeddings(self) -> Any:
         """The table of input vectors of the language model."""
         return self.base.get_input_embeddings()
 
     # -- making --
+
+    @classmethod
+    def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
+        """See :meth:`CodeModel.create`: the checkpoint, ready to be trained on an index.
+
+        Raises:
+            ConfigError: No checkpoint is given, or a setting is wrong.
+            ModelError: The checkpoint cannot be loaded.
+            ArtifactError: The checkpoint speaks the codes of another index.
+        """
+        return cls.build(cls.config_class(**language_fields(config.model, index)), row_start(config, index))
+
+    @classmethod
+    def load(cls, folder: Path | str, *, checkpoint: str | None = None) -> Self:
+        """See :meth:`CodeModel.load`."""
+        return cls.from_pretrained(folder, checkpoint=checkpoint)
+
+    @classmethod
+    def start_fingerprint(cls, settings: ModelSettings) -> str | None:
+        """See :meth:`CodeModel.start_fingerprint`: of the checkpoint's weights."""
+        return checkpoint_fingerprint(settings)
 
     @classmethod
     def build(cls, config: LanguageConfig, start: RowStart) -> Self:
@@ -188,128 +198,25 @@ class LanguageBase(CodeModel):
     def _make_predictor(self) -> Any:
         return None
 
-    # -- saving --
 
-    def save_pretrained(self, folder: Path | str, **_: Any) -> None:  # type: ignore[override]
-        """Write the model: an adapter beside the name of its base, or a plain model of transformers.
+def of_one_item_each(
+    terms: tuple[Tensor, Tensor], codes: Tensor, num_items_in_batch: Tensor | int | None
+) -> CodeModelOutput:
+    """The output of a batch whose every row has one item as its target.
 
-        Args:
-            folder: Is made.
-        """
-        from safetensors.torch import save_file
-
-        self.end_decoding()
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.config.to_json_file(str(folder / "config.json"), use_diff=False)
-        if hasattr(self.lm, "peft_config"):
-            save_adapter(self.lm, folder / _ADAPTER)
-            self.tokenizer.save_pretrained(folder / _TOKENIZER)
-        else:
-            setattr(self.base.config, _MARK, self.config.index_fingerprint)
-            with quiet_loading():
-                self.base.save_pretrained(folder / _PLAIN)
-            self.tokenizer.save_pretrained(folder / _PLAIN)
-        rest = {name: value.contiguous() for name, value in self.state_dict().items() if not name.startswith("lm.")}
-        rest |= self._frozen_rows()
-        if rest:
-            save_file(rest, folder / _REST)
-
-    def save_training_state(self, folder: Path | str, state: Mapping[str, Tensor] | None = None) -> None:
-        """Write what training changes, and nothing else: enough to go on from the same start.
-
-        Args:
-            folder: Is made.
-            state: All weights, where the trainer has gathered them from several processes.
-        """
-        from safetensors.torch import save_file
-
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        trained = {name: value for name, value in self.named_parameters() if value.requires_grad}
-        if state is not None:
-            trained = {name: state[name] for name in trained if name in state}  # type: ignore[misc]
-        save_file({name: value.detach().contiguous() for name, value in trained.items()}, folder / _REST)
-
-    @classmethod
-    def from_pretrained(cls, folder: Path | str, *, checkpoint: str | None = None, **_: Any) -> Self:  # type: ignore[override]
-        """Load what :meth:`save_pretrained` wrote.
-
-        Args:
-            folder: The folder.
-            checkpoint: Where the base of an adapter is now, if it has moved.
-
-        Raises:
-            ArtifactError: The base is another one than the adapter was trained on.
-            ModelError: The base cannot be loaded.
-        """
-        from transformers import AutoTokenizer
-
-        folder = Path(folder)
-        config = cls.config_class(**_without_type(json.loads((folder / "config.json").read_text(encoding="utf-8"))))
-        plain = folder / _PLAIN
-        tokenizer = AutoTokenizer.from_pretrained(str(plain if plain.is_dir() else folder / _TOKENIZER))
-        fields = dict(config.source or {})
-        if plain.is_dir():
-            kept = {"dtype": fields.get("dtype", "float32"), "attention": fields.get("attention", "sdpa")}
-            lm = cls._plain(LanguageSource(str(plain), trust_remote_code=bool(fields.get("trust_remote_code")), **kept))
-        else:
-            source = LanguageSource(**(fields | ({"checkpoint": checkpoint} if checkpoint else {})))
-            base = _same_base(source, config, cls.part, folder)
-            truncate_layers(base, keep=config.keep_layers, every=config.every_layer)
-            add_code_rows(base, tokenizer, CodeTokens(config.codebook_sizes or ()), None)
-            lm = load_adapter(base, folder / _ADAPTER)
-        model = cls(config, lm, tokenizer)
-        model._load_rest(folder / _REST)
-        return model.eval()
-
-    @classmethod
-    def _plain(cls, source: LanguageSource) -> Any:
-        return source.model(cls.part)
-
-    def _frozen_rows(self) -> dict[str, Tensor]:
-        """Code rows that no adapter keeps, because they were not trained."""
-        if self.config.train_code_rows or not hasattr(self.lm, "peft_config") or self.config.tuning != "lora":
-            return {}
-        ids = torch.from_numpy(self.tokens.all_ids)
-        tables = {"input": self.base.get_input_embeddings(), "output": self.base.get_output_embeddings()}
-        return {
-            f"code_rows.{name}": table.weight.detach()[ids.to(table.weight.device)].clone()
-            for name, table in tables.items()
-            if table is not None
-        }
-
-    @torch.no_grad()
-    def _load_rest(self, path: Path) -> None:
-        if not path.is_file():
-            return
-        from safetensors.torch import load_file
-
-        rest = load_file(path)
-        ids = torch.from_numpy(self.tokens.all_ids)
-        for name, table in (("input", self.base.get_input_embeddings()), ("output", self.base.get_output_embeddings())):
-            rows = rest.pop(f"code_rows.{name}", None)
-            if rows is not None:
-                table.weight[ids] = rows.to(table.weight)
-        self.load_state_dict(rest, strict=False)
-
-
-def _same_base(source: LanguageSource, config: LanguageConfig, part: Part, folder: Path) -> Any:
-    """The base of an adapter, once it is known to be the one that the adapter was trained on."""
-    base = source.model(part)
-    found = None if source.random_weights else source.fingerprint()
-    if found is not None and config.base_fingerprint is not None and found != config.base_fingerprint:
-        raise ArtifactError(
-            f"The checkpoint '{source.checkpoint}' is not the one that this adapter was trained on.",
-            where=folder,
-            expected=f"weights with the fingerprint {config.base_fingerprint}, these have {found}",
-            hint="Give the right folder as checkpoint.",
-        )
-    return base
+    Args:
+        terms: What every item adds to the loss, and its log-probability, each ``(rows,)``.
+        codes: ``(rows, n_levels)`` right codes.
+        num_items_in_batch: Labels over which the mean is taken, where that is not this batch alone.
+    """
+    output = CodeModelOutput.of(terms, torch.arange(len(codes), device=codes.device), len(codes))
+    if num_items_in_batch is not None and output.loss is not None:
+        output.loss = output.loss * (codes.numel() / num_items_in_batch)
+    return output
 
 
 def _refuse_other_index(config: Any, index_fingerprint: str | None, checkpoint: str) -> None:
-    before = getattr(config, _MARK, None)
+    before = getattr(config, MARK, None)
     if before is not None and index_fingerprint is not None and before != index_fingerprint:
         raise ArtifactError(
             "This checkpoint was trained on another index: its code tokens mean other items.",
@@ -322,7 +229,3 @@ def _refuse_other_index(config: Any, index_fingerprint: str | None, checkpoint: 
 def _sharded(model: Any) -> bool:
     weight = model.get_input_embeddings().weight
     return weight.numel() == 0 or type(weight.data) is not Tensor
-
-
-def _without_type(content: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name not in ("model_type", "transformers_version")}

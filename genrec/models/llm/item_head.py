@@ -9,15 +9,16 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from genrec.errors import ArtifactError, ModelError
-from genrec.models.base import CodeModelOutput, StepState
 from genrec.models.beam_tree import last_real, positions
-from genrec.models.legal_codes import LegalCodes
-from genrec.models.llm.base import IGNORE, LanguageBase, LanguageConfig
+from genrec.models.legal_codes import LegalCodes, code_terms
+from genrec.models.llm.base import IGNORE, LanguageBase, of_one_item_each
+from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.source import Part, is_causal
+from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.predictor import ItemScores
+from genrec.models.registry import network
 from genrec.trie import Trie
 
 
@@ -27,6 +28,7 @@ class ItemHeadModelConfig(LanguageConfig):
     model_type = "genrec-item-head"
 
 
+@network("item-head")
 class ItemHeadModel(LanguageBase):
     """One linear layer from the state of a prompt to all items.
 
@@ -101,10 +103,8 @@ class ItemHeadModel(LanguageBase):
         _, codes = self.labels.find(labels[labels != IGNORE])
         smoothing = self.config.label_smoothing if self.training else 0.0
         logits = self._logits(input_ids, attention_mask).float()
-        loss = F.cross_entropy(logits, self.paths.items(codes), label_smoothing=smoothing)
-        if num_items_in_batch is not None:
-            loss = loss * (codes.numel() / num_items_in_batch)
-        return CodeModelOutput(loss=loss, n_targets=torch.tensor(len(codes), device=codes.device))
+        terms = code_terms(logits, self.paths.items(codes), label_smoothing=smoothing)
+        return of_one_item_each(terms, codes, num_items_in_batch)
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> ItemScores:  # type: ignore[override]
         """Scores of all items for prompts ``(users, n)``."""

@@ -8,18 +8,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from genrec.errors import ModelError
-from genrec.models.base import CodeModelOutput, StepState
 from genrec.models.beam_tree import positions
 from genrec.models.hf.beam_rows import HFRowsPredictor
 from genrec.models.hf.causal import HFCausalPredictor
 from genrec.models.hf.seq2seq import HFSeq2SeqPredictor
 from genrec.models.hf.vocabulary_head import VocabularyHead, output_scale
-from genrec.models.legal_codes import legal_cross_entropy
-from genrec.models.llm.base import IGNORE, LanguageBase, LanguageConfig
+from genrec.models.legal_codes import code_terms
+from genrec.models.llm.base import IGNORE, LanguageBase
+from genrec.models.llm.config import LanguageConfig
+from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.predictor import StepOutput
+from genrec.models.registry import network
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class LanguageModelConfig(LanguageConfig):
     model_type = "genrec-language-model"
 
 
+@network("language-model")
 class LanguageModel(LanguageBase):
     """Reads a prompt and writes the codes of the next item, or the text of any other task.
 
@@ -59,9 +61,10 @@ class LanguageModel(LanguageBase):
             hidden, chosen = self._read(input_ids, attention_mask)[:, :-1], labels[:, 1:]
         real = chosen != IGNORE
         right = chosen[real]
-        total = self._loss(hidden[real], right)
-        count = max(1, len(right)) if num_items_in_batch is None else num_items_in_batch
-        return CodeModelOutput(loss=total / count, n_targets=real.sum())
+        terms, likelihood = self._terms(hidden[real], right)
+        output = CodeModelOutput.of((terms, likelihood), real.nonzero()[:, 0], len(input_ids))
+        output.loss = terms.sum() / (max(1, len(right)) if num_items_in_batch is None else num_items_in_batch)
+        return output
 
     def _read(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         network = self.base.get_decoder()
@@ -84,25 +87,27 @@ class LanguageModel(LanguageBase):
         ).last_hidden_state
         return hidden
 
-    def _loss(self, hidden: Tensor, right: Tensor) -> Tensor:
-        """Sum over labels: ``hidden (n, dim)``, ``right (n,)`` token ids."""
+    def _terms(self, hidden: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+        """What every label adds to the loss, and its log-probability: ``hidden (n, dim)``, ``right (n,)`` token ids."""
         head = VocabularyHead(self.base, self.tokens.ids, scale=output_scale(self.base))
         smoothing = self.config.label_smoothing if self.training else 0.0
         if self.legal is None:
-            logits = head.all_logits(hidden).float()
-            return F.cross_entropy(logits, right, reduction="sum", label_smoothing=smoothing)
+            return code_terms(head.all_logits(hidden).float(), right, label_smoothing=smoothing)
         starts, codes = self.labels.find(right)
         masks = self.legal.masks(codes)
         text = torch.ones_like(right, dtype=torch.bool)
-        total = hidden.new_zeros((), dtype=torch.float32)
+        parts, places = [], []
         for level, mask in enumerate(masks):
             text[starts + level] = False
+            places.append(starts + level)
             logits = head.logits(hidden[starts + level], level).float()
-            total = total + legal_cross_entropy(logits, codes[:, level], mask, smoothing).sum()
+            parts.append(code_terms(logits, codes[:, level], mask, smoothing))
         if bool(text.any()):
-            logits = head.all_logits(hidden[text]).float()
-            total = total + F.cross_entropy(logits, right[text], reduction="sum", label_smoothing=smoothing)
-        return total
+            places.append(text.nonzero()[:, 0])
+            parts.append(code_terms(head.all_logits(hidden[text]).float(), right[text], label_smoothing=smoothing))
+        order = torch.cat(places).argsort()
+        loss, likelihood = (torch.cat(part)[order] for part in zip(*parts, strict=True))
+        return loss, likelihood
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> StepState:  # type: ignore[override]
         """Read prompts: ``input_ids (users, n)`` int64, ``attention_mask (users, n)``; padding on either side."""

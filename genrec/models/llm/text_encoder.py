@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from transformers import T5Config, T5Model
 
 from genrec.errors import ModelError
-from genrec.models.base import CodeModelOutput, CodeTable, Start, StepState, level_loss
-from genrec.models.llm.base import IGNORE, LanguageBase, LanguageConfig
+from genrec.models.llm.base import IGNORE, LanguageBase, of_one_item_each
+from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.source import Part
+from genrec.models.outputs import CodeModelOutput, StepState
+from genrec.models.parts import CodeTable, Start, level_terms
+from genrec.models.registry import network
 from genrec.models.seq2seq import read_answers, read_codes, without_type
 from genrec.models.t5.search import T5Search
 from genrec.models.t5.stock_blocks import key_bias
@@ -27,6 +29,7 @@ class TextEncoderModelConfig(LanguageConfig):
     model_type = "genrec-text-encoder"
 
 
+@network("text-encoder")
 class TextEncoderModel(LanguageBase):
     """A text encoder (MiniLM, BERT, the encoder of a T5) reads the prompt, a T5 decoder writes the codes.
 
@@ -82,10 +85,8 @@ class TextEncoderModel(LanguageBase):
             self.decoder, self.decoder_start, self.input_table, right, *self._encode(input_ids, attention_mask)
         )
         smoothing = self.config.label_smoothing if self.training else 0.0
-        loss = level_loss(self.output_table, hidden, right, smoothing, self.legal)
-        if num_items_in_batch is not None:
-            loss = loss * (right.numel() / num_items_in_batch)
-        return CodeModelOutput(loss=loss, n_targets=torch.tensor(len(right), device=right.device))
+        terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
+        return of_one_item_each(terms, right, num_items_in_batch)
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> StepState:  # type: ignore[override]
         """Read prompts: ``input_ids (users, n)`` int64 and ``attention_mask (users, n)``."""

@@ -8,36 +8,36 @@ know nothing of codes that did not occur in training), and positions do not depe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import DynamicCache
 
-from genrec.encoders.whitening import Whitening
-from genrec.errors import ArtifactError, ModelError
-from genrec.models.base import (
-    CodeModel,
-    CodeModelOutput,
-    CodeTable,
-    StepState,
-    build_backbone,
-    level_loss,
-    set_dropout,
-)
+from genrec.errors import ModelError
 from genrec.models.beam_tree import BeamTree, additive, last_real
+from genrec.models.outputs import CodeModelOutput, StepState
+from genrec.models.parts import CodeTable, build_backbone, level_terms
 from genrec.models.predictor import StepOutput
 from genrec.models.recgpt.attention import allowed, item_positions, token_positions
-from genrec.models.recgpt.code_vectors import CodeVectors, item_code_vectors, slot_dim, split_vectors
-from genrec.models.recgpt.config import RecGPTConfig, check
-from genrec.models.recgpt.parts import Candidates, StepEmbedding, TextPooling, already_had, item_loss, slot_loss
-from genrec.models.recgpt.vector_store import DomainItems
+from genrec.models.recgpt.catalogue import CatalogueBound, rows_of
+from genrec.models.recgpt.code_vectors import slot_dim, split_vectors
+from genrec.models.recgpt.config import RecGPTConfig, check, settings_for
+from genrec.models.recgpt.parts import (
+    Candidates,
+    StepEmbedding,
+    TextPooling,
+    already_had,
+    item_likelihood,
+    slot_likelihood,
+)
+from genrec.models.registry import network
 
 if TYPE_CHECKING:
-    from genrec.index.semantic_index import SemanticIndex
+    from genrec.models.settings import ModelSettings
 
 _TIE = 1e-4
 """Score that one step of a suffix costs: colliding items come in the order of their numbers."""
@@ -57,13 +57,15 @@ class RecGPTState(StepState):
     lengths: Tensor | None = None
 
 
-class RecGPT(CodeModel):
+@network("recgpt")
+class RecGPT(CatalogueBound):
     """Codes and text vectors of a history in, codes of the next item out.
 
     :meth:`bind` ties the network to a catalogue; nothing is trained by it, and the weights do not depend on it.
     """
 
     config_class = RecGPTConfig
+    reads_vectors: ClassVar[bool] = True
     config: RecGPTConfig
 
     def __init__(self, config: RecGPTConfig) -> None:
@@ -87,8 +89,6 @@ class RecGPT(CodeModel):
             self.output_table = CodeTable(sizes, dim)
         else:
             self.output = nn.Parameter(torch.zeros(self.slots, dim, self.part_dim))
-        self._catalogue: CodeVectors | None = None
-        self._vectors: tuple[str, np.ndarray] | None = None
         self.post_init()
 
     @property
@@ -96,57 +96,15 @@ class RecGPT(CodeModel):
         """Whether all slots are predicted at once, so that a catalogue can be ranked without a search."""
         return self.config.head == "parallel"
 
-    def bind(self, index: SemanticIndex) -> None:
-        """Take over the sizes of an index's disambiguation and the vectors of its codes.
+    @property
+    def works_untrained(self) -> bool:
+        """Whether it pools texts, which are alike before anything is learned."""
+        return self.pooling is not None
 
-        Raises:
-            ArtifactError: The slots have other sizes.
-        """
-        sizes = tuple(index.codebook_sizes)
-        if sizes[: self.slots] != self.codebook_sizes[: self.slots]:
-            raise ArtifactError(
-                f"The model speaks codes of sizes {list(self.codebook_sizes[: self.slots])}, the index has "
-                f"{list(sizes)}.",
-                hint="Build the index with the quantizer of the model: genrec index build --quantizer MODEL.",
-            )
-        self.config.codebook_sizes = list(sizes)
-        if self.part_dim:
-            vectors = self.read_vectors(index)
-            self._catalogue = CodeVectors.of(index.codes, vectors, sizes[: self.slots], self.config.parts)
-
-    def read_vectors(self, index: SemanticIndex) -> np.ndarray:
-        """Item vectors on the scale that the model reads, ``(n_items, vector_dim)`` float32.
-
-        Raises:
-            ArtifactError: The index has vectors of another dimension.
-        """
-        if self._vectors is None or self._vectors[0] != index.fingerprint:
-            raw = index.vectors()
-            if raw.shape[1] != self.config.vector_dim:
-                raise ArtifactError(
-                    f"The index has vectors of {raw.shape[1]} dimensions, the model reads {self.config.vector_dim}.",
-                    hint="Build the index with the item encoder of the model.",
-                )
-            self._vectors = index.fingerprint, self.whiten(raw)
-        return self._vectors[1]
-
-    def whiten(self, vectors: np.ndarray) -> np.ndarray:
-        """Vectors ``(n_items, vector_dim)`` of a whole catalogue on the scale that the model reads."""
-        return Whitening.of(vectors, self.config.shrinkage).apply(vectors)
-
-    def set_dropout(self, probability: float) -> None:
-        """Change the dropout of embeddings and blocks."""
-        self.config.dropout = probability
-        set_dropout(self.backbone, probability)
-
-    def domain_items(self, index: SemanticIndex, name: str = "catalogue") -> DomainItems:
-        """The items of an index as training reads them."""
-        return self.prepare(name, index.codes, self.read_vectors(index))
-
-    def prepare(self, name: str, codes: np.ndarray, vectors: np.ndarray) -> DomainItems:
-        """Codes ``(n_items, >= slots)`` and vectors on the model's scale as training reads them."""
-        sizes, codes = self.codebook_sizes[: self.slots], codes[:, : self.slots]
-        return DomainItems(name, codes, vectors, item_code_vectors(codes, vectors, sizes, self.config.parts))
+    @classmethod
+    def fields(cls, settings: ModelSettings, quantizer: Mapping[str, Any], vector_dim: int) -> dict[str, Any]:
+        """See :meth:`CodeModel.fields`; slots and steps follow from the quantizer, unless the settings say."""
+        return settings_for(quantizer) | super().fields(settings, quantizer, vector_dim)
 
     def forward(
         self,
@@ -177,27 +135,26 @@ class RecGPT(CodeModel):
         segment, position = item_positions(mask, segments)
         hidden = self._hidden(codes, vectors, segment, position)
         targets = (mask if target_mask is None else mask & target_mask)[:, 1:] & (segment[:, 1:] == segment[:, :-1])
-        right = codes[:, 1:, : self.slots][targets]
+        right, rows = codes[:, 1:, : self.slots][targets], targets.nonzero()[:, 0]
         predicting = self._predicting(hidden, vectors, segment, position)[targets]
         smoothing = self.config.label_smoothing if self.training else 0.0
         if self.config.scores == "rows":
-            return CodeModelOutput(
-                loss=level_loss(self.output_table, predicting, right, smoothing), n_targets=targets.sum()
-            )
+            return CodeModelOutput.of(level_terms(self.output_table, predicting, right, smoothing), rows, len(codes))
         if candidate_vectors is None or candidate_codes is None or target_vectors is None:
             everything = self._bound()
-            rows = _rows_of(everything, codes[..., : self.slots])
-            target_vectors = torch.stack([part[rows[..., n]] for n, part in enumerate(everything.vectors)], dim=-2)
+            used = rows_of(everything, codes[..., : self.slots])
+            target_vectors = torch.stack([part[used[..., n]] for n, part in enumerate(everything.vectors)], dim=-2)
             candidate_vectors = everything.of_items(torch.arange(len(everything.rows), device=codes.device))
             candidate_codes = torch.stack([c[everything.rows[:, n]] for n, c in enumerate(everything.codes)], dim=-1)
         candidates = Candidates(candidate_vectors, candidate_codes, candidate_places)
         wanted = target_vectors[:, 1:][targets]
         if self.config.loss == "slots":
-            loss = slot_loss(predicting, wanted, right, candidates)
+            likelihood = slot_likelihood(predicting, wanted, right, candidates)
         else:
             known = F.pad(targets, (1, 0))
-            loss = item_loss(predicting, wanted, right, candidates, already_had(candidates, segment, position, known))
-        return CodeModelOutput(loss=loss, n_targets=targets.sum())
+            had = already_had(candidates, segment, position, known)
+            likelihood = item_likelihood(predicting, wanted, right, candidates, had)
+        return CodeModelOutput.of((-likelihood, likelihood), rows, len(codes))
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> RecGPTState:
         """See :meth:`CodeModel.prefill`; an empty row gets the same score for every item."""
@@ -320,19 +277,6 @@ class RecGPT(CodeModel):
         result[..., catalogue.codes[slot]] = scores
         return result
 
-    def _bound(self) -> CodeVectors:
-        if self._catalogue is None:
-            raise ModelError("The model is not bound to a catalogue.", hint="Call bind(index).")
-        if self._catalogue.rows.device != self.device:
-            self._catalogue = self._catalogue.to(self.device)
-        return self._catalogue
-
     @staticmethod
     def _suffix(size: int, users: int, device: torch.device) -> Tensor:
         return (-_TIE * torch.arange(size, device=device)).expand(users, size)
-
-
-def _rows_of(catalogue: CodeVectors, codes: Tensor) -> Tensor:
-    """Rows of codes ``(..., slots)`` among the used ones, of the same shape."""
-    found = [torch.searchsorted(used, codes[..., n].contiguous()) for n, used in enumerate(catalogue.codes)]
-    return torch.stack([row.clamp_max(len(catalogue.codes[n]) - 1) for n, row in enumerate(found)], dim=-1)

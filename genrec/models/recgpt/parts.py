@@ -106,8 +106,10 @@ class Candidates:
     place: Tensor | None = None
 
 
-def item_loss(queries: Tensor, right: Tensor, codes: Tensor, candidates: Candidates, hidden: Tensor | None) -> Tensor:
-    """Negative log-likelihood of items whose score is the sum of their slots' scores, mean over targets.
+def item_likelihood(
+    queries: Tensor, right: Tensor, codes: Tensor, candidates: Candidates, hidden: Tensor | None
+) -> Tensor:
+    """Log-probability of items whose score is the sum of their slots' scores, ``(n,)``.
 
     The probability is over items of the catalogue, so slots learn to agree on an item that there is; with one softmax
     per slot they are independent and may each choose a code that no item combines.
@@ -124,11 +126,11 @@ def item_loss(queries: Tensor, right: Tensor, codes: Tensor, candidates: Candida
     logits = logits.masked_fill(_same(codes, candidates.codes), -torch.inf)
     if hidden is not None:
         logits = logits.index_put((hidden[0], hidden[1]), logits.new_tensor(-torch.inf))
-    return (torch.logaddexp(target, logits.logsumexp(1)) - target).mean()
+    return target - torch.logaddexp(target, logits.logsumexp(1))
 
 
-def slot_loss(queries: Tensor, right: Tensor, codes: Tensor, candidates: Candidates) -> Tensor:
-    """Negative log-likelihood of codes, slot by slot, summed over slots, mean over targets; see :func:`item_loss`."""
+def slot_likelihood(queries: Tensor, right: Tensor, codes: Tensor, candidates: Candidates) -> Tensor:
+    """Log-probability of codes, slot by slot, summed over slots, ``(n,)``; see :func:`item_likelihood`."""
     terms = []
     for slot in range(codes.shape[1]):
         target = (queries[:, slot] * right[:, slot]).sum(1)
@@ -137,8 +139,8 @@ def slot_loss(queries: Tensor, right: Tensor, codes: Tensor, candidates: Candida
         once = once.scatter_reduce(0, first, torch.arange(len(first), device=first.device), "amin")
         logits = queries[:, slot] @ candidates.vectors[once, slot].T  # every code once, however many items have it
         logits = logits.masked_fill(codes[:, slot, None] == candidates.codes[once, slot], -torch.inf)
-        terms.append((torch.logaddexp(target, logits.logsumexp(1)) - target).mean())
-    return torch.stack(terms).sum()
+        terms.append(target - torch.logaddexp(target, logits.logsumexp(1)))
+    return torch.stack(terms).sum(0)
 
 
 def _same(codes: Tensor, others: Tensor) -> Tensor:

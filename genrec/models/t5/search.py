@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from genrec.models.base import StepState
 from genrec.models.beam_tree import BeamTree, additive, causal_mask, positions
+from genrec.models.outputs import StepState
 from genrec.models.t5 import fused
 from genrec.models.t5.stock_blocks import first_attention, key_bias, level_bias, run_blocks
 

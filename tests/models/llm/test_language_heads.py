@@ -97,14 +97,18 @@ def test_the_restricted_loss_of_a_code_decoder(checkpoint):
 
 
 def test_tasks_with_text_answers_are_refused(checkpoint):
+    import polars as pl
+
+    from genrec.data import Catalog
     from genrec.data.histories import Histories
     from genrec.errors import ConfigError
     from genrec.generative.config import TrainConfig, load_train_config
-    from genrec.training.language import language_examples
 
     config: TrainConfig = load_train_config(
         "llm-seq2seq-lora", ["model.architecture=text-encoder", "tasks=[{prompt: next-item}, {prompt: id-to-title}]"]
     )
-    index = SimpleNamespace(codes=catalogue(), codebook_sizes=SIZES)
+    items = Catalog.from_frame(pl.DataFrame({"item_id": [str(n) for n in range(30)], "title": ["cup"] * 30}))
+    index = SimpleNamespace(codes=catalogue(), codebook_sizes=SIZES, catalog=items)
+    model = build(checkpoint["bert"], "text-encoder")
     with pytest.raises(ConfigError, match="id-to-title"):
-        language_examples(config, index, build(checkpoint["bert"], "text-encoder"), Histories.from_lists([[0, 1]]))
+        model.training_batches(index, Histories.from_lists([[0, 1]]), config)

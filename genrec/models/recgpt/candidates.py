@@ -1,4 +1,4 @@
-"""Batches for models that tell a target apart from items of its catalogue, such as RecGPT."""
+"""Batches for models that tell a target apart from items of its catalogue."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from genrec.models.recgpt.vector_store import DomainItems
-from genrec.training.packing import PackedRow
+from genrec.models.history_batches import PackedRow
+from genrec.models.vector_store import DomainItems
 
 
 class CandidateCollator:

@@ -8,9 +8,9 @@ from text_support import make_items, make_tokenizer
 from genrec.data.histories import Histories
 from genrec.errors import DataError
 from genrec.prompts import task_names
+from genrec.prompts.examples import TextCollator, make_text_examples
 from genrec.prompts.rendering import IGNORE
 from genrec.prompts.settings import PromptSettings, TaskSettings
-from genrec.training.text_examples import TextCollator, make_text_examples
 
 POOL = 100  # small batches: as many rows as 50 batches of 32
 TOKENIZER = make_tokenizer()

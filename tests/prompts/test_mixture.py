@@ -5,8 +5,8 @@ import pytest
 
 from genrec.config import parse
 from genrec.errors import ConfigError
+from genrec.prompts.mixture import TaskMixture
 from genrec.prompts.settings import TaskSettings
-from genrec.training.tasks import TaskMixture
 
 
 def test_shares_follow_the_weights():

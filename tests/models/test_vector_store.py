@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genrec.errors import ArtifactError
-from genrec.models.recgpt.vector_store import DomainItems, VectorStore
+from genrec.models.vector_store import DomainItems, VectorStore
 
 
 def domain(name, n=10):

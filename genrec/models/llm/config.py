@@ -1,0 +1,35 @@
+"""Configuration of networks around a pretrained language model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genrec.models.base import CodeModelConfig
+
+
+class LanguageConfig(CodeModelConfig):
+    """Configuration of a network around a pretrained language model.
+
+    Attributes:
+        source: Fields of :class:`~genrec.models.llm.source.LanguageSource`.
+        tuning: See :func:`~genrec.models.llm.tuning.tune`.
+        lora: Fields of peft's ``LoraConfig``.
+        train_code_rows: Whether LoRA trains the rows of the code tokens too.
+        keep_layers: See :func:`~genrec.models.llm.fewer_layers.truncate_layers`.
+        every_layer: The same.
+        index_fingerprint: Of the semantic index whose codes the model speaks.
+        base_fingerprint: Of the checkpoint's weights.
+        n_items: Items of the catalogue, for heads that score items.
+    """
+
+    model_type = "genrec-language"
+
+    source: dict[str, Any] | None = None
+    tuning: str = "lora"
+    lora: dict[str, Any] | None = None
+    train_code_rows: bool = True
+    keep_layers: int | None = None
+    every_layer: int | None = None
+    index_fingerprint: str | None = None
+    base_fingerprint: str | None = None
+    n_items: int = 0

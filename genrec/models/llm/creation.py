@@ -1,0 +1,109 @@
+"""A language model from the settings of a run: its configuration, the start of its code rows, its examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genrec.data.histories import Histories
+from genrec.errors import ConfigError
+from genrec.models.llm.code_rows import RowStart
+from genrec.models.llm.source import LanguageSource
+from genrec.models.settings import ModelSettings, RunSettings
+from genrec.prompts import ItemTexts, load_task
+from genrec.prompts.examples import TextExamples, make_text_examples
+
+if TYPE_CHECKING:
+    from genrec.index.semantic_index import SemanticIndex
+
+_SOURCE = ("revision", "random_weights", "trust_remote_code", "dtype", "quantize", "attention")
+
+
+def language_fields(settings: ModelSettings, index: SemanticIndex) -> dict[str, Any]:
+    """Fields of the configuration of a network around a language model, to be trained on an index.
+
+    Raises:
+        ConfigError: No checkpoint is given.
+    """
+    if settings.checkpoint is None:
+        raise ConfigError(
+            f"The architecture '{settings.architecture}' starts from a pretrained model, and none is given.",
+            where="model.checkpoint",
+            expected="a folder, or the id of a model on the Hugging Face hub such as Qwen/Qwen3-0.6B",
+            hint="--set model.checkpoint=FOLDER",
+        )
+    llm = settings.llm
+    folder = Path(settings.checkpoint).expanduser()
+    # An absolute path, because the recommender is loaded from anywhere.
+    checkpoint = str(folder.resolve()) if folder.is_dir() else settings.checkpoint
+    return {
+        "codebook_sizes": list(index.codebook_sizes),
+        "backbone": dict(settings.backbone),
+        "dropout": settings.dropout,
+        "label_smoothing": settings.label_smoothing,
+        "max_items": settings.max_items,
+        "source": {"checkpoint": checkpoint, **{name: getattr(llm, name) for name in _SOURCE}},
+        "tuning": llm.tuning,
+        "lora": dict(llm.lora),
+        "train_code_rows": llm.train_code_rows,
+        "keep_layers": llm.keep_layers,
+        "every_layer": llm.every_layer,
+        "index_fingerprint": index.fingerprint,
+        "n_items": len(index),
+    }
+
+
+def row_start(config: RunSettings, index: SemanticIndex) -> RowStart:
+    """What the rows of the code tokens start from."""
+    how = config.model.llm.code_rows
+    return RowStart(
+        codebooks=index.codebooks if how == "codebooks" else None,
+        texts=index.catalog.titles() if how == "titles" else None,
+        codes=index.codes,
+        seed=config.seed,
+    )
+
+
+def checkpoint_fingerprint(settings: ModelSettings) -> str | None:
+    """Of the checkpoint's weights; None without a checkpoint."""
+    if settings.checkpoint is None:
+        return None
+    return LanguageSource(settings.checkpoint, revision=settings.llm.revision).fingerprint()
+
+
+def language_examples(
+    config: RunSettings, items: ItemTexts, tokenizer: Any, histories: Histories, *, reads_apart: bool, codes_only: bool
+) -> TextExamples:
+    """The mixture of tasks that a model is trained on.
+
+    Args:
+        config: Settings of the run.
+        items: Texts of the catalogue with the code tokens of the model.
+        tokenizer: Of the model.
+        histories: The training part only.
+        reads_apart: Whether an example is a prompt with a target apart.
+        codes_only: Whether the model answers with semantic IDs alone.
+
+    Raises:
+        ConfigError: A task asks for text and the model has none to give.
+    """
+    others = [task.prompt for task in config.tasks if not load_task(task.prompt).generates_items]
+    if codes_only and others:
+        raise ConfigError(
+            f"The architecture '{config.model.architecture}' answers with semantic IDs, not with text.",
+            where=f"tasks: {', '.join(others)}",
+            expected="tasks whose target is codes",
+            hint="Leave these tasks out, or use architecture: language-model.",
+        )
+    return make_text_examples(
+        config.tasks,
+        histories,
+        items,
+        tokenizer,
+        seq2seq=reads_apart,
+        prompts=config.prompts,
+        max_items=config.model.max_items,
+        epochs=config.epochs,
+        whole=config.examples.mode == "whole" and not reads_apart,
+        seed=config.seed,
+    )

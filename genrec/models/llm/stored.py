@@ -1,0 +1,168 @@
+"""How a network around a language model is kept: an adapter beside the name of its base, or a plain model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from genrec.errors import ArtifactError
+from genrec.models.base import CodeModel
+from genrec.models.llm.code_rows import add_code_rows
+from genrec.models.llm.code_tokens import CodeTokens
+from genrec.models.llm.config import LanguageConfig
+from genrec.models.llm.fewer_layers import truncate_layers
+from genrec.models.llm.source import LanguageSource, Part, quiet_loading
+from genrec.models.llm.tuning import base_of, load_adapter, save_adapter
+
+_PLAIN, _ADAPTER, _TOKENIZER, _REST = "language_model", "adapter", "tokenizer", "model.safetensors"
+MARK = "genrec_index"
+"""In the configuration of a plain model: the index whose codes it speaks."""
+
+
+class StoredLanguageModel(CodeModel):
+    """A language model, its tokenizer, and what stands beside it, in a folder.
+
+    Attributes:
+        lm: Model of transformers, or a PEFT model around one.
+        tokenizer: With the code tokens.
+        tokens: The code tokens.
+        part: Which part of a checkpoint is loaded.
+    """
+
+    config_class = LanguageConfig
+    config: LanguageConfig
+    part: ClassVar[Part] = "generation"
+    lm: Any
+    tokenizer: Any
+    tokens: CodeTokens
+
+    @property
+    def base(self) -> Any:
+        """The model of transformers, without what PEFT puts around it."""
+        return base_of(self.lm)
+
+    def save_pretrained(self, folder: Path | str, **_: Any) -> None:  # type: ignore[override]
+        """Write the model: an adapter beside the name of its base, or a plain model of transformers.
+
+        Args:
+            folder: Is made.
+        """
+        from safetensors.torch import save_file
+
+        self.end_decoding()
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config.to_json_file(str(folder / "config.json"), use_diff=False)
+        if hasattr(self.lm, "peft_config"):
+            save_adapter(self.lm, folder / _ADAPTER)
+            self.tokenizer.save_pretrained(folder / _TOKENIZER)
+        else:
+            setattr(self.base.config, MARK, self.config.index_fingerprint)
+            with quiet_loading():
+                self.base.save_pretrained(folder / _PLAIN)
+            self.tokenizer.save_pretrained(folder / _PLAIN)
+        rest = {name: value.contiguous() for name, value in self.state_dict().items() if not name.startswith("lm.")}
+        rest |= self._frozen_rows()
+        if rest:
+            save_file(rest, folder / _REST)
+
+    def save_training_state(self, folder: Path | str, state: Mapping[str, Tensor] | None = None) -> None:
+        """Write what training changes, and nothing else: enough to go on from the same start.
+
+        Args:
+            folder: Is made.
+            state: All weights, where the trainer has gathered them from several processes.
+        """
+        from safetensors.torch import save_file
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        trained = {name: value for name, value in self.named_parameters() if value.requires_grad}
+        if state is not None:
+            trained = {name: state[name] for name in trained if name in state}  # type: ignore[misc]
+        save_file({name: value.detach().contiguous() for name, value in trained.items()}, folder / _REST)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str, *, checkpoint: str | None = None, **_: Any) -> Self:  # type: ignore[override]
+        """Load what :meth:`save_pretrained` wrote.
+
+        Args:
+            folder: The folder.
+            checkpoint: Where the base of an adapter is now, if it has moved.
+
+        Raises:
+            ArtifactError: The base is another one than the adapter was trained on.
+            ModelError: The base cannot be loaded.
+        """
+        from transformers import AutoTokenizer
+
+        folder = Path(folder)
+        config = cls.config_class(**_without_type(json.loads((folder / "config.json").read_text(encoding="utf-8"))))
+        plain = folder / _PLAIN
+        tokenizer = AutoTokenizer.from_pretrained(str(plain if plain.is_dir() else folder / _TOKENIZER))
+        fields = dict(config.source or {})
+        if plain.is_dir():
+            kept = {"dtype": fields.get("dtype", "float32"), "attention": fields.get("attention", "sdpa")}
+            lm = cls._plain(LanguageSource(str(plain), trust_remote_code=bool(fields.get("trust_remote_code")), **kept))
+        else:
+            source = LanguageSource(**(fields | ({"checkpoint": checkpoint} if checkpoint else {})))
+            base = _same_base(source, config, cls.part, folder)
+            truncate_layers(base, keep=config.keep_layers, every=config.every_layer)
+            add_code_rows(base, tokenizer, CodeTokens(config.codebook_sizes or ()), None)
+            lm = load_adapter(base, folder / _ADAPTER)
+        model = cls(config, lm, tokenizer)
+        model._load_rest(folder / _REST)
+        return model.eval()
+
+    @classmethod
+    def _plain(cls, source: LanguageSource) -> Any:
+        return source.model(cls.part)
+
+    def _frozen_rows(self) -> dict[str, Tensor]:
+        """Code rows that no adapter keeps, because they were not trained."""
+        if self.config.train_code_rows or not hasattr(self.lm, "peft_config") or self.config.tuning != "lora":
+            return {}
+        ids = torch.from_numpy(self.tokens.all_ids)
+        tables = {"input": self.base.get_input_embeddings(), "output": self.base.get_output_embeddings()}
+        return {
+            f"code_rows.{name}": table.weight.detach()[ids.to(table.weight.device)].clone()
+            for name, table in tables.items()
+            if table is not None
+        }
+
+    @torch.no_grad()
+    def _load_rest(self, path: Path) -> None:
+        if not path.is_file():
+            return
+        from safetensors.torch import load_file
+
+        rest = load_file(path)
+        ids = torch.from_numpy(self.tokens.all_ids)
+        for name, table in (("input", self.base.get_input_embeddings()), ("output", self.base.get_output_embeddings())):
+            rows = rest.pop(f"code_rows.{name}", None)
+            if rows is not None:
+                table.weight[ids] = rows.to(table.weight)
+        self.load_state_dict(rest, strict=False)
+
+
+def _same_base(source: LanguageSource, config: LanguageConfig, part: Part, folder: Path) -> Any:
+    """The base of an adapter, once it is known to be the one that the adapter was trained on."""
+    base = source.model(part)
+    found = None if source.random_weights else source.fingerprint()
+    if found is not None and config.base_fingerprint is not None and found != config.base_fingerprint:
+        raise ArtifactError(
+            f"The checkpoint '{source.checkpoint}' is not the one that this adapter was trained on.",
+            where=folder,
+            expected=f"weights with the fingerprint {config.base_fingerprint}, these have {found}",
+            hint="Give the right folder as checkpoint.",
+        )
+    return base
+
+
+def _without_type(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in ("model_type", "transformers_version")}

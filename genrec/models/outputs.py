@@ -1,0 +1,70 @@
+"""What passes between networks, training and search: batches, outputs, the state of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from transformers.utils import ModelOutput
+
+
+@dataclass
+class CodeModelOutput(ModelOutput):
+    """Result of a training pass.
+
+    Attributes:
+        loss: Mean negative log-likelihood of a code, summed over the levels of an item.
+        n_targets: Number of predicted items that the mean is over.
+        log_likelihood: ``(rows,)`` log-probability of all targets of every example of the batch, label smoothing apart:
+            what objectives are made of that weigh or compare examples.
+    """
+
+    loss: Tensor | None = None
+    n_targets: Tensor | None = None
+    log_likelihood: Tensor | None = None
+
+    @classmethod
+    def of(cls, terms: tuple[Tensor, Tensor], rows: Tensor, n_rows: int) -> CodeModelOutput:
+        """The output from what every target adds.
+
+        Args:
+            terms: Of :func:`level_terms`, each ``(n_targets,)``.
+            rows: ``(n_targets,)`` int64 example of every target.
+            n_rows: Examples of the batch.
+        """
+        loss, likelihood = terms
+        per_row = likelihood.new_zeros(n_rows).index_add(0, rows, likelihood)
+        return cls(loss.mean(), torch.tensor(len(rows), device=rows.device), per_row)
+
+
+Reader = Callable[[Any], dict[str, Any]]
+"""Histories → a batch of tensors."""
+
+
+class TrainingBatches(NamedTuple):
+    """What a network learns from.
+
+    Attributes:
+        examples: A dataset with ``sampler(batch_size, pool=..., seed=...)``, see
+            :class:`~genrec.models.history_batches.HistoryExamples`.
+        collate: Rows of it → arguments of the network's ``forward``.
+    """
+
+    examples: Any
+    collate: Callable[[list[Any]], dict[str, Any]]
+
+
+@dataclass
+class StepState:
+    """What a model remembers between the levels of one search; a model subclasses it.
+
+    Attributes:
+        level: The level whose codes are predicted next.
+        reader: What goes on with this state, in models that choose between several.
+    """
+
+    level: int = 0
+    reader: Any = None

@@ -1,0 +1,148 @@
+"""What networks over code tokens are made of: code tables, the start of a history, backbones, terms of a loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
+from genrec.errors import ModelError
+from genrec.models.legal_codes import LegalCodes, code_terms
+
+
+class CodeTable(nn.Module):
+    """One vector per (level, code), all levels in one matrix: ``weight (sum(sizes), dim)``."""
+
+    def __init__(self, sizes: Sequence[int], dim: int, *, std: float = 0.02) -> None:
+        super().__init__()
+        self.sizes = tuple(int(size) for size in sizes)
+        self.offsets = tuple(int(offset) for offset in np.r_[0, np.cumsum(self.sizes)])
+        self.weight = nn.Parameter(torch.empty(self.offsets[-1], dim))
+        self.std = std
+        nn.init.normal_(self.weight, std=std)
+
+    def level(self, level: int) -> Tensor:
+        """Rows of one level, ``(codebook_size, dim)``."""
+        return self.weight[self.offsets[level] : self.offsets[level + 1]]
+
+    def embed(self, codes: Tensor, first_level: int = 0) -> Tensor:
+        """Vectors of codes ``(..., n)`` whose last axis runs over levels from ``first_level``: ``(..., n, dim)``."""
+        return F.embedding(self.rows(codes, first_level), self.weight)
+
+    def rows(self, codes: Tensor, first_level: int = 0) -> Tensor:
+        """Where codes stand in the table, of their shape; see :meth:`embed`."""
+        stop = first_level + codes.shape[-1]
+        return codes + torch.tensor(self.offsets[first_level:stop], device=codes.device)
+
+    def logits(self, hidden: Tensor, level: int) -> Tensor:
+        """Scores of the codes of one level: ``(..., dim) -> (..., codebook_size)``."""
+        return hidden @ self.level(level).T
+
+    @torch.no_grad()
+    def init_from_codebooks(self, codebooks: Sequence[np.ndarray | None], seed: int = 0) -> None:
+        """Start from the quantizer's codebooks: a random projection that keeps their geometry, at the table's scale.
+
+        Args:
+            codebooks: ``(codebook_size, any_dim)`` per level; None leaves that level random.
+            seed: Of the projection, which is shared by levels of the same dimension.
+        """
+        for level, codebook in enumerate(codebooks):
+            if codebook is None:
+                continue
+            vectors = torch.from_numpy(np.asarray(codebook, dtype=np.float32))
+            generator = torch.Generator().manual_seed(seed)
+            projection = torch.randn(vectors.shape[1], self.weight.shape[1], generator=generator)
+            projected = vectors @ (projection / math.sqrt(vectors.shape[1]))
+            projected = projected - projected.mean(0)
+            rows = self.level(level)[: len(projected)]
+            rows.copy_(projected * (self.std / projected.std().clamp_min(1e-12)))
+
+
+def level_terms(
+    table: CodeTable, hidden: Tensor, codes: Tensor, label_smoothing: float, legal: LegalCodes | None = None
+) -> tuple[Tensor, Tensor]:
+    """What every item adds to a loss, and its log-probability, each ``(n,)`` and summed over levels.
+
+    Args:
+        table: Output table; every level is normalised over its own codes.
+        hidden: ``(n, levels, dim)`` states that predict each level.
+        codes: ``(n, levels)`` right codes.
+        label_smoothing: See :class:`CodeModelConfig`.
+        legal: Normalise over the legal children of the right prefix instead.
+    """
+    masks = [None] * codes.shape[1] if legal is None else legal.masks(codes)
+    terms = [
+        code_terms(table.logits(hidden[:, level], level), codes[:, level], mask, label_smoothing)
+        for level, mask in enumerate(masks)
+    ]
+    return sum_of(terms)
+
+
+def sum_of(terms: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The sum of what several levels add to a loss and to a log-probability."""
+    loss, likelihood = zip(*terms, strict=True)
+    return torch.stack(loss).sum(0), torch.stack(likelihood).sum(0)
+
+
+class Start(nn.Module):
+    """A learned vector in front of every history: what is predicted from it is what anybody may begin with."""
+
+    def __init__(self, dim: int, *, std: float = 0.02) -> None:
+        super().__init__()
+        self.vector = nn.Parameter(torch.empty(dim))
+        self.std = std
+        nn.init.normal_(self.vector, std=std)
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Put the vector before ``vectors (users, n, dim)`` and a real column before ``mask (users, n)``."""
+        users = len(vectors)
+        start = self.vector.expand(users, 1, -1).to(vectors.dtype)
+        return torch.cat([start, vectors], dim=1), torch.cat([mask.new_ones(users, 1), mask], dim=1)
+
+
+def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTrainedModel:
+    """A transformers decoder from its configuration, without a vocabulary, with dropout after every block.
+
+    Llama-like configurations only know attention dropout; small recommenders overfit without the residual one, so it is
+    added through forward hooks on the ``self_attn`` and ``mlp`` modules.
+
+    Raises:
+        ModelError: The configuration is unknown to transformers.
+    """
+    settings = dict(settings or {})
+    try:
+        config = AutoConfig.for_model(settings.pop("model_type", "qwen3"), vocab_size=1, **settings)
+        config.bos_token_id = config.eos_token_id = config.pad_token_id = None
+        model: PreTrainedModel = AutoModel.from_config(config)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"transformers cannot build this backbone: {error}", where="model.backbone") from None
+    for name, module in model.named_modules():
+        if name.rsplit(".", 1)[-1] in ("self_attn", "mlp"):
+            module.register_forward_hook(_Dropout(dropout))
+    return model
+
+
+def set_dropout(backbone: nn.Module, probability: float) -> None:
+    """Change the dropout that :func:`build_backbone` added."""
+    for module in backbone.modules():
+        for hook in module._forward_hooks.values():
+            if isinstance(hook, _Dropout):
+                hook.probability = probability
+
+
+class _Dropout:
+    def __init__(self, probability: float) -> None:
+        self.probability = probability
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
+        if not module.training or not self.probability:
+            return output
+        if isinstance(output, tuple):
+            return (F.dropout(output[0], self.probability), *output[1:])
+        return F.dropout(output, self.probability)

@@ -1,0 +1,68 @@
+"""Histories as prompts, by the task that a recommender was trained for; and its templates, kept beside it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genrec.data.histories import Histories
+from genrec.errors import ConfigError
+from genrec.prompts.items import ItemTexts
+from genrec.prompts.rendering import PromptRenderer, make_renderer
+from genrec.prompts.settings import PromptSettings, TaskSettings
+from genrec.prompts.task import load_task, task_path
+
+
+class PromptReader:
+    """Histories → prompts, as in training.
+
+    Args:
+        tasks: What was learned; the first that names the next item's codes is taken.
+        items: Texts of the catalogue; their code tokens are known to ``tokenizer``.
+        tokenizer: Of the model.
+        seq2seq: Whether the model reads prompt and answer apart.
+        prompts: Budget and chat.
+
+    Raises:
+        ConfigError: No task names the next item.
+    """
+
+    def __init__(
+        self, tasks: Sequence[TaskSettings], items: ItemTexts, tokenizer: Any, *, seq2seq: bool, prompts: PromptSettings
+    ) -> None:
+        name = next((task.prompt for task in tasks if load_task(task.prompt).recommends), None)
+        if name is None:
+            raise ConfigError(
+                "None of the tasks names the next item's codes, so nothing can be recommended.",
+                where="tasks",
+                expected="a task such as next-item among them",
+            )
+        self.renderer: PromptRenderer = make_renderer(name, items, tokenizer, seq2seq=seq2seq, prompts=prompts)
+
+    def __call__(self, histories: Histories | list[np.ndarray]) -> dict[str, Any]:
+        """``input_ids`` and ``attention_mask``, ``(users, longest)`` int64."""
+        return dict(self.renderer.render_for_generation(histories))  # type: ignore[arg-type]
+
+
+def save_templates(tasks: Sequence[TaskSettings], folder: Path) -> None:
+    """Copy the templates of tasks into ``folder``, under their names."""
+    folder.mkdir(parents=True)
+    for task in tasks:
+        path = task_path(task.prompt)
+        shutil.copyfile(path, folder / path.name)
+
+
+def with_saved_templates(tasks: Sequence[TaskSettings], folder: Path) -> tuple[TaskSettings, ...]:
+    """The tasks with the templates that :func:`save_templates` kept, whatever the shipped ones are by now."""
+    return tuple(
+        task.model_copy(update={"prompt": str(kept)}) if (kept := _kept(task.prompt, folder)).is_file() else task
+        for task in tasks
+    )
+
+
+def _kept(prompt: str, folder: Path) -> Path:
+    return folder / f"{Path(prompt).name.removesuffix('.jinja')}.jinja"
