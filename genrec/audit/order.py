@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from genrec.audit.finding import Finding, figure, percent
+from genrec.audit.finding import Finding, Grade, figure, percent
 from genrec.audit.material import Material, sample
 from genrec.audit.shortcuts import Shortcut, gain, shortcut, transition_ranks
 from genrec.data.histories import Histories
@@ -74,26 +76,38 @@ def order(material: Material, counts: Shortcut, mixed: Shortcut) -> Finding:
     return Finding("order", "caution", "Order of events", text, advice, figures)
 
 
-def tie_order(counts: Shortcut, mixed: Shortcut) -> Finding:
-    """How much of the transition counts depends on the order of rows at the same time."""
+def tie_order(times: Finding, counts: Shortcut, mixed: Shortcut) -> Finding:
+    """What is known of equal times, with how much of the transition counts depends on the order of their rows.
+
+    One finding, one grade: ties of many targets are serious, unless the order was tried and made no difference.
+
+    Args:
+        times: Of :func:`genrec.audit.events.equal_times`.
+        counts: Transition counts in the order of the file.
+        mixed: The same with events of one time in random order.
+    """
     lost = 1.0 - mixed.recall / counts.recall if counts.recall else 0.0
     before, after = counts.intervals["recall@10"], mixed.intervals["recall@10"]
-    figures = {"recall@10": counts.recall, "random_ties_recall@10": mixed.recall, "lost_share": lost}
+    figures = {**times.figures, "recall@10": counts.recall, "random_ties_recall@10": mixed.recall, "lost_share": lost}
     text = (
-        f"With events of one time in random order (and split anew), transition counts reach Recall@10 {figure(after)} "
-        f"instead of {figure(before)}. "
+        f"{times.text} With events of one time in random order (and split anew), transition counts reach Recall@10 "
+        f"{figure(after)} instead of {figure(before)}. "
     )
     if after.high >= before.low:
         text += "The intervals overlap: no sign that the order of rows at the same time carries the score."
-        return Finding("order-of-ties", "fine", "Order of equal times", text, figures=figures)
+        return replace(times, grade=_milder(times.grade), text=text, figures=figures)
     text += (
         f"{percent(lost)} of the score comes from the order in which the file lists events of the same time. "
         "That order is no behaviour that could be predicted; it may be that of an invoice, a catalogue or an export."
     )
     advice = "Do not read this as next-item prediction: predict the set of the next time, or break ties at random."
-    return Finding(
-        "order-of-ties", "serious" if lost >= 0.3 else "caution", "Order of equal times", text, advice, figures
-    )
+    grade: Grade = "serious" if lost >= 0.3 or times.grade == "serious" else "caution"
+    return replace(times, grade=grade, text=text, advice=advice, figures=figures)
+
+
+def _milder(grade: Grade) -> Grade:
+    """Figures mean something here, but still with ties in mind."""
+    return "caution" if grade == "serious" else grade
 
 
 def beyond_last(material: Material, counts: Shortcut, single: Shortcut) -> Finding:

@@ -19,6 +19,7 @@ from genrec.data.split import Split, custom_split, make_split
 from genrec.encoders import build_encoder
 from genrec.encoders.base import normalize_rows
 from genrec.errors import DataError, unknown_name
+from genrec.wording import count
 
 VECTORS: dict[str, dict[str, Any]] = {
     "lsa": {"name": "lsa", "dim": 128},
@@ -28,6 +29,8 @@ VECTORS: dict[str, dict[str, Any]] = {
 
 Progress = Callable[[int, int], None]
 _STEPS = 13
+_SAMPLED = "Checks of cases and shortcuts read a fixed sample of {cases_read:,} of the {cases:,} test cases."
+_REPEATS = "Repeats in a row are kept here ({events}); training counts them once unless it is told otherwise."
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,11 @@ class Audit:
         """Size of the dataset in one sentence."""
         f = self.facts
         return (
-            f"{f['events']:,} events of {f['users']:,} users with {f['items']:,} items (median history "
-            f"{f['length_median']:g}, longest {f['length_max']:,}); split: {self.split}; item texts: {self.vectors}."
+            f"{count(f['events'], 'event')} of {count(f['users'], 'user')} with {count(f['items'], 'item')} "
+            f"(median history {f['length_median']:g}, longest {f['length_max']:,}); split: {self.split}; "
+            f"item texts: {self.vectors}."
+            + (f" {_SAMPLED.format(**f)}" if f["cases_read"] < f["cases"] else "")
+            + (f" {_REPEATS.format(events=count(f['in_a_row'], 'event'))}" if f["in_a_row"] else "")
         )
 
     def shortcut_rows(self) -> list[tuple[str, ...]]:
@@ -176,7 +182,7 @@ def audit(
     grades = list(GRADES)
     findings = sorted((one for one in found if one is not None), key=lambda one: grades.index(one.grade))
     best = sorted(rankings, key=lambda one: (-one.recall, one.name))
-    facts = events.facts(material.histories, len(catalog))
+    facts = events.facts(material)
     return Audit(facts, material.split.name, material.vectors_name, best, findings, time.perf_counter() - began)
 
 
@@ -236,7 +242,8 @@ def _shortcuts(material: Material, found: list[Finding | None], tick: Callable[[
         rankings.append(single)
     ties = order.without_tie_order(material, counts)
     if ties is not None:
-        found.append(order.tie_order(counts, ties))
+        place, times = next((n, one) for n, one in enumerate(found) if one is not None and one.check == "equal-times")
+        found[place] = order.tie_order(times, counts, ties)
         rankings.append(ties)
     if text is not None:
         found.append(shortcuts.similar_text(text, counts, material.cases))

@@ -10,6 +10,7 @@ import pytest
 from genrec.audit import GRADES, audit
 from genrec.audit.order import shuffled
 from genrec.data.catalog import Catalog
+from genrec.data.check import check_tables
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import EvaluationSet, leave_one_out
@@ -169,10 +170,46 @@ def test_row_order_inside_equal_times_is_found_out():
     found = run(table(sequences, step=0))
     assert found.finding("equal-times").grade == "serious"
     assert found.finding("equal-times").figures["tied_targets"] == 1.0
-    finding = found.finding("order-of-ties")
-    assert finding.grade == "serious"
+    finding = found.finding("equal-times")
     assert finding.figures["random_ties_recall@10"] < 0.7 * finding.figures["recall@10"]
     assert "equal times" in found.verdict()
+    assert sum("equal times" in one.title.lower() for one in found.findings) == 1
+
+
+def test_equal_times_that_do_no_harm_are_said_once():
+    """Everything is tied, but the order inside a time means nothing: one finding, and no "serious" beside a "fine"."""
+    rng = np.random.default_rng(7)
+    random = run(table([rng.permutation(N_ITEMS)[:8].tolist() for _ in range(400)], step=0))
+    finding = random.finding("equal-times")
+    assert finding.grade == "caution"
+    assert "no sign that the order" in finding.text
+    assert [one.check for one in random.findings].count("equal-times") == 1
+    assert "order-of-ties" not in {one.check for one in random.findings}
+
+
+def test_equal_times_are_counted_as_the_check_of_data_counts_them(tmp_path):
+    """Also where the catalogue lacks items: both count the rows of the table."""
+    sequences = walks(80)
+    frame = table(sequences, step=0)
+    frame = pl.concat([frame, frame[:20].with_columns(item_id=pl.lit("unknown"))])
+    frame.write_csv(tmp_path / "events.csv")
+    CATALOG.frame.write_csv(tmp_path / "items.csv")
+    checked = check_tables(tmp_path / "items.csv", tmp_path / "events.csv")
+    counted = next(one.count for one in checked.problems if one.kind == "equal-timestamps")
+    found = run(frame).finding("equal-times")
+    assert found.figures["tied_rows"] == counted
+    assert f"({found.figures['tied_rows']:,})" in found.text
+
+
+def test_what_is_read_and_what_is_kept_is_said(monkeypatch):
+    monkeypatch.setattr("genrec.audit.material.SAMPLE", 40)
+    found = run(table([[item for item in walk for _ in range(2)] for walk in walks()]))
+    assert "a fixed sample of 40 of the 150 test cases" in found.markdown()
+    events = sum(map(len, walks()))
+    assert f"Repeats in a row are kept here ({events:,} events)" in found.facts_line()
+    usual = run(table(walks(40)))
+    assert "sample" not in usual.facts_line()
+    assert "Repeats" not in usual.facts_line()
 
 
 def test_an_order_that_is_all_there_is_is_said_so():
