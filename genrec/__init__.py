@@ -18,6 +18,8 @@ _HOMES = {
     "SemanticIndex": "genrec.index.semantic_index",
     "Recommender": "genrec.recommender",
     "Recommendations": "genrec.recommender",
+    "load": "genrec.loading",
+    "train": "genrec.training.train",
 }
 
 if TYPE_CHECKING:
@@ -25,8 +27,18 @@ if TYPE_CHECKING:
     from genrec.data.interactions import Interactions
     from genrec.index.semantic_index import SemanticIndex
     from genrec.recommender import Recommendations, Recommender
+    from genrec.training.train import train
 
-__all__ = ["Catalog", "Interactions", "Recommendations", "Recommender", "SemanticIndex", "__version__"]
+__all__ = [
+    "Catalog",
+    "Interactions",
+    "Recommendations",
+    "Recommender",
+    "SemanticIndex",
+    "__version__",
+    "load",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

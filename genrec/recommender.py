@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,6 @@ from genrec.schema import Columns
 if TYPE_CHECKING:
     import polars as pl
 
-    from genrec.data.interactions import Interactions
-    from genrec.generative.config import TrainConfig
-    from genrec.generative.recommender import GenerativeRecommender
-    from genrec.index.semantic_index import SemanticIndex
 
 HistoriesLike = Histories | Sequence[Sequence[str]]
 
@@ -136,51 +131,26 @@ class Recommender(ABC):
         return Recommendations(items, scores, self.item_ids)
 
     @classmethod
-    def train(
-        cls,
-        index: SemanticIndex,
-        interactions: Interactions,
-        config: TrainConfig | str = "item-decoder-small",
-        *,
-        out: Path | str,
-        overrides: Sequence[str] = (),
-        **options: Any,
-    ) -> GenerativeRecommender:
-        """Train a generative recommender; see :func:`genrec.training.train.train`.
+    def train(cls, *args: Any, **options: Any) -> Recommender:
+        """Train a generative recommender: the same as :func:`genrec.train`."""
+        import genrec
 
-        Args:
-            index: Semantic index of the catalogue.
-            interactions: All interactions; held-out ones are split off as the configuration says.
-            config: Settings, a shipped preset or a YAML path.
-            out: Folder of the recommender; the same call again continues or returns what is there.
-            overrides: ``key.sub=value`` strings, when ``config`` is a name.
-            options: Passed on to :func:`genrec.training.train.train`.
-        """
-        from genrec.generative.config import load_train_config
-        from genrec.training.train import train
-
-        settings = load_train_config(config, overrides) if isinstance(config, str) else config
-        return train(index, interactions, settings, out, **options)
+        return genrec.train(*args, **options)
 
     @classmethod
     def from_pretrained(cls, folder: Path | str, **options: Any) -> Recommender:
-        """Load a saved recommender of any kind, a generative one or a baseline.
+        """Load a saved recommender of any kind: the same as :func:`genrec.load`.
 
         Args:
             folder: Written by ``save_pretrained``.
-            options: Of :meth:`genrec.generative.recommender.GenerativeRecommender.from_pretrained` or
-                :func:`genrec.baselines.load_baseline`; both know ``device``.
+            options: See :func:`genrec.loading.load`.
 
         Raises:
             ArtifactError: Not a recommender, or a file is missing or damaged.
         """
-        if saved_kind(folder) == "baseline":
-            from genrec.baselines import load_baseline
+        import genrec
 
-            return load_baseline(folder, **options)
-        from genrec.generative.recommender import GenerativeRecommender
-
-        return GenerativeRecommender.from_pretrained(folder, **options)
+        return genrec.load(folder, **options)
 
     @abstractmethod
     def _rank(
@@ -233,13 +203,3 @@ class Recommender(ABC):
                     )
                 allowed[self._positions[item]] = value
         return allowed
-
-
-def saved_kind(folder: Path | str) -> str | None:
-    """``generative`` or ``baseline``: the kind of a saved recommender; None where its manifest cannot be read."""
-    try:
-        content = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    kind = content.get("kind") if isinstance(content, dict) else None
-    return kind if isinstance(kind, str) else None

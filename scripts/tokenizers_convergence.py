@@ -21,7 +21,7 @@ from tokenizer_common import RESULTS, Row, about, load, read_rows, recipes, tabl
 
 from genrec.index.item_tokenizer import encode_items
 from genrec.index.recipe import load_recipe
-from genrec.index.report.stats import level_stats
+from genrec.index.stats import level_stats
 from genrec.quantizers import autoencoder, rq_vae
 from genrec.quantizers.base import nearest, residual_encode
 from genrec.quantizers.kmeans import kmeans

@@ -9,48 +9,77 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = {
-    **dict.fromkeys(
-        ("data", "schema", "config", "artifacts", "assets", "drawing", "errors", "metrics", "registry", "wording"), 0
-    ),
-    **dict.fromkeys(("encoders", "quantizers", "disambiguation", "trie", "index"), 1),
-    **dict.fromkeys(("models", "prompts"), 2),
-    "decoding": 3,
-    **dict.fromkeys(("recommender", "generative", "training", "baselines"), 4),
-    **dict.fromkeys(("batch", "sharding", "audit", "evaluation", "benchmarks"), 5),
-    "cli": 6,
-    "__main__": 6,
+FLOORS = (
+    ("data", "schema", "config", "artifacts", "assets", "drawing", "errors", "metrics", "registry", "wording"),
+    ("encoders", "quantizers", "disambiguation", "trie"),
+    ("index",),
+    ("models", "prompts"),
+    ("decoding",),
+    ("recommender",),
+    ("baselines",),
+    ("generative",),
+    ("loading",),
+    ("training",),
+    ("batch", "sharding", "audit", "evaluation", "benchmarks"),
+    ("cli", "__main__"),
+)
+"""From data up to people; a module knows its own floor and those below."""
+
+COMPOSITES = {
+    ("genrec.encoders.fused", "genrec.encoders"),
+    ("genrec.quantizers.concat", "genrec.quantizers"),
 }
+"""The only imports that may close a circle: parts made of other parts of their own family, by name."""
+
+
+def sources():
+    """Every module of the package and its file; the root, which finds names on demand, is left out."""
+    for path in sorted((ROOT / "genrec").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if name != "genrec":
+            yield name, path
+
+
+MODULES = dict(sources())
 
 
 def imported(path):
-    """Modules that a file imports when it is loaded (imports inside functions and for type checking come later)."""
-    tree = ast.parse(path.read_text())
-    nodes = list(tree.body)
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+    """Modules of the package that a file imports anywhere: on loading, inside functions, or for types only."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else node.module for name in names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            nodes += node.orelse
-        elif isinstance(node, ast.Try | ast.If | ast.With):
-            nodes += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
 
 
-def test_modules_import_from_their_own_floor_or_below():
-    wrong = []
-    for path in (ROOT / "genrec").rglob("*.py"):
-        name = path.relative_to(ROOT / "genrec").with_suffix("").parts[0]
-        if name == "__init__":
-            continue
-        assert name in FLOORS, f"{path} stands on no floor; add it to the table"
-        for module in imported(path):
-            parts = module.split(".")
-            if parts[0] == "genrec" and len(parts) > 1 and FLOORS.get(parts[1], 0) > FLOORS[name]:
-                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
-    assert not wrong
+@pytest.fixture(scope="module")
+def arrows():
+    """Module → modules of the package that it imports."""
+    return {name: {one for one in imported(path) if one in MODULES and one != name} for name, path in MODULES.items()}
+
+
+def test_modules_import_from_their_own_floor_or_below(arrows):
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    unknown = {name.split(".")[1] for name in arrows} - set(floor)
+    assert not unknown, f"{unknown} stand on no floor; add them to the table"
+    up = [
+        f"{name} imports {one}"
+        for name, ones in arrows.items()
+        for one in sorted(ones)
+        if floor[one.split(".")[1]] > floor[name.split(".")[1]]
+    ]
+    assert up == []
+
+
+def test_imports_make_no_circle(arrows):
+    """Deferred and type-only imports count: what must be known together cannot be understood apart."""
+    left = {name: {one for one in ones if (name, one) not in COMPOSITES} for name, ones in arrows.items()}
+    while free := {name for name, ones in left.items() if not ones}:
+        left = {name: ones - free for name, ones in left.items() if name not in free}
+    circles = {name: sorted(ones) for name, ones in left.items() if any(name in left[one] for one in ones)}
+    assert left == {}, f"modules that import each other, or import such modules: {circles or left}"
 
 
 @pytest.mark.parametrize("folder", ["tokenizers", "prompts"])

@@ -24,7 +24,7 @@ from genrec.recommender import MANIFEST, HistoriesLike, Recommendations, Recomme
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from genrec.data.split import EvaluationSet, Split
+    from genrec.data.split import EvaluationSet
 
 FitProgress = Callable[[str, int, int], None]
 """Called with what is being done, steps done, and steps in all."""
@@ -70,7 +70,8 @@ class Baseline(Recommender):
 
     Attributes:
         settings: All settings.
-        choices: What :meth:`choose` tried, ``{"settings": {...}, "ndcg@10": value on validation}`` each.
+        choices: What was tried, ``{"settings": {...}, "ndcg@10": value on validation}`` each; see
+            :func:`genrec.baselines.tuning.choose`.
         info: What should be remembered with a saved baseline, such as the split; values that JSON can hold.
 
     Raises:
@@ -138,63 +139,13 @@ class Baseline(Recommender):
 
     @classmethod
     def candidates(cls, train: Histories) -> list[dict[str, Any]]:
-        """Settings that :meth:`choose` tries when it is given none, for this training part; the first one wins ties."""
+        """Settings that are tried when :func:`~genrec.baselines.tuning.choose` has none; the first wins ties."""
         return [{}]
 
     @classmethod
     def prior_candidates(cls, train: Histories) -> list[dict[str, Any]]:
         """Settings to try where the baseline is added to a model that scores every item."""
         return cls.candidates(train)
-
-    @classmethod
-    def choose(
-        cls,
-        split: Split,
-        item_ids: Sequence[str] | np.ndarray,
-        grid: Sequence[Mapping[str, Any]] | None = None,
-        *,
-        vectors: np.ndarray | None = None,
-        words: csr_array | None = None,
-        exclude_seen: bool = True,
-        seed: int = 0,
-        seconds: float | None = None,
-        device: str | None = None,
-        progress: FitProgress | None = None,
-    ) -> Self:
-        """Fit on ``split.train`` with the settings of the best validation NDCG@10.
-
-        Args:
-            split: Only its training and validation parts are read.
-            item_ids: ``(n_items,)`` the catalogue.
-            grid: Settings to try, see :func:`genrec.baselines.tuning.product`; None: :meth:`candidates`.
-            vectors: ``(n_items, dim)`` float32 item vectors, for those that need them.
-            words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for those that need them.
-            exclude_seen: As the baseline will be used.
-            seed: Of everything random.
-            seconds: Nothing new is tried after so long; the best until then is taken.
-            device: Of networks.
-            progress: Called after every epoch and every candidate.
-
-        Returns:
-            The fitted baseline; of equally good settings the first ones of the grid.
-
-        Raises:
-            ConfigError: The grid is empty, or has an unknown or wrong setting.
-        """
-        from genrec.baselines.tuning import search
-
-        inputs = FitInputs(
-            vectors=vectors,
-            words=words,
-            validation=split.validation,
-            exclude_seen=exclude_seen,
-            seed=seed,
-            deadline=None if seconds is None else time.monotonic() + seconds,
-            device=device,
-            progress=progress,
-        )
-        tried = cls.candidates(split.train) if grid is None else grid
-        return search(cls, split.train, item_ids, tried, inputs)
 
     def ndcg(self, cases: EvaluationSet, *, exclude_seen: bool = True, k: int = 10) -> float:
         """Mean NDCG@k on cases; 0 where there are none."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from genrec.baselines.base import Baseline, FitProgress
 from genrec.baselines.registry import CLASSES, QUICK_BASELINES
+from genrec.baselines.tuning import choose
 from genrec.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def train_baseline(
     started = time.perf_counter()
     tried = [{**candidate, **fixed} for candidate in (cls.candidates(split.train) if grid is None else grid)]
     distinct = [candidate for number, candidate in enumerate(tried) if candidate not in tried[:number]]
-    baseline = cls.choose(
+    baseline = choose(
+        cls,
         split,
         item_ids,
         distinct,

@@ -6,13 +6,19 @@ import itertools
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from genrec.baselines.base import Baseline, FitInputs
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from genrec.baselines.base import FitProgress
+    from genrec.data.split import Split
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,6 +34,55 @@ def product(**values: Sequence[Any]) -> list[dict[str, Any]]:
     return [dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values())]
 
 
+def choose(
+    make: type[B],
+    split: Split,
+    item_ids: Sequence[str] | np.ndarray,
+    grid: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    vectors: np.ndarray | None = None,
+    words: csr_array | None = None,
+    exclude_seen: bool = True,
+    seed: int = 0,
+    seconds: float | None = None,
+    device: str | None = None,
+    progress: FitProgress | None = None,
+) -> B:
+    """Fit on ``split.train`` with the settings of the best validation NDCG@10.
+
+    Args:
+        make: The baseline.
+        split: Only its training and validation parts are read.
+        item_ids: ``(n_items,)`` the catalogue.
+        grid: Settings to try, see :func:`product`; None: :meth:`Baseline.candidates`.
+        vectors: ``(n_items, dim)`` float32 item vectors, for those that need them.
+        words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for those that need them.
+        exclude_seen: As the baseline will be used.
+        seed: Of everything random.
+        seconds: Nothing new is tried after so long; the best until then is taken.
+        device: Of networks.
+        progress: Called after every epoch and every candidate.
+
+    Returns:
+        The fitted baseline; of equally good settings the first ones of the grid.
+
+    Raises:
+        ConfigError: The grid is empty, or has an unknown or wrong setting.
+    """
+    inputs = FitInputs(
+        vectors=vectors,
+        words=words,
+        validation=split.validation,
+        exclude_seen=exclude_seen,
+        seed=seed,
+        deadline=None if seconds is None else time.monotonic() + seconds,
+        device=device,
+        progress=progress,
+    )
+    tried = make.candidates(split.train) if grid is None else grid
+    return search(make, split.train, item_ids, tried, inputs)
+
+
 def search(
     make: type[B],
     train: Histories,
@@ -35,7 +90,7 @@ def search(
     grid: Sequence[Mapping[str, Any]],
     inputs: FitInputs,
 ) -> B:
-    """Fit with every candidate and keep the one with the best validation NDCG@10, see :meth:`Baseline.choose`.
+    """Fit with every candidate and keep the one with the best validation NDCG@10, see :func:`choose`.
 
     Args:
         make: The baseline.

@@ -105,7 +105,8 @@ def load_contestants(
 
 def _loaded(models: Sequence[Path], device: str | None, index: Path | None) -> list[Recommender]:
     from genrec.index.semantic_index import SemanticIndex
-    from genrec.recommender import Recommender, saved_kind
+    from genrec.loading import saved_kind
+    from genrec.recommender import Recommender
 
     options: dict[str, Any] = {} if device is None else {"device": device}
     given = {} if index is None else {"index": SemanticIndex.load(index)}

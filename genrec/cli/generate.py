@@ -52,7 +52,8 @@ def generate(
     from genrec.batch import generate as run
     from genrec.data.interactions import Interactions
     from genrec.data.tables import table_kind
-    from genrec.recommender import Recommender, saved_kind
+    from genrec.loading import saved_kind
+    from genrec.recommender import Recommender
 
     if not overwrite:
         require_free(out)

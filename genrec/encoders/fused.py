@@ -45,6 +45,13 @@ class FusedSettings(Settings):
     )
 
 
+def part_of(settings: dict[str, Any]) -> ItemEncoder[Any]:
+    """An encoder inside another one, by its settings with their name."""
+    from genrec.encoders import build_encoder
+
+    return build_encoder(settings)
+
+
 class FusedEncoder(ItemEncoder[FusedSettings]):
     """Joins the vectors of several encoders: each part of unit length, times its weight, one after the other.
 
@@ -71,9 +78,7 @@ class FusedEncoder(ItemEncoder[FusedSettings]):
 
     def __init__(self, settings: FusedSettings | None = None) -> None:
         super().__init__(settings)
-        from genrec.encoders import build_encoder
-
-        self.parts = [build_encoder(content) for content in self.settings.encoders]
+        self.parts = [part_of(content) for content in self.settings.encoders]
         self.needs_interactions = any(part.needs_interactions for part in self.parts)
         self._scales = _scales(self.settings.weights, len(self.parts))
 

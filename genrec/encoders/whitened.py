@@ -11,6 +11,7 @@ from genrec.config import Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import ItemEncoder
+from genrec.encoders.fused import part_of
 from genrec.encoders.whitening import Whitening
 
 
@@ -39,9 +40,7 @@ class WhitenedEncoder(ItemEncoder[WhitenedSettings]):
 
     def __init__(self, settings: WhitenedSettings | None = None) -> None:
         super().__init__(settings)
-        from genrec.encoders import build_encoder
-
-        self.inner = build_encoder(self.settings.encoder)
+        self.inner = part_of(self.settings.encoder)
         self.parts = [self.inner]
         self.needs_interactions = self.inner.needs_interactions
         self.ready_made = self.inner.ready_made

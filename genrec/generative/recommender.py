@@ -8,7 +8,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,9 +32,6 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel, load_model
 from genrec.prompts.reader import save_templates, with_saved_templates
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 
@@ -321,10 +318,9 @@ class GenerativeRecommender(Recommender):
         folder = Path(folder)
         manifest = read_manifest(folder, MANIFEST, "recommender")
         if manifest.get("kind") == "foundation":
-            from genrec.generative.pretrained import FoundationModel
+            import genrec
 
-            zero_shot = FoundationModel.from_pretrained(folder).recommender(index)
-            return zero_shot.to(device) if device else zero_shot
+            return genrec.load(folder, index=index, device=device)  # type: ignore[return-value]
         config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
         if index is None:
             index = SemanticIndex.load(folder / "index")

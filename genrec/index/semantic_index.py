@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from genrec.data.histories import Histories
     from genrec.data.split import Split
-    from genrec.index.report import IndexStats
+    from genrec.index.stats import IndexStats
 
 MANIFEST = "index.json"
 _CODES, _TENSORS, _VECTORS = "codes.safetensors", "quantizer.safetensors", "vectors.safetensors"
@@ -211,7 +211,7 @@ class SemanticIndex:
 
     def stats(self, split: Split | None = None) -> IndexStats:
         """Numbers that say how good it is; ``split`` (its test part is not read) adds what people buy together."""
-        from genrec.index.report import compute_stats
+        from genrec.index.stats import compute_stats
 
         return compute_stats(self, split=split)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genrec.recommender import Recommender, saved_kind
+from genrec.loading import saved_kind
+from genrec.recommender import Recommender
 from genrec.sharding.job import JobSettings
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from genrec.errors import GenRecError
-from genrec.training.distributed import anyone, on_main_process
+from genrec.training.distributed import anyone
 
 if TYPE_CHECKING:
-    from genrec.training.session import TrainingFolder
-    from genrec.training.start import StartingPoint
-    from genrec.training.trainer import RecommenderTrainer
+    from transformers import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ class DivergenceGuard:
         """The guard that fits transformers' ``TrainingArguments``."""
         return cls(_SKIPPED if arguments.fp16 else 0)
 
-    def check_loss(self, loss: torch.Tensor, trainer: RecommenderTrainer) -> None:
+    def check_loss(self, loss: torch.Tensor, trainer: Trainer) -> None:
         """Look at the loss of one step, before its gradients are applied.
 
         Raises:
@@ -52,7 +50,7 @@ class DivergenceGuard:
         if self._broken > self.patience:
             raise _diverged(f"The training loss is no number at step {trainer.state.global_step + 1}.", trainer)
 
-    def check_weights(self, trainer: RecommenderTrainer) -> None:
+    def check_weights(self, trainer: Trainer) -> None:
         """Look at what is trained, at the end of an epoch.
 
         Raises:
@@ -65,40 +63,7 @@ class DivergenceGuard:
             raise _diverged(f"The weights are no numbers after step {trainer.state.global_step}.", trainer)
 
 
-def learn(
-    trainer: RecommenderTrainer, session: TrainingFolder, checkpoint: str | None, start: StartingPoint | None = None
-) -> dict[str, Any]:
-    """Train to the end, or until the loss breaks; the best weights until then are in the model afterwards.
-
-    Args:
-        trainer: Ready to train.
-        session: Folder of the run.
-        checkpoint: Of an earlier session of it, to go on from.
-        start: Weights at the start, where those are good enough to be kept.
-
-    Returns:
-        Entries of a run's metrics: ``diverged``, what broke, where something earlier was kept.
-
-    Raises:
-        DivergedError: Nothing good was there to keep; the unfinished run is removed, so that another can begin.
-    """
-    try:
-        trainer.train(resume_from_checkpoint=checkpoint)
-    except DivergedError as error:
-        if trainer.restore_good():
-            kept = "the best epoch before it is kept"
-        elif start is not None:
-            cast(Any, trainer.model).load_state_dict(start.weights)
-            kept = "the weights at the start are kept"
-        else:
-            on_main_process(session.remove)
-            raise
-        logger.warning("%s Training ends here and %s. To do: %s", error.what, kept, error.hint)
-        return {"diverged": error.what}
-    return {}
-
-
-def _diverged(what: str, trainer: RecommenderTrainer) -> DivergedError:
+def _diverged(what: str, trainer: Trainer) -> DivergedError:
     rate = trainer.args.learning_rate
     return DivergedError(
         what,

@@ -19,7 +19,7 @@ from genrec.data.interactions import Interactions
 from genrec.data.split import Split, split_interactions
 from genrec.errors import ConfigError, unknown_name
 from genrec.generative.pretrained import FoundationModel
-from genrec.generative.prior_experience import PriorExperience, gain_experience, pooled
+from genrec.generative.prior_experience import PriorExperience
 from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.models import find_network
@@ -27,9 +27,10 @@ from genrec.models.portable import PortableModel
 from genrec.models.settings import PORTABLE
 from genrec.models.vector_store import VectorStore
 from genrec.quantizers import ItemContext
-from genrec.training.divergence import learn
+from genrec.training.learning import learn
 from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import PretrainConfig
+from genrec.training.prior_experience import gain_experience, pooled
 from genrec.training.session import TrainingFolder, check_stopped, differences, is_finished
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint

@@ -12,9 +12,10 @@ import numpy as np
 from genrec.baselines.fit import train_baseline
 from genrec.decoding.options import PriorSettings
 from genrec.generative.learned_prior import LearnedPrior
-from genrec.generative.prior_experience import PriorExperience, transitions_per_item
+from genrec.generative.prior_experience import WEIGHTS as EXACT_WEIGHTS
+from genrec.generative.prior_experience import PriorExperience
 from genrec.metrics import ndcg_at
-from genrec.training.prior_grid import WEIGHTS as EXACT_WEIGHTS
+from genrec.training.prior_experience import transitions_per_item
 from genrec.training.prior_grid import as_of_before, candidates, fitted, ndcg_with_priors
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def fit_prior(
         split: Its test part is not read; of the validation part, the sample that training validates on.
         settings: Which baseline; its settings and the weight may be left open.
         weights: Weights to try where none is given, :data:`WEIGHTS` or those of
-            :data:`genrec.training.prior_grid.WEIGHTS`; no prior at all is tried, too.
+            :data:`genrec.generative.prior_experience.WEIGHTS`; no prior at all is tried, too.
         experience: What the same prior did on other catalogues; read only where every item is scored, and words count
             as much as there.
         progress: Called with what is being done, steps done, and steps in all.

@@ -17,6 +17,7 @@ from torch import Tensor
 from genrec.baselines.base import FitInputs
 from genrec.baselines.registry import CLASSES
 from genrec.baselines.tuning import fit_each
+from genrec.generative.prior_experience import WEIGHTS
 from genrec.metrics import ndcg_at
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from genrec.generative.learned_prior import LearnedPrior
     from genrec.generative.recommender import GenerativeRecommender
 
-WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0)
-"""Weights of the counts that are tried; 0: none at all."""
 
 _CELLS = 4_000_000  # users times items whose scores are held at once
 

@@ -13,7 +13,8 @@ from transformers import TrainerCallback
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split, split_for
-from genrec.generative.config import TrainConfig
+from genrec.errors import ConfigError
+from genrec.generative.config import TrainConfig, load_train_config
 from genrec.generative.pretrained import pretrained_network, read_experience
 from genrec.generative.prior_experience import PriorExperience
 from genrec.generative.recommender import GenerativeRecommender
@@ -21,7 +22,7 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.models import find_network
 from genrec.models.outputs import TrainingBatches
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
-from genrec.training.divergence import learn
+from genrec.training.learning import learn
 from genrec.training.prior import fit_prior
 from genrec.training.session import TrainingFolder, check_stopped, is_finished, run_identity
 from genrec.training.start import StartingPoint
@@ -34,9 +35,10 @@ logger = logging.getLogger(__name__)
 def train(
     index: SemanticIndex,
     interactions: Interactions | Histories | Split,
-    config: TrainConfig,
-    out: Path | str,
+    config: TrainConfig | str = "item-decoder-small",
+    out: Path | str | None = None,
     *,
+    overrides: Sequence[str] = (),
     overwrite: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> GenerativeRecommender:
@@ -49,8 +51,9 @@ def train(
     Args:
         index: Semantic index of the catalogue; built without held-out interactions.
         interactions: All interactions (they are split as the configuration says), or a split.
-        config: Settings.
+        config: Settings, a shipped preset or a YAML path.
         out: Folder of the recommender.
+        overrides: ``key.sub=value`` strings, when ``config`` is a name.
         overwrite: Replace what is at ``out`` and forget an unfinished run.
         callbacks: transformers callbacks, for progress.
 
@@ -59,8 +62,13 @@ def train(
             pretrained recommender for this index.
         TrainingStoppedError: A callback stopped the run before its end; nothing is lost.
         DivergedError: The loss became infinite or no number before an epoch was done.
+        ConfigError: ``out`` is missing, or there is no such preset.
     """
-    out = Path(out)
+    if out is None:
+        raise ConfigError(
+            "No folder for the recommender is given.", where="out", expected="a folder, such as runs/model"
+        )
+    config, out = load_train_config(config, overrides) if isinstance(config, str) else config, Path(out)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
     checkpoint = find_network(config.model.architecture).start_fingerprint(config.model)
     identity = run_identity(config, split.train, index.fingerprint, checkpoint)

@@ -8,7 +8,8 @@ from genrec.artifacts import write_manifest
 from genrec.baselines import Popularity, SASRec, TransitionCounts, load_baseline
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ModelError
-from genrec.recommender import Recommender, saved_kind
+from genrec.loading import saved_kind
+from genrec.recommender import Recommender
 
 TRAIN = Histories.from_lists([[0, 1, 2], [1, 2, 0]])
 IDS = ["ä", "b", "c"]

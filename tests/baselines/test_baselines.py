@@ -12,6 +12,7 @@ from genrec.baselines import (
     product,
 )
 from genrec.baselines.fit import fit_baselines, train_baseline
+from genrec.baselines.tuning import choose
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, Split, leave_one_out
 from genrec.errors import ConfigError, DataError, ModelError
@@ -89,7 +90,7 @@ def test_transition_counts_follow_their_definition(split, settings):
 
 def test_choose_takes_the_best_validation_ndcg(split):
     grid = product(window=(1, 3), last=(1, 3))
-    chosen = TransitionCounts.choose(split, IDS, grid)
+    chosen = choose(TransitionCounts, split, IDS, grid)
     assert [choice["settings"] for choice in chosen.choices] == grid
     values = {}
     for choice in chosen.choices:
@@ -107,7 +108,7 @@ def test_settings_that_only_ranking_reads_need_no_other_fit(split, monkeypatch):
     monkeypatch.setattr(
         TransitionCounts, "_learn", lambda self, *given: (fits.append(self.window), learn(self, *given))
     )
-    TransitionCounts.choose(split, IDS, product(window=(1, 3), last=(1, 3, 10)))
+    choose(TransitionCounts, split, IDS, product(window=(1, 3), last=(1, 3, 10)))
     assert fits == [1, 3]
 
 
@@ -125,7 +126,7 @@ def test_unknown_settings_are_refused(split, name):
 
 def test_an_empty_grid_is_refused(split):
     with pytest.raises(ConfigError, match="grid"):
-        TransitionCounts.choose(split, IDS, ())
+        choose(TransitionCounts, split, IDS, ())
 
 
 def test_fixed_settings_are_not_searched(split):

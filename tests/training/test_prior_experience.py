@@ -8,18 +8,12 @@ from genrec.data.histories import Histories
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError, ConfigError
 from genrec.generative.learned_prior import LearnedPrior
-from genrec.generative.prior_experience import (
-    PSEUDO_CASES,
-    PriorExperience,
-    Trial,
-    gain_experience,
-    pooled,
-    transitions_per_item,
-)
+from genrec.generative.prior_experience import PSEUDO_CASES, WEIGHTS, PriorExperience, Trial
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at
 from genrec.training.prior import ENOUGH, fit_prior
-from genrec.training.prior_grid import WEIGHTS, as_of_before, candidates, fitted, ndcg_with_priors
+from genrec.training.prior_experience import gain_experience, pooled, transitions_per_item
+from genrec.training.prior_grid import as_of_before, candidates, fitted, ndcg_with_priors
 from genrec.training.validation import validation_sample
 
 SETTINGS = ({"window": 1, "last": 1}, {"window": 3, "last": 3})

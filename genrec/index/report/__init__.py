@@ -1,8 +1,8 @@
 """What there is to know about semantic indexes: numbers, verdicts, pages, differences and comparisons."""
 
-from genrec.index.report.stats import CodeAgreement, IndexStats, LevelStats, compute_stats, level_stats
 from genrec.index.report.text import render_report, show_item, show_prefix
 from genrec.index.report.verdicts import Check, checks, collision_line, overall
+from genrec.index.stats import CodeAgreement, IndexStats, LevelStats, compute_stats, level_stats
 
 __all__ = [
     "Check",

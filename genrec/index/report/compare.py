@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from genrec.artifacts import write_atomic
 from genrec.errors import ConfigError, GenRecError
 from genrec.index.item_tokenizer import EncodedItems, encode_items
-from genrec.index.report.stats import IndexStats, compute_stats
 from genrec.index.report.verdicts import checks
 from genrec.index.semantic_index import SemanticIndex
+from genrec.index.stats import IndexStats, compute_stats
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog

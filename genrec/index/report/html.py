@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from genrec import drawing
 from genrec.errors import MissingExtraError
 from genrec.index.report import plots
-from genrec.index.report.stats import IndexStats, compute_stats
 from genrec.index.report.text import example_prefixes, quality
 from genrec.index.report.verdicts import MATTERS, checks, overall
+from genrec.index.stats import IndexStats, compute_stats
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex

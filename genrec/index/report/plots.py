@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from genrec.drawing import COLOURS, svg
-from genrec.index.report.stats import IndexStats
+from genrec.index.stats import IndexStats
 
 _RANDOM = "#9aa3af"
 _POINTS = 256

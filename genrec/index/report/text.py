@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genrec.errors import DataError
-from genrec.index.report.cosine import Cosine
-from genrec.index.report.stats import IndexStats, compute_stats
+from genrec.index.cosine import Cosine
 from genrec.index.report.verdicts import MATTERS, checks, overall
+from genrec.index.stats import IndexStats, compute_stats
 from genrec.schema import Columns
 from genrec.wording import count
 

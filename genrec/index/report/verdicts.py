@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genrec.index.report.stats import IndexStats, LevelStats
+from genrec.index.stats import IndexStats, LevelStats
 from genrec.wording import count
 
 Grade = Literal["good", "fair", "poor"]

@@ -9,9 +9,9 @@ from support import make_tables
 from genrec import drawing
 from genrec.data import Catalog, Interactions, leave_one_out
 from genrec.data.histories import Histories
+from genrec.index.agreement import pairs_of_cases, pairs_of_histories, split_agreement
 from genrec.index.recipe import TokenizerRecipe
 from genrec.index.report import checks, collision_line, compute_stats, overall, render_report
-from genrec.index.report.agreement import pairs_of_cases, pairs_of_histories, split_agreement
 from genrec.index.report.html import render_index_html
 from genrec.index.semantic_index import SemanticIndex
 

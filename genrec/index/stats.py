@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from genrec.index.report.agreement import CodeAgreement, prefix_groups, split_agreement
-from genrec.index.report.cosine import Cosine
+from genrec.index.agreement import CodeAgreement, prefix_groups, split_agreement
+from genrec.index.cosine import Cosine
 from genrec.trie import group_paths
 
 if TYPE_CHECKING:
+    from genrec.data.catalog import Catalog
     from genrec.data.split import Split
-    from genrec.index.semantic_index import SemanticIndex
+    from genrec.index.item_tokenizer import ItemTokenizer
+    from genrec.index.recipe import TokenizerRecipe
 
 _ROWS = 65_536
 
@@ -119,7 +121,60 @@ class IndexStats:
         return row
 
 
-def compute_stats(index: SemanticIndex, *, seed: int = 0, split: Split | None = None) -> IndexStats:
+class Measurable(Protocol):
+    """What is read of a semantic index to measure it; see :class:`genrec.index.semantic_index.SemanticIndex`."""
+
+    @property
+    def codes(self) -> np.ndarray:
+        """``(n_items, n_levels)`` int32."""
+
+    @property
+    def quantizer_codes(self) -> np.ndarray:
+        """Codes before disambiguation."""
+
+    @property
+    def nearest_codes(self) -> np.ndarray:
+        """Codes that are nearest to every item's vector."""
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Of every level."""
+
+    @property
+    def quantizer_levels(self) -> int:
+        """Levels that the quantizer gives."""
+
+    @property
+    def n_levels(self) -> int:
+        """All levels."""
+
+    @property
+    def recipe(self) -> TokenizerRecipe:
+        """How it was built."""
+
+    @property
+    def tokenizer(self) -> ItemTokenizer:
+        """Encoder and quantizer."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of ids and codes."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """The items."""
+
+    @property
+    def item_ids(self) -> np.ndarray:
+        """``(n_items,)`` object array of str."""
+
+    def vectors(self) -> np.ndarray:
+        """``(n_items, dim)`` float32."""
+
+    def __len__(self) -> int: ...
+
+
+def compute_stats(index: Measurable, *, seed: int = 0, split: Split | None = None) -> IndexStats:
     """Measure an index.
 
     Args:
@@ -186,7 +241,7 @@ def level_stats(codes: np.ndarray, size: int, *, level: int = 1, kind: str = "re
     )
 
 
-def _levels(index: SemanticIndex, kind: str) -> tuple[LevelStats, ...]:
+def _levels(index: Measurable, kind: str) -> tuple[LevelStats, ...]:
     numbers = index.tokenizer.quantizer.numbering
     kinds = [kind] * (index.quantizer_levels - numbers) + ["number"] * numbers
     kinds += ["disambiguation"] * (index.n_levels - index.quantizer_levels)
@@ -205,7 +260,7 @@ def _distinct_rows(vectors: np.ndarray) -> int:
     return len({hashlib.blake2b(row.tobytes(), digest_size=12).digest() for row in vectors})
 
 
-def _reconstruction_error(index: SemanticIndex, codes: np.ndarray) -> float | None:
+def _reconstruction_error(index: Measurable, codes: np.ndarray) -> float | None:
     rows = np.arange(len(index)) if len(index) <= _ROWS else np.linspace(0, len(index) - 1, _ROWS).astype(np.int64)
     again = index.tokenizer.quantizer.reconstruct(codes[rows])
     if again is None:

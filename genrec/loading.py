@@ -1,0 +1,49 @@
+"""Saved recommenders of any kind: what a folder holds, and how it is loaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from genrec.recommender import MANIFEST, Recommender
+
+
+def load(folder: Path | str, **options: Any) -> Recommender:
+    """Load a saved recommender of any kind: a generative one, a pretrained one with an index, or a baseline.
+
+    Args:
+        folder: Written by ``save_pretrained``, or by ``genrec train``, ``pretrain`` or ``baseline``.
+        options: Of :meth:`genrec.generative.recommender.GenerativeRecommender.from_pretrained` or
+            :func:`genrec.baselines.load_baseline`; both know ``device``. A pretrained recommender needs ``index``.
+
+    Raises:
+        ArtifactError: Not a recommender, or a file is missing or damaged.
+    """
+    kind = saved_kind(folder)
+    if kind == "baseline":
+        from genrec.baselines import load_baseline
+
+        return load_baseline(folder, **options)
+    if kind == "foundation":
+        return _zero_shot(folder, **options)
+    from genrec.generative.recommender import GenerativeRecommender
+
+    return GenerativeRecommender.from_pretrained(folder, **options)
+
+
+def _zero_shot(folder: Path | str, *, index: Any = None, device: str | None = None, **options: Any) -> Recommender:
+    from genrec.generative.pretrained import FoundationModel
+
+    recommender = FoundationModel.from_pretrained(folder, **options).recommender(index)
+    return recommender.to(device) if device else recommender
+
+
+def saved_kind(folder: Path | str) -> str | None:
+    """Kind of a saved recommender: ``generative``, ``foundation`` or ``baseline``; None where that cannot be read."""
+    try:
+        content = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    kind = content.get("kind") if isinstance(content, dict) else None
+    return kind if isinstance(kind, str) else None
