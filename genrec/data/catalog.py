@@ -11,9 +11,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from genrec.data.columns import MISSING, clean_ids, normalise_field, positions_of, require_column
+from genrec.data.columns import clean_ids, positions_of, require_column
+from genrec.data.delimited import Quotes
+from genrec.data.fields import Html, read_field, typed_columns
+from genrec.data.guesses import likely_title
 from genrec.data.report import DataReport, Lines
-from genrec.data.tables import read_rows
+from genrec.data.rules import MISSING, MISSING_WORDS
+from genrec.data.signs import without_nul
+from genrec.data.tables import read_rows, table_kind
 from genrec.errors import DataError
 from genrec.schema import Columns
 
@@ -38,23 +43,46 @@ class Catalog:
         self.report = report or DataReport("items")
 
     @classmethod
-    def read(cls, path: Path | str, *, id_column: str = Columns.Item, allow_lost: float | None = None) -> Catalog:
+    def read(
+        cls,
+        path: Path | str,
+        *,
+        id_column: str = Columns.Item,
+        title_column: str | None = None,
+        allow_lost: float | None = None,
+        quotes: Quotes = "doubled",
+        html: Html = "plain",
+    ) -> Catalog:
         """Read a catalogue from a csv, tsv, jsonl (also ``.gz``) or parquet file.
 
         Args:
             path: The file; every column but the id becomes a field.
             id_column: Name of the column with the ids.
+            title_column: Name of the column with the titles, which is called ``title`` from then on; None: ``title``,
+                or else the likeliest (see :attr:`title_field`).
             allow_lost: Largest share of rows that cannot be read; None: :data:`genrec.data.report.ALLOW_LOST`.
+            quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
+            html: ``plain`` turns HTML entities and tags of the text into plain text, ``keep`` leaves them.
 
         Raises:
-            DataError: The file cannot be read, the id column or an id is missing, or too many rows are lost.
+            DataError: The file cannot be read, a column or an id is missing, or too many rows are lost.
         """
         report = DataReport("items", allow_lost=allow_lost)
-        frame, lines = read_rows(path, report)
-        return cls._build(frame, id_column, str(path), report, lines)
+        frame, lines = read_rows(path, report, quotes=quotes)
+        if table_kind(Path(path)) in ("csv", "tsv"):
+            frame = typed_columns(frame, {id_column, title_column or Columns.Title})
+        return cls._build(frame, id_column, title_column, str(path), report, lines, html)
 
     @classmethod
-    def from_frame(cls, frame: pl.DataFrame, *, id_column: str = Columns.Item, where: str = "items") -> Catalog:
+    def from_frame(
+        cls,
+        frame: pl.DataFrame,
+        *,
+        id_column: str = Columns.Item,
+        title_column: str | None = None,
+        html: Html = "plain",
+        where: str = "items",
+    ) -> Catalog:
         """Make a catalogue of a table in memory, by the same rules as :meth:`read`.
 
         >>> Catalog.from_frame(pl.DataFrame({"item_id": [1, 2], "title": ["Cup", "Tea"]})).titles()
@@ -62,32 +90,37 @@ class Catalog:
         """
         report = DataReport("items")
         report.read(frame.height)
-        return cls._build(frame, id_column, where, report, Lines())
+        frame = without_nul(frame, report, Lines())
+        return cls._build(frame, id_column, title_column, where, report, Lines(), html)
 
     @classmethod
-    def _build(cls, frame: pl.DataFrame, id_column: str, where: str, report: DataReport, lines: Lines) -> Catalog:
-        require_column(frame, id_column, "id_column", where)
-        if id_column != Columns.Item and Columns.Item in frame.columns:
-            raise DataError(
-                f"The table has '{id_column}' and also a column '{Columns.Item}'.",
-                where=where,
-                expected="one column of ids",
-                hint=f"Rename or remove the column '{Columns.Item}'.",
-            )
+    def _build(
+        cls,
+        frame: pl.DataFrame,
+        id_column: str,
+        title_column: str | None,
+        where: str,
+        report: DataReport,
+        lines: Lines,
+        html: Html,
+    ) -> Catalog:
+        _require_names(frame, id_column, title_column, where)
         report.require_few_lost(where)
         codes, unique = clean_ids(frame[id_column], report, lines, where)
         missing = np.flatnonzero(codes < 0)
         if len(missing):
-            places = ", ".join(lines.of(int(row)) for row in missing[:3])
+            places = ", ".join(lines.of(int(row)) for row in missing[:3]) + (", ..." if len(missing) > 3 else "")
+            given = ", ".join(repr(value) for value in frame[id_column].gather(missing[:3]).to_list())
             raise DataError(
                 f"{len(missing)} items have no {id_column}.",
-                where=f"{where}: {places}{', ...' if len(missing) > 3 else ''}",
-                expected="an id in every row",
+                where=f"{where}: {places} ({given})",
+                expected=f"an id in every row; blanks and the words {MISSING_WORDS} mean that there is none",
                 hint="Fill the ids in, or remove these rows.",
             )
         if not len(codes):
             raise DataError("The catalogue has no items.", where=where, expected="one row for each item")
-        fields = [_field(frame[name], where) for name in frame.columns if name != id_column]
+        fields = [_field(frame[name], where, report, lines, html) for name in frame.columns if name != id_column]
+        fields = [field.alias(Columns.Title) if field.name == title_column else field for field in fields]
         table = pl.DataFrame([unique.gather(codes.astype(np.uint32)).alias(Columns.Item), *fields])
         if len(unique) < len(codes):
             table = _without_duplicates(table, codes, report, lines)
@@ -95,7 +128,10 @@ class Catalog:
         ids = table[Columns.Item]
         report.add("items-without-text", len(empty), [f"item {ids[int(row)]!r}" for row in empty[:3]])
         report.facts["items"] = table.height
-        return cls(table, report)
+        made = cls(table, report)
+        if made.title_field not in (None, Columns.Title):
+            report.add("title-column", 1, [f"'{made.title_field}'"])
+        return made
 
     @cached_property
     def item_ids(self) -> np.ndarray:
@@ -121,14 +157,19 @@ class Catalog:
         """
         return positions_of(ids, self.frame[Columns.Item])
 
+    @cached_property
+    def title_field(self) -> str | None:
+        """The field that people read: ``title``, else the likeliest by its name or its values; None where none is."""
+        return Columns.Title if Columns.Title in self.fields else likely_title(self.frame.select(self.fields))
+
     def titles(self) -> list[str]:
         """For every item what a person reads: its title, else its first two filled text fields, else its id."""
         texts = {name: _shown(self.frame[name]) for name in self.fields if _is_text(self.frame[name])}
         columns = pl.DataFrame(list(texts.values()))
-        others = [name for name in texts if name != Columns.Title]
+        others = [name for name in texts if name != self.title_field]
         parts = pl.concat_list(others).list.drop_nulls().list.head(_TITLE_PARTS) if others else None
         described = [pl.when(parts.list.len() > 0).then(parts.list.join(" · "))] if parts is not None else []
-        title = [pl.col(Columns.Title)] if Columns.Title in texts else []
+        title = [pl.col(self.title_field)] if self.title_field in texts else []
         ids = self.frame[Columns.Item].alias("\x00id")
         table = pl.DataFrame([ids, *columns.get_columns()])
         return table.select(pl.coalesce(*title, *described, pl.col("\x00id"))).to_series().to_list()
@@ -163,9 +204,24 @@ class Catalog:
         return hashlib.sha256(content.getvalue()).hexdigest()
 
 
-def _field(series: pl.Series, where: str) -> pl.Series:
+def _require_names(frame: pl.DataFrame, id_column: str, title_column: str | None, where: str) -> None:
+    """The columns that are named exist, and nothing else has the names that they get."""
+    require_column(frame, id_column, "id_column", where)
+    if title_column is not None:
+        require_column(frame, title_column, "title_column", where)
+    for given, name, what in ((id_column, Columns.Item, "ids"), (title_column, Columns.Title, "titles")):
+        if given not in (None, name) and name in frame.columns:
+            raise DataError(
+                f"The table has '{given}' and also a column '{name}'.",
+                where=where,
+                expected=f"one column of {what}",
+                hint=f"Rename or remove the column '{name}'.",
+            )
+
+
+def _field(series: pl.Series, where: str, report: DataReport, lines: Lines, html: Html) -> pl.Series:
     try:
-        return normalise_field(series)
+        return read_field(series, report, lines, html=html)
     except pl.exceptions.PolarsError as error:
         raise DataError(f"The field '{series.name}' cannot be used: {error}", where=where) from None
 

@@ -1,21 +1,16 @@
-"""Columns of any table made uniform: names, ids as strings, factors, list-valued fields."""
+"""Columns of any table: found by name, ids as strings, factors."""
 
 from __future__ import annotations
 
-import ast
 import difflib
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from genrec.data.report import DataReport, Lines
+from genrec.data.rules import MISSING
 from genrec.errors import DataError
-
-MISSING = ("", "nan", "NaN", "NAN", "null", "NULL", "None", "<NA>")
-"""Texts that mean that there is no value."""
 
 
 def require_column(frame: pl.DataFrame, name: str, option: str, where: object) -> str:
@@ -138,89 +133,3 @@ def positions_of(ids: Sequence[str] | np.ndarray | pl.Series, known: pl.Series) 
 def _series_of(ids: Sequence[str] | np.ndarray) -> pl.Series:
     values = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
     return pl.Series("ids", [str(value) for value in values], dtype=pl.String)
-
-
-def normalise_field(series: pl.Series) -> pl.Series:
-    """A field of the catalogue as String, numbers or List(String).
-
-    Lists keep their text entries, lists in lists are joined with ``" > "`` (category paths), objects become a list of
-    ``key: value``, text that is a JSON or Python list or object in every row becomes a list, dates become ISO text.
-    """
-    kind = series.dtype
-    if isinstance(kind, pl.List | pl.Array):
-        return _list_field(series.cast(pl.List(kind.inner)) if isinstance(kind, pl.Array) else series)
-    if isinstance(kind, pl.Struct):
-        series, kind = _json_of(series), pl.String()
-    if kind == pl.String:
-        parsed = _parsed_field(series)
-        return series if parsed is None else parsed
-    if kind.is_float():
-        return series.set(~series.is_finite(), None).cast(pl.Float64)
-    if kind.is_integer():
-        return series.cast(pl.Int64, strict=False)
-    if kind == pl.Binary:
-        raise DataError(f"The field '{series.name}' holds bytes.", expected="text, numbers or lists of text")
-    if kind == pl.Boolean:
-        return series.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
-    return series.cast(pl.String)
-
-
-def _list_field(series: pl.Series) -> pl.Series:
-    inner = series.dtype.inner  # type: ignore[attr-defined]
-    if isinstance(inner, pl.Struct):
-        return pl.Series(series.name, [_entries(row) for row in series.to_list()], dtype=pl.List(pl.String))
-    if isinstance(inner, pl.List):
-        series = series.list.eval(pl.element().cast(pl.List(pl.String)).list.drop_nulls().list.join(" > "))
-    return series.cast(pl.List(pl.String)).list.drop_nulls()
-
-
-def _json_of(series: pl.Series) -> pl.Series:
-    rows = [None if row is None else json.dumps(row, ensure_ascii=False, default=str) for row in series.to_list()]
-    return pl.Series(series.name, rows, dtype=pl.String)
-
-
-def _parsed_field(series: pl.Series) -> pl.Series | None:
-    """Lists from text such as ``["a", "b"]`` or ``{"key": "value"}``; None unless every filled row is like that."""
-    filled = series.set(series.str.strip_chars().is_in(MISSING), None)
-    looks = filled.drop_nulls().str.contains(r"(?s)^\s*(\[.*\]|\{.*\})\s*$")
-    if not len(looks) or not looks.all():
-        return None
-    rows: list[list[str] | None] = []
-    for text in filled.to_list():
-        value = None if text is None else _literal(text)
-        if text is not None and value is None:
-            return None
-        rows.append(None if value is None else _entries(value))
-    return pl.Series(series.name, rows, dtype=pl.List(pl.String))
-
-
-def _literal(text: str) -> Any:
-    """A list or mapping written as JSON or as Python, else None."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(text.strip())
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-        if isinstance(value, list | dict):
-            return value
-    return None
-
-
-def _entries(value: Any) -> list[str] | None:
-    """Texts of a nested value: items of a list, ``key: value`` of a mapping, paths of a list of lists."""
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        pairs = ((key, _flat(entry)) for key, entry in value.items())
-        return [f"{key}: {text}" for key, text in pairs if text]
-    return [_flat(entry) for entry in value if entry is not None]
-
-
-def _flat(value: Any) -> str:
-    if isinstance(value, dict):
-        return "; ".join(_entries(value) or ())
-    if isinstance(value, list | tuple):
-        return " > ".join(_flat(entry) for entry in value if entry is not None)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -118,6 +120,18 @@ def too_deep(line: bytes) -> bool:
         if depth > DEEPEST:
             return True
     return False
+
+
+def python_literal(text: str) -> Any:
+    """The value of a Python literal, which is read and never run.
+
+    Raises:
+        ValueError: It is none (or SyntaxError, TypeError, MemoryError, RecursionError).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # of signs after a backslash that mean nothing
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return ast.literal_eval(text)
 
 
 def _json_list(text: str) -> Any:

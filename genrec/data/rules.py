@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+MISSING = ("", "nan", "NaN", "NAN", "null", "NULL", "None", "<NA>")
+"""Texts that mean that there is no value."""
+MISSING_WORDS = ", ".join(word for word in MISSING if word)
+
 Effect = Literal["lost", "merged", "changed", "assumed", "noted"]
 """``lost``: rows of no use are left out. ``merged``: rows that say nothing new are left out. ``changed``: values were
 repaired. ``assumed``: the table did not say it. ``noted``: nothing was done."""
@@ -43,6 +47,12 @@ RULES: dict[str, Rule] = {
         "changed",
         "values",
     ),
+    "script-titles": Rule(
+        "titles that are a piece of the page's script are left out",
+        "Nothing to do; the items stay.",
+        "changed",
+        "values",
+    ),
     "title-column": Rule(
         "there is no column 'title': the likeliest one is read as the title",
         "Name the right one: --title-column COLUMN (title_column='COLUMN' in Python).",
@@ -50,7 +60,7 @@ RULES: dict[str, Rule] = {
         "columns",
     ),
     "missing-ids": Rule(
-        "rows without a user or item id (blank, or one of the words nan, null, None, <NA>) are left out",
+        f"rows without a user or item id (blank, or one of {MISSING_WORDS}) are left out",
         "Fill the ids in, or remove the rows.",
         "lost",
     ),
@@ -132,6 +142,11 @@ RULES: dict[str, Rule] = {
     "equal-timestamps": Rule(
         "interactions of one user at the same time keep the order of their rows",
         "Nothing to do, if the order of the rows means something.",
+    ),
+    "dropped-items": Rule(
+        "items of which no interaction is left are left out",
+        "Lower the k-core, or switch it off, to keep all items.",
+        "merged",
     ),
     "items-without-metadata": Rule(
         "items that only the interactions have get a row without text",

@@ -123,15 +123,22 @@ def _require_file(path: Path) -> None:
         raise DataError("The file does not exist.", where=path, hint=f"Check the path. {there}")
 
 
-def read_text(path: Path | str, encoding: str = "utf-8") -> bytes:
+def read_text(path: Path | str, *encodings: str) -> bytes:
     """The text of a file (unpacked when it ends in ``.gz``) as UTF-8 bytes without byte-order mark.
 
+    Args:
+        path: The file.
+        encodings: The first of them in which the whole file can be read is taken; none: UTF-8.
+
     Raises:
-        DataError: The file is missing, a folder, empty, binary, a damaged gzip file, or not in that encoding.
+        DataError: The file is missing, a folder, empty, binary, a damaged gzip file, or in none of these encodings.
     """
     data = b"".join(raw_chunks(Path(path)))
-    if encoding != "utf-8":
-        return data.decode(encoding).encode()
+    for encoding in encodings:
+        try:
+            return data.decode(encoding).encode()
+        except UnicodeDecodeError:
+            continue
     require_utf8(data, Path(path))
     return data
 

@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -5,7 +6,7 @@ import polars as pl
 import pytest
 
 from genrec.data import Catalog, write_table
-from genrec.errors import DataError
+from genrec.errors import ConfigError, DataError
 
 
 def catalog(**columns):
@@ -34,7 +35,7 @@ def test_any_field_names_and_kinds(tmp_path):
     assert found.item_ids.tolist() == ["7", "8"]
     assert found.fields == ["Name", "price", "kinds", "spec"]
     assert found.frame["spec"].to_list() == [["color: red", "size: 3"], ["leaf: true"]]
-    assert found.report.problems == []
+    assert [(one.kind, one.examples) for one in found.report.problems] == [("title-column", ("'Name'",))]
     assert found.report.facts["items"] == 2
 
 
@@ -123,6 +124,16 @@ def test_missing_ids_are_refused_with_their_lines(tmp_path):
         Catalog.read(path)
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_the_message_says_which_words_count_as_missing(tmp_path, suffix):
+    path = tmp_path / f"i{suffix}"
+    write_table(pl.DataFrame({"item_id": ["nan", "null", "None", "ok"], "title": list("abcd")}), path)
+    with pytest.raises(
+        DataError, match=r"3 items have no item_id(.|\n)*'nan', 'null', 'None'(.|\n)*the words nan, NaN, NAN"
+    ):
+        Catalog.read(path)
+
+
 def test_missing_column_names_the_columns_and_the_way_to_map_it(tmp_path):
     path = put(tmp_path / "i.csv", "ItemID,title\na,x\n")
     with pytest.raises(DataError) as caught:
@@ -197,3 +208,134 @@ def test_unusable_columns_are_refused():
         catalog(item_id=[["a"]], title=["x"])
     with pytest.raises(DataError, match="holds bytes"):
         catalog(item_id=["a"], image=[b"\x00"])
+
+
+MIXED = {
+    "item_id": ["007", "10", "011", "12"],
+    "title": ["1984", "2001", "300", "42"],  # titles are text, whatever they look like
+    "name": ["red cup", None, "blue cup", 'tea, "green"'],
+    "price": [9.99, None, 12.0, 1e-7],
+    "stock": [0, -3, None, 2**62],
+    "half": [1.0, 2.5, None, -0.0],
+    "ean": ["0400", "4001", None, "40"],
+    "huge": [10**20, 1, 2, None],
+    "long": [9007199254740993, 2.5, None, 1],
+    "fair": [True, False, None, True],
+    "empty": [None, None, None, None],
+    "kinds": [["a", "b"], [], None, ["c"]],
+    "numbers": [[1, 2], [3], None, []],
+    "spec": [{"size": 3, "hue": "red"}, None, None, {"size": 4, "hue": None}],
+    "code": ["1e", "2", "3", "4"],
+}
+
+
+def test_the_same_values_are_the_same_catalogue_in_every_format(tmp_path):
+    """Numbers in csv and tsv are numbers as in JSON lines; leading zeros and ids stay text: the same IDs come out."""
+    rows = [{name: values[n] for name, values in MIXED.items()} for n in range(4)]
+    put(tmp_path / "i.jsonl", "\n".join(map(json.dumps, rows)))
+
+    def cell(value):
+        return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+    for suffix, separator in ((".csv", ","), (".tsv", "\t")):
+        with (tmp_path / f"i{suffix}").open("w", newline="") as stream:
+            writer = csv.writer(stream, delimiter=separator)
+            writer.writerow(MIXED)
+            writer.writerows([cell(value) for value in row.values()] for row in rows)
+    found = {suffix: Catalog.read(tmp_path / f"i{suffix}") for suffix in (".jsonl", ".csv", ".tsv")}
+    write_table(found[".jsonl"].frame, tmp_path / "i.parquet")
+    found[".parquet"] = Catalog.read(tmp_path / "i.parquet")
+    expected = found[".jsonl"].frame
+    kinds = {name: str(kind) for name, kind in expected.schema.items()}
+    assert kinds["price"] == kinds["half"] == "Float64"
+    assert kinds["stock"] == "Int64"
+    assert {name for name, kind in kinds.items() if kind == "String"} == {
+        *("item_id", "title", "name", "ean", "huge", "long", "fair", "empty", "code")
+    }
+    assert expected["huge"].to_list() == ["100000000000000000000", "1", "2", None]
+    assert expected["long"].to_list()[0] == "9007199254740993"
+    for suffix, other in found.items():
+        assert other.frame.equals(expected), suffix
+        assert other.fingerprint() == found[".jsonl"].fingerprint()
+
+
+def test_decimals_of_32_bits_are_what_people_wrote(tmp_path):
+    frame = pl.DataFrame({"item_id": ["a"], "price": pl.Series([9.99], dtype=pl.Float32)})
+    assert Catalog.from_frame(frame).frame["price"].to_list() == [9.99]
+
+
+HTML = "Caf&eacute; <b>Cup</b> &amp;quot;XL&amp;quot;"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_html_in_text_becomes_plain_is_counted_and_can_be_kept(tmp_path, suffix):
+    frame = pl.DataFrame({"item_id": ["a&amp;b", "c"], "title": [HTML, "R&D"], "tags": [["x", "y &gt; z"], ["q"]]})
+    write_table(frame, tmp_path / f"i{suffix}")
+    found = Catalog.read(tmp_path / f"i{suffix}")
+    assert found.frame.rows() == [("a&amp;b", 'Café Cup "XL"', ["x", "y > z"]), ("c", "R&D", ["q"])]
+    problem = next(one for one in found.report.problems if one.kind == "html")
+    assert problem.count == 2
+    assert "field 'title': 'Café Cup \"XL\"'" in problem.examples[0]
+    assert "--html keep" in problem.fix
+    kept = Catalog.read(tmp_path / f"i{suffix}", html="keep")
+    assert kept.frame["title"].to_list() == [HTML, "R&D"]
+    assert kept.report.count("html") == 0
+    with pytest.raises(ConfigError, match="plain or keep"):
+        Catalog.read(tmp_path / f"i{suffix}", html="drop")
+
+
+def test_titles_are_those_of_the_likeliest_column_which_is_named():
+    items = {"item_id": ["1", "2"], "brand": ["Acme", "Bond"], "product_name": ["Cup", None]}
+    found = catalog(**items)
+    assert found.title_field == "product_name"
+    assert found.titles() == ["Cup", "Bond"]
+    assert "'product_name'" in found.report.lines()[0]
+    assert "--title-column COLUMN" in found.report.problems[0].fix
+    named = Catalog.from_frame(pl.DataFrame(items), title_column="brand")
+    assert named.fields == ["title", "product_name"]
+    assert named.titles() == ["Acme", "Bond"]
+    assert named.report.lines() == []
+    with pytest.raises(DataError, match=r"no column 'nom'(.|\n)*--title-column"):
+        Catalog.from_frame(pl.DataFrame(items), title_column="nom")
+    with pytest.raises(DataError, match="one column of titles"):
+        Catalog.from_frame(pl.DataFrame({**items, "title": ["a", "b"]}), title_column="brand")
+
+
+def test_signs_like_line_ends_do_not_confuse_duplicates(tmp_path):
+    path = put(tmp_path / "i.csv", "item_id,title\na,red\u2028cup\na,red cup\nb,tea\nb,tea\nc,x\u2029\x85y\n")
+    found = Catalog.read(path)
+    assert found.frame["title"].to_list() == ["red\u2028cup", "tea", "x\u2029\x85y"]
+    assert found.report.count("conflicting-items") == 1
+    assert found.report.count("duplicate-items") == 1
+    assert found.report.kept() == len(found)
+
+
+@pytest.mark.parametrize("cell", ['["\\ud800", "x"]', "['\\ud800', 'x']", '{"k": "\\u0000"}', '[["a", "b\\udc00"]]'])
+def test_signs_that_no_text_may_hold_in_json_inside_a_cell(tmp_path, cell):
+    with (tmp_path / "i.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["item_id", "tags"], ["a", '["fine"]'], ["b", cell]])
+    found = Catalog.read(tmp_path / "i.csv")
+    assert "\ufffd" in "".join(found.frame["tags"].to_list()[1])
+    assert found.report.count("replaced-signs") == 1
+    assert found.report.problems[0].examples == ("line 3: field 'tags'",)
+
+
+def test_nested_parquet_columns_of_any_depth_and_long_numbers():
+    frame = pl.DataFrame(
+        {
+            "item_id": ["a"],
+            "deep": [[[["x", "y"], ["z"]]]],
+            "objects": [[[{"k": 1}]]],
+            "array": pl.Series([[1.5, 2.5]], dtype=pl.Array(pl.Float64, 2)),
+            "decimal": pl.Series(["1.50"]).cast(pl.Decimal(10, 2)),
+        }
+    )
+    row = Catalog.from_frame(frame).frame.row(0, named=True)
+    assert row["deep"] == ["x > y > z"]
+    assert row["objects"] == ["k: 1"]
+    assert row["array"] == ["1.5", "2.5"]
+    assert row["decimal"] == 1.5
+    long = catalog(item_id=["a"], n=["[0x" + "f" * 5000 + "]"])
+    assert long.frame["n"].to_list()[0][0].startswith("0xfff")
+    deep = "[" * 5000 + "]" * 5000
+    assert catalog(item_id=["a"], n=[deep]).frame["n"].to_list() == [deep]

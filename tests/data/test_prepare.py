@@ -40,9 +40,15 @@ def test_prepare_writes_canonical_tables(raw, tmp_path):
         "broken-rows": 1,
         "duplicate-rows": 1,
         "below-k-core": 5,
+        "dropped-items": 6,
         "items-without-metadata": 1,
         "items-without-text": 1,
     }
+    assert report.rows == {"ratings.csv": 27, "movies.csv": 9, "interactions": 26, "items": 10}
+    lines = report.lines()
+    assert "ratings.csv: 26 of 27 rows are used." in lines
+    assert "interactions: 20 of 26 rows are used." in lines
+    assert "items: 4 of 10 rows are used." in lines
     readme = (out / "README.md").read_text()
     assert "| 5 | 4 | 20 |" in readme
     assert "ratings.csv, movies.csv" in readme
@@ -64,6 +70,21 @@ def test_prepare_is_deterministic_and_refuses_to_overwrite(raw, tmp_path):
     with pytest.raises(ArtifactError, match="already exists"):
         prepare("movielens", raw, tmp_path / "a")
     prepare("movielens", raw, tmp_path / "a", k_core=2, overwrite=True)
+
+
+def test_prepare_cleans_html_unless_it_is_kept_and_bounds_what_is_lost(raw, tmp_path):
+    text = (raw / "movies.csv").read_text().replace("Movie 1 ", "Caf&eacute; <b>1</b> ")
+    (raw / "movies.csv").write_text(text)
+    report = prepare("movielens", raw, tmp_path / "plain", k_core=4)
+    assert report.count("html") == 1
+    assert "Café 1" in Catalog.read(tmp_path / "plain" / "items.jsonl").titles()
+    prepare("movielens", raw, tmp_path / "kept", k_core=4, html="keep")
+    assert "Caf&eacute; <b>1</b>" in (tmp_path / "kept" / "items.jsonl").read_text()
+    (raw / "movies.csv").write_text(text + "\nbroken")
+    with pytest.raises(DataError, match=r"1 of 10 rows \(10%\)(.|\n)*movies.csv: 1 broken-rows(.|\n)*--allow-lost 0.1"):
+        prepare("movielens", raw, tmp_path / "out", k_core=4)
+    assert not (tmp_path / "out").exists()
+    assert prepare("movielens", raw, tmp_path / "out", k_core=4, allow_lost=0.1).count("broken-rows") == 2
 
 
 def test_prepare_failures_leave_nothing(raw, tmp_path):

@@ -141,7 +141,7 @@ def test_amazon_2018(tmp_path):
     rows = {row["item_id"]: row for row in Catalog.from_frame(raw.items).frame.to_dicts()}
     assert rows["6546546450"] == {
         "item_id": "6546546450",
-        "title": "Loud 'N Clear&trade; Personal Sound Amplifier",
+        "title": "Loud 'N Clear™ Personal Sound Amplifier",
         "brand": "idea village",
         "price": "$34.99",
         "categories": ["All Beauty > Hair & Skin"],
@@ -150,6 +150,26 @@ def test_amazon_2018(tmp_path):
     }
     assert rows["B9"]["title"] is None
     assert rows["B8"]["description"] == "one text"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Learn getTime in JavaScript, a book",
+        "getTime() and friends",
+        "new Date().getTime(): a guide",
+        "var x = 1; a cup",
+    ],
+)
+def test_titles_that_mention_a_script_are_titles(tmp_path, title):
+    write(tmp_path / "All_Beauty_5.json.gz", map(json.dumps, REVIEWS_2018))
+    meta = {"asin": "B8", "title": title}
+    scripts = ["var aPageStart = (new Date()).getTime();\nvar ue_t0=ue_t0", "if(x){y=+new Date().getTime();}"]
+    rows = [meta, *({**meta, "asin": f"C{n}", "title": script} for n, script in enumerate(scripts))]
+    write(tmp_path / "meta_All_Beauty.json.gz", map(json.dumps, rows))
+    raw = RAW_READERS["amazon-2018"](tmp_path)
+    assert raw.items["title"].to_list() == [title, None, None]
+    assert raw.report.count("script-titles") == 2
 
 
 def test_amazon_2018_ratings_have_the_item_first(tmp_path):
@@ -209,7 +229,7 @@ def test_amazon_2023(tmp_path, suffix):
         "price": 14.99,
         "categories": ["Beauty > Leather"],
         "features": ["Cleans", "Protects"],
-        "description": "",
+        "description": None,
         "details": ["Package Dimensions: 7 x 3 inches", "UPC: 617390882781", "Best Sellers: Rank: 5"],
     }
     assert second["description"] == "Soft wipes"

@@ -58,6 +58,16 @@ def test_1m(tmp_path):
         assert raw.report.problems == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_dat_files_are_utf_8_where_they_can_be(tmp_path, encoding):
+    """The 10M release is UTF-8, the 1M release is Latin-1."""
+    put(tmp_path / "ratings.dat", "1::1::5::978300760\n")
+    put(tmp_path / "movies.dat", "1::Café Société, Le (1994)::Comedy\n", encoding)
+    put(tmp_path / "tags.dat", "15::1::été::1215184630\n", encoding)
+    raw = RAW_READERS["movielens"](tmp_path)
+    assert raw.items.rows() == [("1", "Café Société, Le", "1994", ["Comedy"], ["été"])]
+
+
 def test_broken_rows_are_counted(tmp_path):
     csv_files(tmp_path)
     put(tmp_path / "ratings.csv", "userId,movieId,rating,timestamp\n1,1,4.0,9\n1,1\n")

@@ -116,7 +116,7 @@ def test_yelp(tmp_path):
     (tmp_path / "yelp_academic_dataset_user.json").write_text("{}")
     raw = RAW_READERS["yelp"](tmp_path)
     assert raw.interactions.rows() == [(review["user_id"], business["business_id"], seconds(2018, 7, 7, 22, 9, 11))]
-    assert raw.items.rows() == [
+    assert Catalog.from_frame(raw.items).frame.rows() == [
         (
             business["business_id"],
             "Abby Rappoport, LAC & CMQ",

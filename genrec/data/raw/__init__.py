@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from genrec.artifacts import atomic_dir, require_free
 from genrec.data.catalog import Catalog
+from genrec.data.fields import Html
 from genrec.data.filters import k_core as filter_k_core
 from genrec.data.interactions import Interactions
 from genrec.data.raw.amazon import read_amazon_2014, read_amazon_2018, read_amazon_2023
@@ -37,7 +39,16 @@ RAW_READERS: dict[str, Callable[[Paths], RawTables]] = {
 """Readers of public data sets: the folder or the files to :class:`RawTables`."""
 
 
-def prepare(name: str, paths: Paths, out: Path | str, *, k_core: int | None = 5, overwrite: bool = False) -> DataReport:
+def prepare(
+    name: str,
+    paths: Paths,
+    out: Path | str,
+    *,
+    k_core: int | None = 5,
+    allow_lost: float | None = None,
+    html: Html = "plain",
+    overwrite: bool = False,
+) -> DataReport:
     """Turn a raw public data set into ``items.jsonl`` and ``interactions.csv``, with a README of what was done.
 
     Args:
@@ -46,6 +57,8 @@ def prepare(name: str, paths: Paths, out: Path | str, *, k_core: int | None = 5,
         out: Folder to make.
         k_core: Fewest interactions of every user and item, by repeated filtering; only items that are left are written.
             None: keep all.
+        allow_lost: Largest share of rows of a file that cannot be read; None: :data:`genrec.data.report.ALLOW_LOST`.
+        html: ``plain`` turns HTML entities and tags of the text into plain text, ``keep`` leaves them.
         overwrite: Replace ``out`` if it exists.
 
     Returns:
@@ -54,18 +67,21 @@ def prepare(name: str, paths: Paths, out: Path | str, *, k_core: int | None = 5,
     Raises:
         ConfigError: Unknown name.
         ArtifactError: ``out`` exists.
-        DataError: Files are missing or cannot be read, or nothing is left.
+        DataError: Files are missing or cannot be read, too many rows are lost, or nothing is left.
     """
     if name not in RAW_READERS:
         raise unknown_name("data set", name, RAW_READERS)
     require_free(out, overwrite=overwrite)
     raw = RAW_READERS[name](paths)
-    interactions = Interactions.from_frame(raw.interactions, where=name)
+    for table in raw.report.rows:
+        replace(raw.report, table=table, allow_lost=allow_lost).require_few_lost(table)
+    interactions = Interactions.from_frame(raw.interactions, allow_lost=allow_lost, where=name)
     report = raw.report
     report.facts |= {"raw_interactions": raw.interactions.height, "raw_items": raw.items.height}
     if k_core is not None:
         interactions = filter_k_core(interactions, users=k_core, items=k_core)
-    catalog = _catalog(raw.items, interactions, used_only=k_core is not None, report=report, where=name)
+    items = _with_all_items(raw.items, interactions, used_only=k_core is not None, report=report)
+    catalog = Catalog.from_frame(items, html=html, where=name)
     report.merge(interactions.report)
     report.merge(catalog.report)
     report.facts |= {"interactions": len(interactions), "users": len(interactions.user_ids), "items": len(catalog)}
@@ -76,19 +92,21 @@ def prepare(name: str, paths: Paths, out: Path | str, *, k_core: int | None = 5,
     return report
 
 
-def _catalog(
-    items: pl.DataFrame, interactions: Interactions, *, used_only: bool, report: DataReport, where: str
-) -> Catalog:
+def _with_all_items(
+    items: pl.DataFrame, interactions: Interactions, *, used_only: bool, report: DataReport
+) -> pl.DataFrame:
     """The items with metadata (all, or those with interactions), then those that only the interactions have."""
     used = interactions.item_ids.alias(Columns.Item).to_frame()
+    own, before = DataReport("items"), items.height
     if used_only:
         items = items.join(used, on=Columns.Item, how="semi", maintain_order="left")
     bare = used.join(items, on=Columns.Item, how="anti", maintain_order="left")
-    own = DataReport("items")
+    own.read(before - items.height)
+    own.add("dropped-items", before - items.height)
     names = [f"item {item!r}" for item in bare[Columns.Item].head(3).to_list()]
     own.add("items-without-metadata", bare.height, names)
     report.merge(own)
-    return Catalog.from_frame(pl.concat([items, bare], how="diagonal"), where=where)
+    return pl.concat([items, bare], how="diagonal")
 
 
 def _readme(name: str, raw: RawTables, k_core: int | None, catalog: Catalog, report: DataReport) -> str:

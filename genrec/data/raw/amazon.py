@@ -25,13 +25,14 @@ from genrec.data.raw.files import (
     read_literal,
     with_id,
 )
-from genrec.data.report import DataReport
+from genrec.data.report import N_EXAMPLES, DataReport
 from genrec.data.tables import read_text
 from genrec.errors import DataError
 from genrec.schema import Columns
 
 _TEXTS = pl.List(pl.String)
-_UNFORMATTED = "getTime"  # titles of 2018 that hold a piece of the page's script
+# titles of 2018 that are a piece of the page's script call getTime() and assign, define or end a statement
+_CALL, _SCRIPT = r"getTime\s*\(\s*\)", r"\bvar\s+\w+\s*=|\bfunction\s*\w*\s*\(|getTime\s*\(\s*\)\s*;"
 
 
 def read_amazon_2014(paths: Paths) -> RawTables:
@@ -66,8 +67,7 @@ def read_amazon_2018(paths: Paths) -> RawTables:
     items = items.with_columns(
         *clean_text("title", "brand", "price"), *clean_lists("categories", "description", "features")
     ).with_columns(_as_path("categories"), pl.col("description").list.join(" "))
-    title = pl.when(~pl.col("title").str.contains(_UNFORMATTED, literal=True)).then(pl.col("title"))
-    return RawTables(with_id(items.with_columns(title), report), interactions, report, _all(files))
+    return RawTables(with_id(_without_scripts(items, report), report), interactions, report, _all(files))
 
 
 def read_amazon_2023(paths: Paths) -> RawTables:
@@ -133,6 +133,15 @@ def _record_2014(line: str) -> Any:
     if isinstance(record, dict) and isinstance(record.get("categories"), list):
         record["categories"] = [" > ".join(steps) for steps in record["categories"]]
     return record
+
+
+def _without_scripts(items: pl.DataFrame, report: DataReport) -> pl.DataFrame:
+    script = items["title"].str.contains(_CALL) & items["title"].str.contains(_SCRIPT)
+    titles = items["title"].filter(script.fill_null(False))
+    own = DataReport("items")
+    own.add("script-titles", len(titles), [repr(title[:60]) for title in titles.head(N_EXAMPLES).to_list()])
+    report.merge(own)
+    return items.with_columns(items["title"].set(script, None))
 
 
 def _as_path(name: str) -> pl.Expr:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,24 +12,13 @@ from typing import Any
 import polars as pl
 
 from genrec.data.delimited import Parsed
-from genrec.data.jsonlines import parse_json_lines, parse_records
+from genrec.data.jsonlines import parse_json_lines, parse_records, python_literal
 from genrec.data.report import DataReport
 from genrec.data.tables import text_blocks
 from genrec.errors import DataError
 from genrec.schema import Columns
 
 Paths = Path | str | Sequence[Path | str]
-
-_ENTITIES = {
-    "&amp;": "&",
-    "&quot;": '"',
-    "&#34;": '"',
-    "&#39;": "'",
-    "&apos;": "'",
-    "&lt;": "<",
-    "&gt;": ">",
-    "&nbsp;": " ",
-}
 
 
 @dataclass(frozen=True)
@@ -172,9 +160,11 @@ def _listed(column: pl.Expr) -> pl.Expr:
 
 
 def note(parsed: Parsed, path: Path, report: DataReport) -> pl.DataFrame:
-    """The table, with its broken rows counted in the report."""
+    """The table, with its rows and what is wrong with them counted in the report."""
     own = DataReport(path.name)
+    own.read(parsed.frame.height + parsed.broken)
     own.add("broken-rows", parsed.broken, parsed.examples)
+    own.add("replaced-signs", parsed.replaced, parsed.replaced_at)
     report.merge(own)
     return parsed.frame
 
@@ -192,13 +182,13 @@ def _is_json(data: bytes) -> bool:
 def read_literal(line: str) -> Any:
     """A line that is a Python literal (never evaluated) or JSON."""
     try:
-        return ast.literal_eval(line)
+        return python_literal(line)
     except (ValueError, SyntaxError):
         return json.loads(line)
 
 
 def clean_text(*names: str) -> list[pl.Expr]:
-    """Text columns without HTML entities, with single blanks."""
+    """Text columns with single blanks; HTML is left to the catalogue, which counts it."""
     return [_clean(pl.col(name)) for name in names]
 
 
@@ -208,8 +198,7 @@ def clean_lists(*names: str) -> list[pl.Expr]:
 
 
 def _clean(text: pl.Expr) -> pl.Expr:
-    plain = text.str.replace_many(list(_ENTITIES), list(_ENTITIES.values()))
-    return plain.str.replace_all(r"\s+", " ").str.strip_chars()
+    return text.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def with_id(items: pl.DataFrame, report: DataReport) -> pl.DataFrame:
@@ -217,6 +206,7 @@ def with_id(items: pl.DataFrame, report: DataReport) -> pl.DataFrame:
     filled = pl.col(Columns.Item).str.strip_chars() != ""
     kept = items.filter(filled.fill_null(False))
     own = DataReport("items")
+    own.read(items.height - kept.height)
     own.add("missing-ids", items.height - kept.height)
     report.merge(own)
     return kept

@@ -1,4 +1,4 @@
-"""MovieLens latest-small, 1M and 25M (GroupLens; Harper & Konstan, ACM TiiS 5(4), 2015).
+"""MovieLens latest-small, 1M, 10M and 25M (GroupLens; Harper & Konstan, ACM TiiS 5(4), 2015).
 
 Every rating counts as an interaction, whatever its value.
 """
@@ -38,7 +38,7 @@ _NO_GENRES = "(no genres listed)"
 
 
 def read_movielens(paths: Paths) -> RawTables:
-    """Any MovieLens release: the 1M files (``.dat``) or those of the later ones (``.csv``)."""
+    """Any MovieLens release: the 1M and 10M files (``.dat``) or those of the later ones (``.csv``)."""
     return _read(find_files(paths, _ANY, "movielens"))
 
 
@@ -48,7 +48,7 @@ def read_movielens_csv(paths: Paths) -> RawTables:
 
 
 def read_movielens_1m(paths: Paths) -> RawTables:
-    """MovieLens 1M: ``ratings.dat`` and ``movies.dat``, fields separated by ``::``, Latin-1."""
+    """MovieLens 1M: ``ratings.dat`` and ``movies.dat``, fields separated by ``::``; UTF-8 (10M) or Latin-1 (1M)."""
     return _read(find_files(paths, _DAT, "movielens-1m"))
 
 
@@ -66,7 +66,7 @@ def _read(files: dict[str, list[Path]]) -> RawTables:
 
 def _table(path: Path, columns: tuple[str, ...], report: DataReport) -> pl.DataFrame:
     if ".dat" in path.suffixes:
-        data = read_text(path, "latin-1").replace(b"\t", b" ").replace(b"::", b"\t")
+        data = read_text(path, "utf-8", "latin-1").replace(b"\t", b" ").replace(b"::", b"\t")
         if data.split(b"\n", 1)[0].count(b"\t") != len(columns) - 1:
             fields = "::".join(columns)
             raise DataError("This is not a MovieLens .dat file.", where=path, expected=f"lines such as {fields}")
