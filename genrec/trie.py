@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genrec.artifacts import atomic_dir, read_manifest, write_manifest
+from genrec.artifacts import atomic_dir, read_manifest, read_whole, write_manifest
 from genrec.errors import DataError
 
 _MANIFEST = "trie.json"
@@ -231,7 +231,7 @@ class Trie:
         """Write the arrays as ``.npy`` files with a manifest, atomically."""
         with atomic_dir(folder, overwrite=overwrite) as work:
             for name, array in self._arrays().items():
-                np.save(work / f"{name}.npy", array)
+                np.save(work / f"{name}.npy", array, allow_pickle=False)
             write_manifest(work, _MANIFEST, {"codebook_sizes": list(self.codebook_sizes)})
 
     @classmethod
@@ -242,10 +242,14 @@ class Trie:
             ArtifactError: Not a saved trie, or a file is missing or damaged.
         """
         folder = Path(folder)
-        sizes = read_manifest(folder, _MANIFEST, "trie")["codebook_sizes"]
+        return read_whole(folder, "trie", lambda: cls._load(folder, mmap))
+
+    @classmethod
+    def _load(cls, folder: Path, mmap: bool) -> Trie:
+        sizes = read_manifest(folder, _MANIFEST, "trie").numbers("codebook_sizes", least=1)
 
         def read(name: str) -> np.ndarray:
-            return np.load(folder / f"{name}.npy", mmap_mode="r" if mmap else None)
+            return np.load(folder / f"{name}.npy", mmap_mode="r" if mmap else None, allow_pickle=False)
 
         levels = range(len(sizes))
         return cls(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from genrec.artifacts import atomic_dir, write_manifest
+from genrec.artifacts import atomic_dir, save_tensors, write_manifest
 from genrec.config import Settings, parse
 from genrec.data.histories import Histories
 from genrec.errors import ModelError
@@ -222,12 +222,10 @@ def save_baseline(baseline: Baseline, folder: Path | str, *, overwrite: bool = F
         ArtifactError: The folder exists and ``overwrite`` is false.
         ModelError: The baseline is not fitted.
     """
-    from safetensors.numpy import save_file
-
     if not hasattr(baseline, "item_ids"):
         raise ModelError(f"The baseline '{baseline.name}' is not fitted.", hint="Call fit(train, item_ids) first.")
     with atomic_dir(folder, overwrite=overwrite) as work:
-        save_file({name: np.ascontiguousarray(array) for name, array in baseline.state().items()}, work / _ARRAYS)
+        save_tensors(baseline.state(), work / _ARRAYS)
         ids = json.dumps(baseline.item_ids.tolist(), ensure_ascii=False)
         (work / _ITEMS).write_text(ids + "\n", encoding="utf-8")
         (work / _CARD).write_text(_card(baseline), encoding="utf-8")

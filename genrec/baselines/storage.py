@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genrec.artifacts import read_manifest
+from genrec.artifacts import load_tensors, read_manifest, read_whole, saved_content
 from genrec.baselines.base import _ARRAYS, _ITEMS, Baseline
 from genrec.errors import ArtifactError, unknown_name
 from genrec.recommender import MANIFEST
@@ -23,11 +23,13 @@ def load_baseline(folder: Path | str, *, device: str | None = None) -> Baseline:
     Raises:
         ArtifactError: Not a saved baseline, a newer format, or a file is missing, damaged or does not fit the others.
     """
-    from safetensors.numpy import load_file
+    folder = Path(folder)
+    return read_whole(folder, "baseline", lambda: _load(folder, device))
 
+
+def _load(folder: Path, device: str | None) -> Baseline:
     from genrec.baselines.registry import CLASSES
 
-    folder = Path(folder)
     manifest = read_manifest(folder, MANIFEST, "baseline")
     if manifest.get("kind") != "baseline":
         raise ArtifactError(
@@ -36,20 +38,21 @@ def load_baseline(folder: Path | str, *, device: str | None = None) -> Baseline:
             expected="a baseline",
             hint="Recommender.from_pretrained loads every kind.",
         )
-    name = str(manifest["baseline"])
+    name = manifest.need("baseline", str)
     if name not in CLASSES:
         raise ArtifactError(str(unknown_name("baseline", name, CLASSES)), where=folder)
-    baseline = CLASSES[name](**manifest["settings"])
-    ids = json.loads((folder / _ITEMS).read_text(encoding="utf-8"))
-    if len(ids) != manifest["n_items"]:
-        raise ArtifactError(f"{len(ids)} item ids, but the manifest says {manifest['n_items']}.", where=folder / _ITEMS)
+    with saved_content("baseline", manifest.path):
+        baseline = CLASSES[name](**manifest.need("settings", dict))
+    ids, n_items = json.loads((folder / _ITEMS).read_text(encoding="utf-8")), manifest.need("n_items", int)
+    if not isinstance(ids, list) or len(ids) != n_items or not all(isinstance(one, str) for one in ids):
+        raise ArtifactError(f"The item ids are not {n_items} texts, as the manifest says.", where=folder / _ITEMS)
     baseline.item_ids = np.empty(len(ids), dtype=object)
     baseline.item_ids[:] = ids
     try:
-        baseline.load_state(load_file(folder / _ARRAYS), device=device)
+        baseline.load_state(load_tensors(folder / _ARRAYS), device=device)
     except KeyError as error:
         raise ArtifactError(f"The array {error} is missing.", where=folder / _ARRAYS) from None
-    baseline.choices, baseline.info = manifest["choices"], manifest["info"]
-    seconds = manifest["fit_seconds"]
+    baseline.choices, baseline.info = manifest.need("choices", list), manifest.need("info", dict)
+    seconds = manifest.get("fit_seconds")
     baseline.fit_seconds = float("nan") if seconds is None else float(seconds)
     return baseline

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import logging
-import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import IO, cast
 
 import polars as pl
 
+from genrec.artifacts import atomic_file
 from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.report import DataReport, Lines
@@ -259,13 +259,8 @@ def write_table(frame: pl.DataFrame, path: Path | str) -> None:
     """
     path = Path(path)
     kind = table_kind(path, to_write=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with atomic_file(path) as temporary:
         _write(frame, temporary, kind, packed=path.suffix.lower() == ".gz")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write(frame: pl.DataFrame, path: Path, kind: str, *, packed: bool) -> None:

@@ -6,14 +6,13 @@ import hashlib
 import json
 import logging
 import os
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genrec.artifacts import write_atomic
+from genrec.artifacts import atomic_file, write_atomic
 
 logger = logging.getLogger(__name__)
 
@@ -95,10 +94,5 @@ def _vectors_path(keys_path: Path) -> Path:
 
 
 def _save(path: Path, array: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            np.save(stream, array, allow_pickle=False)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(path, durable=False) as temporary, temporary.open("wb") as stream:  # what is lost is made again
+        np.save(stream, array, allow_pickle=False)

@@ -29,6 +29,7 @@ from genrec.errors import ArtifactError
 from genrec.generative.config import TrainConfig
 from genrec.generative.learned_prior import LearnedPrior, learned_scores
 from genrec.index.semantic_index import SemanticIndex
+from genrec.index.storage import save_index
 from genrec.models import CodeModel, load_model
 from genrec.prompts.reader import save_templates, with_saved_templates
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
@@ -280,7 +281,7 @@ class GenerativeRecommender(Recommender):
             self.model.save_pretrained(work / "model")
             if self.model.reads_prompts:
                 save_templates(self.config.tasks, work / "prompts")
-            self.index.save(work / "index")
+            save_index(self.index.files(), work / "index", overwrite=False)
             if self.prior is not None:
                 self.prior.save(work / "prior")
             write_yaml(work / "config.yaml", self.config)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genrec.artifacts import load_tensors, save_tensors, saved_content
 from genrec.config import parse
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
-from genrec.errors import ArtifactError, ConfigError
+from genrec.errors import ConfigError
 from genrec.index.recipe import TokenizerRecipe
 from genrec.quantizers import ItemContext, Quantizer, build_quantizer
 
@@ -232,9 +234,13 @@ class ItemTokenizer:
     def _load_encoder(self) -> ItemEncoder[Any]:
         from genrec.encoders import build_encoder
 
-        encoder = build_encoder(self.recipe.encoder_settings())
-        encoder.load_state(self._tensors_of("encoder"), dict(self.rests["encoder"]))
+        with self._saved("item encoder"):
+            encoder = build_encoder(self.recipe.encoder_settings())
+            encoder.load_state(self._tensors_of("encoder"), dict(self.rests["encoder"]))
         return encoder
+
+    def _saved(self, part: str) -> AbstractContextManager[None]:
+        return saved_content(f"fitted {part}", f"item tokenizer '{self.recipe.name}'")
 
     def _encoder_for(self, vectors_from: Path | str | None) -> ItemEncoder[Any]:
         if vectors_from is None:
@@ -248,22 +254,25 @@ class ItemTokenizer:
     @cached_property
     def quantizer(self) -> Quantizer:
         """The fitted quantizer."""
-        quantizer = build_quantizer(self.recipe.quantizer)
-        quantizer.load_state(self._tensors_of("quantizer"), self.rests["quantizer"])
+        with self._saved("quantizer"):
+            quantizer = build_quantizer(self.recipe.quantizer)
+            quantizer.load_state(self._tensors_of("quantizer"), self.rests["quantizer"])
         return quantizer
 
     @cached_property
     def disambiguation(self) -> Disambiguation:
         """The rule as it was fixed for this index."""
-        rule = build_disambiguation(self.recipe.disambiguation)
-        rule.load_state(self.rests["disambiguation"])
+        with self._saved("disambiguation"):
+            rule = build_disambiguation(self.recipe.disambiguation)
+            rule.load_state(self.rests["disambiguation"])
         return rule
 
     @cached_property
     def codebook_sizes(self) -> tuple[int, ...]:
         """Sizes of all levels of a path; builds no network."""
-        sizes = build_quantizer(self.recipe.quantizer).fitted_sizes(self.rests["quantizer"])
-        return self.disambiguation.codebook_sizes(sizes)
+        with self._saved("quantizer"):
+            sizes = build_quantizer(self.recipe.quantizer).fitted_sizes(self.rests["quantizer"])
+            return self.disambiguation.codebook_sizes(sizes)
 
     @cached_property
     def quantizer_fingerprint(self) -> str:
@@ -277,12 +286,10 @@ class ItemTokenizer:
 
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer.safetensors`` into a folder that is being made."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         content = {"recipe": self.recipe.model_dump(mode="json"), "rests": {k: dict(v) for k, v in self.rests.items()}}
         (folder / _FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        save_file(self.tensors, folder / _TENSORS)
+        save_tensors(self.tensors, folder / _TENSORS)
 
     @classmethod
     def load(cls, folder: Path) -> ItemTokenizer:
@@ -291,15 +298,10 @@ class ItemTokenizer:
         Raises:
             ArtifactError: A file is missing or damaged.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
+        with saved_content("item tokenizer", folder):
             content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-            tensors = load_file(folder / _TENSORS)
-        except (OSError, ValueError, SafetensorError) as error:
-            raise ArtifactError(f"The item tokenizer cannot be read: {error}", where=folder) from None
-        return cls(parse(TokenizerRecipe, content["recipe"], where=folder / _FILE), tensors, content["rests"])
+            rests = {name: dict(content["rests"][name]) for name in (*_PARTS, "disambiguation")}
+            return cls(parse(TokenizerRecipe, content["recipe"]), load_tensors(folder / _TENSORS), rests)
 
     def _reusable(self, recipe: TokenizerRecipe) -> Quantizer:
         own, wanted = self.recipe, recipe

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genrec.artifacts import atomic_dir, read_manifest, require_free, write_manifest
-from genrec.config import parse
+from genrec.artifacts import MappedTensor, read_whole
 from genrec.data.catalog import Catalog
 from genrec.errors import ArtifactError, DataError
 from genrec.index.item_tokenizer import EncodedItems, ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
+from genrec.index.storage import IndexFiles, Origin, load_parts, save_index
 from genrec.trie import Trie, group_paths
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from genrec.data.histories import Histories
     from genrec.data.split import Split
     from genrec.index.stats import IndexStats
-
-MANIFEST = "index.json"
-_CODES, _TENSORS, _VECTORS = "codes.safetensors", "quantizer.safetensors", "vectors.safetensors"
-_ITEMS, _ENCODER, _CARD = "items.parquet", "encoder.json", "README.md"
 
 
 class SemanticIndex:
@@ -39,6 +35,7 @@ class SemanticIndex:
         codes: ``(n_items, n_levels)`` int32, one unique path per item.
         tokenizer: The fitted recipe.
         lineage: Fingerprints of the indexes that this one grew from and, last, its own.
+        origin: The folder that it was loaded from, grew from or was saved to, and the digest of the manifest there.
 
     Example:
         >>> import polars as pl
@@ -54,11 +51,13 @@ class SemanticIndex:
         catalog: Catalog,
         codes: np.ndarray,
         tokenizer: ItemTokenizer,
-        vectors: np.ndarray | Path,
+        vectors: np.ndarray | MappedTensor,
         ancestors: list[str] | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.catalog, self.codes, self.tokenizer = catalog, codes, tokenizer
         self.lineage = [*(ancestors or []), self.fingerprint]
+        self.origin = origin
         self._vectors = vectors
 
     @classmethod
@@ -121,6 +120,7 @@ class SemanticIndex:
             self.tokenizer,
             np.concatenate([self.vectors(), added.vectors]),
             self.lineage,
+            self.origin,
         )
 
     def __len__(self) -> int:
@@ -193,14 +193,27 @@ class SemanticIndex:
         return digest.hexdigest()
 
     def vectors(self) -> np.ndarray:
-        """Item vectors as quantized, ``(n_items, dim)`` float32; read from the folder when first asked for.
+        """Item vectors as quantized, ``(n_items, dim)`` float32; read when first asked for.
+
+        They are those of the index that was loaded, whatever has become of its folder since.
 
         Raises:
-            ArtifactError: The folder from which the index was loaded has gone.
+            ArtifactError: The file was changed in place since the index was loaded.
         """
-        if isinstance(self._vectors, Path):
-            self._vectors = _read_arrays(self._vectors)["vectors"]
+        if isinstance(self._vectors, MappedTensor):
+            self._vectors = self._vectors.read()
         return self._vectors
+
+    def vectors_fingerprint(self, n_items: int | None = None) -> str:
+        """Hex digest of the vectors of the first ``n_items`` items (None: of all), for networks that read them."""
+        rows = np.ascontiguousarray(self.vectors()[:n_items], dtype="<f4")
+        digest = hashlib.sha256(f"{rows.shape}".encode())
+        digest.update(memoryview(rows))  # type: ignore[arg-type]
+        return digest.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.vectors()  # an open file cannot be sent to another process
+        return self.__dict__.copy()
 
     @cached_property
     def word_vectors(self) -> csr_array:
@@ -223,33 +236,33 @@ class SemanticIndex:
             overwrite: Replace an older folder.
 
         Raises:
-            ArtifactError: The folder holds something.
+            ArtifactError: The folder holds something; or it is the one that this index grew from, and another process
+                has replaced it since.
         """
-        from safetensors.numpy import save_file
+        self.origin = save_index(self.files(), folder, overwrite=overwrite, origin=self.origin)
 
-        require_free(folder, overwrite=overwrite)
-        vectors = np.ascontiguousarray(self.vectors(), dtype=np.float32)
-        with atomic_dir(folder, overwrite=overwrite) as work:
-            save_file({"codes": np.ascontiguousarray(self.codes)}, work / _CODES)
-            save_file({"vectors": vectors}, work / _VECTORS)
-            save_file(self.tokenizer.tensors, work / _TENSORS)
-            self.catalog.frame.write_parquet(work / _ITEMS, compression="zstd", statistics=False)
-            _write_json(work / _ENCODER, self.tokenizer.rests["encoder"])
-            (work / _CARD).write_text(_card(self), encoding="utf-8")
-            write_manifest(work, MANIFEST, self._manifest())
-
-    def _manifest(self) -> dict[str, Any]:
-        return {
-            "kind": "semantic-index",
-            "n_items": len(self),
-            "codebook_sizes": list(self.codebook_sizes),
-            "quantizer_levels": self.quantizer_levels,
-            "fingerprint": self.fingerprint,
-            "lineage": self.lineage,
-            "recipe": self.recipe.model_dump(mode="json"),
-            "quantizer": dict(self.tokenizer.rests["quantizer"]),
-            "disambiguation": dict(self.tokenizer.rests["disambiguation"]),
-        }
+    def files(self) -> IndexFiles:
+        """What :meth:`save` writes."""
+        return IndexFiles(
+            codes=self.codes,
+            vectors=np.ascontiguousarray(self.vectors(), dtype=np.float32),
+            tensors=self.tokenizer.tensors,
+            items=self.catalog.frame,
+            encoder=self.tokenizer.rests["encoder"],
+            card=_card(self),
+            manifest={
+                "kind": "semantic-index",
+                "n_items": len(self),
+                "codebook_sizes": list(self.codebook_sizes),
+                "quantizer_levels": self.quantizer_levels,
+                "fingerprint": self.fingerprint,
+                "vectors_fingerprint": self.vectors_fingerprint(),
+                "lineage": self.lineage,
+                "recipe": self.recipe.model_dump(mode="json"),
+                "quantizer": dict(self.tokenizer.rests["quantizer"]),
+                "disambiguation": dict(self.tokenizer.rests["disambiguation"]),
+            },
+        )
 
     @classmethod
     def load(cls, folder: Path | str) -> SemanticIndex:
@@ -258,25 +271,19 @@ class SemanticIndex:
         Raises:
             ArtifactError: Not an index, a newer format, or a file is missing, damaged or does not fit the others.
         """
-        import polars as pl
-
         folder = Path(folder)
-        manifest = read_manifest(folder, MANIFEST, "index")
-        recipe = parse(TokenizerRecipe, manifest["recipe"], where=folder / MANIFEST)
-        rests = {name: manifest[name] for name in ("quantizer", "disambiguation")}
-        rests["encoder"] = json.loads((folder / _ENCODER).read_text(encoding="utf-8"))
-        index = cls(
-            Catalog(pl.read_parquet(folder / _ITEMS)),
-            _read_arrays(folder / _CODES)["codes"],
-            ItemTokenizer(recipe, _read_arrays(folder / _TENSORS), rests),
-            folder / _VECTORS,
-            manifest["lineage"][:-1],
-        )
-        if index.fingerprint != manifest["fingerprint"]:
+        return read_whole(folder, "index", lambda: cls._load(folder))
+
+    @classmethod
+    def _load(cls, folder: Path) -> SemanticIndex:
+        parts = load_parts(folder)
+        fingerprint = parts.pop("fingerprint")
+        index = cls(**parts)
+        if index.fingerprint != fingerprint:
             raise ArtifactError(
                 "Items, codes and manifest of this index do not belong together.",
                 where=folder,
-                expected=f"fingerprint {manifest['fingerprint']}",
+                expected=f"fingerprint {fingerprint}",
                 hint="Copy the whole folder again.",
             )
         return index
@@ -340,21 +347,3 @@ index.codes  # ({len(index)}, {index.n_levels}) int32, row n belongs to index.it
 def _collision_rate(index: SemanticIndex) -> float:
     codes = index.quantizer_codes
     return 1 - (int(group_paths(codes, index.codebook_sizes[: codes.shape[1]]).max()) + 1) / len(index)
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise ArtifactError(
-            "A file of this index has gone.", where=path, hint="Load the index again from where it is now."
-        ) from None
-    except SafetensorError as error:
-        raise ArtifactError(f"A file of this index cannot be read: {error}", where=path) from None
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")

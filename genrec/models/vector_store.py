@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
@@ -95,7 +96,10 @@ class VectorStore:
                 expected=", ".join(self) or "some domain",
             )
         try:
-            arrays = [np.load(self._path(name, key), mmap_mode="r") for key in ("codes", "vectors", "code_vectors")]
+            arrays = [
+                np.load(self._path(name, key), mmap_mode="r", allow_pickle=False)
+                for key in ("codes", "vectors", "code_vectors")
+            ]
         except (OSError, ValueError, EOFError) as error:
             raise ArtifactError(
                 f"A file of the vector store cannot be read: {error}", where=self.folder, hint="Remove the folder."
@@ -103,4 +107,4 @@ class VectorStore:
         return DomainItems(name, *arrays)
 
     def _path(self, name: str, key: str) -> Path:
-        return self.folder / f"{name}.{key}.npy"
+        return self.folder / f"{quote(name, safe='')}.{key}.npy"  # a name is no path

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
+from genrec.artifacts import atomic_file
 from genrec.errors import ArtifactError, MissingExtraError
 
 
@@ -63,17 +64,8 @@ class LocalStore:
 
     def write(self, name: str, content: bytes) -> None:
         """See :class:`Store`; the bytes are on the disk before the file gets its name."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_file(self.folder / name) as temporary:
+            temporary.write_bytes(content)
 
     def remove(self, name: str) -> None:
         """See :class:`Store`."""

@@ -195,7 +195,7 @@ def test_a_killed_index_build_leaves_nothing_and_the_next_one_works(tables, tmp_
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(SemanticIndex, "_manifest", interrupted)
+        broken.setattr(SemanticIndex, "files", interrupted)
         result = CliRunner().invoke(
             app, ["index", "build", str(tables[0]), *settings(TINY_TOKENIZER), "--out", str(tmp_path / "index")]
         )

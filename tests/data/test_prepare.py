@@ -24,7 +24,12 @@ def raw(tmp_path):
 def test_prepare_writes_canonical_tables(raw, tmp_path):
     out = tmp_path / "out"
     report = prepare("movielens", raw, out, k_core=4)
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "interactions.csv", "items.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        ".genrec.json",
+        "README.md",
+        "interactions.csv",
+        "items.jsonl",
+    ]
     catalog = Catalog.read(out / "items.jsonl")
     table = Interactions.read(out / "interactions.csv")
     assert catalog.item_ids.tolist() == ["3", "2", "1", "4"]

@@ -1,9 +1,14 @@
 import json
+import os
+import pickle
+import shutil
 
 import numpy as np
 import polars as pl
 import pytest
+from safetensors.numpy import load_file, save_file
 
+from genrec.artifacts import write_manifest
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, DataError
@@ -218,12 +223,63 @@ def test_a_folder_that_is_no_index(tmp_path):
         SemanticIndex.load(tmp_path)
 
 
-def test_a_folder_that_goes_away(index, tmp_path):
+def test_vectors_are_those_that_were_loaded_when_the_folder_goes_away_or_grows(index, tmp_path):
     index.save(tmp_path / "index")
-    again = SemanticIndex.load(tmp_path / "index")
-    (tmp_path / "index" / "vectors.safetensors").unlink()
-    with pytest.raises(ArtifactError, match="gone"):
+    gone, old = SemanticIndex.load(tmp_path / "index"), SemanticIndex.load(tmp_path / "index")
+    grown = SemanticIndex.load(tmp_path / "index").encode_new(make_catalog(9, first=900))
+    grown.save(tmp_path / "index", overwrite=True)
+    np.testing.assert_array_equal(old.vectors(), index.vectors())
+    shutil.rmtree(tmp_path / "index")
+    np.testing.assert_array_equal(gone.vectors(), index.vectors())
+    assert pickle.loads(pickle.dumps(gone)).fingerprint == index.fingerprint
+
+
+def test_vectors_that_were_changed_in_place_are_refused(index, tmp_path):
+    index.save(tmp_path / "index")
+    again, file = SemanticIndex.load(tmp_path / "index"), tmp_path / "index" / "vectors.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    with file.open("r+b") as stream:
+        stream.write(content)
+    os.utime(file, ns=(1, 1))  # a coarse clock may not have moved
+    with pytest.raises(ArtifactError, match="changed since it was loaded"):
         again.vectors()
+    file.write_bytes(bytes(content[:-400]))
+    with pytest.raises(ArtifactError, match="changed since it was loaded"):
+        again.vectors()
+
+
+def test_two_that_grow_one_folder_cannot_lose_each_others_items(index, tmp_path):
+    index.save(tmp_path / "index")
+    first, second = SemanticIndex.load(tmp_path / "index"), SemanticIndex.load(tmp_path / "index")
+    grown = first.encode_new(make_catalog(5, first=900))
+    grown.save(tmp_path / "index", overwrite=True)
+    with pytest.raises(ArtifactError, match="has changed since it was loaded"):
+        second.encode_new(make_catalog(5, first=950)).save(tmp_path / "index", overwrite=True)
+    grown.encode_new(make_catalog(5, first=950)).save(tmp_path / "index", overwrite=True)
+    assert len(SemanticIndex.load(tmp_path / "index")) == len(index) + 10
+    index.save(tmp_path / "other")
+    second.encode_new(make_catalog(5, first=950)).save(tmp_path / "other", overwrite=True)  # another folder: as asked
+
+
+def test_the_vectors_of_an_index_have_a_fingerprint_that_grows_with_it(index):
+    grown = index.encode_new(make_catalog(5, first=900))
+    assert grown.vectors_fingerprint(len(index)) == index.vectors_fingerprint()
+    assert grown.vectors_fingerprint() != index.vectors_fingerprint()
+
+
+@pytest.mark.parametrize("part", ["codes", "vectors", "items"])
+def test_parts_of_different_sizes_are_refused(index, tmp_path, part):
+    index.save(tmp_path / "index")
+    folder = tmp_path / "index"
+    if part == "items":
+        pl.read_parquet(folder / "items.parquet")[:-1].write_parquet(folder / "items.parquet")
+    else:
+        arrays = load_file(folder / f"{part}.safetensors")
+        save_file({part: arrays[part][:-1].copy()}, folder / f"{part}.safetensors")
+    write_manifest(folder, "index.json", json.loads((folder / "index.json").read_text()))
+    with pytest.raises(ArtifactError, match="do not belong together"):
+        SemanticIndex.load(folder)
 
 
 def test_level_stats_by_hand():

@@ -1,0 +1,28 @@
+"""Files and folders that appear whole, one writer at a time, and manifests that cover every file."""
+
+from genrec.artifacts.files import atomic_file, require_free_file, write_atomic
+from genrec.artifacts.folders import atomic_dir, require_free
+from genrec.artifacts.locks import output_lock
+from genrec.artifacts.manifest import FORMAT_VERSION, Manifest, read_manifest, sha256_of, write_manifest
+from genrec.artifacts.reading import read_whole, saved_content
+from genrec.artifacts.tensors import MappedTensor, load_tensors, save_tensors, tensor_shapes
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Manifest",
+    "MappedTensor",
+    "atomic_dir",
+    "atomic_file",
+    "load_tensors",
+    "output_lock",
+    "read_manifest",
+    "read_whole",
+    "require_free",
+    "require_free_file",
+    "save_tensors",
+    "saved_content",
+    "sha256_of",
+    "tensor_shapes",
+    "write_atomic",
+    "write_manifest",
+]

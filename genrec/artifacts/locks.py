@@ -1,0 +1,200 @@
+"""One writer at a time: locks of the operating system, which end with the process that holds them, however it ends.
+
+A process number says nothing in another container or on another machine that shares the volume; a lock does.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genrec.errors import ArtifactError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+_PAUSE = 0.05
+_WITHOUT = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+_warned: set[Path] = set()
+
+
+@dataclass
+class _Held:
+    """A lock as the threads of this process share it."""
+
+    turn: threading.RLock = field(default_factory=threading.RLock)
+    depth: int = 0
+    file: int | None = None
+
+
+_held: dict[Path, _Held] = {}
+_guard = threading.Lock()
+
+
+def lock_path(target: Path) -> Path:
+    """The lock file of an output; it is there only while somebody writes."""
+    return target.with_name(f".{target.name}.lock")
+
+
+def try_lock(file: int) -> bool | None:
+    """Lock an open file for this process alone, without waiting.
+
+    Returns:
+        False where another process has it; None where the file system knows no locks.
+    """
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _WITHOUT:
+            return None
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def output_lock(
+    target: Path | str, *, wait: float | None = 0.0, on_wait: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Be the only process, and the only thread, that writes an output; the same thread may enter again.
+
+    Args:
+        target: File or folder, which need not exist; its folder is made where it is missing.
+        wait: Seconds to wait for another writer; None: as long as it takes.
+        on_wait: Called once with a sentence, before waiting.
+
+    Raises:
+        ArtifactError: Another process is writing it, or its folder cannot be written.
+    """
+    path = lock_path(target := Path(target).absolute())
+    with _guard:
+        held = _held.setdefault(path, _Held())
+    limit = None if wait is None else time.monotonic() + wait
+    if not held.turn.acquire(timeout=-1 if wait is None else wait):
+        raise _busy(target, "another thread of this process")
+    try:
+        if held.depth == 0:
+            held.file = _acquire(path, target, limit, on_wait)
+        held.depth += 1
+        try:
+            yield
+        finally:
+            held.depth -= 1
+            if held.depth == 0 and held.file is not None:
+                _release(path, held.file)
+                held.file = None
+    finally:
+        held.turn.release()
+
+
+def _acquire(path: Path, target: Path, limit: float | None, on_wait: Callable[[str], None] | None) -> int | None:
+    """An open and locked lock file; None where the file system knows no locks."""
+    told = False
+    while True:
+        file = _open(path, target)
+        locked = try_lock(file)
+        if locked is None:
+            os.close(file)
+            _release_unlocked(path)
+            return None
+        if locked and _is_still(path, file):
+            _write_holder(file)
+            return file
+        os.close(file)
+        if locked:  # the holder before us has just removed its file
+            continue
+        holder = _holder(path)
+        if limit is not None and time.monotonic() >= limit:
+            raise _busy(target, holder)
+        if on_wait is not None and not told:
+            told = True
+            on_wait(f"Waiting for {holder}, which is writing {target} …")
+        time.sleep(_PAUSE)
+
+
+def _open(path: Path, target: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError:
+            return os.open(path, os.O_RDONLY)  # left by another user: a lock needs no right to write
+    except OSError as error:
+        raise unwritable(target, error) from None
+
+
+def _is_still(path: Path, file: int) -> bool:
+    """Whether a lock file is still the one of that name: its holder removes it."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _release(path: Path, file: int) -> None:
+    # Removed while it is locked, so that nobody holds a file that another process no longer finds.
+    path.unlink(missing_ok=True)
+    os.close(file)
+
+
+def _release_unlocked(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    if path.parent not in _warned:
+        _warned.add(path.parent)
+        logger.warning("The file system of %s knows no locks: let only one process at a time write there.", path.parent)
+
+
+def _write_holder(file: int) -> None:
+    """Who holds the lock, for the messages of others; it decides nothing."""
+    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])[:200]
+    about = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": time.time()}
+    try:
+        os.ftruncate(file, 0)
+        os.pwrite(file, json.dumps(about).encode(), 0)
+    except OSError:  # a lock file of another user
+        return
+
+
+def _holder(path: Path) -> str:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        since = time.strftime("%H:%M:%S", time.localtime(float(about["since"])))
+        return f"process {about['pid']} on {about['host']} ({about['command']}, since {since})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def _busy(target: Path, holder: str) -> ArtifactError:
+    return ArtifactError(
+        f"This output is being written by {holder}.",
+        where=target,
+        expected="one writer at a time",
+        hint="Wait until it has ended, or choose another output.",
+    )
+
+
+def unwritable(target: Path, error: OSError) -> ArtifactError:
+    """The error of an output that cannot be written."""
+    return ArtifactError(
+        f"The output cannot be written: {error.strerror or error}.",
+        where=target,
+        expected="a place with room where you may write",
+        hint="Choose another output, free some room, or change the rights of the folder.",
+    )

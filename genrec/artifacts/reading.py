@@ -1,0 +1,102 @@
+"""Reading of artefacts that others made and may replace at the same time: all of one version, or one error."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from genrec.artifacts.folders import leftovers, recover
+from genrec.artifacts.locks import output_lock
+from genrec.artifacts.manifest import COPY_AGAIN
+from genrec.errors import ArtifactError, ConfigError, DataError, GenRecError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_TRIES = 5
+_PATIENCE = 60.0
+_FAILURES: tuple[type[BaseException], ...] = (Exception,)
+
+
+def read_whole(folder: Path | str, kind: str, load: Callable[[], T]) -> T:
+    """Load an artefact from one version of its folder.
+
+    Args:
+        folder: Of the artefact.
+        kind: What it is, for messages.
+        load: Reads the folder, after a check of its manifest. Called again where the folder was replaced meanwhile.
+
+    Raises:
+        ArtifactError: Whatever is wrong with the content; or the folder is replaced faster than it can be read.
+        GenRecError: Of another kind, as ``load`` raises it: a model that is not there, a package that is missing.
+    """
+    folder = Path(folder)
+    _mend(folder)
+    for _ in range(_TRIES):
+        before = _version(folder)
+        try:
+            with saved_content(kind, folder):
+                result = load()
+        except GenRecError:
+            if _version(folder) == before:
+                raise
+            continue
+        if _version(folder) == before:
+            return result
+    raise ArtifactError(
+        f"This {kind} was replaced again and again while it was read.", where=folder, hint="Run the same again."
+    )
+
+
+@contextmanager
+def saved_content(kind: str, where: object) -> Iterator[None]:
+    """Around the reading of what an artefact brings: what is wrong with it is wrong with the artefact.
+
+    Args:
+        kind: What is read, for messages.
+        where: File or folder.
+
+    Raises:
+        ArtifactError: In place of a ConfigError, a DataError, and of whatever foreign content breaks: keys, types,
+            ranges, formats.
+        GenRecError: Any other, as it is.
+    """
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        place = where if error.where is None else f"{where}: {error.where}"
+        raise ArtifactError(error.what, where=place, expected=error.expected, hint=error.hint or COPY_AGAIN) from error
+    except GenRecError:
+        raise
+    except (*_FAILURES, _panic()) as error:
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise ArtifactError(
+            f"The {kind} cannot be read: {type(error).__name__}: {reason}", where=where, hint=COPY_AGAIN
+        ) from error
+
+
+def _panic() -> type[BaseException]:
+    """What polars raises beside exceptions where a file is damaged."""
+    from polars.exceptions import PanicException
+
+    return PanicException
+
+
+def _mend(folder: Path) -> None:
+    """Put back a folder that a killed process had taken away and not yet replaced."""
+    if not os.path.lexists(folder) and any(kind != "tmp" or "-old-" in p.name for p, kind in leftovers(folder)):
+        with output_lock(folder, wait=_PATIENCE):
+            recover(folder)
+
+
+def _version(folder: Path) -> tuple[int, ...] | None:
+    """What tells one folder of a path from the next one."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns

@@ -1,0 +1,113 @@
+"""One writer at a time."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from genrec.artifacts import locks, output_lock
+from genrec.errors import ArtifactError
+
+HOLDER = """
+import sys
+from genrec.artifacts import output_lock
+with output_lock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock of ``out`` until it is told to end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "out")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_second_process_is_told_who_writes(tmp_path, holder):
+    with (
+        pytest.raises(ArtifactError, match=f"process {holder.pid} on .*since") as caught,
+        output_lock(tmp_path / "out"),
+    ):
+        pass
+    assert "Wait until it has ended" in str(caught.value)
+
+
+def test_who_waits_says_so_and_goes_on(tmp_path, holder):
+    said = []
+
+    def heard(text):
+        said.append(text)
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+
+    with output_lock(tmp_path / "out", wait=None, on_wait=heard):
+        assert (tmp_path / ".out.lock").exists()
+    assert len(said) == 1
+    assert f"Waiting for process {holder.pid}" in said[0]
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_killed_holder_holds_nothing(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    assert (tmp_path / ".out.lock").exists()
+    with output_lock(tmp_path / "out"):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_same_thread_may_enter_again_and_other_threads_wait_their_turn(tmp_path):
+    inside, most = 0, 0
+
+    def work():
+        nonlocal inside, most
+        for _ in range(20):
+            with output_lock(tmp_path / "out", wait=30), output_lock(tmp_path / "out"):
+                inside += 1
+                most = max(most, inside)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+    with output_lock(tmp_path / "out"):
+        caught = []
+
+        def refused():
+            try:
+                with output_lock(tmp_path / "out"):
+                    pass
+            except ArtifactError as error:
+                caught.append(str(error))
+
+        thread = threading.Thread(target=refused)
+        thread.start()
+        thread.join()
+    assert "another thread" in caught[0]
+
+
+def test_a_file_system_without_locks_is_said_once(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(locks, "try_lock", lambda file: None)
+    for _ in range(2):
+        with output_lock(tmp_path / "out"):
+            assert os.listdir(tmp_path) == []
+    assert caplog.text.count("knows no locks") == 1
+
+
+def test_a_lock_file_of_another_user_can_be_locked(tmp_path):
+    (tmp_path / ".out.lock").write_text("not json")
+    (tmp_path / ".out.lock").chmod(0o444)
+    with output_lock(tmp_path / "out"):
+        pass
+    assert os.listdir(tmp_path) == []
