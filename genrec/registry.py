@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T", bound=type)
 
@@ -18,25 +18,28 @@ T = TypeVar("T", bound=type)
 class Registry(Mapping[str, T]):
     """Classes of one kind by name, each imported when it is first asked for.
 
-    There are three ways in, and no list to be edited:
+    There are three ways in, and none is a list of somebody else's to be edited:
 
-    * a file of ``package`` that stands ``@decorator("name")`` above its class; names are read from the text of the
-      files, so that listing them imports nothing;
+    * a class among ``classes``, or a file of ``package`` that stands ``@decorator("name")`` above its class; names are
+      read from the text of the files, so that listing them imports nothing;
     * an entry point of an installed package, ``name = "module:Class"`` in the group ``group``;
     * ``@registry.add("name")``, in code that has run.
 
     Nothing that an artefact says adds a name: code runs only from places that the user installed or imported.
 
     Args:
+        group: Of entry points.
+        classes: Those of the family itself, each with its ``name``, in the order in which they are listed.
         package: Whose files are looked through, folders below it included.
         decorator: How :meth:`add` is called there.
-        group: Of entry points.
     """
 
-    def __init__(self, package: str, decorator: str, group: str) -> None:
-        self.package, self.group = package, group
+    def __init__(
+        self, group: str, *, classes: Iterable[Any] = (), package: str | None = None, decorator: str | None = None
+    ) -> None:
+        self.group, self.package = group, package
         self._mark = re.compile(rf'^@{decorator}\("([\w.-]+)"\)', re.MULTILINE)
-        self._known: dict[str, T] = {}
+        self._known: dict[str, T] = {cls.name: cls for cls in classes}
 
     def add(self, name: str) -> Callable[[T], T]:
         """Decorator of a class: it goes by this name from now on, in the place of any that did."""
@@ -50,9 +53,10 @@ class Registry(Mapping[str, T]):
     @cached_property
     def _modules(self) -> dict[str, str]:
         """Module of every name that the package's own files declare."""
-        spec = find_spec(self.package)
+        spec = None if self.package is None else find_spec(self.package)
         folders = list(spec.submodule_search_locations or []) if spec is not None else []
-        return {name: module for module, text in _sources(folders, self.package) for name in self._mark.findall(text)}
+        found = _sources(folders, self.package or "")
+        return {name: module for module, text in found for name in self._mark.findall(text)}
 
     @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:
@@ -70,7 +74,9 @@ class Registry(Mapping[str, T]):
         return name in self._known or name in self._modules or name in self._entry_points
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*self._known, *self._modules, *self._entry_points}))
+        if self.package is None:
+            return iter(dict.fromkeys([*self._known, *sorted(self._entry_points)]))
+        return iter(sorted({*self._known, *self._modules, *self._entry_points}))  # whatever has been imported by now
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

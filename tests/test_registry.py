@@ -15,7 +15,9 @@ def package(tmp_path, monkeypatch):
     folder = tmp_path / "toolbox"
     (folder / "deep").mkdir(parents=True)
     (folder / "__init__.py").write_text("")
-    (folder / "parts.py").write_text("from genrec.registry import Registry\nPARTS = Registry('toolbox', 'part', 'x')\n")
+    (folder / "parts.py").write_text(
+        "from genrec.registry import Registry\nPARTS = Registry('x', package='toolbox', decorator='part')\n"
+    )
     text = "from toolbox.parts import PARTS\npart = PARTS.add\n\n\n@part('{name}')\nclass Part:\n    pass\n"
     (folder / "one.py").write_text(text.format(name="one").replace("'", '"'))
     (folder / "deep" / "__init__.py").write_text("")
@@ -42,7 +44,7 @@ def test_names_are_known_before_anything_is_imported(package):
 def test_an_installed_package_adds_one(monkeypatch):
     point = EntryPoint("ordered", "collections:OrderedDict", "genrec.things")
     monkeypatch.setattr("genrec.registry.entry_points", lambda group: [point] if group == "genrec.things" else [])
-    things = Registry("genrec.metrics", "thing", "genrec.things")
+    things = Registry("genrec.things")
     assert list(things) == ["ordered"]
     assert things["ordered"].__name__ == "OrderedDict"
 

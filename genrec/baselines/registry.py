@@ -14,10 +14,11 @@ from genrec.baselines.sasrec import SASRec
 from genrec.baselines.text_neighbours import TextNeighbours
 from genrec.baselines.transitions import TransitionCounts
 from genrec.baselines.word_neighbours import WordNeighbours
+from genrec.registry import Registry
 
-CLASSES: dict[str, type[Baseline]] = {
-    cls.name: cls
-    for cls in (
+CLASSES: Registry[type[Baseline]] = Registry(
+    "genrec.baselines",
+    classes=(
         Popularity,
         RecentPopularity,
         RepeatLast,
@@ -29,8 +30,8 @@ CLASSES: dict[str, type[Baseline]] = {
         LinearProbe,
         SASRec,
         Bert4Rec,
-    )
-}
+    ),
+)
 """In the order of reports."""
 
 BASELINES: tuple[str, ...] = tuple(CLASSES)

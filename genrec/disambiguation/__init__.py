@@ -10,9 +10,10 @@ from genrec.disambiguation.nearest_free import NearestFree
 from genrec.disambiguation.suffix import Suffix
 from genrec.disambiguation.uniform import Uniform
 from genrec.errors import ConfigError, unknown_name
+from genrec.registry import Registry
 
-RULES: dict[str, type[Disambiguation]] = {cls.name: cls for cls in (Suffix, Uniform, NearestFree)}
-"""Rules by name; a new one is one file and one name here."""
+RULES: Registry[type[Disambiguation]] = Registry("genrec.disambiguation", classes=(Suffix, Uniform, NearestFree))
+"""Rules by name; a new one is one file and one name here, or an entry point of another package."""
 
 __all__ = ["RULES", "Disambiguation", "NearestFree", "QuantizedItems", "Suffix", "Uniform", "build_disambiguation"]
 

@@ -16,6 +16,7 @@ from genrec.encoders.sentence import SentenceEncoder
 from genrec.encoders.text import TextTemplate
 from genrec.encoders.whitened import WhitenedEncoder
 from genrec.errors import ConfigError, unknown_name
+from genrec.registry import Registry
 
 __all__ = [
     "ENCODERS",
@@ -31,9 +32,9 @@ __all__ = [
     "build_encoder",
 ]
 
-ENCODERS: dict[str, type[ItemEncoder[Any]]] = {
-    encoder.name: encoder
-    for encoder in (
+ENCODERS: Registry[type[ItemEncoder[Any]]] = Registry(
+    "genrec.encoders",
+    classes=(
         CooccurrenceEncoder,
         FusedEncoder,
         Item2VecEncoder,
@@ -41,9 +42,9 @@ ENCODERS: dict[str, type[ItemEncoder[Any]]] = {
         PrecomputedEncoder,
         SentenceEncoder,
         WhitenedEncoder,
-    )
-}
-"""Item encoders by name; a new one is one file and one name here."""
+    ),
+)
+"""Item encoders by name; a new one is one file and one name here, or an entry point of another package."""
 
 
 def build_encoder(content: Mapping[str, Any]) -> ItemEncoder[Any]:

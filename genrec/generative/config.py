@@ -42,7 +42,9 @@ class TrainConfig(Settings):
 
     ``generation`` holds the defaults of decoding, saved with the recommender; ``trainer`` holds fields of transformers'
     ``TrainingArguments`` as they are; ``init`` is the folder of a pretrained recommender whose network training
-    starts from (see :mod:`genrec.generative.pretrained`). Language models learn a mixture of ``tasks``; the first that
+    starts from (see :mod:`genrec.generative.pretrained`). ``objective`` names what training makes smaller
+    (:mod:`genrec.training.objectives`), with its settings; ``model.trie_masked_loss`` is another way to ask for
+    ``trie-masked``. Language models learn a mixture of ``tasks``; the first that
     names the next item's codes is the one that they recommend with. ``start_share`` is the share of the weights at
     the start in what is kept of a network that recommends by its texts before it is trained
     (:class:`genrec.training.start.StartingPoint`); 0: the best epoch as it is.
@@ -53,6 +55,7 @@ class TrainConfig(Settings):
     init: str | None = None
     model: ModelSettings = ModelSettings()
     examples: ExampleSettings = ExampleSettings()
+    objective: dict[str, Any] = {"name": "likelihood"}
     tasks: tuple[TaskSettings, ...] = (TaskSettings(),)
     prompts: PromptSettings = PromptSettings()
     validation: ValidationSettings = ValidationSettings()
@@ -68,8 +71,11 @@ class TrainConfig(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:
+        if self.model.trie_masked_loss and self.objective == {"name": "likelihood"}:
+            object.__setattr__(self, "objective", {"name": "trie-masked"})
         # A model that never saw illegal codes says nothing about them, so they must not take part in a score.
-        if self.model.trie_masked_loss and "normalize" not in self.generation.model_fields_set:
+        masked = self.objective.get("name") == "trie-masked"
+        if masked and "normalize" not in self.generation.model_fields_set:
             generation = self.generation.model_copy(update={"normalize": "children"})
             object.__setattr__(self, "generation", generation)
         return self

@@ -13,7 +13,7 @@ from genrec.registry import Registry
 if TYPE_CHECKING:
     from genrec.models.base import CodeModel
 
-NETWORKS: Registry[type[CodeModel]] = Registry("genrec.models", "network", "genrec.networks")
+NETWORKS: Registry[type[CodeModel]] = Registry("genrec.networks", package="genrec.models", decorator="network")
 """Networks by the name that ``model.architecture`` has in settings."""
 
 network = NETWORKS.add

@@ -20,10 +20,11 @@ from genrec.quantizers.rq_kmeans import ResidualKMeans
 from genrec.quantizers.rq_vae import RQVAE
 from genrec.quantizers.sequential import SequentialCodes
 from genrec.quantizers.spectral import SpectralCodes
+from genrec.registry import Registry
 
-QUANTIZERS: dict[str, type[Quantizer]] = {
-    cls.name: cls
-    for cls in (
+QUANTIZERS: Registry[type[Quantizer]] = Registry(
+    "genrec.quantizers",
+    classes=(
         AtomicCodes,
         CategoryPath,
         Concat,
@@ -37,8 +38,9 @@ QUANTIZERS: dict[str, type[Quantizer]] = {
         ResidualKMeans,
         SequentialCodes,
         SpectralCodes,
-    )
-}
+    ),
+)
+"""Quantizers by name; a new one is one file and one name here, or an entry point of another package."""
 
 __all__ = [
     "FSQ",

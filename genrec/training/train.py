@@ -23,6 +23,8 @@ from genrec.models import find_network
 from genrec.models.outputs import TrainingBatches
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.learning import learn
+from genrec.training.objectives import build_objective
+from genrec.training.objectives.base import Objective
 from genrec.training.prior import fit_prior
 from genrec.training.session import TrainingFolder, check_stopped, is_finished, run_identity
 from genrec.training.start import StartingPoint
@@ -69,12 +71,13 @@ def train(
             "No folder for the recommender is given.", where="out", expected="a folder, such as runs/model"
         )
     config, out = load_train_config(config, overrides) if isinstance(config, str) else config, Path(out)
+    objective = build_objective(config.objective)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
     checkpoint = find_network(config.model.architecture).start_fingerprint(config.model)
     identity = run_identity(config, split.train, index.fingerprint, checkpoint)
     if is_finished(out, identity, overwrite):
         return _with_prior(GenerativeRecommender.from_pretrained(out), split, config, out)
-    recommender, batches = _untrained(index, split, config)
+    recommender, batches = _untrained(index, split, config, objective)
     model = recommender.model
     session = TrainingFolder(out)
     validate = GeneratedValidation(recommender, split.validation, config) if len(split.validation) else None
@@ -86,6 +89,7 @@ def train(
         session.checkpoints,
         validate=validate,
         callbacks=callbacks,
+        objective=objective,
     )
     # after everything that wrong settings can break
     on_main_process(lambda: session.open(identity, overwrite=overwrite))
@@ -130,16 +134,16 @@ def _experience(config: TrainConfig) -> PriorExperience | None:
 
 
 def _untrained(
-    index: SemanticIndex, split: Split, config: TrainConfig
+    index: SemanticIndex, split: Split, config: TrainConfig, objective: Objective
 ) -> tuple[GenerativeRecommender, TrainingBatches]:
     """The recommender with the weights that its seed gives, and what it will learn from."""
     set_seed(config.seed)
     network = find_network(config.model.architecture)
     model = network.create(index, config) if config.init is None else pretrained_network(config, index)
-    model.prepare(index.trie, trie_masked_loss=config.model.trie_masked_loss)
+    objective.prepare(model, index, config)
     recommender = GenerativeRecommender(model, index, config)
     recommender.options = recommender.options.model_copy(update={"prior": None})  # fitted when the network is trained
-    return recommender, model.training_batches(index, split.train, config)
+    return recommender, objective.batches(model, index, split.train, config)
 
 
 def _summary(trainer: Any, split: Split, rows: int, identity: dict[str, Any], seconds: float) -> dict[str, Any]:

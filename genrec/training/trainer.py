@@ -19,8 +19,11 @@ from transformers.trainer_utils import get_last_checkpoint
 from genrec.errors import ConfigError
 from genrec.generative.config import DEFAULT_EPOCHS, TrainConfig
 from genrec.models.base import CodeModel
+from genrec.models.outputs import CodeModelOutput
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 from genrec.training.divergence import DivergenceGuard
+from genrec.training.objectives import build_objective
+from genrec.training.objectives.base import Objective
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +55,18 @@ DEFAULTS: dict[str, Any] = {
 class RecommenderTrainer(Trainer):
     """Trainer whose evaluation generates recommendations and whose batches hold rows of similar length."""
 
-    def __init__(self, *args: Any, validate: Validate | None = None, sampler: Sampler[int], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        validate: Validate | None = None,
+        sampler: Sampler[int],
+        objective: Objective,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.objective: Objective = objective
+        # A mean over examples is the same in every micro-batch, so transformers may average them.
+        self.model_accepts_loss_kwargs = self.model_accepts_loss_kwargs and objective.over_targets
         self._validate_recommendations = validate
         self.train_sampler = sampler
         self._guard = DivergenceGuard.of(self.args)
@@ -120,12 +133,19 @@ class RecommenderTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The model's loss; with several processes every target counts the same, not every process."""
-        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        n_targets = getattr(outputs, "n_targets", None)
+        """The objective's loss; with several processes every target counts the same, not every process."""
+        whole = super().compute_loss
+
+        def forward(batch: dict[str, Any]) -> CodeModelOutput:
+            scaled, output = whole(model, batch, True, num_items_in_batch)
+            output.loss = scaled
+            return cast(CodeModelOutput, output)
+
+        outputs = self.objective.loss(forward, inputs)
+        loss, n_targets = outputs.loss, outputs.n_targets
         # Models that are told the number of all targets have divided by it already.
         told = self.model_accepts_loss_kwargs and num_items_in_batch is not None
-        if self.args.world_size > 1 and n_targets is not None and not told:
+        if self.args.world_size > 1 and loss is not None and n_targets is not None and not told:
             loss = weighted_loss(loss, n_targets, self.accelerator)
         return (loss, outputs) if return_outputs else loss
 
@@ -194,6 +214,7 @@ def build_trainer(
     sampler: Callable[[int], Sampler[int]] | None = None,
     validate: Validate | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    objective: Objective | None = None,
 ) -> RecommenderTrainer:
     """A trainer that keeps its checkpoints in ``folder``.
 
@@ -206,6 +227,7 @@ def build_trainer(
         sampler: Gives the order of the rows from the rows of a batch over all processes; None: that of the examples.
         validate: Generated validation; None trains for all epochs without it.
         callbacks: More transformers callbacks (progress, logging).
+        objective: What is made smaller; None: the network's own loss.
     """
     arguments = training_arguments(config, folder, validates=validate is not None)
     batch = arguments.train_batch_size * arguments.world_size
@@ -220,6 +242,7 @@ def build_trainer(
         callbacks=[*more, *callbacks],
         validate=validate,
         sampler=make(batch),
+        objective=objective or build_objective({"name": "likelihood"}),
     )
     # transformers prints a line per log entry when its bars are off; the command line shows progress itself.
     from transformers.integrations import TensorBoardCallback
