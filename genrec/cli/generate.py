@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrec.cli.console import duration, guarded, say, summary
+from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.progress import progress
 
 if TYPE_CHECKING:
     from genrec.batch import GenerateResult
+    from genrec.data.report import DataReport
     from genrec.generative.recommender import GenerativeRecommender
+    from genrec.recommender import Recommender
 
 
 @guarded
@@ -81,8 +83,8 @@ def generate(
             k,
             out=out,
             exclude_seen=exclude_seen,
-            allow=_ids(allow),
-            deny=_ids(deny),
+            allow=_ids(allow, recommender, "allow list", needed=True),
+            deny=_ids(deny, recommender, "deny list"),
             titles=titles,
             request=request,
             progress=update,
@@ -135,7 +137,8 @@ def _show(result: GenerateResult, out: Path, seconds: float) -> None:
 def _request(recommender: GenerativeRecommender, where: list[str] | None, prior: Path | None) -> dict[str, Any]:
     """Sub-catalogue and prior of this job."""
     from genrec.data.conditions import items_where
-    from genrec.data.scores import read_scores
+    from genrec.data.item_lists import read_scores
+    from genrec.data.report import DataReport
 
     request: dict[str, Any] = {}
     if where:
@@ -145,13 +148,23 @@ def _request(recommender: GenerativeRecommender, where: list[str] | None, prior:
         request["within"] = name
         say(f"{int(mask.sum()):,} of {len(mask):,} items: {name}")
     if prior is not None:
-        request["prior"] = read_scores(prior, recommender.index.catalog)
+        report = DataReport()
+        request["prior"] = read_scores(prior, recommender.item_ids, report=report)
+        _tell(report)
     return request
 
 
-def _ids(path: Path | None) -> list[str] | None:
+def _ids(path: Path | None, recommender: Recommender, name: str, *, needed: bool = False) -> list[str] | None:
+    """The items of a list that the catalogue has."""
     if path is None:
         return None
-    from genrec.data.catalog import Catalog
+    from genrec.data.item_lists import read_item_list
 
-    return Catalog.read(path).item_ids.tolist()
+    found = read_item_list(path, recommender.item_ids, name=name, needed=needed)
+    _tell(found.report)
+    return found.ids
+
+
+def _tell(report: DataReport) -> None:
+    for line in report.lines():
+        err.print(line)

@@ -138,7 +138,9 @@ def _parse(data: bytes, separator: str, where: object, quotes: bool) -> Parsed:
     names = _header(data[starts[head] : records.stops[head]].decode(), separator, where, quotes)
     wrong = used[records.separators[used] != len(names) - 1]
     good = used[records.separators[used] == len(names) - 1][1:]
-    _require_rows(len(good), len(wrong), len(names), separator, where)
+    if not len(good):
+        numbers = _line_numbers(data, starts, records.quoted)
+        raise _no_rows(_wrong_fields(wrong, records, numbers, len(names)), separator, where)
     numbers = None
     if len(good) + 1 != len(records.stops) or records.quoted:
         numbers = _line_numbers(data, starts, records.quoted)
@@ -228,17 +230,16 @@ def _unique_names(fields: list[str], where: object) -> list[str]:
     return names
 
 
-def _require_rows(good: int, wrong: int, n_fields: int, separator: str, where: object) -> None:
-    if good:
-        return
-    if wrong:
-        raise DataError(
-            f"No row has as many fields as the header ({n_fields}).",
-            where=where,
-            expected=f"fields separated by {separator!r}",
-            hint="Check the header and the separator; quote fields that contain it.",
-        )
-    raise DataError("The file has a header but no rows.", where=where, expected="one line for each row")
+def _no_rows(broken: list[str], separator: str, where: object) -> DataError:
+    """The error for a file in which no row fits the header."""
+    if not broken:
+        return DataError("The file has a header but no rows.", where=where, expected="one line for each row")
+    return DataError(
+        "No row has as many fields as the header.",
+        where=f"{where}: {'; '.join(broken)}",
+        expected=f"fields separated by {separator!r}",
+        hint="Check the header and the separator; quote fields that contain it.",
+    )
 
 
 def _line_numbers(data: bytes, starts: np.ndarray, quoted: bool) -> np.ndarray:
@@ -291,7 +292,8 @@ def _parse_slowly(data: bytes, separator: str, where: object) -> Parsed:
             broken.append(f"line {number}: {found} where the header has {len(names)} fields")
     if broken and not rows:
         raise DataError(f"No row can be read ({broken[0]}).", where=where, hint="Close the quote, or double it inside.")
-    _require_rows(len(rows), len(broken), len(names), separator, where)
+    if not rows:
+        raise _no_rows([], separator, where)
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
     return Parsed(frame, Lines("line", 2, np.array(numbers, dtype=np.int64)), len(broken), broken[:N_EXAMPLES])
 

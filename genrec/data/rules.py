@@ -143,6 +143,11 @@ RULES: dict[str, Rule] = {
         "interactions of one user at the same time keep the order of their rows",
         "Nothing to do, if the order of the rows means something.",
     ),
+    "unknown-list-items": Rule(
+        "rows with items that the catalogue does not have mean nothing; the other rows hold",
+        "Correct these ids, or remove the rows.",
+        "lost",
+    ),
     "dropped-items": Rule(
         "items of which no interaction is left are left out",
         "Lower the k-core, or switch it off, to keep all items.",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from genrec.loading import saved_kind
 from genrec.recommender import Recommender
 from genrec.sharding.job import JobSettings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -39,7 +41,8 @@ class OpenedJob:
             GenRecError: One of them is not there or does not fit.
         """
         opened = cls(settings, _load(settings))
-        opened.allow, opened.deny = _ids(settings.allow), _ids(settings.deny)
+        opened.allow = _ids(settings.allow, opened.recommender, "allow list", needed=True)
+        opened.deny = _ids(settings.deny, opened.recommender, "deny list")
         index = getattr(opened.recommender, "index", None)
         if index is not None:
             opened.titles = index.catalog.titles()
@@ -61,7 +64,7 @@ def _load(settings: JobSettings) -> Recommender:
 
 def _request(recommender: Any, settings: JobSettings) -> dict[str, Any]:
     from genrec.data.conditions import items_where
-    from genrec.data.scores import read_scores
+    from genrec.data.item_lists import read_scores
 
     request: dict[str, Any] = {}
     catalog = recommender.index.catalog
@@ -70,13 +73,16 @@ def _request(recommender: Any, settings: JobSettings) -> dict[str, Any]:
         recommender.define(name, recommender.item_ids[items_where(catalog, list(settings.where))])
         request["within"] = name
     if settings.prior is not None:
-        request["prior"] = read_scores(settings.prior, catalog)
+        request["prior"] = read_scores(settings.prior, recommender.item_ids)
     return request
 
 
-def _ids(path: str | None) -> list[str] | None:
+def _ids(path: str | None, recommender: Recommender, name: str, *, needed: bool = False) -> list[str] | None:
     if path is None:
         return None
-    from genrec.data.catalog import Catalog
+    from genrec.data.item_lists import read_item_list
 
-    return Catalog.read(Path(path)).item_ids.tolist()
+    found = read_item_list(path, recommender.item_ids, name=name, needed=needed)
+    for line in found.report.lines():
+        logger.warning("%s", line)
+    return found.ids

@@ -42,7 +42,7 @@ def test_a_prior_moves_an_item_to_the_front(trained, tables, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("item_id,score\ni999,1\n", "not in the catalogue"),
+        ("item_id,score\ni001,1\ni002\n", "line 3: 1 fields"),
         ("item_id,score\ni001,high\n", "no number"),
         ("item_id,score\ni001,1\ni001,2\n", "named twice"),
         ("item_id,points\ni001,1\n", "'score'"),
@@ -53,6 +53,21 @@ def test_a_wrong_prior_is_refused(content, message, trained, tables, tmp_path):
     text = generate(trained, tables, tmp_path / "a.csv", "--prior", tmp_path / "prior.csv", code=1)
     assert message in text
     assert "prior.csv" in text.replace("\n", "")
+
+
+def test_a_deny_list_with_an_unreadable_row_is_an_error_and_an_unknown_item_is_not(trained, tables, tmp_path):
+    first = generate(trained, tables, tmp_path / "a.csv", "--include-seen").filter(pl.col("rank") == 1)["item_id"][0]
+    deny = tmp_path / "deny.csv"
+    deny.write_text(f"item_id,reason\n{first},recalled, dangerous\n")
+    text = generate(trained, tables, tmp_path / "b.csv", "--deny", deny, code=1)
+    assert "line 2: 3 fields" in text
+    assert not (tmp_path / "b.csv").exists()
+    deny.write_text(f"item_id\n{first}\nXYZ\n")
+    found = generate(trained, tables, tmp_path / "b.csv", "--include-seen", "--deny", deny)
+    assert first not in found["item_id"].to_list()
+    allow = tmp_path / "allow.csv"
+    allow.write_text("item_id\nXYZ\n")
+    assert "No item of the allow list" in generate(trained, tables, tmp_path / "c.csv", "--allow", allow, code=1)
 
 
 def test_settings_of_decoding_can_be_changed(trained, tables, tmp_path):
