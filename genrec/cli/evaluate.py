@@ -172,11 +172,15 @@ def _measure(
 
 
 def _show(results: list[EvaluationResult], comparison: Comparison, what: str) -> None:
-    from genrec.evaluation.report import MAIN_SLICES, result_table
+    from genrec.evaluation.report import MAIN_SLICES
+    from genrec.evaluation.terminal import label_table, result_table
 
     heading(what)
     masks = results[0].masks
     shown = [name for name in MAIN_SLICES if name == "all" or (masks[name].any() and not masks[name].all())]
     say(result_table(results, targets=shown))
+    if labels := label_table(results, comparison.metric):
+        heading(f"What the cases ask for ({comparison.metric}; by what training shows of the step to the target)")
+        say(labels)
     heading(f"What is really different ({comparison.metric}, paired test on the same users)")
     say(comparison.table())

@@ -5,10 +5,11 @@ from __future__ import annotations
 from genrec.evaluation.beyond import ItemFacts
 from genrec.evaluation.compare import Comparison, compare
 from genrec.evaluation.evaluator import EvaluationResult, evaluate
-from genrec.evaluation.report import result_table, rows, write_per_user, write_results
+from genrec.evaluation.report import rows, write_per_user, write_results
 from genrec.evaluation.robustness import perturb, robustness
 from genrec.evaluation.seeds import over_seeds, read_rows
 from genrec.evaluation.slices import default_slices
+from genrec.evaluation.terminal import result_table
 from genrec.evaluation.uncertainty import Difference, Interval, bootstrap, paired_difference
 
 __all__ = [

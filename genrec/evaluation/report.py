@@ -15,7 +15,7 @@ from genrec.artifacts import write_atomic
 from genrec.data.tables import write_table
 from genrec.evaluation.candidates import CANDIDATES_REMARK
 from genrec.evaluation.evaluator import EvaluationResult
-from genrec.evaluation.tables import as_markdown, plain_table
+from genrec.evaluation.tables import as_markdown
 from genrec.evaluation.uncertainty import Interval, bootstrap_metrics
 from genrec.schema import Columns
 
@@ -265,54 +265,6 @@ def _several_cases(content: Sequence[Row]) -> str:
     """What a reader must know of the intervals where users have several cases."""
     several = any(row.get("cases", row.get("users")) != row.get("users") for row in content)
     return ", each drawn with all of its cases" if several else ""
-
-
-def result_table(
-    results: Sequence[EvaluationResult], metrics: Sequence[str] = SHOWN, targets: Sequence[str] | None = None
-) -> str:
-    """Plain text table of results for a terminal, one line a recommender and slice, with notes below.
-
-    Args:
-        results: In the order of the lines.
-        metrics: Columns; those beyond the evaluated cut-offs are left out.
-        targets: Slices; None: all that have cases.
-    """
-    lines = []
-    own, shared = split_remarks([result.remark for result in results])
-    for name in targets or _slices(results):
-        for result, remark in zip(results, own, strict=True):
-            if name not in result.masks:
-                continue
-            means = result.slice_metrics(name)
-            lines.append(
-                {
-                    "targets": name,
-                    "recommender": result.recommender,
-                    "cases": f"{int(result.mask(name).sum()):,}",
-                    "users": "" if result.owners is None else f"{result.users(name):,}",
-                    **{metric: _number(means[metric]) for metric in metrics if metric in means},
-                    "cases/s": f"{result.cases_per_second:,.0f}" if name == "all" else "",
-                    "remark": remark,
-                }
-            )
-    notes = [f"All of them: {part}." for part in shared]
-    notes += [
-        f"{result.recommender}: {1 - result.valid:.2%} of the recommended entries are not valid."
-        for result in results
-        if result.valid < 1.0
-    ]
-    if any(result.exclude_seen and result.masks.get("repeat", np.zeros(1)).any() for result in results):
-        notes.append(REPEATS_NOTE)
-    return "\n".join([plain_table(lines), *notes])
-
-
-def _slices(results: Sequence[EvaluationResult]) -> list[str]:
-    names = dict.fromkeys(name for result in results for name, mask in result.masks.items() if mask.any())
-    return list(names)
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
 
 
 def per_user_frame(result: EvaluationResult, item_ids: np.ndarray) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, Split
 from genrec.data.timestamps import unit_of
 from genrec.errors import ConfigError, DataError
+from genrec.evaluation.case_labels import by_transition
 
 Slicer = Callable[[EvaluationSet], dict[str, np.ndarray]]
 """From cases to ``{name: (n_cases,) bool}``."""
@@ -28,7 +29,7 @@ def default_slices(split: Split, item_ids: Sequence[str] | np.ndarray) -> list[S
     """The slices of every report; those without cases are left out where they are shown.
 
     Novel and repeat targets; head, middle, tail and cold items; warm and cold users; length of the history; time since
-    the last interaction, where times are real.
+    the last interaction, where times are real; what the step from the last item to the target asks for.
 
     Args:
         split: Its training part says what is popular and who is cold.
@@ -41,6 +42,7 @@ def default_slices(split: Split, item_ids: Sequence[str] | np.ndarray) -> list[S
         by_user(train),
         by_history_length(HISTORY_EDGES),
         by_time_since_last,
+        by_transition(train, len(item_ids)),
     ]
 
 

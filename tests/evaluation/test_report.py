@@ -12,12 +12,12 @@ from genrec.evaluation.report import (
     REPEATS_NOTE,
     markdown_table,
     per_user_frame,
-    result_table,
     rows,
     write_per_user,
     write_results,
 )
 from genrec.evaluation.tables import plain_table
+from genrec.evaluation.terminal import result_table
 
 N_ITEMS = 15
 IDS = np.array([f"i{n}" for n in range(N_ITEMS)], dtype=object)

@@ -9,8 +9,8 @@ from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import custom_split, leave_one_out
 from genrec.errors import ArtifactError, DataError
-from genrec.evaluation.report import result_table
 from genrec.evaluation.suite import evaluate_all, robustness_all, sampled_cases, write_evaluation
+from genrec.evaluation.terminal import result_table
 
 N_ITEMS = 15
 IDS = np.array([f"i{n}" for n in range(N_ITEMS)], dtype=object)
