@@ -107,11 +107,12 @@ def test_two_processes_end_where_one_ends(tmp_path, architecture):
         multiprocessing.start_processes(
             _train, (world, _free_port(), architecture, tmp_path, 12), nprocs=world, start_method="fork"
         )
-    one = torch.load(tmp_path / "weights-1-0.pt")
-    for rank in (0, 1):
-        other = torch.load(tmp_path / f"weights-2-{rank}.pt")
-        for name, tensor in one.items():
-            torch.testing.assert_close(other[name], tensor, rtol=1e-4, atol=1e-5)
+    one, first, second = (torch.load(tmp_path / f"weights-{which}.pt") for which in ("1-0", "2-0", "2-1"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(second[name], first[name], rtol=0, atol=0)
+        # Adam makes a step of a gradient that is all rounding, and what rounding is, the processor says
+        torch.testing.assert_close(first[name], tensor, rtol=1e-4, atol=1e-4)
+        assert torch.linalg.norm(first[name] - tensor) <= 1e-4 * torch.linalg.norm(tensor)
     records = {name: json.loads((tmp_path / f"record-{name}.json").read_text()) for name in ("1-0", "2-0", "2-1")}
     assert records["2-0"]["losses"] == pytest.approx(records["1-0"]["losses"], rel=1e-4)
     # Validation is computed once and everybody gets its figures.
