@@ -1,5 +1,9 @@
 """Constants and tables that tests share."""
 
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import polars as pl
 
@@ -63,3 +67,30 @@ def make_tables(n_items=60, n_users=80, seed=0):
         walk = [kind + 6 * ((at + step) % (n_items // 6)) for step in range(rng.integers(4, 10))]
         rows += [(f"u{user:03d}", f"i{item:03d}", 1_700_000_000 + 60 * step) for step, item in enumerate(walk)]
     return items, pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+
+
+def answers(recommend, requests, threads=8, rounds=4):
+    """What requests are answered in threads that begin at once, ``rounds`` times each: the request and the answer."""
+    barrier = threading.Barrier(threads)
+
+    def one(number):
+        barrier.wait()
+        mine = requests[number % len(requests) :] + requests[: number % len(requests)]
+        return [(request, recommend(request)) for _ in range(rounds) for request in mine]
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads take turns often, so that what is not safe shows
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            return [pair for found in pool.map(one, range(threads)) for pair in found]
+    finally:
+        sys.setswitchinterval(before)
+
+
+def assert_threads_agree(recommend, requests, **options):
+    """Every request has the same answer from many threads as from one alone, asked for afterwards."""
+    found = answers(recommend, requests, **options)
+    alone = {str(request): recommend(request) for request in requests}
+    for request, answer in found:
+        np.testing.assert_array_equal(answer.items, alone[str(request)].items)
+        np.testing.assert_allclose(answer.scores, alone[str(request)].scores, atol=1e-5)

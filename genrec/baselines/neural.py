@@ -150,14 +150,15 @@ class TransformerBaseline(NeuralBaseline):
         """What the network reads for a recommendation, ``(n_users, length)`` padded with -1 on the right."""
 
     def score(self, histories: Histories) -> np.ndarray:
-        """Inner products of the state after the history and the item vectors, ``(n_users, n_items)`` float32."""
+        """Inner products of the state after the history and the item vectors, ``(n_users, n_items)`` float32.
+
+        The network is in evaluation mode, from the end of every epoch on: threads share it.
+        """
         import torch
 
         states = np.zeros((len(histories), self.settings.dim), dtype=np.float32)
         order = np.argsort(histories.lengths, kind="stable")
         network, device = self._network, self._network.table.device
-        was_training = network.training
-        network.eval()
         with torch.inference_mode():
             for start in range(0, len(order), _SCORE_BATCH):
                 users = order[start : start + _SCORE_BATCH]
@@ -169,7 +170,6 @@ class TransformerBaseline(NeuralBaseline):
                     rows = torch.arange(len(users), device=device)
                     states[users] = hidden[rows, torch.from_numpy(last).to(device)].cpu().numpy()
             scores = (torch.from_numpy(states).to(device) @ network.items.T).cpu().numpy()
-        network.train(was_training)
         return np.asarray(scores)
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -182,7 +182,7 @@ class TransformerBaseline(NeuralBaseline):
 
         self._network = self._build(None)
         from_arrays(self._network, tensors, "network")
-        self._network.to(device or "cpu")
+        self._network.to(device or "cpu").eval()
 
 
 def sizes_for(train: Histories, settings: type[Settings]) -> dict[str, int]:

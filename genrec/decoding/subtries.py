@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 
@@ -15,7 +16,7 @@ from genrec.trie import Trie
 
 
 class SubTries:
-    """Hands out the trie of the whole catalogue, of a named part of it, or of any allowed items.
+    """Hands out the trie of the whole catalogue, of a named part of it, or of any allowed items; to any thread.
 
     Args:
         trie: The catalogue's.
@@ -36,6 +37,7 @@ class SubTries:
         self.named: dict[str, np.ndarray] = {}
         self._made: OrderedDict[bytes, DeviceTrie] = OrderedDict()
         self._whole: DeviceTrie | None = None
+        self._turn = threading.Lock()
         for name, mask in (named or {}).items():
             self.define(name, mask)
 
@@ -70,9 +72,11 @@ class SubTries:
                 self._whole = DeviceTrie(self.trie, self.device)
             return self._whole
         key = hashlib.blake2b(np.packbits(allowed).tobytes(), digest_size=16).digest()
-        if key not in self._made:
-            self._made[key] = DeviceTrie(self.trie.restrict(allowed), self.device)
-        self._made.move_to_end(key)
-        while len(self._made) > self.keep + len(self.named):
-            self._made.popitem(last=False)
-        return self._made[key]
+        with self._turn:
+            made = self._made.get(key)
+            if made is None:
+                made = self._made[key] = DeviceTrie(self.trie.restrict(allowed), self.device)
+            self._made.move_to_end(key)
+            while len(self._made) > self.keep + len(self.named):
+                self._made.popitem(last=False)
+            return made

@@ -64,7 +64,7 @@ class FoundationModel:
         return SemanticIndex.build(catalog, recipe or self.tokenizer.recipe, train=train, tokenizer=self.tokenizer)
 
     def recommender(self, index: SemanticIndex | None) -> GenerativeRecommender:
-        """A zero-shot recommender for the items of an index.
+        """A zero-shot recommender for the items of an index, as many as wanted: they share the weights.
 
         Raises:
             ArtifactError: There is no index, or it was built with another quantizer.
@@ -76,7 +76,7 @@ class FoundationModel:
                 hint="Build one with genrec index build ITEMS --quantizer MODEL --out INDEX, and pass --index INDEX.",
             )
         self.check(index)
-        return GenerativeRecommender(self.model, index, self.config, self.metrics)
+        return GenerativeRecommender(self.model.twin(), index, self.config, dict(self.metrics))
 
     def check(self, index: SemanticIndex) -> None:
         """Refuse an index that was built with another quantizer.

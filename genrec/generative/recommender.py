@@ -58,8 +58,8 @@ class GenerativeRecommender(Recommender):
     def __init__(
         self, model: CodeModel, index: SemanticIndex, config: TrainConfig, metrics: dict[str, Any] | None = None
     ) -> None:
-        model.bind(index)
-        self.model, self.index, self.config, self.metrics = model, index, config, metrics or {}
+        self.model = model = model.bind(index)
+        self.index, self.config, self.metrics = index, config, {} if metrics is None else metrics
         self.item_ids = index.item_ids
         self.options = config.generation
         self.prior: LearnedPrior | None = None
@@ -240,13 +240,8 @@ class GenerativeRecommender(Recommender):
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            with self.model.decoding(), torch.inference_mode():
-                yield
-        finally:
-            self.model.train(was_training)
+        with self.model.decoding(), torch.inference_mode():
+            yield
 
     def _tensor(self, positions: np.ndarray | None) -> torch.Tensor | None:
         return None if positions is None else torch.from_numpy(positions.astype(np.int64)).to(self.device)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
 
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, ModelError, unknown_name
 from genrec.models.history_batches import CodeCollator, HistoryExamples
 from genrec.models.legal_codes import LegalCodes
+from genrec.models.occupancy import SharedModel
 from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches
 from genrec.models.parts import CodeTable, Start
 from genrec.trie import Trie
@@ -55,7 +55,7 @@ class CodeModelConfig(PreTrainedConfig):
         return {name for one in cls.__mro__ if issubclass(one, CodeModelConfig) for name in one.__annotations__}
 
 
-class CodeModel(PreTrainedModel):
+class CodeModel(SharedModel):
     """A network that predicts an item's codes level by level from a history of items.
 
     Training reads whole histories: ``forward(codes, mask, target_mask)``. Decoding asks for two things only, and so
@@ -74,9 +74,6 @@ class CodeModel(PreTrainedModel):
     """Whether a training example is one history with its next item, never a whole history."""
     legal: LegalCodes | None = None
     """What the loss is restricted to, see :meth:`restrict_loss`."""
-    stays_ready: bool = False
-    """Whether what :meth:`decoding` prepares is kept between its uses, as a model needs that answers single requests.
-    It ends with training mode, or :meth:`end_decoding`, to be called before weights are changed by other means."""
 
     @property
     def parallel(self) -> bool:
@@ -245,27 +242,6 @@ class CodeModel(PreTrainedModel):
         """
         raise ModelError("There is no adapter to merge.", expected="a recommender around a language model")
 
-    @contextmanager
-    def decoding(self) -> Iterator[None]:
-        """Around calls of :meth:`prefill` and :meth:`step` between which no weight changes.
-
-        What is prepared for them (copies of weights in another layout, for instance) is given up at the end, or kept
-        for the next time where the model ``stays_ready``.
-        """
-        yield
-
-    def end_decoding(self) -> None:
-        """Give up what :meth:`decoding` has kept; weights may then change."""
-
-    def train(self, mode: bool = True) -> CodeModel:
-        """Training and evaluation mode, as every module; copies of weights that a search holds end with either."""
-        if mode != self.training:
-            self.end_decoding()
-            search = getattr(self, "search", None)
-            if search is not None:
-                search.forget()
-        return super().train(mode)
-
     def restrict_loss(self, trie: Trie | None) -> None:
         """Train with a softmax over the legal children of the right prefix; None: all codes.
 
@@ -278,8 +254,11 @@ class CodeModel(PreTrainedModel):
         """What training needs beside the weights: the catalogue's paths, and whether the loss is over them alone."""
         self.restrict_loss(trie if trie_masked_loss else None)
 
-    def bind(self, index: SemanticIndex) -> None:
-        """Get ready for the items of an index.
+    def bind(self, index: SemanticIndex) -> Self:
+        """This network, ready for the items of an index.
+
+        Returns:
+            The network itself; a twin with the same weights where it is bound to another catalogue already.
 
         Raises:
             ArtifactError: The index has other codes.
@@ -290,6 +269,7 @@ class CodeModel(PreTrainedModel):
                 f"{list(index.codebook_sizes)}.",
                 hint="Train the model on this index.",
             )
+        return self
 
     def read_vectors(self, index: SemanticIndex) -> np.ndarray:
         """Item vectors as the model reads them, ``(n_items, vector_dim)`` float32."""

@@ -57,8 +57,7 @@ class ChunkedProduct:
 
     def __init__(self, chunk: int) -> None:
         self.chunk = chunk
-        self._key: object = None
-        self._packed: list[Tensor] = []
+        self._made: tuple[object, list[Tensor]] = (None, [])  # one thing: threads share it
 
     def __call__(self, rows: Tensor, weight: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Parts of ``rows @ weight.T`` in the type of ``rows``: which columns, and ``(n, chunk)`` of them.
@@ -78,14 +77,15 @@ class ChunkedProduct:
                 yield part, _linear(rows, packed[number], None, "none", [], "")
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_key": None, "_packed": []}  # packed matrices cannot be copied
+        return self.__dict__ | {"_made": (None, [])}  # packed matrices cannot be copied
 
     def _pack(self, weight: Tensor, dtype: torch.dtype) -> list[Tensor]:
         key = (weight.data_ptr(), 0 if weight.is_inference() else weight._version, dtype)
-        if key != self._key:
-            self._packed = [_reorder(part.to(dtype)) for part in weight.detach().split(self.chunk)]
-            self._key = key
-        return self._packed
+        known, packed = self._made
+        if key != known:
+            packed = [_reorder(part.to(dtype)) for part in weight.detach().split(self.chunk)]
+            self._made = key, packed
+        return packed
 
 
 def can_pack(weight: Tensor, dtype: torch.dtype | None = None) -> bool:

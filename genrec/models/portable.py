@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -22,6 +22,10 @@ class PortableModel(CodeModel):
     """
 
     slots: int
+
+    @abstractmethod
+    def twin(self) -> Self:
+        """A network with the same weights (not a copy of them) that is bound to no catalogue."""
 
     @abstractmethod
     def set_dropout(self, probability: float) -> None:

@@ -240,17 +240,18 @@ class _OnDomains:
     """
 
     def __init__(self, foundation: FoundationModel, domains: Sequence[Domain], config: PretrainConfig) -> None:
-        self.foundation, self.settings = foundation, config.train_config()
-        self.cases = [domain.split.validation for domain in domains]
-        self.indexes = [foundation.build_index(domain.catalog, domain.split.train) for domain in domains]
+        settings = config.train_config()
+        indexes = [foundation.build_index(domain.catalog, domain.split.train) for domain in domains]
+        self.measuring = [
+            GeneratedValidation(foundation.recommender(index), domain.split.validation, settings)
+            for domain, index in zip(domains, indexes, strict=True)
+        ]
         self.ranks = np.zeros(0, dtype=np.int64)
 
     def __call__(self) -> dict[str, float]:
         """Means over the domains by name of the metric."""
         measured, ranks = [], []
-        for cases, index in zip(self.cases, self.indexes, strict=True):
-            # a recommender binds the network to its catalogue, so each is made anew
-            one = GeneratedValidation(self.foundation.recommender(index), cases, self.settings)
+        for one in self.measuring:
             measured.append(one())
             ranks.append(one.ranks)
         self.ranks = np.concatenate(ranks)

@@ -113,6 +113,7 @@ def train(
         fit_prior(recommender, split, prior, experience=_experience(config))
     save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
     on_main_process(session.remove)
+    model.stays_ready = True  # from now on it answers requests, as a loaded one does
     return GenerativeRecommender.from_pretrained(out) if pieces else recommender
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from support import assert_threads_agree
 
 from genrec.baselines import (
     BASELINES,
@@ -246,6 +247,14 @@ def test_a_result_does_not_depend_on_the_other_users(fitted, split, name, monkey
     monkeypatch.setattr("genrec.baselines.scoring._CHUNK_USERS", 7)
     chunked = fitted[name].recommend(histories, 10, exclude_seen=False)
     np.testing.assert_array_equal(chunked.items, together.items)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_many_threads_get_what_one_gets(fitted, split, name, tmp_path):
+    requests = [split.test.histories.select(np.array([user])) for user in (0, 17, 40, 60)]
+    fitted[name].save_pretrained(tmp_path / "saved")
+    for baseline in (fitted[name], load_baseline(tmp_path / "saved")):
+        assert_threads_agree(lambda one, ask=baseline: ask.recommend(one, 10), requests, rounds=2)
 
 
 def test_nothing_held_out_reaches_a_baseline(split, fitted):

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from genrec.data import Catalog, Interactions
 from genrec.errors import ArtifactError, ConfigError
 from genrec.generative.pretrained import FoundationModel
+from genrec.generative.recommender import GenerativeRecommender
 from genrec.index.semantic_index import SemanticIndex
 from genrec.recommender import Recommender
 
@@ -106,6 +107,31 @@ def test_words_count_without_any_training(pretrained, index):
     found, without = (zero_shot.recommend(history, 20, options=change) for change in ({}, {"words": 0}))
     shared = np.asarray((made.word_vectors @ made.word_vectors[[0, 1]].T).toarray()).sum(1)
     assert shared[found.items[0]].mean() > shared[without.items[0]].mean()
+
+
+def test_recommenders_of_one_model_do_not_disturb_each_other(world, pretrained, index):
+    foundation = FoundationModel.from_pretrained(pretrained)
+    before = foundation.model.codebook_sizes
+    first = SemanticIndex.load(index)
+    items = Catalog.read(world[0] / "a.jsonl")
+    second = foundation.build_index(items.select(np.arange(40)))
+    one, other = foundation.recommender(first), foundation.recommender(second)
+    expected = Recommender.from_pretrained(pretrained, index=first).recommend(HISTORIES, 5)
+    for recommender in (one, GenerativeRecommender(one.model, first, one.config)):
+        np.testing.assert_array_equal(recommender.recommend(HISTORIES, 5).items, expected.items)
+    own = [items.item_ids[[1, 7, 13]].tolist()]
+    alone = Recommender.from_pretrained(pretrained, index=second).recommend(own, 5)
+    shared = GenerativeRecommender(one.model, second, one.config)  # a network that is bound to other items already
+    for recommender in (other, shared):
+        np.testing.assert_array_equal(recommender.recommend(own, 5).items, alone.items)
+    np.testing.assert_array_equal(one.recommend(HISTORIES, 5).items, expected.items)
+    assert (expected.items >= 0).all()
+    weights = [next(each.model.parameters()) for each in (one, other, shared)]
+    assert weights[0] is weights[1] is weights[2]  # one network in memory
+    other.metrics["mine"] = 1
+    assert "mine" not in one.metrics
+    assert "mine" not in foundation.metrics
+    assert foundation.model.codebook_sizes == before
 
 
 def test_the_index_speaks_the_pretrained_codes_and_trains_nothing(pretrained, index):

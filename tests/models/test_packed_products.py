@@ -30,7 +30,7 @@ def test_products_are_those_of_the_matrix(n, way, monkeypatch):
         torch.testing.assert_close(product.add(rows, residual), expected + residual)
         chunked = ChunkedProduct(8)
         parts = list(chunked(rows, weight))
-        assert bool(chunked._packed) == (way == "packed")
+        assert bool(chunked._made[1]) == (way == "packed")
         torch.testing.assert_close(torch.cat([part for _, part in parts], dim=1), expected)
         assert [columns.start for columns, _ in parts] == [0, 8, 16, 24]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -169,25 +167,17 @@ class LanguageBase(StoredLanguageModel):
 
     def merge(self) -> None:
         """Put the adapter's updates into the weights: from then on the model is a plain one, and saved as such."""
-        self.end_decoding()
-        self.lm = merge_adapter(self.lm)
+        with self.occupancy.alone():
+            self.end_decoding()
+            self.lm = merge_adapter(self.lm)
 
     # -- reading --
 
-    @contextmanager
-    def decoding(self) -> Iterator[None]:
-        """See :meth:`CodeModel.decoding`."""
-        try:
-            if self._code_rows is None:
-                with torch.no_grad():
-                    self._code_rows = [] if _sharded(self.base) else put_in_code_rows(self.lm)
-                self._predictor = self._make_predictor()
-            yield
-        except BaseException:
-            self.end_decoding()
-            raise
-        if not self.stays_ready:
-            self.end_decoding()
+    def _prepare_decoding(self) -> None:
+        if self._code_rows is None:
+            with torch.no_grad():
+                self._code_rows = [] if _sharded(self.base) else put_in_code_rows(self.lm)
+            self._predictor = self._make_predictor()
 
     def end_decoding(self) -> None:
         """See :meth:`CodeModel.end_decoding`."""

@@ -52,10 +52,13 @@ class StoredLanguageModel(CodeModel):
         Args:
             folder: Is made.
         """
+        with self.occupancy.alone():
+            self.end_decoding()
+            self._save(Path(folder))
+
+    def _save(self, folder: Path) -> None:
         from safetensors.torch import save_file
 
-        self.end_decoding()
-        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.config.to_json_file(str(folder / "config.json"), use_diff=False)
         if hasattr(self.lm, "peft_config"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -38,11 +39,12 @@ class CatalogueBound(PortableModel):
 
     def __init__(self, config: RecGPTConfig) -> None:
         super().__init__(config)
+        self._bound_to: str | None = None
         self._catalogue: CodeVectors | None = None
         self._vectors: tuple[str, np.ndarray] | None = None
 
-    def bind(self, index: SemanticIndex) -> None:
-        """Take over the sizes of an index's disambiguation and the vectors of its codes.
+    def bind(self, index: SemanticIndex) -> Self:
+        """See :meth:`CodeModel.bind`; takes over the sizes of an index's disambiguation and the vectors of its codes.
 
         Raises:
             ArtifactError: The slots have other sizes.
@@ -54,10 +56,20 @@ class CatalogueBound(PortableModel):
                 f"{list(sizes)}.",
                 hint="Build the index with the quantizer of the model: genrec index build --quantizer MODEL.",
             )
-        self.config.codebook_sizes = list(sizes)
+        if self._bound_to not in (None, index.fingerprint):
+            return self.twin().bind(index)
+        self._bound_to, self.config.codebook_sizes = index.fingerprint, list(sizes)
         if self.part_dim:
             vectors = self.read_vectors(index)
             self._catalogue = CodeVectors.of(index.codes, vectors, sizes[: self.slots], self.config.parts)
+        return self
+
+    def twin(self) -> Self:
+        """See :meth:`PortableModel.twin`."""
+        twin = copy.copy(self)
+        twin.config = copy.deepcopy(self.config)
+        twin._bound_to = twin._catalogue = twin._vectors = None
+        return twin
 
     def read_vectors(self, index: SemanticIndex) -> np.ndarray:
         """Item vectors on the scale that the model reads, ``(n_items, vector_dim)`` float32.

@@ -83,8 +83,7 @@ class FusedStack:
         self.heads, self.inner = int(attention.n_heads), int(attention.inner_dim)
         self._compute_bias: Callable[..., Tensor] = attention.compute_bias
         self._biases: dict[int, Tensor] = {}
-        self._entry_key: object = None
-        self._entry: tuple[Tensor, Tensor] | None = None
+        self._entry: tuple[object, tuple[Tensor, Tensor] | None] = (None, None)  # one thing: threads share it
         feed = stack.block[0].layer[-1].DenseReluDense
         self.act, self.gated = feed.act, hasattr(feed, "wi_1")
         self.layers = [self._layer(block) for block in stack.block]
@@ -121,11 +120,12 @@ class FusedStack:
 
     def bias(self, n: int, device: torch.device) -> Tensor:
         """Relative bias of ``n`` columns to each other, ``(1, heads, n, n)``, remembered."""
-        if n not in self._biases:
+        bias = self._biases.get(n)
+        if bias is None:
             if len(self._biases) >= _BIASES:
                 self._biases.clear()
-            self._biases[n] = self._compute_bias(n, n, device=device).to(self.dtype)
-        return self._biases[n]
+            self._biases[n] = bias = self._compute_bias(n, n, device=device).to(self.dtype)
+        return bias
 
     def enter(self, inputs: Tensor | Rows) -> tuple[Tensor, Tensor]:
         """Inputs of the first layer.
@@ -151,9 +151,11 @@ class FusedStack:
         length = sum(part.numel() for part in rows.table) // rows.table[0].shape[-1]
         if 3 * self.inner * length * self.dtype.itemsize > _MOST_BYTES:
             return None
-        if rows.key != self._entry_key:
-            self._entry_key, self._entry = rows.key, self.enter(rows.joined()[None])
-        return self._entry
+        (known, entry), key = self._entry, rows.key
+        if key != known:
+            entry = self.enter(rows.joined()[None])
+            self._entry = key, entry
+        return entry
 
     def norm(self, hidden: Tensor) -> Tensor:
         """Rows ``(rows, dim)`` of length one (but for epsilon): the weights hold the rest of the norm."""

@@ -17,12 +17,13 @@ from genrec.models.t5.stock_blocks import first_attention, key_bias, level_bias,
 
 @dataclass
 class T5State(StepState):
-    """Search state: of the fused stacks ``beams``; else the encoder's output, both caches, the tree and its columns.
+    """Search state: fused decoder and ``beams``; else the encoder's output, both caches, the tree and its columns.
 
     The encoder is run once per user, its keys and values are projected once, and all beams of a user share them.
     """
 
     users: int = 0
+    decoder: fused.FusedStack | None = None
     beams: fused.Beams | None = None
     memory: Tensor | None = None
     memory_bias: Tensor | None = None
@@ -44,8 +45,7 @@ class T5Search:
 
     def __init__(self, encoder: Any | None, decoder: Any) -> None:
         self.encoder, self.decoder = encoder, decoder
-        self._key: object = None
-        self._fused: list[fused.FusedStack] | None = None
+        self._made: tuple[object, list[fused.FusedStack] | None] = (None, None)  # one thing: threads share it
 
     def stacks(self) -> list[fused.FusedStack] | None:
         """Fused decoder (last) and encoder (first, where there is one); None where the stock blocks must be used."""
@@ -54,19 +54,21 @@ class T5Search:
         stock = [self.decoder] if self.encoder is None else [self.encoder, self.decoder]
         weights = [weight for stack in stock for weight in stack.parameters()]
         key = [(one.data_ptr(), 0 if one.is_inference() else one._version) for one in weights]
-        if key != self._key:
-            self._key, self._fused = key, None
+        known, stacks = self._made
+        if key != known:
+            stacks = None
             if all(fused.can_fuse(stack) for stack in stock):
                 dtype = fused.compute_dtype(first_attention(self.decoder).q.weight)
-                self._fused = [fused.FusedStack(stack, dtype) for stack in stock]
-        return self._fused
+                stacks = [fused.FusedStack(stack, dtype) for stack in stock]
+            self._made = key, stacks
+        return stacks
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_key": None, "_fused": None}  # packed matrices cannot be copied
+        return self.__dict__ | {"_made": (None, None)}  # packed matrices cannot be copied
 
     def forget(self) -> None:
         """Copy the weights again at the next use: fused optimisers change weights without telling."""
-        self._key, self._fused = None, None
+        self._made = None, None
 
     def bias(self, mask: Tensor, table: Tensor | None = None) -> Tensor:
         """Relative bias of the encoder by distance between real columns ``mask (users, n)``, plus their mask.
@@ -113,7 +115,7 @@ class T5Search:
         """
         users, stacks = len(memory), self.stacks()
         if stacks is not None:
-            return T5State(users=users, beams=fused.start(stacks[-1], memory, visible))
+            return T5State(users=users, decoder=stacks[-1], beams=fused.start(stacks[-1], memory, visible))
         return T5State(
             users=users,
             memory=memory,
@@ -135,8 +137,8 @@ class T5Search:
             ``(users, beams, dim)``.
         """
         level, state.level = state.level, state.level + 1
-        if state.beams is not None and self._fused is not None:
-            hidden, state.beams = fused.step(self._fused[-1], state.beams, inputs, parents)
+        if state.beams is not None and state.decoder is not None:
+            hidden, state.beams = fused.step(state.decoder, state.beams, inputs, parents)
             return hidden
         vectors = _vectors(inputs)
         if state.tree is None or state.columns is None:

@@ -138,7 +138,7 @@ def test_rows_of_a_table_are_as_good_as_their_vectors(most, monkeypatch):
                 found.append((search.step(state, first, None), search.step(state, second, parents)))
             torch.testing.assert_close(found[0], found[1])
             parts = parts[0], parts[1] + 1
-        assert (search.stacks()[0]._entry is None) == (not most)
+        assert (search.stacks()[0]._entry[1] is None) == (not most)
 
 
 @pytest.mark.parametrize("padded", [True, False])
