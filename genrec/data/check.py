@@ -12,7 +12,7 @@ import polars as pl
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
-from genrec.data.report import ALLOW_LOST, ALLOW_UNKNOWN, LOST_IN_READING, DataReport, Problem
+from genrec.data.report import ALLOW_LOST, ALLOW_UNKNOWN, LOST_IN_READING, UNKNOWN, DataReport, Problem
 from genrec.data.sorting import tied_rows
 from genrec.data.timestamps import show_time, unit_of
 from genrec.errors import DataError
@@ -118,7 +118,7 @@ def _too_many_lost(table: Catalog | Interactions | None, where: object, allow_lo
         return []
     table.report.allow_lost = allow_lost
     errors = []
-    for kinds, usual in ((LOST_IN_READING, ALLOW_LOST), (("unknown-items",), ALLOW_UNKNOWN)):
+    for kinds, usual in ((LOST_IN_READING, ALLOW_LOST), (UNKNOWN, ALLOW_UNKNOWN)):
         try:
             table.report.require_few_lost(where, kinds, usual)
         except DataError as error:

@@ -37,6 +37,7 @@ class Parsed:
         advice: What may read more of them, if that is known.
         replaced: Number of values with a sign that no text may hold, which was replaced.
         replaced_at: The first of them.
+        header: The line with the names of the columns, of text that has one.
     """
 
     frame: pl.DataFrame
@@ -46,6 +47,7 @@ class Parsed:
     advice: str | None = None
     replaced: int = 0
     replaced_at: list[str] = field(default_factory=list)
+    header: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class _Records:
     quoted: bool
 
 
-def parse_delimited(data: bytes, separator: str, where: object, *, quotes: Quotes = "doubled") -> Parsed:
+def parse_delimited(
+    data: bytes, separator: str, where: object, *, quotes: Quotes = "doubled", first_line: int = 1, whole: bool = True
+) -> Parsed:
     """Read csv or tsv text with a header; every column comes as String, empty fields as null.
 
     Rows with more or fewer fields than the header are left out. Empty lines mean nothing.
@@ -76,6 +80,8 @@ def parse_delimited(data: bytes, separator: str, where: object, *, quotes: Quote
         separator: One character. A csv file whose header has none of it but tabs or semicolons is read with those.
         where: The file, for messages.
         quotes: What quotes mean.
+        first_line: Number of the first line.
+        whole: No readable row is an error.
 
     Raises:
         DataError: No header, no rows, a column name twice, or no row fits the header.
@@ -84,9 +90,9 @@ def parse_delimited(data: bytes, separator: str, where: object, *, quotes: Quote
     if quotes not in get_args(Quotes):
         raise ConfigError(f"quotes is {quotes!r}.", where="quotes", expected=", ".join(get_args(Quotes)))
     if quotes == "backslash":
-        return _parse_escaped(data, separator, where)
+        return _parse_escaped(data, separator, where, first_line, whole)
     try:
-        parsed = _parse(data, separator, where, quotes == "doubled")
+        parsed = _parse(data, separator, where, quotes == "doubled", first_line, whole)
     except DataError as error:
         if quotes != "doubled" or b'"' not in data or (advice := _better_quotes(data, separator, where, 0)) is None:
             raise
@@ -114,45 +120,47 @@ def _better_quotes(data: bytes, separator: str, where: object, rows: int) -> str
     return f"If quotes {why}, {more}: --quotes {best} (quotes={best!r} in Python)."
 
 
-def _parse_escaped(data: bytes, separator: str, where: object) -> Parsed:
+def _parse_escaped(data: bytes, separator: str, where: object, first_line: int, whole: bool) -> Parsed:
     """Text whose quotes have backslashes before them: a sign that the text does not have stands for them meanwhile."""
     stand_in = next(sign for code in range(0xE000, 0xF900) if (sign := chr(code)).encode() not in data)
     plain = _ESCAPED.sub(lambda match: stand_in.encode() if match[1] == b'"' else b"\\", data)
-    parsed = _parse(plain, separator, where, True)
+    parsed = _parse(plain, separator, where, True, first_line, whole)
     frame = parsed.frame.select(pl.all().str.replace_all(stand_in, '"', literal=True))
-    return replace(parsed, frame=frame.rename(lambda name: name.replace(stand_in, '"')))
+    header = parsed.header.replace(b"\\", b"\\\\").replace(stand_in.encode(), b'\\"')
+    return replace(parsed, frame=frame.rename(lambda name: name.replace(stand_in, '"')), header=header)
 
 
-def _parse(data: bytes, separator: str, where: object, quotes: bool) -> Parsed:
+def _parse(data: bytes, separator: str, where: object, quotes: bool, first_line: int, whole: bool) -> Parsed:
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     separator = _actual_separator(data, separator)
     records = _scan(data, ord(separator), quotes)
     if records.irregular:
-        return _parse_slowly(data, separator, where)
+        return _parse_slowly(data, separator, where, first_line, whole)
     used = np.flatnonzero(~records.blank)
     if not len(used):
         raise DataError("The file is empty.", where=where, expected="a header line and one line for each row")
     starts = np.r_[0, records.stops[:-1]]
     head = int(used[0])
-    names = _header(data[starts[head] : records.stops[head]].decode(), separator, where, quotes)
+    header = data[starts[head] : records.stops[head]]
+    names = _header(header.decode(), separator, where, quotes)
     wrong = used[records.separators[used] != len(names) - 1]
     good = used[records.separators[used] == len(names) - 1][1:]
-    if not len(good):
-        numbers = _line_numbers(data, starts, records.quoted)
-        raise _no_rows(_wrong_fields(wrong, records, numbers, len(names)), separator, where)
     numbers = None
-    if len(good) + 1 != len(records.stops) or records.quoted:
-        numbers = _line_numbers(data, starts, records.quoted)
+    if len(good) + 1 != len(records.stops) or records.quoted or not len(good):
+        numbers = _line_numbers(data, starts, records.quoted) + first_line - 1
+    examples = [] if numbers is None else _wrong_fields(wrong, records, numbers, len(names))
+    if not len(good) and whole:
+        raise _no_rows(examples, separator, where)
+    if numbers is not None:
         data = _cut_out(data, starts, records.stops, np.r_[head, good])
     try:
         frame = pl.read_csv(data, separator=separator, infer_schema=False, quote_char='"' if quotes else None)
     except pl.exceptions.PolarsError as error:
         raise DataError(f"The file cannot be read as csv: {error}", where=where) from None
     frame.columns = names
-    lines = Lines("line", 2, None if numbers is None else numbers[good])
-    examples = [] if numbers is None else _wrong_fields(wrong, records, numbers, len(names))
-    return Parsed(frame, lines, len(wrong), examples)
+    lines = Lines("line", first_line + 1, None if numbers is None else numbers[good])
+    return Parsed(frame, lines, len(wrong), examples, header=header)
 
 
 def _wrong_fields(wrong: np.ndarray, records: _Records, numbers: np.ndarray, n_fields: int) -> list[str]:
@@ -265,7 +273,7 @@ def _cut_out(data: bytes, starts: np.ndarray, stops: np.ndarray, records: np.nda
     return b"".join([view[a:b] for a, b in zip(starts[first].tolist(), stops[last].tolist(), strict=True)])
 
 
-def _parse_slowly(data: bytes, separator: str, where: object) -> Parsed:
+def _parse_slowly(data: bytes, separator: str, where: object, first_line: int, whole: bool) -> Parsed:
     """Record by record, for files with quotes where none belong: an open quote costs its own line only."""
     csv.field_size_limit(_MAX_FIELD)
     lines = [line + "\n" for line in data.decode().split("\n")]
@@ -274,28 +282,31 @@ def _parse_slowly(data: bytes, separator: str, where: object) -> Parsed:
     rows: list[list[str | None]] = []
     numbers: list[int] = []
     broken: list[str] = []
+    header = b""
     at = next_quoted = 0
     while at < len(lines):
         while next_quoted < len(quoted) and quoted[next_quoted] <= at:
             next_quoted += 1
         fields, used = _next_record(lines, at, separator, quoted[next_quoted : next_quoted + _LONGEST_RECORD])
-        number, at = at + 1, at + used
+        number, at = at + first_line, at + used
         if fields == [] or (not names and fields is None):
             continue
         if fields is not None and not names:
             names = _unique_names(fields, where)
+            header = "".join(lines[at - used : at]).encode()
         elif fields is not None and len(fields) == len(names):
             rows.append([value or None for value in fields])
             numbers.append(number)
         else:
             found = "a quote that is not closed" if fields is None else f"{len(fields)} fields"
             broken.append(f"line {number}: {found} where the header has {len(names)} fields")
-    if broken and not rows:
+    if broken and not rows and whole:
         raise DataError(f"No row can be read ({broken[0]}).", where=where, hint="Close the quote, or double it inside.")
-    if not rows:
+    if not rows and (whole or not names):
         raise _no_rows([], separator, where)
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-    return Parsed(frame, Lines("line", 2, np.array(numbers, dtype=np.int64)), len(broken), broken[:N_EXAMPLES])
+    places = Lines("line", 2, np.array(numbers, dtype=np.int64))
+    return Parsed(frame, places, len(broken), broken[:N_EXAMPLES], header=header)
 
 
 def _next_record(lines: list[str], at: int, separator: str, quoted: list[int]) -> tuple[list[str] | None, int]:

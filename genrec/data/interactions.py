@@ -17,7 +17,7 @@ from genrec.data.delimited import Quotes
 from genrec.data.guesses import other_spelling
 from genrec.data.histories import Histories
 from genrec.data.interaction_columns import find_time_column, note_times, read_parts
-from genrec.data.report import ALLOW_UNKNOWN, N_EXAMPLES, DataReport, Lines
+from genrec.data.report import ALLOW_UNKNOWN, N_EXAMPLES, UNKNOWN, DataReport, Lines
 from genrec.data.signs import without_nul
 from genrec.data.sorting import counters, repeated_rows, same_as_previous, sort_rows
 from genrec.data.tables import read_rows
@@ -209,7 +209,7 @@ class Interactions:
                 hint=spelling or "Check that both tables use the same ids, or add the items to the catalogue.",
             )
         self.report.add("unknown-items", n_rows, [f"item {name!r}" for name in names], spelling)
-        self.report.require_few_lost("interactions", ("unknown-items",), ALLOW_UNKNOWN)
+        self.report.require_few_lost("interactions", UNKNOWN, ALLOW_UNKNOWN)
 
 
 def _known_ids(catalog: Catalog | Sequence[str] | np.ndarray) -> pl.Series:

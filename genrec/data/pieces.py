@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from genrec.data.columns import require_column
-from genrec.data.delimited import parse_delimited
+from genrec.data.columns import as_strings, require_column
+from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.jsonlines import parse_json_lines
-from genrec.data.report import DataReport
+from genrec.data.report import DataReport, Lines
+from genrec.data.signs import without_nul
 from genrec.data.tables import first_line, raw_chunks, require_utf8, table_kind
 from genrec.errors import DataError
 
@@ -46,32 +48,46 @@ def table_files(source: Path | str) -> list[Path]:
 
 
 def table_pieces(
-    source: Path | str, columns: Sequence[str], report: DataReport, *, options: Sequence[str] = ()
+    source: Path | str,
+    columns: Sequence[str],
+    report: DataReport,
+    *,
+    options: Sequence[str] = (),
+    quotes: Quotes = "doubled",
 ) -> Iterator[pl.DataFrame]:
-    """Rows of a table, some columns only, in pieces of bounded size.
+    """Rows of a table, some columns only, all as String, in pieces of bounded size.
 
-    Rows that cannot be read are left out and counted in ``report``.
+    Rows, and what is wrong with them, are counted in ``report``; those that cannot be read are left out.
 
     Args:
         source: A file, or a folder whose files are the parts of one table.
         columns: Columns to read; every piece has exactly these.
-        report: Counts what was left out.
+        report: Counts rows, and what was left out or changed.
         options: For each column the Python argument that maps it, for messages.
+        quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
 
     Raises:
         DataError: A file cannot be read, or lacks a column.
     """
     named = list(zip(columns, options or columns, strict=True))
-    broken, examples = 0, []
+    rows = 0
+    report.add("broken-rows", 0)
     for path in table_files(source):
-        if table_kind(path) == "parquet":
-            yield from _parquet_pieces(path, named)
-            continue
-        for frame, lost, where in _text_pieces(path, named):
-            broken += lost
-            examples += where
-            yield frame
-    report.add("broken-rows", broken, examples)
+        parquet = table_kind(path) == "parquet"
+        for parsed in _parquet_pieces(path, named) if parquet else _text_pieces(path, named, quotes):
+            rows += parsed.frame.height + parsed.broken
+            report.read(rows)
+            report.add_to("broken-rows", parsed.broken, parsed.examples)
+            report.add_to("replaced-signs", parsed.replaced, parsed.replaced_at)
+            wanted = [_text(parsed.frame[name], path) for name, _ in named]
+            yield without_nul(pl.DataFrame(wanted), report, parsed.lines)
+
+
+def _text(series: pl.Series, path: Path) -> pl.Series:
+    """A column of ids or times as text."""
+    if series.dtype.is_temporal() and series.dtype not in (pl.Time, pl.Duration):
+        return series.cast(pl.String)
+    return as_strings(series, path)
 
 
 def _is_table(path: Path) -> bool:
@@ -82,48 +98,49 @@ def _is_table(path: Path) -> bool:
     return True
 
 
-def _parquet_pieces(path: Path, named: list[tuple[str, str]]) -> Iterator[pl.DataFrame]:
+def _parquet_pieces(path: Path, named: list[tuple[str, str]]) -> Iterator[Parsed]:
     try:
         scan = pl.scan_parquet(path)
         header = pl.DataFrame(schema=scan.collect_schema())
         for name, option in named:
             require_column(header, name, option, path)
-        yield from scan.select([name for name, _ in named]).collect_batches(chunk_size=_ROWS)
+        first = 1
+        for frame in scan.select([name for name, _ in named]).collect_batches(chunk_size=_ROWS):
+            yield Parsed(frame, Lines("row", first))
+            first += frame.height
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         what = f"The parquet file is damaged: {first_line(error)}"
         raise DataError(what, where=path, expected="a parquet file") from None
 
 
-def _text_pieces(path: Path, named: list[tuple[str, str]]) -> Iterator[tuple[pl.DataFrame, int, list[str]]]:
+def _text_pieces(path: Path, named: list[tuple[str, str]], quotes: Quotes) -> Iterator[Parsed]:
     kind, head, first = table_kind(path), b"", 1
-    for block in _blocks(path, quoted=kind == "csv"):
+    for block in _blocks(path, None if kind == "jsonl" or quotes == "none" else quotes):
         require_utf8(block, path, first)
         if kind == "jsonl":
-            schema = {name: None for name, _ in named}
             parsed = parse_json_lines(block, path, first_line=first)
-            frame = parsed.frame
-            if not set(schema) <= set(frame.columns) and first > 1:  # a piece whose rows all lack an optional value
-                frame = frame.with_columns(pl.lit(None).alias(name) for name in schema if name not in frame.columns)
+            if first > 1 or not parsed.frame.height:  # a piece whose rows all lack an optional value
+                missing = [name for name, _ in named if name not in parsed.frame.columns]
+                parsed = replace(parsed, frame=parsed.frame.with_columns(pl.lit(None).alias(name) for name in missing))
         else:
-            parsed = parse_delimited(head + block, "\t" if kind == "tsv" else ",", path)
-            frame = parsed.frame
-            if not head:
-                head = block.lstrip(b"\r\n").split(b"\n", 1)[0] + b"\n"
+            separator, at = "\t" if kind == "tsv" else ",", first - bool(head)
+            parsed = parse_delimited(head + block, separator, path, quotes=quotes, first_line=at, whole=False)
+            head = parsed.header
         for name, option in named:
-            require_column(frame, name, option, path)
-        wanted = frame.select(pl.col(name).cast(pl.String) for name, _ in named)
-        yield wanted, parsed.broken, parsed.examples
+            require_column(parsed.frame, name, option, path)
+        yield parsed
         first += block.count(b"\n")
 
 
-def _blocks(path: Path, *, quoted: bool) -> Iterator[bytes]:
+def _blocks(path: Path, quotes: Quotes | None) -> Iterator[bytes]:
     """Text in blocks that end with a row: a line break inside a quoted field does not end one."""
     rest = b""
     for chunk in raw_chunks(path):
         rest += chunk
         if len(rest) < BLOCK:
             continue
-        stop = _last_row_end(rest) if quoted else rest.rfind(b"\n") + 1
+        plain = rest.replace(b'\\"', b"\\ ") if quotes == "backslash" else rest
+        stop = _last_row_end(plain) if quotes is not None else rest.rfind(b"\n") + 1
         if stop:
             yield rest[:stop]
             rest = rest[stop:]

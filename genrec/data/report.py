@@ -12,7 +12,17 @@ import numpy as np
 from genrec.data.rules import RULES, Effect, Rule
 from genrec.errors import DataError
 
-__all__ = ["ALLOW_LOST", "ALLOW_UNKNOWN", "LOST_IN_READING", "RULES", "DataReport", "Lines", "Problem", "Rule"]
+__all__ = [
+    "ALLOW_LOST",
+    "ALLOW_UNKNOWN",
+    "LOST_IN_READING",
+    "RULES",
+    "UNKNOWN",
+    "DataReport",
+    "Lines",
+    "Problem",
+    "Rule",
+]
 
 N_EXAMPLES = 3
 
@@ -22,6 +32,8 @@ ALLOW_UNKNOWN = 0.25
 """Largest share of interactions that may be lost because the catalogue does not have their items."""
 LOST_IN_READING = ("broken-rows", "missing-ids", "unreadable-timestamps")
 """Problems that :data:`ALLOW_LOST` bounds."""
+UNKNOWN = ("unknown-items",)
+"""Problems that :data:`ALLOW_UNKNOWN` bounds."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,10 @@ class Problem:
     def takes_rows(self) -> bool:
         """Whether the rows that it counts are left out."""
         return self.effect in ("lost", "merged") and RULES[self.kind].unit == "rows"
+
+    def place(self) -> str:
+        """How many there are, and the first of them."""
+        return f"{self.count:,} {self.kind}" + (f" ({'; '.join(self.examples)})" if self.examples else "")
 
     def line(self) -> str:
         """One line for people: ``interactions: 3 broken-rows: rows that cannot be read ... (line 4: ...)``."""
@@ -151,7 +167,7 @@ class DataReport:
         share = math.ceil(count / rows * 100) / 100
         raise DataError(
             f"{count:,} of {rows:,} rows ({count / rows:.0%}) would be lost.",
-            where=f"{where}: " + "; ".join(f"{one.count:,} {one.kind} ({'; '.join(one.examples)})" for one in lost),
+            where=f"{where}: " + "; ".join(one.place() for one in lost),
             expected=f"at most {allowed:.0%}",
             hint=f"{max(lost, key=lambda one: one.count).fix} Or allow it: --allow-lost {share:g} "
             f"(allow_lost={share:g} in Python).",

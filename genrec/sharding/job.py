@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import polars as pl
 from genrec.artifacts import sha256_of
 from genrec.errors import ArtifactError, ConfigError
 from genrec.schema import Columns
-from genrec.sharding.spool import HistoryColumns, Spool
+from genrec.sharding.spool import ROWS_READ, HistoryColumns, Spool
 from genrec.sharding.store import Store
 
 MANIFEST = "generate.json"
@@ -153,8 +154,11 @@ class ShardedJob:
         there = set(self.store.names())
         return [shard for shard in range(self.shards) if part_name(shard) not in there]
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self, bound: Callable[[dict[str, int]], None] | None = None) -> dict[str, Any]:
         """Write what every shard holds and remove the working files; returns the manifest.
+
+        Args:
+            bound: Called with all counts before; may refuse them. The job then stays as it is, to be gone on with.
 
         Raises:
             ArtifactError: A shard is damaged.
@@ -167,6 +171,9 @@ class ShardedJob:
             for kind, count in counts.pop("problems").items():
                 left_out[kind] = left_out.get(kind, 0) + count
             parts.append({"file": name, **counts, "sha256": hashlib.sha256(content).hexdigest()})
+        if bound is not None:
+            bound(left_out)
+        left_out.pop(ROWS_READ, None)
         totals = {name: sum(int(part[name]) for part in parts) for name in ("users", "rows", "short")}
         written = self._write({"complete": True, **totals, "left_out": left_out, "parts": parts})
         self.store.remove(WORK)

@@ -13,7 +13,8 @@ from genrec.data.histories import Histories
 from genrec.errors import ConfigError, MissingExtraError
 from genrec.sharding.job import WORK, JobSettings, ShardedJob
 from genrec.sharding.opened import OpenedJob
-from genrec.sharding.shard import left_out, recommend_shard
+from genrec.sharding.shard import recommend_shard
+from genrec.sharding.spool import left_out
 from genrec.sharding.store import Store
 
 Done = Callable[[dict[str, Any]], None]

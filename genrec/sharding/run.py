@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genrec.artifacts import write_atomic
+from genrec.data.report import ALLOW_UNKNOWN, LOST_IN_READING, UNKNOWN, DataReport
 from genrec.sharding.job import SPOOLED, WORK, JobSettings, ShardedJob, check_counts, read_manifest
-from genrec.sharding.spool import HistoryColumns, measure
+from genrec.sharding.spool import ROWS_READ, HistoryColumns, left_out, measure
 from genrec.sharding.store import LocalStore, Store, open_store
 
 Progress = Callable[[str, int, int], None]
+_ENOUGH = 10_000
 SHARD_USERS = 50_000
 """Users of a shard, about: large enough for full batches, small enough that a stop costs little."""
 
@@ -31,6 +33,7 @@ def run_sharded(
     address: str | None = None,
     columns: HistoryColumns | None = None,
     overwrite: bool = False,
+    allow_lost: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Recommend for every user of a table of any size, into a folder of Parquet files.
@@ -47,6 +50,9 @@ def run_sharded(
         address: Of a Ray cluster; None: this machine.
         columns: Names of the columns of ``histories``.
         overwrite: Replace a job with other inputs or settings.
+        allow_lost: Largest share of rows that may be lost; None: :data:`genrec.data.report.ALLOW_LOST` of rows that
+            cannot be read, :data:`genrec.data.report.ALLOW_UNKNOWN` of rows of unknown items. A job that was refused
+            goes on when more is allowed.
         progress: Called with what is being done, users done, and users in all.
 
     Returns:
@@ -54,7 +60,7 @@ def run_sharded(
 
     Raises:
         ArtifactError: ``out`` holds something else.
-        DataError: The histories cannot be read.
+        DataError: The histories cannot be read, or too many rows of them are lost.
     """
     check_counts(shard_users, workers)
     source, store = Path(histories), open_store(out)
@@ -70,18 +76,27 @@ def run_sharded(
         job = ShardedJob(store, work, identity, shards, columns)
         if job.open(overwrite=overwrite):
             return read_manifest(store) or {}
-        _spool(job, source, measured.rows, progress)
+        _spool(job, source, measured.rows, allow_lost, progress)
         left = job.left()
         done = [measured.users * (shards - len(left)) // shards]
 
+        def bound(counts: dict[str, int]) -> None:
+            report = DataReport("histories", rows={"histories": counts[ROWS_READ]}, allow_lost=allow_lost)
+            for kind in LOST_IN_READING + UNKNOWN:
+                report.add(kind, counts.get(kind, 0))
+            report.require_few_lost(source)
+            report.require_few_lost(source, UNKNOWN, ALLOW_UNKNOWN)
+
         def count(counts: dict[str, Any]) -> None:
             done[0] += int(counts["users"])
+            if counts["problems"].get(ROWS_READ, 0) >= _ENOUGH:
+                bound(counts["problems"])  # users of a shard are drawn by chance: the others are like them
             if progress is not None:
                 progress("generating", min(done[0], measured.users), measured.users)
 
         if left:
             _make(job, settings, left, workers, engine, address, count)
-        return job.finish()
+        return job.finish(bound)
 
 
 @contextmanager
@@ -94,7 +109,7 @@ def _working_folder(store: Store) -> Iterator[Path]:
         yield Path(folder) / WORK
 
 
-def _spool(job: ShardedJob, source: Path, rows: int, progress: Progress | None) -> None:
+def _spool(job: ShardedJob, source: Path, rows: int, allow_lost: float | None, progress: Progress | None) -> None:
     """Cut the histories, unless a run before has done so."""
     marker, spool = job.work / SPOOLED, job.spool
     if marker.is_file():
@@ -102,7 +117,12 @@ def _spool(job: ShardedJob, source: Path, rows: int, progress: Progress | None) 
     shutil.rmtree(spool.folder, ignore_errors=True)
     spool.folder.mkdir(parents=True)
     spool.fill(source, rows, progress)
-    write_atomic(marker, json.dumps({problem.kind: problem.count for problem in spool.report.problems}))
+    spool.report.allow_lost = allow_lost
+    spool.report.require_few_lost(source)
+    counts = left_out(spool.report)
+    # the other rows are counted again by the shards that they are in
+    counts[ROWS_READ] = sum(count for kind, count in counts.items() if kind != ROWS_READ)
+    write_atomic(marker, json.dumps(counts))
 
 
 def _make(

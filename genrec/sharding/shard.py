@@ -10,14 +10,11 @@ import polars as pl
 
 from genrec.batch import generate
 from genrec.data.histories import Histories
-from genrec.data.report import DataReport
 from genrec.schema import Columns
 from genrec.sharding.job import SCHEMA, ShardedJob, part_name
 from genrec.sharding.opened import OpenedJob
+from genrec.sharding.spool import left_out
 from genrec.sharding.store import Store
-
-COUNTED = ("unreadable-timestamps", "unknown-items", "users-without-items")
-"""What is said about the histories in the end: what was left out."""
 
 
 def make_shard(job: ShardedJob, opened: OpenedJob, shard: int) -> dict[str, Any]:
@@ -61,8 +58,3 @@ def recommend_shard(
     )
     store.write(part_name(shard), content.getvalue())
     return counts
-
-
-def left_out(report: DataReport) -> dict[str, int]:
-    """Counts of the rows and users that a shard's histories lost."""
-    return {problem.kind: problem.count for problem in report.problems if problem.kind in COUNTED}

@@ -16,12 +16,15 @@ from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.pieces import table_files, table_pieces
 from genrec.data.report import DataReport
+from genrec.data.timestamps import parse_times
 from genrec.errors import DataError
 from genrec.schema import Columns
 
 _SKETCH = 1 << 16
 """Smallest hashes that are kept to estimate how many users there are (standard error .4 %)."""
 _FRAME = struct.Struct("<Q")
+ROWS_READ = "rows-read"
+"""Beside the counts of what was left out: how many rows there were."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -57,6 +60,12 @@ class Measured:
     files: list[dict[str, object]]
     rows: int
     users: int
+
+
+def left_out(report: DataReport) -> dict[str, int]:
+    """Counts of the rows and users that histories lost, and of the rows that there were."""
+    lost = {problem.kind: problem.count for problem in report.problems if problem.effect in ("lost", "merged")}
+    return {ROWS_READ: sum(report.rows.values()), **lost}
 
 
 def user_hashes(users: pl.Series) -> np.ndarray:
@@ -137,9 +146,13 @@ class Spool:
             return Histories.from_lists([], []), DataReport("histories")
         rows = pl.concat(frames, how="vertical_relaxed")
         items = rows[self.columns.item].cast(pl.String).str.strip_chars()
-        if not items.is_in(pl.Series(item_ids.tolist(), dtype=pl.String).implode()).any():
+        usable, reason = items.is_in(pl.Series(item_ids.tolist(), dtype=pl.String).implode()), "unknown-items"
+        if self.columns.time is not None and usable.any() and not self._has_times(rows):
+            usable, reason = usable & False, "unreadable-timestamps"
+        if not usable.any():
             report = DataReport("histories")
-            report.add("unknown-items", rows.height)
+            report.read(rows.height)
+            report.add(reason, rows.height)
             report.add("users-without-items", rows[self.columns.user].n_unique())
             return Histories.from_lists([], []), report
         table = Interactions.from_frame(
@@ -151,6 +164,13 @@ class Spool:
             where=f"histories, shard {shard}",
         )
         return table.histories(item_ids), table.report
+
+    def _has_times(self, rows: pl.DataFrame) -> bool:
+        try:
+            parse_times(rows[self.columns.time or ""], "histories")
+        except DataError:
+            return False
+        return True
 
     def _frames(self, shard: int) -> Iterator[pl.DataFrame]:
         path = self._file(shard)

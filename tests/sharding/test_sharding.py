@@ -116,6 +116,40 @@ def test_what_is_left_out_is_counted(baseline, tables, tmp_path):
     assert made["users"] == frame["user_id"].n_unique()
 
 
+def test_too_many_lost_rows_end_a_job_that_goes_on_when_they_are_allowed(baseline, tables, tmp_path, monkeypatch):
+    frame = pl.read_csv(tables[1], schema_overrides={"timestamp": pl.String})
+    strange = frame.with_columns(
+        item_id=pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("x")).otherwise("item_id")
+    )
+    strange.write_csv(tmp_path / "h.csv")
+    settings, out = JobSettings(str(baseline), k=5), tmp_path / "out"
+    with pytest.raises(DataError, match=r"would be lost(.|\n)*unknown-items(.|\n)*--allow-lost"):
+        run_sharded(settings, tmp_path / "h.csv", out, shard_users=20)
+    parts = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
+    assert len(parts) == 4
+    made = run_sharded(settings, tmp_path / "h.csv", out, shard_users=20, allow_lost=0.4)
+    assert {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")} == parts
+    assert made["left_out"]["unknown-items"] == (strange["item_id"] == "x").sum()
+    monkeypatch.setattr("genrec.sharding.run._ENOUGH", 10)
+    with pytest.raises(DataError, match="would be lost"):
+        run_sharded(settings, tmp_path / "h.csv", tmp_path / "early", shard_users=20)
+    assert len(list((tmp_path / "early").glob("part-*"))) == 1
+    blank = frame.with_columns(user_id=pl.when(pl.int_range(pl.len()) % 9 == 0).then(None).otherwise("user_id"))
+    blank.write_csv(tmp_path / "h.csv")
+    with pytest.raises(DataError, match="missing-ids"):
+        run_sharded(settings, tmp_path / "h.csv", tmp_path / "blank", shard_users=20)
+    assert not list((tmp_path / "blank").glob("part-*"))
+
+
+def test_a_shard_of_which_no_time_can_be_read_is_counted(baseline, tables, tmp_path):
+    frame = pl.read_csv(tables[1], schema_overrides={"timestamp": pl.String})
+    bad = frame.with_columns(timestamp=pl.when(pl.col("user_id") == "u003").then(pl.lit("soon")).otherwise("timestamp"))
+    bad.write_csv(tmp_path / "h.csv")
+    made = run_sharded(JobSettings(str(baseline), k=5), tmp_path / "h.csv", tmp_path / "out", shard_users=1)
+    assert made["left_out"]["unreadable-timestamps"] == (frame["user_id"] == "u003").sum()
+    assert made["users"] == frame["user_id"].n_unique() - 1
+
+
 def test_a_job_goes_on_where_it_stopped_and_ends_with_the_same_bytes(baseline, tables, tmp_path, monkeypatch):
     settings = JobSettings(str(baseline), k=5)
     run_sharded(settings, tables[1], tmp_path / "whole", shard_users=10)
