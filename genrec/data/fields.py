@@ -52,7 +52,7 @@ def _typed(series: pl.Series) -> pl.Series:
         return series if numbers.null_count() > values.null_count() else numbers
     longest = filled.filter(integers).str.len_chars().max() or 0
     numbers = values.cast(pl.Float64, strict=False)
-    return series if int(longest) > _LONGEST_EXACT or not numbers.drop_nulls().is_finite().all() else numbers  # type: ignore[call-overload]
+    return series if int(longest) > _LONGEST_EXACT or not numbers.drop_nulls().is_finite().all() else numbers  # type: ignore[call-overload, arg-type]
 
 
 def read_field(series: pl.Series, report: DataReport, lines: Lines, *, html: Html = "plain") -> pl.Series:

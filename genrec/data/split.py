@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from genrec.config import Settings
 from genrec.data.catalog import Catalog
@@ -238,8 +239,8 @@ def _joined(tables: Sequence[Interactions]) -> Interactions:
 class SplitSettings(Settings):
     """How interactions are cut; see :func:`genrec.data.split.make_split`."""
 
-    name: str = "leave-one-out"
-    options: dict[str, Any] = {}
+    name: str = Field("leave-one-out", description="leave-one-out, or global-time")
+    options: dict[str, Any] = Field({}, description="of that split, such as validation_from and test_from")
 
 
 class HasItems(Protocol):

@@ -23,7 +23,7 @@ class LsaSettings(Settings):
     """Settings of :class:`LsaEncoder`."""
 
     name: Literal["lsa"] = "lsa"
-    text: TextTemplate = TextTemplate(name="item-values")
+    text: TextTemplate = Field(TextTemplate(name="item-values"), description="how items become text")
     dim: int = Field(default=256, ge=1, description="Length of a vector; shorter where the texts have a lower rank.")
     max_features: int = Field(
         default=30_000, ge=1, description="The most frequent words and pairs of words that are kept."
@@ -32,7 +32,7 @@ class LsaSettings(Settings):
     fit_items: int = Field(
         default=200_000, ge=1, description="At most this many items are learned from; all are encoded."
     )
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, description="of the decomposition")
 
 
 class LsaEncoder(TextItemEncoder[LsaSettings]):

@@ -29,12 +29,12 @@ class SentenceSettings(Settings):
     name: Literal["sentence"] = "sentence"
     model: str = Field(default=MINILM, min_length=1, description="Hub id or folder of a sentence model, or 'minilm'.")
     revision: str | None = Field(default=None, description="Revision of a model of the hub.")
-    text: TextTemplate = TextTemplate()
+    text: TextTemplate = Field(TextTemplate(), description="how items become text")
     prefix: str = Field(default="", description="Put before every text, such as 'passage: ' for E5 models.")
     max_length: int | None = Field(
         default=None, ge=2, description="Tokens read of a text; None: the model's own limit."
     )
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=64, ge=1, description="texts encoded together")
     device: str | None = Field(default=None, description="cpu, cuda, …; None: an accelerator where there is one.")
 
 

@@ -30,11 +30,11 @@ __all__ = [
 class ValidationSettings(Settings):
     """Generated validation: real recommendations for a fixed sample of validation users."""
 
-    users: int = Field(2000, ge=1)
-    k: int = Field(10, ge=1)
-    beams: int = Field(20, ge=1)
-    patience: int = Field(3, ge=1)
-    exclude_seen: bool = True
+    users: int = Field(2000, ge=1, description="most validation users, a fixed sample")
+    k: int = Field(10, ge=1, description="length of their lists; NDCG@k decides")
+    beams: int = Field(20, ge=1, description="hypotheses a user")
+    patience: int = Field(3, ge=1, description="epochs without a better NDCG before training stops")
+    exclude_seen: bool = Field(True, description="never recommend an item of the user's history")
 
 
 class TrainConfig(Settings):
@@ -50,19 +50,25 @@ class TrainConfig(Settings):
     (:class:`genrec.training.start.StartingPoint`); 0: the best epoch as it is.
     """
 
-    split: SplitSettings = SplitSettings()
-    drop_consecutive_repeats: bool = True
-    init: str | None = None
-    model: ModelSettings = ModelSettings()
-    examples: ExampleSettings = ExampleSettings()
-    objective: dict[str, Any] = {"name": "likelihood"}
-    tasks: tuple[TaskSettings, ...] = (TaskSettings(),)
-    prompts: PromptSettings = PromptSettings()
-    validation: ValidationSettings = ValidationSettings()
-    generation: DecodingOptions = DecodingOptions()
-    start_share: float = Field(0.5, ge=0, le=0.9)
-    trainer: dict[str, Any] = {}
-    seed: int = 0
+    split: SplitSettings = Field(SplitSettings(), description="how interactions are cut")
+    drop_consecutive_repeats: bool = Field(True, description="count an item that follows itself once")
+    init: str | None = Field(None, description="folder of a pretrained recommender to start from")
+    model: ModelSettings = Field(ModelSettings(), description="the network")
+    examples: ExampleSettings = Field(ExampleSettings(), description="what one training example is")
+    objective: dict[str, Any] = Field(
+        {"name": "likelihood"}, description="what training minimises, by name, with its settings"
+    )
+    tasks: tuple[TaskSettings, ...] = Field((TaskSettings(),), description="what language models learn, as a mixture")
+    prompts: PromptSettings = Field(PromptSettings(), description="how prompts are rendered")
+    validation: ValidationSettings = Field(ValidationSettings(), description="real recommendations after every epoch")
+    generation: DecodingOptions = Field(
+        DecodingOptions(), description="defaults of decoding, saved with the recommender"
+    )
+    start_share: float = Field(
+        0.5, ge=0, le=0.9, description="share of the weights at the start in what is kept, where texts are pooled"
+    )
+    trainer: dict[str, Any] = Field({}, description="fields of transformers' TrainingArguments, as they are")
+    seed: int = Field(0, description="of weights, order and dropout")
 
     @property
     def epochs(self) -> float:

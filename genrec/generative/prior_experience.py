@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import Field
 
 from genrec.config import Settings, parse
 from genrec.errors import ArtifactError
@@ -39,11 +40,11 @@ _PSEUDO_ALONE = 50
 class Trial(Settings):
     """Counts of a share of one catalogue's users, added to the recommender."""
 
-    catalogue: str
-    share: float
-    transitions: float  # of the share, an item of the catalogue
-    cases: int
-    ndcg: tuple[tuple[float, ...], ...]  # of every setting and weight
+    catalogue: str = Field(description="where it was measured")
+    share: float = Field(description="of the users that were counted")
+    transitions: float = Field(description="counted, an item of the catalogue")
+    cases: int = Field(description="of validation")
+    ndcg: tuple[tuple[float, ...], ...] = Field(description="of every setting and weight")
 
     @property
     def alone(self) -> float:
@@ -64,10 +65,10 @@ class PriorExperience(Settings):
     """
 
     name: str
-    words: float = 0.0
-    settings: tuple[dict[str, Any], ...]
-    weights: tuple[float, ...]
-    trials: tuple[Trial, ...]
+    words: float = Field(0.0, description="weight of shared words when it was measured")
+    settings: tuple[dict[str, Any], ...] = Field(description="of the counts that were tried")
+    weights: tuple[float, ...] = Field(description="of the counts that were tried")
+    trials: tuple[Trial, ...] = Field(description="one a catalogue and share")
 
     def gain(self, transitions: float) -> np.ndarray:
         """Gain in NDCG to expect, relative to no counts.

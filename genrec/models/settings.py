@@ -17,18 +17,30 @@ class LanguageModelSettings(Settings):
     that carry a code, or chance. ``lora`` holds fields of peft's ``LoraConfig``.
     """
 
-    revision: str | None = None
-    random_weights: bool = False
-    trust_remote_code: bool = False
-    dtype: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
-    quantize: Literal["4bit"] | None = None
-    attention: Literal["sdpa", "eager"] = "sdpa"
-    tuning: Literal["lora", "full", "embeddings-only"] = "lora"
-    lora: dict[str, Any] = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
-    code_rows: Literal["codebooks", "titles", "random"] = "codebooks"
-    train_code_rows: bool = True
-    keep_layers: int | None = Field(None, ge=1)
-    every_layer: int | None = Field(None, ge=1)
+    revision: str | None = Field(None, description="version of the checkpoint on the hub: a branch, tag or commit")
+    random_weights: bool = Field(False, description="start from random weights of the same architecture, as a control")
+    trust_remote_code: bool = Field(
+        False, description="run code that comes with the checkpoint; only the person who trains can say so"
+    )
+    dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(
+        "float32", description="number format of the frozen weights"
+    )
+    quantize: Literal["4bit"] | None = Field(None, description="4bit: load with bitsandbytes, on a GPU")
+    attention: Literal["sdpa", "eager"] = Field("sdpa", description="implementation of attention in transformers")
+    tuning: Literal["lora", "full", "embeddings-only"] = Field(
+        "lora", description="what is trained beside code rows: LoRA matrices, everything, or nothing"
+    )
+    lora: dict[str, Any] = Field(
+        {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"},
+        description="fields of peft's LoraConfig",
+    )
+    code_rows: Literal["codebooks", "titles", "random"] = Field(
+        "codebooks",
+        description="what rows of code tokens start from: codebooks, mean of the titles that carry a code, or chance",
+    )
+    train_code_rows: bool = Field(True, description="train the rows of the code tokens")
+    keep_layers: int | None = Field(None, ge=1, description="keep only the first so many layers")
+    every_layer: int | None = Field(None, ge=1, description="keep every so-manieth layer")
 
 
 class ModelSettings(Settings):
@@ -41,18 +53,24 @@ class ModelSettings(Settings):
     :class:`genrec.models.recgpt.config.RecGPTConfig`.
     """
 
-    architecture: str = "item-decoder"
-    checkpoint: str | None = None
-    llm: LanguageModelSettings = LanguageModelSettings()
-    trie_masked_loss: bool = False
-    backbone: dict[str, Any] = {}
-    depth_backbone: dict[str, Any] | None = None
-    dropout: float = Field(0.2, ge=0, lt=1)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    max_items: int = Field(20, ge=1)
-    init_from_codebooks: bool = False
-    item_vectors: bool = False
-    options: dict[str, Any] = {}
+    architecture: str = Field("item-decoder", description="which network, by its name")
+    checkpoint: str | None = Field(None, description="folder or hub id of the pretrained language model")
+    llm: LanguageModelSettings = Field(LanguageModelSettings(), description="how that model is loaded and tuned")
+    trie_masked_loss: bool = Field(
+        False, description="softmax over the codes that are legal after the right prefix only"
+    )
+    backbone: dict[str, Any] = Field({}, description="configuration of the transformers backbone")
+    depth_backbone: dict[str, Any] | None = Field(
+        None, description="what differs in the small decoder over one item's codes"
+    )
+    dropout: float = Field(0.2, ge=0, lt=1, description="after embeddings and every block")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of the target's probability that goes to all codes"
+    )
+    max_items: int = Field(20, ge=1, description="longest history that is read, in items")
+    init_from_codebooks: bool = Field(False, description="start the code tables from the quantizer's codebooks")
+    item_vectors: bool = Field(False, description="read the items' unquantized vectors beside their codes")
+    options: dict[str, Any] = Field({}, description="further fields of the configuration of the architecture")
 
 
 PORTABLE = ModelSettings(architecture="recgpt", item_vectors=True)
@@ -67,9 +85,11 @@ class ExampleSettings(Settings):
     :class:`genrec.models.history_batches.HistoryExamples`.
     """
 
-    mode: Literal["whole", "prefixes"] = "whole"
-    drop: float = Field(0.0, ge=0, lt=1)
-    bucket_pool: int = Field(50, ge=1)
+    mode: Literal["whole", "prefixes"] = Field(
+        "whole", description="whole: a window with a loss at every item; prefixes: one example a next item"
+    )
+    drop: float = Field(0.0, ge=0, lt=1, description="share of items left out of a history at random")
+    bucket_pool: int = Field(50, ge=1, description="batches whose examples are sorted by length together")
     candidates: int = Field(
         4096, ge=1, description="items that a target is told apart from, where the loss is over items"
     )

@@ -19,9 +19,13 @@ class TaskSettings(Settings):
     """
 
     prompt: str = Field(default="next-item", description="A task of prompts/, or the path of a .jinja file.")
-    weight: float = Field(1.0, gt=0)
-    schedule: Literal["constant", "ramp-up", "ramp-down"] = "constant"
-    between: tuple[float, float] = (0.0, 1.0)
+    weight: float = Field(1.0, gt=0, description="share of the task, relative to the weights of the others")
+    schedule: Literal["constant", "ramp-up", "ramp-down"] = Field(
+        "constant", description="how the weight changes while training goes on"
+    )
+    between: tuple[float, float] = Field(
+        (0.0, 1.0), description="shares of the training between which a ramp rises or falls"
+    )
 
     @field_validator("between")
     @classmethod
@@ -45,7 +49,7 @@ class PromptSettings(Settings):
     ``rows_per_epoch``: examples an epoch; None: as many as the first task has.
     """
 
-    max_tokens: int = Field(512, ge=8)
-    chat: bool = False
-    system: str | None = None
-    rows_per_epoch: int | None = Field(None, ge=1)
+    max_tokens: int = Field(512, ge=8, description="longest prompt with its answer; the oldest items go first")
+    chat: bool = Field(False, description="wrap prompts in the chat template of the tokenizer")
+    system: str | None = Field(None, description="system message of the chat template")
+    rows_per_epoch: int | None = Field(None, ge=1, description="examples an epoch; None: as many as the first task has")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from genrec.assets import asset_dir, asset_names
 from genrec.config import Settings, parse
 from genrec.encoders.text import compile_template, read_template, template_failed
@@ -35,13 +37,13 @@ class Task(Settings):
     """
 
     name: str
-    kind: Literal["history", "item"]
-    description: str
-    source: str
-    inputs: dict[str, str]
-    target: str = CODES
-    whole: bool = False
-    template: str
+    kind: Literal["history", "item"] = Field(description="what an example is made of: history or item")
+    description: str = Field(description="one line that says what is learned")
+    source: str = Field(description="paper or page that the task comes from")
+    inputs: dict[str, str] = Field(description="values that the template reads, and where each comes from")
+    target: str = Field(CODES, description="what the answer is: codes, or a field of the item")
+    whole: bool = Field(False, description="whether a whole history can carry one loss an item")
+    template: str = Field(description="the Jinja text below the front matter")
 
     @property
     def generates_items(self) -> bool:

@@ -34,7 +34,7 @@ class HierarchicalSettings(Settings):
     rounds: int = Field(3, ge=1, description="times that capacities and centroids are fitted to each other")
     iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm at the start of every cluster")
     sample: int | None = Field(65_536, ge=1, description="most rows used for fitting; None: all")
-    backend: Backend = "auto"
+    backend: Backend = Field("auto", description="what fits the centroids: auto takes faiss where it is installed")
 
 
 class HierarchicalKMeans(Quantizer):

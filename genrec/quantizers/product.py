@@ -23,7 +23,7 @@ class ProductSettings(LastLevelSettings):
     rounds: int = Field(10, ge=0, description="times that rotation and centroids are fitted to each other")
     iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm at the start")
     sample: int | None = Field(65_536, ge=1, description="most rows used for fitting; None: all")
-    backend: Backend = "auto"
+    backend: Backend = Field("auto", description="what fits the centroids: auto takes faiss where it is installed")
 
 
 class ProductQuantizer(SpreadsLastLevel):

@@ -34,7 +34,7 @@ class ResidualKMeansSettings(LastLevelSettings):
     sample: int | None = Field(65_536, ge=1, description="most rows used for fitting; None: all")
     normalize: bool = Field(False, description="scale vectors to unit length first")
     balanced: bool = Field(False, description="give every code about as many items, at some cost in precision")
-    backend: Backend = "auto"
+    backend: Backend = Field("auto", description="what fits the centroids: auto takes faiss where it is installed")
 
 
 class ResidualKMeans(SpreadsLastLevel):

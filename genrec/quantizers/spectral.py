@@ -28,7 +28,9 @@ class SpectralSettings(Settings):
     smallest: int = Field(16, ge=1, description="a cluster of at most so many items is not cut further")
     window: int = Field(5, ge=1, description="two items of a history count when at most this many places apart")
     iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm per cluster")
-    backend: Backend = "scikit-learn"
+    backend: Backend = Field(
+        "scikit-learn", description="what fits the centroids: auto takes faiss where it is installed"
+    )
 
 
 class SpectralCodes(ItemTable):

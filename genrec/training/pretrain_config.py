@@ -45,20 +45,24 @@ class PretrainConfig(Settings):
     that adds to it is saved, and tells few-shot training how far to trust counts; empty: not measured.
     """
 
-    domains: tuple[DomainSettings, ...] = ()
-    tokenizer: str = "fsq-recgpt-minilm"
-    tokenizer_settings: tuple[str, ...] = ()
-    split: SplitSettings = SplitSettings()
-    drop_consecutive_repeats: bool = True
-    model: ModelSettings = PORTABLE
-    examples: PackingSettings = PackingSettings()
-    validate_generated: bool = False
-    validate_on: tuple[str, ...] = ()
-    validation: ValidationSettings = ValidationSettings()
-    prior_shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
-    generation: DecodingOptions = DecodingOptions(exact=True, batch_users=256)
-    trainer: dict[str, Any] = {}
-    seed: int = 0
+    domains: tuple[DomainSettings, ...] = Field((), description="catalogues with their interactions")
+    tokenizer: str = Field("fsq-recgpt-minilm", description="recipe of the item tokenizer")
+    tokenizer_settings: tuple[str, ...] = Field((), description="key.sub=value changes of the recipe")
+    split: SplitSettings = Field(SplitSettings(), description="how interactions are cut")
+    drop_consecutive_repeats: bool = Field(True, description="count an item that follows itself once")
+    model: ModelSettings = Field(PORTABLE, description="the network")
+    examples: PackingSettings = Field(PackingSettings(), description="what one training example is")
+    validate_generated: bool = Field(False, description="judge epochs by real recommendations")
+    validate_on: tuple[str, ...] = Field((), description="the domains that judge; empty: all")
+    validation: ValidationSettings = Field(ValidationSettings(), description="real recommendations after every epoch")
+    prior_shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (0.01, 0.03, 0.1, 0.3, 1.0), description="shares of the users whose counts are measured afterwards"
+    )
+    generation: DecodingOptions = Field(
+        DecodingOptions(exact=True, batch_users=256), description="defaults of decoding, saved with the recommender"
+    )
+    trainer: dict[str, Any] = Field({}, description="fields of transformers' TrainingArguments, as they are")
+    seed: int = Field(0, description="of weights, order and dropout")
 
     def train_config(self) -> TrainConfig:
         """The same as settings of one training run, which are saved with the model."""

@@ -1,0 +1,103 @@
+"""README and docs: every block of commands and code runs as it stands or says why not; made pages are up to date."""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from support import make_tables
+from typer.testing import CliRunner
+
+from genrec.cli.main import app
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
+WITH_CODE = [page for page in PAGES if re.search(r"```(bash|sh|console|python)\n", page.read_text(encoding="utf-8"))]
+
+
+def name_of(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    items, interactions = make_tables()
+    renamed = {old: f"item-{n}" for n, old in enumerate(items["item_id"])}
+    items = items.with_columns(pl.col("item_id").replace(renamed), pl.col("categories").list.join(", "))
+    items[:50].write_csv(tmp_path / "items.csv")
+    items[50:].write_csv(tmp_path / "new_items.csv")
+    interactions.with_columns(pl.col("item_id").replace(renamed)).write_csv(tmp_path / "interactions.csv")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
+def test_blocks_run_as_they_stand_or_say_why_not(page, shop):
+    """In the order of the page, on tiny tables of the names that it uses; what an earlier page made is made first."""
+    text = page.read_text(encoding="utf-8")
+    ran = 0
+    if page.parent == ROOT / "docs" and "runs/" in text and page.name != "index.md":
+        run_commands("genrec index build items.csv --out runs/index\n")
+        if "runs/model" in text:
+            run_commands("genrec train runs/index interactions.csv --out runs/model\n")
+    for reason, language, code in BLOCK.findall(text):
+        if language == "python":
+            if not code.startswith("# not run: "):
+                exec(compile(code, name_of(page), "exec"), {})
+                ran += 1
+        elif language == "bash":
+            ran += run_commands(code)
+        elif language in ("sh", "console"):
+            assert reason, f"a block of {name_of(page)} neither runs nor says why not:\n{code}"
+    assert ran or all(reason for reason, language, _ in BLOCK.findall(text) if language in ("sh", "console"))
+
+
+def run_commands(code):
+    lines = [line.split("#")[0].strip() for line in code.splitlines()]
+    commands = [line for line in lines if line.startswith("genrec ")]
+    for command in commands:
+        result = CliRunner().invoke(app, shlex.split(command)[1:])
+        assert result.exit_code == 0, f"{command}\n{result.output}\n{result.exception!r}"
+    return len(commands)
+
+
+@pytest.mark.parametrize("script", ["make_reference.py", "draw_house.py"])
+def test_made_pages_are_up_to_date(script):
+    done = subprocess.run([sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    if importlib.util.find_spec("mkdocs") is None:
+        pytest.skip("mkdocs is not installed: pip install genrec[docs]")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "site" / "reference" / "api" / "index.html").stat().st_size > 20_000
+
+
+def test_the_readme_is_short_and_easy_to_read():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.encode()) <= 9 * 1024
+    prose = re.sub(r"```.*?```|\|[^\n]*\||`[^`]*`|\([^)]*\)", " ", text, flags=re.DOTALL)
+    words = re.findall(r"[A-Za-z]+", prose)
+    numbers = re.findall(r"(?<![\w.])[.\d]*\d", prose)
+    assert len(numbers) <= 3 * len(words) / 100
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_inside_the_repository_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{name_of(page)} links to {target}"
+
+
+def test_every_preset_has_a_page():
+    presets = {path.stem for path in (ROOT / "genrec" / "presets").glob("*.yaml")}
+    pages = {path.stem for path in (ROOT / "docs" / "presets").glob("*.md")} - {"index"}
+    assert presets == pages
