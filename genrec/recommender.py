@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genrec.data.histories import Histories
+from genrec.data.naming import ColumnNames
 from genrec.errors import DataError
 from genrec.schema import Columns
 
@@ -91,6 +92,8 @@ class Recommender(ABC):
     """``generative`` or ``baseline``: how reports file it."""
     item_ids: np.ndarray
     """``(n_items,)`` object array of str: the catalogue."""
+    columns: ColumnNames = ColumnNames()
+    """Names of columns of the tables that it learned from, for later tables of the same kind; can be set."""
 
     def recommend(
         self,

@@ -237,6 +237,7 @@ def save_baseline(baseline: Baseline, folder: Path | str, *, overwrite: bool = F
             "fit_seconds": baseline.fit_seconds if math.isfinite(baseline.fit_seconds) else None,
             "choices": baseline.choices,
             "info": baseline.info,
+            "columns": baseline.columns.model_dump(exclude_none=True),
         }
         write_manifest(work, MANIFEST, content)
 

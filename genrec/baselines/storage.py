@@ -9,6 +9,8 @@ import numpy as np
 
 from genrec.artifacts import load_tensors, read_manifest, read_whole, saved_content
 from genrec.baselines.base import _ARRAYS, _ITEMS, Baseline
+from genrec.config import parse
+from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError, unknown_name
 from genrec.recommender import MANIFEST
 
@@ -53,6 +55,8 @@ def _load(folder: Path, device: str | None) -> Baseline:
     except KeyError as error:
         raise ArtifactError(f"The array {error} is missing.", where=folder / _ARRAYS) from None
     baseline.choices, baseline.info = manifest.need("choices", list), manifest.need("info", dict)
+    with saved_content("columns", manifest.path):
+        baseline.columns = parse(ColumnNames, manifest.get("columns") or {})
     seconds = manifest.get("fit_seconds")
     baseline.fit_seconds = float("nan") if seconds is None else float(seconds)
     return baseline

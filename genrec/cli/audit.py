@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from genrec.cli.console import duration, guarded, heading, out, say, split_bounds, summary
+from genrec.cli.columns import Tables, reads
+from genrec.cli.console import duration, guarded, heading, out, say, summary
 from genrec.cli.progress import progress
+from genrec.cli.reading import free_path, own_command, shell_command, tell
 from genrec.cli.visible import json_text, visible
 
 if TYPE_CHECKING:
@@ -21,54 +21,39 @@ _STYLES = {"serious": "bold red", "caution": "bold yellow", "note": "bold", "fin
 
 
 @guarded
+@reads("items", "interactions", "split")
 def audit(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
     interactions: Annotated[Path, typer.Argument(help="Table of user_id, item_id, timestamp.")],
-    split: Annotated[str, typer.Option("--split", help="leave-one-out or global-time.")] = "leave-one-out",
-    validation_from: Annotated[
-        str | None, typer.Option("--validation-from", help="Global time: a date, or a share such as 0.8.")
-    ] = None,
-    test_from: Annotated[str | None, typer.Option("--test-from", help="Global time: a date, or a share.")] = None,
-    part_column: Annotated[
-        str | None, typer.Option("--part-column", help="Column with train, validation or test: your own split.")
-    ] = None,
     vectors: Annotated[str, typer.Option("--vectors", help="Item texts as vectors: lsa, minilm or none.")] = "lsa",
-    id_column: Annotated[str, typer.Option("--id-column", help="Item ids of the items table.")] = "item_id",
-    user_column: Annotated[str, typer.Option("--user-column", help="User ids of the interactions.")] = "user_id",
-    item_column: Annotated[str, typer.Option("--item-column", help="Item ids of the interactions.")] = "item_id",
-    time_column: Annotated[str, typer.Option("--time-column", help="Times, or none.")] = "timestamp",
     seed: Annotated[int, typer.Option("--seed", help="Of samples and shuffles.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     folder: Annotated[Path | None, typer.Option("--out", help="Folder for audit.md and audit.json.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Say which shortcuts would solve a dataset and whether its split is clean, before anyone trains."""
     from genrec.artifacts import require_free
     from genrec.audit import audit as run
-    from genrec.data.catalog import Catalog
-    from genrec.data.interactions import Interactions
+    from genrec.data.split import CUSTOM
 
+    choice = tables.choose_split()
     if folder is not None:
         require_free(folder, overwrite=overwrite)
-    catalog = Catalog.read(items, id_column=id_column)
-    events = Interactions.read(
-        interactions,
-        user_column=user_column,
-        item_column=item_column,
-        time_column=None if time_column == "none" else time_column,
-        part_column=part_column,
-    )
+    catalog, events = tables.catalog(items), tables.interactions(interactions)
     with progress("auditing") as update:
         found = run(
             catalog,
             events,
-            split="custom" if part_column is not None else split,
-            options=split_bounds(validation_from, test_from),
+            split=choice.name,
+            options={} if choice.name == CUSTOM else choice.options,
             vectors=vectors,
             seed=seed,
             progress=update,
         )
-    content = json_text({**found.to_dict(), "command": _command()}, indent=2)
+    tell([catalog.report, events.report], tables.check_options(), items, interactions)
+    content = json_text({**found.to_dict(), "command": own_command()}, indent=2)
     if as_json:
         typer.echo(content)
     else:
@@ -77,11 +62,12 @@ def audit(
         _write(folder, found, content, interactions.resolve().parent.name, overwrite)
     if not as_json:
         made = {} if folder is None else {"report": f"{folder}/audit.md, {folder}/audit.json"}
-        summary({**made, "time": duration(found.seconds)}, [f"genrec index build {items} --out runs/index"])
+        summary({**made, "time": duration(found.seconds)}, _then(items, interactions, tables))
 
 
-def _command() -> str:
-    return "genrec " + shlex.join(sys.argv[1:])
+def _then(items: Path, interactions: Path, tables: Tables) -> list[str]:
+    words = (items, "--interactions", interactions, *tables.options(), *tables.split_options())
+    return [shell_command("index", "build", *words, "--out", free_path("runs/index"))]
 
 
 def _write(folder: Path, found: Audit, content: str, dataset: str, overwrite: bool) -> None:
@@ -90,7 +76,7 @@ def _write(folder: Path, found: Audit, content: str, dataset: str, overwrite: bo
     with atomic_dir(folder, overwrite=overwrite) as work:
         (work / "audit.json").write_text(content + "\n", encoding="utf-8")
         page = found.markdown(f"Audit of {dataset}")
-        (work / "audit.md").write_text(f"{page}\n`{_command()}`\n", encoding="utf-8")
+        (work / "audit.md").write_text(f"{page}\n`{own_command()}`\n", encoding="utf-8")
 
 
 def _show(found: Audit, source: Path) -> None:

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrec.cli.columns import ItemColumn, PartColumn, TimeColumn, UserColumn, names
-from genrec.cli.console import duration, guarded, say, split_bounds, summary
+from genrec.cli.columns import Tables, reads
+from genrec.cli.console import duration, guarded, say, summary
 from genrec.cli.progress import progress
+from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
 
 if TYPE_CHECKING:
     import numpy as np
 
     from genrec.data.catalog import Catalog
-    from genrec.data.split import Split
 
 
 @guarded
+@reads("items", "interactions", "split")
 def baseline(
     name: Annotated[str, typer.Argument(help="Such as transition-counts, item-knn, sasrec, bert4rec.")],
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
@@ -28,15 +29,6 @@ def baseline(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Fix a setting: key=value; others are chosen.")
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="leave-one-out or global-time.")] = "leave-one-out",
-    validation_from: Annotated[
-        str | None, typer.Option("--validation-from", help="Global time: a date, or a share such as 0.8.")
-    ] = None,
-    test_from: Annotated[str | None, typer.Option("--test-from", help="Global time: a date, or a share.")] = None,
-    part_column: PartColumn = None,
-    user_column: UserColumn = "user_id",
-    item_column: ItemColumn = "item_id",
-    time_column: TimeColumn = "timestamp",
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen/--include-seen", help="As it will be used; settings are chosen for that.")
     ] = True,
@@ -47,6 +39,8 @@ def baseline(
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
     device: Annotated[str | None, typer.Option("--device", help="Of networks, such as cuda or cpu.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Fit a baseline; settings that are not given are chosen on validation. The test part is not read."""
     from genrec.artifacts import require_free
@@ -54,7 +48,6 @@ def baseline(
     from genrec.baselines.fit import train_baseline
     from genrec.baselines.registry import CLASSES
     from genrec.config import apply_overrides
-    from genrec.data.catalog import Catalog
     from genrec.encoders.words import word_vectors
     from genrec.errors import unknown_name
 
@@ -62,13 +55,13 @@ def baseline(
         raise unknown_name("baseline", name, BASELINES)
     require_free(out, overwrite=overwrite)
     settings = apply_overrides({}, set_ or [])
-    catalog = Catalog.read(items)
-    bounds = split_bounds(validation_from, test_from)
-    columns = names(user_column, item_column, time_column, part_column)
-    parts = _split(catalog, interactions, split, bounds, columns)
+    choice = tables.choose_split()
+    catalog = tables.catalog(items)
+    parts, table = read_split(tables, interactions, catalog, choice)
+    tell([catalog.report, table.report], tables.check_options(), items, interactions)
     say(
         f"{len(catalog):,} items, {len(parts.train):,} training users, {len(parts.validation):,} validation cases; "
-        f"{len(parts.test):,} test cases are held out ({parts.name})."
+        f"{len(parts.test):,} test cases are held out ({split_text(choice)})."
     )
     began = time.monotonic()
     with progress(name) as update:
@@ -85,25 +78,17 @@ def baseline(
             device=device,
             progress=lambda what, done, total: update(done, total, what),
         )
-    fitted.info["split_options"] = bounds if part_column is None else {"part_column": part_column}
+    fitted.info["split_options"], fitted.columns = choice.options, tables.names
     fitted.save_pretrained(out, overwrite=overwrite)
     made: dict[str, object] = {"recommender": out, "settings": _shown(fitted.settings.model_dump(mode="json"))}
     if len(parts.validation):
         value = fitted.ndcg(parts.validation, exclude_seen=exclude_seen and not fitted.repeats_only)
         made["validation"] = f"NDCG@10 {value:.4f}"
+    evaluation = free_path(f"{out}-eval")
     summary(
-        {**made, "time": duration(time.monotonic() - began)}, [f"genrec evaluate {out} {interactions} --out {out}-eval"]
+        {**made, "time": duration(time.monotonic() - began)},
+        [shell_command("evaluate", out, interactions, *tables.how_options(), "--out", evaluation)],
     )
-
-
-def _split(catalog: Catalog, interactions: Path, split: str, options: dict[str, Any], columns: dict[str, Any]) -> Split:
-    from genrec.data.interactions import Interactions
-    from genrec.data.split import SplitSettings, custom_split, split_interactions
-
-    table = Interactions.read(interactions, **columns)
-    if columns["part_column"] is not None:
-        return custom_split(table, catalog)
-    return split_interactions(table, catalog.item_ids, SplitSettings(name=split, options=options), True)
 
 
 def _vectors(catalog: Catalog, name: str) -> np.ndarray:

@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
-from genrec.cli.console import guarded, summary, table
+from genrec.cli.columns import Tables, reads
+from genrec.cli.console import guarded, say, summary, table
 from genrec.cli.progress import progress
+from genrec.cli.reading import known_columns, tell
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -50,6 +52,7 @@ def decode(
 
 @app.command()
 @guarded
+@reads("interactions", "part")
 def regret(
     model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
     interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
@@ -61,12 +64,13 @@ def regret(
         bool, typer.Option("--exclude-seen/--include-seen", help="Never recommend an item of the user's history.")
     ] = True,
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
+    *,
+    tables: Tables,
 ) -> None:
     """What beam width costs: searches against the exact ranking of the whole catalogue."""
     import numpy as np
 
-    from genrec.data.interactions import Interactions
-    from genrec.data.split import split_for
+    from genrec.cli.contestants import split_of
     from genrec.evaluation.regret import WIDTHS, beam_regret, write_regret
     from genrec.generative.recommender import GenerativeRecommender
 
@@ -79,7 +83,11 @@ def regret(
             write_regret(out, rows, dataset=dataset, split="test", device=str(recommender.device), command=command)
 
     recommender = GenerativeRecommender.from_pretrained(model, device=device)
-    cases = split_for(Interactions.read(interactions), recommender.index, recommender.config).test
+    tables = tables.remembering(*known_columns([recommender]))
+    split, about, events = split_of([recommender], interactions, tables)
+    tell([events.report], tables.check_options(), model, interactions)
+    say(f"Split: {about}.")
+    cases = split.test
     if users < len(cases):
         cases = cases.select(np.sort(np.random.default_rng(0).permutation(len(cases))[:users]))
     with progress("ranking") as update:

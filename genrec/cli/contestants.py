@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec.cli.columns import Tables
+from genrec.cli.reading import read_split, split_text
+
 if TYPE_CHECKING:
-    from genrec.data.split import Split
+    from genrec.data.interactions import Interactions
+    from genrec.data.split import Split, SplitSettings
     from genrec.evaluation.beyond import ItemFacts
     from genrec.recommender import Recommender
 
@@ -114,64 +118,60 @@ def _loaded(models: Sequence[Path], device: str | None, index: Path | None) -> l
     return [Recommender.from_pretrained(model, **more) for model, more in zip(models, extra, strict=True)]
 
 
-def recorded_split(recommender: Recommender) -> tuple[str, dict[str, Any], bool]:
-    """Name and options of the split that a recommender learned from, and whether consecutive repeats were dropped."""
+def recorded_split(recommender: Recommender) -> tuple[SplitSettings, bool]:
+    """The split that a recommender learned from, and whether the same item several times in a row counted once."""
+    from genrec.data.split import SplitSettings
+
     config: Any = getattr(recommender, "config", None)
     if config is not None:
-        return config.split.name, dict(config.split.options), config.drop_consecutive_repeats
+        return config.split, config.drop_consecutive_repeats
     info: dict[str, Any] = getattr(recommender, "info", {})
-    return info.get("split", _UNKNOWN), dict(info.get("split_options") or {}), True
+    return SplitSettings(name=info.get("split", _UNKNOWN), options=dict(info.get("split_options") or {})), True
 
 
-def split_of(recommenders: Sequence[Recommender], interactions: Path, columns: dict[str, Any]) -> tuple[Split, str]:
-    """The split that is evaluated, and where it comes from, for people.
+def split_of(
+    recommenders: Sequence[Recommender], interactions: Path, tables: Tables
+) -> tuple[Split, str, Interactions]:
+    """The split that is evaluated, where it comes from, for people, and the interactions.
 
     Args:
         recommenders: They must have learned from the same one, unless a column says what to do.
         interactions: The table.
-        columns: Arguments of :meth:`genrec.data.interactions.Interactions.read`; a ``part_column`` goes before what
-            recommenders remember.
+        tables: How to read it; a ``part_column`` goes before what recommenders remember.
 
     Raises:
         DataError: They learned from different splits, or the table lacks the column of their own one.
         ConfigError: Their split is their own and its column is not known.
     """
-    from genrec.data.interactions import Interactions
-    from genrec.data.split import SPLITS, SplitSettings, custom_split, split_interactions
+    from genrec.data.split import CUSTOM, SPLITS
     from genrec.errors import ConfigError
 
-    item_ids = recommenders[0].item_ids
-    if columns["part_column"] is not None:
-        table = Interactions.read(interactions, **columns)
-        return custom_split(table, item_ids), f"custom, by the column '{columns['part_column']}'"
-    name, options, drop_repeats = _agreed(recommenders)
-    source = f"as {recommenders[0].name} learned from"
-    if name in SPLITS:
-        table = Interactions.read(interactions, **columns)
-        details = "".join(f", {key.replace('_', ' ')} {value}" for key, value in options.items())
-        made = split_interactions(table, item_ids, SplitSettings(name=name, options=options), drop_repeats)
-        return made, f"{name}{details}, {source}"
-    column = options.get("part_column")
-    if column is None:
+    item_ids, source, drop_repeats = recommenders[0].item_ids, "", True
+    if tables.part_column is not None:
+        choice = tables.choose_split()
+    else:
+        choice, drop_repeats = _agreed(recommenders)
+        source = f", as {recommenders[0].name} learned from"
+    if choice.name not in SPLITS and (choice.name != CUSTOM or "part_column" not in choice.options):
         raise ConfigError(
-            f"'{recommenders[0].name}' was fitted on a split of its own ('{name}').",
+            f"'{recommenders[0].name}' was fitted on a split of its own ('{choice.name}').",
             hint="Say which column holds it: --part-column part.",
         )
-    table = Interactions.read(interactions, **{**columns, "part_column": column})
-    return custom_split(table, item_ids), f"custom, by the column '{column}', {source}"
+    split, table = read_split(tables, interactions, item_ids, choice, drop_repeats=drop_repeats)
+    return split, split_text(choice) + source, table
 
 
-def _agreed(recommenders: Sequence[Recommender]) -> tuple[str, dict[str, Any], bool]:
+def _agreed(recommenders: Sequence[Recommender]) -> tuple[SplitSettings, bool]:
     """The split that all of them learned from."""
     from genrec.errors import DataError
 
     first = recorded_split(recommenders[0])
     for other in recommenders[1:]:
-        name, options, _ = recorded_split(other)
-        if (name, options) != first[:2]:
+        theirs, _ = recorded_split(other)
+        if theirs != first[0]:
             raise DataError(
                 f"{other.name} was trained on another split than {recommenders[0].name}.",
-                expected=f"the split {_shown(*first[:2])}, not {_shown(name, options)}",
+                expected=f"the split {split_text(first[0])}, not {split_text(theirs)}",
                 hint="Evaluate them one by one, or retrain; --part-column COLUMN evaluates a split of your own.",
             )
     return first
@@ -179,13 +179,11 @@ def _agreed(recommenders: Sequence[Recommender]) -> tuple[str, dict[str, Any], b
 
 def foreign(recommenders: Sequence[Recommender], column: str) -> list[str]:
     """Names of recommenders that learned from another split than the one that a column holds."""
+    from genrec.data.split import CUSTOM
+
     found = []
     for one in recommenders:
-        name, options, _ = recorded_split(one)
-        if name != "custom" or options.get("part_column", column) != column:
+        split, _ = recorded_split(one)
+        if split.name != CUSTOM or split.options.get("part_column", column) != column:
             found.append(one.name)
     return found
-
-
-def _shown(name: str, options: dict[str, Any]) -> str:
-    return name + "".join(f" {key}={value}" for key, value in options.items())

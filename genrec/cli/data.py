@@ -7,43 +7,83 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrec.cli.columns import Tables, reads
 from genrec.cli.console import err, guarded, heading, say, show_error, summary, table
+from genrec.cli.reading import free_path, shell_command
 from genrec.cli.visible import json_text
 
 if TYPE_CHECKING:
+    from genrec.data.catalog import Catalog
     from genrec.data.check import CheckResult
+    from genrec.data.naming import ColumnNames
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("check")
 @guarded
+@reads("items", "interactions")
 def check(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
     interactions: Annotated[Path | None, typer.Argument(help="Table of user_id, item_id, timestamp.")] = None,
-    id_column: Annotated[str, typer.Option("--id-column", help="Item ids of the items table.")] = "item_id",
-    user_column: Annotated[str, typer.Option("--user-column", help="User ids of the interactions.")] = "user_id",
-    item_column: Annotated[str, typer.Option("--item-column", help="Item ids of the interactions.")] = "item_id",
-    time_column: Annotated[str, typer.Option("--time-column", help="Times of the interactions.")] = "timestamp",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Say what is in the tables, what is wrong, which rule is applied and how to fix it."""
     from genrec.data.check import check_tables
 
+    known, columns = _known_items(items)
+    tables = tables.remembering(columns)
     result = check_tables(
-        items,
+        known or items,
         interactions,
-        id_column=id_column,
-        user_column=user_column,
-        item_column=item_column,
-        time_column=time_column,
+        **tables.how,
+        **({} if known else tables.of_items(items)),
+        **({} if interactions is None else tables.of_interactions(interactions)),
     )
     if as_json:
         typer.echo(json_text(result.to_dict(), indent=2))
     else:
         _show(result, items, interactions)
+        summary({}, _then(result, items, interactions, tables, known=known is not None))
     if not result.ok:
         raise typer.Exit(1)
+
+
+def _known_items(path: Path) -> tuple[Catalog | None, ColumnNames]:
+    """The items that an index or a recommender knows, and the columns that it remembers; None for a table."""
+    import polars as pl
+
+    from genrec.data.catalog import Catalog
+    from genrec.data.naming import ColumnNames
+    from genrec.index.semantic_index import SemanticIndex
+    from genrec.index.storage import MANIFEST
+    from genrec.loading import saved_kind
+    from genrec.schema import Columns
+
+    for folder in (path, path / "index"):
+        if (folder / MANIFEST).is_file():
+            index = SemanticIndex.load(folder)
+            return index.catalog, index.columns
+    if saved_kind(path) == "baseline":
+        from genrec.baselines import load_baseline
+
+        baseline = load_baseline(path)
+        return Catalog.from_frame(pl.DataFrame({Columns.Item: baseline.item_ids.tolist()})), baseline.columns
+    return None, ColumnNames()
+
+
+def _then(result: CheckResult, items: Path, interactions: Path | None, tables: Tables, *, known: bool) -> list[str]:
+    """What to run next: with the columns that were probably meant, or the index."""
+    if not result.ok:
+        guessed = tables.guess(None if known else items, interactions)
+        words = [items] if interactions is None else [items, interactions]
+        return [shell_command("data", "check", *words, *guessed)] if guessed else []
+    if known:
+        return []
+    beside = () if interactions is None else ("--interactions", interactions)
+    return [shell_command("index", "build", items, *beside, *tables.options(), "--out", free_path("runs/index"))]
 
 
 def _show(result: CheckResult, items: Path, interactions: Path | None) -> None:
@@ -70,8 +110,6 @@ def _show(result: CheckResult, items: Path, interactions: Path | None) -> None:
             say(f"           to fix: {problem.fix}")
     elif result.ok:
         say("\nNothing to complain about.")
-    if result.ok and interactions is not None:
-        summary({}, [f"genrec index build {items} --tokenizer rq-kmeans-3x256 --out runs/index"])
 
 
 def _show_interactions(facts: dict[str, Any]) -> None:
@@ -104,5 +142,5 @@ def prepare(
         say(f"{problem.count:>9,}  {problem.kind} ({problem.table}): {problem.rule}.")
     summary(
         {"tables": f"{out}/items.jsonl, {out}/interactions.csv", **{k: f"{v:,}" for k, v in report.facts.items()}},
-        [f"genrec data check {out}/items.jsonl {out}/interactions.csv"],
+        [shell_command("data", "check", out / "items.jsonl", out / "interactions.csv")],
     )

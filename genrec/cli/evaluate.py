@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from genrec.cli.columns import ItemColumn, PartColumn, TimeColumn, UserColumn, names
+from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, heading, say, summary
 from genrec.cli.contestants import Contestants, foreign, load_contestants, split_of
 from genrec.cli.progress import progress
+from genrec.cli.reading import free_path, known_columns, own_command, shell_command, tell
 from genrec.cli.slicing import column_slices
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 
 @guarded
+@reads("interactions", "lists", "part")
 def evaluate(
     models: Annotated[list[Path], typer.Argument(help="Folders of recommenders on the same catalogue.")],
     interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
@@ -46,7 +46,6 @@ def evaluate(
             help="Fit this one, too; several times. Default: the quick ones.",
         ),
     ] = None,
-    part_column: PartColumn = None,
     candidates: Annotated[
         Path | None, typer.Option("--candidates", help="Table of user_id, item_id: rank within these lists only.")
     ] = None,
@@ -62,15 +61,14 @@ def evaluate(
     robustness: Annotated[
         int, typer.Option("--robustness", min=0, help="Also with noisy histories, for so many cases.")
     ] = 0,
-    user_column: UserColumn = "user_id",
-    item_column: ItemColumn = "item_id",
-    time_column: TimeColumn = "timestamp",
     dataset: Annotated[str | None, typer.Option("--dataset", help="Name for the report.")] = None,
     index: Annotated[
         Path | None, typer.Option("--index", help="For pretrained recommenders: index of the catalogue.")
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Measure recommenders beside honest baselines, on the same users, over the whole catalogue."""
     from genrec.artifacts import require_free
@@ -81,10 +79,11 @@ def evaluate(
     require_free(out, overwrite=overwrite)
     beside = load_contestants(models, baselines=baseline, device=device, beams=beams, changes=set_ or (), index=index)
     first = beside.recommenders[0]
-    columns = names(user_column, item_column, time_column, part_column)
-    split, about = split_of(beside.recommenders, interactions, columns)
+    tables = tables.remembering(*known_columns(beside.recommenders))
+    split, about, table = split_of(beside.recommenders, interactions, tables)
+    tell([table.report], tables.check_options(), models[0], interactions)
     say(f"Split: {about}.")
-    _warn_of_foreign(beside, part_column)
+    _warn_of_foreign(beside, tables.part_column)
     cases = split.test if part == "test" else split.validation
     lists = None if candidates is None else read_candidates(candidates, first.item_ids, cases)
     name = dataset or interactions.resolve().parent.name
@@ -109,7 +108,7 @@ def evaluate(
         dataset=name,
         part=part,
         split=split.name,
-        command="genrec " + shlex.join(sys.argv[1:]),
+        command=own_command(),
         device=str(getattr(first, "device", "cpu")),
         noisy=noisy,
         overwrite=overwrite,
@@ -120,7 +119,9 @@ def evaluate(
         "report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)",
         "time": duration(time.monotonic() - began),
     }
-    summary(made, [f"genrec generate {models[0]} {interactions} --k 10 --out {models[0]}-recs.parquet"])
+    grown = [] if index is None else ["--index", index]
+    same = (models[0], interactions, *grown, *tables.how_options(), "--k", 10)
+    summary(made, [shell_command("generate", *same, "--out", free_path(f"{models[0]}-recs.parquet"))])
 
 
 def _warn_of_foreign(beside: Contestants, column: str | None) -> None:

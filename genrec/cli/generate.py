@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.columns import Tables, reads
+from genrec.cli.console import duration, guarded, say, summary
 from genrec.cli.progress import progress
+from genrec.cli.reading import known_columns, tell
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from genrec.batch import GenerateResult
-    from genrec.data.report import DataReport
     from genrec.generative.recommender import GenerativeRecommender
     from genrec.recommender import Recommender
 
 
 @guarded
+@reads("interactions", "lists")
 def generate(
     model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
     histories: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
@@ -38,6 +42,9 @@ def generate(
     prior: Annotated[
         Path | None, typer.Option("--prior", help="Table with item_id and score, added to the model's scores.")
     ] = None,
+    score_column: Annotated[
+        str | None, typer.Option("--score-column", help="Scores of the table of --prior (default: score).")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change a decoding setting: key=value, such as normalize=children."),
@@ -48,11 +55,12 @@ def generate(
     batch_users: Annotated[int | None, typer.Option("--batch-users", min=1, help="Users decoded together.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the table at --out.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Recommend for many users, into a table."""
     from genrec.artifacts import require_free
     from genrec.batch import generate as run
-    from genrec.data.interactions import Interactions
     from genrec.data.tables import table_kind
     from genrec.loading import saved_kind
     from genrec.recommender import Recommender
@@ -60,7 +68,8 @@ def generate(
     if not overwrite:
         require_free(out)
     table_kind(out, to_write=True)
-    options = {"beams": beams, "where": where, "prior": prior, "set": set_, "index": index, "batch-users": batch_users}
+    options = {"beams": beams, "where": where, "prior": prior, "score-column": score_column, "set": set_}
+    options |= {"index": index, "batch-users": batch_users}
     request: dict[str, Any] = {}
     titles: list[str] | None = None
     if saved_kind(model) == "baseline":
@@ -68,13 +77,14 @@ def generate(
         recommender: Recommender = Recommender.from_pretrained(model, device=device)
     else:
         recommender = loaded = _generative(model, index, device, set_, beams, batch_users)
-        request, titles = _request(loaded, where, prior), loaded.index.catalog.titles()
-    table = Interactions.read(histories)
+        titles = loaded.index.catalog.titles()
+        request = _within(loaded, where)
+    tables = tables.remembering(*known_columns([recommender]))
+    table = tables.interactions(histories)
     known = table.histories(recommender.item_ids)
-    dropped, nobody = table.report.count("unknown-items"), table.report.count("users-without-items")
-    if dropped:
-        users = f"; users without any other item, who get no list: {nobody:,}" if nobody else ""
-        say(f"{dropped:,} rows of items that are not in the catalogue were left out{users}.")
+    tell([table.report], tables.check_options(), index or model, histories)
+    if prior is not None:
+        request["prior"] = _prior(prior, recommender, tables, score_column)
     began = time.monotonic()
     with progress("generating") as update:
         result = run(
@@ -83,8 +93,8 @@ def generate(
             k,
             out=out,
             exclude_seen=exclude_seen,
-            allow=_ids(allow, recommender, "allow list", needed=True),
-            deny=_ids(deny, recommender, "deny list"),
+            allow=_ids(allow, recommender, tables, "allow list", needed=True),
+            deny=_ids(deny, recommender, tables, "deny list"),
             titles=titles,
             request=request,
             progress=update,
@@ -134,37 +144,40 @@ def _show(result: GenerateResult, out: Path, seconds: float) -> None:
     summary(made)
 
 
-def _request(recommender: GenerativeRecommender, where: list[str] | None, prior: Path | None) -> dict[str, Any]:
-    """Sub-catalogue and prior of this job."""
+def _within(recommender: GenerativeRecommender, where: list[str] | None) -> dict[str, Any]:
+    """The sub-catalogue of this job, as an argument of ``recommend``."""
     from genrec.data.conditions import items_where
+
+    if not where:
+        return {}
+    name = " and ".join(where)
+    mask = items_where(recommender.index.catalog, where)
+    recommender.define(name, recommender.item_ids[mask])
+    say(f"{int(mask.sum()):,} of {len(mask):,} items: {name}")
+    return {"within": name}
+
+
+def _prior(path: Path, recommender: Recommender, tables: Tables, score_column: str | None) -> np.ndarray:
+    """Scores of the items, ``(n_items,)``."""
     from genrec.data.item_lists import read_scores
     from genrec.data.report import DataReport
+    from genrec.schema import Columns
 
-    request: dict[str, Any] = {}
-    if where:
-        name = " and ".join(where)
-        mask = items_where(recommender.index.catalog, where)
-        recommender.define(name, recommender.item_ids[mask])
-        request["within"] = name
-        say(f"{int(mask.sum()):,} of {len(mask):,} items: {name}")
-    if prior is not None:
-        report = DataReport()
-        request["prior"] = read_scores(prior, recommender.item_ids, report=report)
-        _tell(report)
-    return request
+    report = DataReport()
+    column = score_column or Columns.Score
+    scores = read_scores(path, recommender.item_ids, score_column=column, report=report, **tables.of_list(path))
+    tell([report])
+    return scores
 
 
-def _ids(path: Path | None, recommender: Recommender, name: str, *, needed: bool = False) -> list[str] | None:
+def _ids(
+    path: Path | None, recommender: Recommender, tables: Tables, name: str, *, needed: bool = False
+) -> list[str] | None:
     """The items of a list that the catalogue has."""
     if path is None:
         return None
     from genrec.data.item_lists import read_item_list
 
-    found = read_item_list(path, recommender.item_ids, name=name, needed=needed)
-    _tell(found.report)
+    found = read_item_list(path, recommender.item_ids, name=name, needed=needed, **tables.of_list(path))
+    tell([found.report])
     return found.ids
-
-
-def _tell(report: DataReport) -> None:
-    for line in report.lines():
-        err.print(line)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, markdown, say, summary
 from genrec.cli.progress import progress
+from genrec.cli.reading import free_path, own_command, read_split, shell_command, split_text, tell
 from genrec.cli.visible import json_text
 
 if TYPE_CHECKING:
-    from genrec.data.catalog import Catalog
     from genrec.data.split import Split
     from genrec.index.item_tokenizer import ItemTokenizer
+    from genrec.index.semantic_index import SemanticIndex
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("build")
 @guarded
+@reads("items", "interactions", "split")
 def build(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the index.")],
@@ -36,15 +37,14 @@ def build(
         Path | None,
         typer.Option("--interactions", help="For collaborative recipes; only the training part of the split is read."),
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="How the interactions are split.")] = "leave-one-out",
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: key.sub=value.")] = None,
-    id_column: Annotated[str, typer.Option("--id-column", help="Item ids of the items table.")] = "item_id",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Turn a catalogue into semantic IDs."""
     from genrec.artifacts import require_free
     from genrec.config import apply_overrides, parse
-    from genrec.data.catalog import Catalog
     from genrec.index.recipe import TokenizerRecipe, load_recipe
     from genrec.index.report import collision_line
     from genrec.index.semantic_index import SemanticIndex
@@ -55,15 +55,21 @@ def build(
     else:
         frozen = _frozen(quantizer)
         recipe = parse(TokenizerRecipe, apply_overrides(frozen.recipe.model_dump(mode="json"), set_ or ()), "--set")
+    choice = tables.choose_split()
     require_free(out, overwrite=overwrite)
-    catalog = Catalog.read(items, id_column=id_column)
-    train = None
+    catalog = tables.catalog(items)
+    train, reports = None, [catalog.report]
     if interactions is not None:
-        train = _split(interactions, catalog, split).train
-        say(f"{len(train.items):,} training interactions of {len(train):,} users ({split}; the rest is held out).")
+        parts, table = read_split(tables, interactions, catalog, choice)
+        train = parts.train
+        reports.append(table.report)
+        held = f"({split_text(choice)}; the rest is held out)"
+        say(f"{len(train.items):,} training interactions of {len(train):,} users {held}.")
+    tell(reports, tables.check_options(), items, interactions)
     began = time.monotonic()
     with progress("encoding items") as update:
         index = SemanticIndex.build(catalog, recipe, train=train, progress=update, tokenizer=frozen)
+    index.columns, index.split = tables.names, choice if train is not None else None
     index.save(out, overwrite=overwrite)
     stats = index.stats()
     summary(
@@ -73,8 +79,22 @@ def build(
             "collisions": collision_line(stats),
             "time": duration(time.monotonic() - began),
         },
-        [f"genrec index show {out}", f"genrec train {out} {interactions or 'interactions.csv'} --out runs/model"],
+        _after_build(out, quantizer, interactions, tables),
     )
+
+
+def _after_build(index: Path, quantizer: Path | None, interactions: Path | None, tables: Tables) -> list[str]:
+    """What to run next; columns and split are remembered, and only what can run as it stands is named."""
+    then = [shell_command("index", "show", index)]
+    if interactions is None:
+        return then
+    if quantizer is not None and (quantizer / "tokenizer").is_dir():  # a pretrained recommender needs no training
+        recs = free_path(f"{index}-recs.parquet")
+        then.append(shell_command("generate", quantizer, interactions, "--index", index, "--out", recs))
+        return then
+    model = free_path("runs/model")
+    then.append(shell_command("train", index, interactions, *tables.how_options(), "--out", model))
+    return then
 
 
 def _frozen(folder: Path) -> ItemTokenizer:
@@ -85,6 +105,7 @@ def _frozen(folder: Path) -> ItemTokenizer:
 
 @app.command("show")
 @guarded
+@reads("interactions", "split")
 def show(
     index: Annotated[Path, typer.Argument(help="Folder of the index.")],
     prefix: Annotated[list[int] | None, typer.Argument(help="Codes, after --prefix.", hidden=True)] = None,
@@ -96,9 +117,8 @@ def show(
     interactions: Annotated[
         Path | None, typer.Option("--interactions", help="Are items bought together near in code space?")
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="How the interactions are split; test is not read.")] = (
-        "leave-one-out"
-    ),
+    *,
+    tables: Tables,
 ) -> None:
     """One page that tells whether an index is good; or one item, or one prefix."""
     from genrec.artifacts import write_atomic
@@ -119,11 +139,20 @@ def show(
     elif prefix:
         markdown(show_prefix(loaded, prefix))
     else:
-        stats = loaded.stats(None if interactions is None else _split(interactions, loaded.catalog, split))
+        stats = loaded.stats(None if interactions is None else _parts(tables, index, loaded, interactions))
         markdown(render_report(loaded, stats))
         if html is not None:
-            write_atomic(html, render_index_html(loaded, stats, command=_command()))
+            write_atomic(html, render_index_html(loaded, stats, command=own_command()))
             summary({"page": html})
+
+
+def _parts(tables: Tables, folder: Path, index: SemanticIndex, interactions: Path) -> Split:
+    """The split of an index's interactions; as the index was built, where nothing else is said."""
+    tables = tables.remembering(index.columns)
+    choice = tables.choose_split(index.split)
+    split, table = read_split(tables, interactions, index.catalog, choice)
+    tell([table.report], tables.check_options(), folder, interactions)
+    return split
 
 
 @app.command("diff")
@@ -147,6 +176,7 @@ def diff(
 
 @app.command("compare")
 @guarded
+@reads("items", "interactions", "split")
 def compare(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
     tokenizer: Annotated[list[str], typer.Option("--tokenizer", help="Recipe, or a YAML file; several times.")],
@@ -155,86 +185,95 @@ def compare(
         Path | None,
         typer.Option("--interactions", help="For collaborative recipes, and to see what is bought together."),
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="How the interactions are split; test is not read.")] = (
-        "leave-one-out"
-    ),
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting of every recipe: key.sub=value.")
     ] = None,
-    id_column: Annotated[str, typer.Option("--id-column", help="Item ids of the items table.")] = "item_id",
     keep: Annotated[bool, typer.Option("--keep", help="Save every index under --out, by the recipe's name.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Build several recipes on one catalogue; one table of cost and quality."""
     from genrec.artifacts import require_free
-    from genrec.data.catalog import Catalog
     from genrec.errors import ConfigError
     from genrec.index.recipe import load_recipe
     from genrec.index.report.compare import compare_recipes, comparison_table, write_comparison
 
     recipes = [load_recipe(name, set_ or ()) for name in tokenizer]
+    choice = tables.choose_split()
     require_free(out, overwrite=overwrite)
-    catalog = Catalog.read(items, id_column=id_column)
-    parts = None if interactions is None else _split(interactions, catalog, split)
+    catalog = tables.catalog(items)
+    parts, reports = None, [catalog.report]
+    if interactions is not None:
+        parts, table = read_split(tables, interactions, catalog, choice)
+        reports.append(table.report)
+    tell(reports, tables.check_options(), items, interactions)
+
+    def remember(index: SemanticIndex) -> None:
+        index.columns, index.split = tables.names, choice if parts is not None else None
+
     rows = []
     title = f"Tokenizers on {len(catalog):,} items"
+    kept = out if keep else None
     with progress("encoding items") as update:
-        for row in compare_recipes(catalog, recipes, split=parts, keep=out if keep else None, progress=update):
+        for row in compare_recipes(catalog, recipes, split=parts, keep=kept, on_index=remember, progress=update):
             rows.append(row)
             say(f"{row['tokenizer']}: {row.get('error') or 'done'}")
-            write_comparison(out, rows, title=title, command=_command())
+            write_comparison(out, rows, title=title, command=own_command())
     say()
     markdown(comparison_table(rows, brief=True))
     if all("error" in row for row in rows):
         raise ConfigError("No recipe could be built.", where=out / "comparison.json", expected=rows[0]["error"])
+    build = ["index", "build", items, *([] if interactions is None else ["--interactions", interactions])]
+    build += [*tables.options(), *tables.split_options(), *(word for one in set_ or () for word in ("--set", one))]
     summary(
         {"table": f"{out}/comparison.md (all columns; also comparison.json)"},
-        [f"genrec index build {items} --out runs/index"],
+        _after_comparison(rows, dict(zip([recipe.name for recipe in recipes], tokenizer, strict=True)), build),
     )
+
+
+def _after_comparison(rows: list[dict[str, Any]], given: dict[str, str], build: list[object]) -> list[str]:
+    """The command that builds the recipe with the fewest weak points, in the same way."""
+    built = [row for row in rows if "error" not in row]
+    best = min(built, key=lambda row: len(row["weak"].split(", ")) if row["weak"] else 0)
+    return [shell_command(*build, "--tokenizer", given[best["tokenizer"]], "--out", free_path("runs/index"))]
 
 
 @app.command("add")
 @guarded
+@reads("items")
 def add(
     index: Annotated[Path, typer.Argument(help="Folder of the index; it is replaced by the grown one.")],
     new_items: Annotated[Path, typer.Argument(help="Table of new items.")],
     out: Annotated[Path | None, typer.Option("--out", help="Write the grown index here instead.")] = None,
-    id_column: Annotated[str, typer.Option("--id-column", help="Item ids of the table.")] = "item_id",
     vectors: Annotated[
         Path | None,
         typer.Option("--vectors", help="Vectors of the new items (.npy, .parquet), for the encoder 'precomputed'."),
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Give new items semantic IDs; published IDs never move."""
     from genrec.artifacts import require_free
-    from genrec.data.catalog import Catalog
     from genrec.index.semantic_index import SemanticIndex
 
     if out is not None:
-        require_free(out)
+        require_free(out, overwrite=overwrite)
     before = SemanticIndex.load(index)
-    catalog = Catalog.read(new_items, id_column=id_column)
+    tables = tables.remembering(before.columns)
+    catalog = tables.catalog(new_items)
+    tell([catalog.report], tables.check_options(), new_items)
     grown = before.encode_new(catalog, vectors_from=vectors)
     target = out or index
-    grown.save(target, overwrite=out is None)
+    grown.save(target, overwrite=overwrite or out is None)
     examples = list(zip(catalog.titles()[:3], grown.codes[len(before.item_ids) :][:3].tolist(), strict=False))
     for title, codes in examples:
         say(f"{codes}  {title}")
     summary(
         {
             "index": f"{target} ({len(before):,} + {len(catalog):,} items, fingerprint {grown.fingerprint[:12]})",
-            "published IDs": "unchanged; recommenders trained on the old index work with this one",
+            "published IDs": f"unchanged; recommenders of the old index take this one with --index {target}",
         },
-        [f"genrec generate runs/model histories.csv --index {target} --out recs.parquet"],
+        [shell_command("index", "show", target), *([shell_command("index", "diff", index, out)] if out else [])],
     )
-
-
-def _split(interactions: Path, catalog: Catalog, name: str) -> Split:
-    from genrec.data.interactions import Interactions
-    from genrec.data.split import make_split
-
-    return make_split(Interactions.read(interactions).histories(catalog), name)
-
-
-def _command() -> str:
-    return "genrec " + shlex.join(sys.argv[1:])

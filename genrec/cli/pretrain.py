@@ -5,14 +5,22 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genrec.cli.columns import Tables, column_options, reads
 from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.reading import free_path, shell_command, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from genrec.training.pretrain_config import DomainSettings
 
 
 @guarded
+@reads("domains", "split")
 def pretrain(
     out: Annotated[Path, typer.Option("--out", help="Folder of the pretrained recommender.")],
     domain: Annotated[
@@ -21,6 +29,8 @@ def pretrain(
     config: Annotated[str, typer.Option("--config", help="Pretraining preset, or a YAML file.")] = "recgpt-pretrain",
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: key.sub=value.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Pretrain on many catalogues; the same command again resumes."""
     from genrec.artifacts import require_free
@@ -32,11 +42,13 @@ def pretrain(
     from genrec.training.session import TrainingStoppedError
 
     settings = load_pretrain_config(config, set_ or ())
-    settings = settings.model_copy(update={"domains": (*settings.domains, *map(_domain, domain or ()))})
+    named = _named((*settings.domains, *map(_domain, domain or ())), tables)
+    settings = settings.model_copy(update={"domains": named, "split": tables.choose_split(settings.split)})
     if not (out / MANIFEST).is_file():
         require_free(out, overwrite=overwrite)
-    domains = read_domains(settings)
-    for one in domains:
+    domains = read_domains(settings, **tables.how)
+    for one, source in zip(domains, named, strict=True):
+        tell([one.report], _options(source, tables), source.items, source.interactions)
         say(f"{one.name}: {len(one.catalog):,} items, {len(one.split.train.items):,} training interactions.")
     reporter = Reporter()
     previous = signal.signal(signal.SIGINT, reporter.on_interrupt)
@@ -57,19 +69,43 @@ def pretrain(
         made["counts"] = f"measured beside the network in {tried} shares of users, for --init (see {out}/README.md)"
     summary(
         {**made, "time": duration(time.monotonic() - began)},
-        [
-            f"genrec index build items.csv --quantizer {out} --out runs/index",
-            f"genrec generate {out} histories.csv --index runs/index --out recs.parquet",
-            f"genrec train runs/index interactions.csv --config recgpt-small --init {out} --out runs/tuned",
-        ],
+        _then(out, named[0], tables),
     )
+
+
+def _named(domains: Sequence[DomainSettings], tables: Tables) -> tuple[DomainSettings, ...]:
+    """Domains with the names of columns that the options say."""
+    names = [one.name for one in domains]
+    return tuple(
+        one.model_copy(update={"columns": tables.of_domain(one.name, names).over(one.columns)}) for one in domains
+    )
+
+
+def _options(domain: DomainSettings, tables: Tables) -> list[str]:
+    """What other commands need to read the tables of a domain."""
+    return [*column_options(domain.columns.model_dump(exclude_none=True)), *tables.how_options(items=True)]
+
+
+def _then(out: Path, domain: DomainSettings, tables: Tables) -> list[str]:
+    """What to run next, as it stands on the first catalogue, and in the same way on any other."""
+    index, tuned, recs = free_path("runs/index"), free_path("runs/tuned"), free_path(f"{out}-recs.parquet")
+    options, events = _options(domain, tables), domain.interactions
+    split = tables.split_options()
+    build = ("index", "build", domain.items, "--interactions", events, *options, *split)
+    return [
+        shell_command(*build, "--quantizer", out, "--out", index),
+        shell_command("generate", out, events, *tables.how_options(), "--index", index, "--out", recs),
+        shell_command(
+            "train", index, events, *tables.how_options(), "--config", "recgpt-small", "--init", out, "--out", tuned
+        ),
+    ]
 
 
 def _show(doing: str, done: int, total: int) -> None:
     say(f"{doing} ({done + 1} of {total}) …")
 
 
-def _domain(text: str) -> object:
+def _domain(text: str) -> DomainSettings:
     from genrec.config import parse
     from genrec.errors import ConfigError
     from genrec.training.pretrain_config import DomainSettings

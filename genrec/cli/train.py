@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
 
 if TYPE_CHECKING:
+    from genrec.data.split import Split, SplitSettings
+    from genrec.generative.config import TrainConfig
     from genrec.index.semantic_index import SemanticIndex
 
 
 @guarded
+@reads("interactions", "split")
 def train(
     index: Annotated[Path, typer.Argument(help="Folder of the semantic index.")],
     interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
@@ -27,12 +32,12 @@ def train(
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: key.sub=value.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    *,
+    tables: Tables,
 ) -> None:
     """Train a recommender on an index; the same command again resumes."""
     from genrec.artifacts import require_free
     from genrec.cli.reporter import Reporter
-    from genrec.data.interactions import Interactions
-    from genrec.data.split import split_for
     from genrec.generative.config import load_train_config
     from genrec.generative.recommender import MANIFEST
     from genrec.index.semantic_index import SemanticIndex
@@ -45,13 +50,15 @@ def train(
     if not (out / MANIFEST).is_file():
         require_free(out, overwrite=overwrite)
     semantic_index = SemanticIndex.load(index)
-    table = Interactions.read(interactions)
-    split = split_for(table, semantic_index, settings)
-    say(
-        f"{len(semantic_index.item_ids):,} items, {len(split.train):,} training users with "
-        f"{len(split.train.items):,} interactions, {len(split.validation.targets):,} validation and "
-        f"{len(split.test.targets):,} test cases held out ({split.name})."
+    tables = tables.remembering(semantic_index.columns)
+    choice = tables.choose_split(_usual_split(settings, set_, semantic_index))
+    settings = settings.model_copy(update={"split": choice})
+    split, table = read_split(
+        tables, interactions, semantic_index.item_ids, choice, drop_repeats=settings.drop_consecutive_repeats
     )
+    semantic_index.columns = tables.names
+    tell([table.report], tables.check_options(), index, interactions)
+    _show_parts(semantic_index, split, choice)
     if not find_network(settings.model.architecture).reads_prompts:  # their prompts are shown when training begins
         _show_example(semantic_index, split)
     reporter = Reporter()
@@ -78,11 +85,39 @@ def train(
         made["item prior"] = _prior_line(metrics["prior"])
     summary(
         {**made, "time": duration(time.monotonic() - began)},
-        [
-            f"genrec evaluate {out} {interactions} --out {out}-eval",
-            f"genrec generate {out} {interactions} --k 10 --out {out}-recs.parquet",
-        ],
+        _then(out, interactions, tables),
     )
+
+
+def _usual_split(settings: TrainConfig, changes: list[str] | None, index: SemanticIndex) -> SplitSettings:
+    """That of the settings, where they ask for a particular one; else the one that the index was built with."""
+    from genrec.data.split import SplitSettings
+
+    named = any(change.startswith("split.") for change in changes or ()) or settings.split != SplitSettings()
+    return settings.split if named or index.split is None else index.split
+
+
+def _show_parts(index: SemanticIndex, split: Split, choice: SplitSettings) -> None:
+    """Sizes of the parts, and a warning where the index has seen another training part."""
+    say(
+        f"{len(index.item_ids):,} items, {len(split.train):,} training users with "
+        f"{len(split.train.items):,} interactions, {len(split.validation.targets):,} validation and "
+        f"{len(split.test.targets):,} test cases held out ({split_text(choice)})."
+    )
+    if index.split not in (None, choice):
+        err.print(
+            f"The index was built with another split ({split_text(index.split)}): it may know held-out interactions."
+        )
+
+
+def _then(out: Path, interactions: Path, tables: Tables) -> list[str]:
+    """What to run next; the recommender remembers columns and split."""
+    same = (out, interactions, *tables.how_options())
+    evaluation, recs = free_path(f"{out}-eval"), free_path(f"{out}-recs.parquet")
+    return [
+        shell_command("evaluate", *same, "--out", evaluation),
+        shell_command("generate", *same, "--k", 10, "--out", recs),
+    ]
 
 
 def _prior_line(prior: dict[str, Any]) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 from genrec.data.catalog import Catalog
+from genrec.data.delimited import Quotes
+from genrec.data.fields import Html
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.report import ALLOW_LOST, ALLOW_UNKNOWN, LOST_IN_READING, UNKNOWN, DataReport, Problem
@@ -54,33 +56,44 @@ class CheckResult:
 
 
 def check_tables(
-    items: Path | str | None = None,
+    items: Path | str | Catalog | None = None,
     interactions: Path | str | None = None,
     *,
     id_column: str = Columns.Item,
     user_column: str = Columns.User,
     item_column: str = Columns.Item,
     time_column: str | None = Columns.Timestamp,
+    title_column: str | None = None,
     allow_lost: float | None = None,
+    quotes: Quotes = "doubled",
+    html: Html = "plain",
 ) -> CheckResult:
     """Read both tables (or one) and tell what is in them and what is wrong, without stopping at the first error.
 
     Too many lost rows are an error here, too, but nothing else goes unsaid because of them.
 
     Args:
-        items: The items table.
+        items: The items table, or items that are known already.
         interactions: The interactions table.
         id_column: Column of the ids in the items table.
         user_column: Column of the user ids in the interactions table.
         item_column: Column of the item ids in the interactions table.
         time_column: Column of the times; None: the order of the rows.
+        title_column: Column of the titles in the items table; see :meth:`Catalog.read`.
         allow_lost: See :meth:`Interactions.read`.
+        quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
+        html: See :meth:`Catalog.read`.
     """
     report, errors = DataReport(), []
     catalog: Catalog | None = None
     table: Interactions | None = None
     try:
-        catalog = None if items is None else Catalog.read(items, id_column=id_column, allow_lost=1.0)
+        if isinstance(items, Catalog):
+            catalog = items
+        elif items is not None:
+            catalog = Catalog.read(
+                items, id_column=id_column, title_column=title_column, allow_lost=1.0, quotes=quotes, html=html
+            )
     except DataError as error:
         errors.append(error)
     try:
@@ -91,6 +104,7 @@ def check_tables(
                 item_column=item_column,
                 time_column=time_column,
                 allow_lost=1.0,
+                quotes=quotes,
             )
     except DataError as error:
         errors.append(error)

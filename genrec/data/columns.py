@@ -27,7 +27,7 @@ def require_column(frame: pl.DataFrame, name: str, option: str, where: object) -
     """
     if name in frame.columns:
         return name
-    near = nearest_column(frame.columns, name)
+    near = nearest_column(frame.columns, name) or nearest_column(frame.columns, _USUAL.get(option, name))
     flag = "--" + option.replace("_", "-")
     if any(column.lstrip("-").replace(".", "", 1).isdigit() for column in frame.columns):
         raise DataError(
@@ -45,9 +45,10 @@ def require_column(frame: pl.DataFrame, name: str, option: str, where: object) -
     )
 
 
+_USUAL = {"user_column": "user_id", "item_column": "item_id", "id_column": "item_id", "time_column": "timestamp"}
 _ALIASES = {
     "item_id": ("asin", "parent_asin", "product_id", "business_id", "movie_id", "sku", "id", "item", "product"),
-    "user_id": ("reviewer_id", "customer_id", "username", "user", "uid", "customer"),
+    "user_id": ("reviewer_id", "customer_id", "username", "user", "uid", "customer", "client", "client_id"),
     "timestamp": ("unix_review_time", "time", "date", "datetime", "ts", "created_at", "posted"),
 }
 

@@ -165,7 +165,7 @@ def custom_split(
             expected="a column with train, validation or test",
             hint="Name it: part_column='split'.",
         )
-    return _by_parts(histories, parts, "custom", "all")
+    return _by_parts(histories, parts, CUSTOM, "all")
 
 
 def make_split(histories: Histories, name: str, **options: Any) -> Split:
@@ -174,19 +174,51 @@ def make_split(histories: Histories, name: str, **options: Any) -> Split:
     Raises:
         ConfigError: Unknown name or option, or an option is missing.
     """
-    if name not in SPLITS:
-        raise unknown_name("split", name, SPLITS)
-    known = dict(inspect.signature(SPLITS[name]).parameters)
-    del known["histories"]
-    wrong = next((option for option in options if option not in known), None)
-    if wrong is not None:
-        raise unknown_name("option", wrong, known, where=f"{name} split")
-    missing = [o for o, p in known.items() if p.default is inspect.Parameter.empty and o not in options]
-    if missing:
-        raise ConfigError(f"The {name} split needs {' and '.join(missing)}.", where="split")
+    if name == CUSTOM:
+        raise ConfigError("A split of one's own needs the table.", where="split", expected="custom_split(table, items)")
+    check_split(name, **options)
     return SPLITS[name](histories, **options)
 
 
+def check_split(name: str, **options: Any) -> None:
+    """Refuse a split that cannot be made, before any table is read.
+
+    Args:
+        name: ``leave-one-out``, ``global-time`` or ``custom``.
+        options: Of the function of that name; of ``custom`` the ``part_column``.
+
+    Raises:
+        ConfigError: Unknown name or option, or an option is missing.
+    """
+    if name != CUSTOM and name not in SPLITS:
+        raise unknown_name("split", name, [*SPLITS, CUSTOM])
+    needed = {"part_column": True} if name == CUSTOM else _options_of(name)
+    wrong = next((option for option in options if option not in needed), None)
+    if wrong is not None and not needed:
+        raise ConfigError(f"The {name} split has no '{wrong}'.", where="split")
+    if wrong is not None:
+        raise unknown_name("option", wrong, needed, where=f"{name} split")
+    missing = [option for option, must in needed.items() if must and option not in options]
+    if missing:
+        shown = " ".join(f"--{option.replace('_', '-')} {_EXAMPLES[option]}" for option in missing)
+        python = ", ".join(f"{option}={_EXAMPLES[option]!r}" for option in missing)
+        raise ConfigError(
+            f"The {name} split needs {' and '.join(missing)}.",
+            where="split",
+            hint=f"Such as {shown} ({python}).",
+        )
+
+
+def _options_of(name: str) -> dict[str, bool]:
+    """The options of a split, and whether it needs them."""
+    known = dict(inspect.signature(SPLITS[name]).parameters)
+    del known["histories"]
+    return {option: parameter.default is inspect.Parameter.empty for option, parameter in known.items()}
+
+
+CUSTOM = "custom"
+"""Name of a split that somebody else made."""
+_EXAMPLES = {"validation_from": 0.8, "test_from": 0.9, "part_column": "part"}
 SPLITS: dict[str, Callable[..., Split]] = {"leave-one-out": leave_one_out, "global-time": global_time}
 
 
@@ -271,7 +303,12 @@ def split_for(interactions: Interactions | Histories, index: HasItems, config: H
 def split_interactions(
     interactions: Interactions | Histories, item_ids: np.ndarray, split: SplitSettings, drop_repeats: bool
 ) -> Split:
-    """Cut interactions into training, validation and test; items that are not in ``item_ids`` are left out."""
+    """Cut interactions into training, validation and test; items that are not in ``item_ids`` are left out.
+
+    Of a split of somebody's own (``custom``) every row counts, repeats too; the interactions were read with its column.
+    """
+    if split.name == CUSTOM and isinstance(interactions, Interactions):
+        return custom_split(interactions, item_ids)
     if isinstance(interactions, Histories):
         known = drop_consecutive_repeats(interactions) if drop_repeats else interactions
     else:

@@ -37,6 +37,7 @@ _MAGIC = {
 }
 _CHUNK = 1 << 24
 _LOOK = 1 << 16
+_FIRST_ROWS = 1000
 _NUL_SHARE = 0.2
 _NO_TEXT = re.compile(rb"[\x01-\x08\x0e-\x1a]")
 
@@ -78,6 +79,21 @@ def read_rows(path: Path | str, report: DataReport, *, quotes: Quotes = "doubled
     report.add("broken-rows", parsed.broken, parsed.examples, parsed.advice)
     report.add("replaced-signs", parsed.replaced, parsed.replaced_at)
     return without_nul(parsed.frame, report, parsed.lines), parsed.lines
+
+
+def table_start(path: Path | str, *, quotes: Quotes = "doubled") -> pl.DataFrame:
+    """The first rows of a table, to see what its columns are; an empty one where they cannot be read."""
+    path = Path(path)
+    try:
+        kind = table_kind(path)
+        if kind == "parquet":
+            return pl.read_parquet(path, n_rows=_FIRST_ROWS)
+        start = next(raw_chunks(path), b"")
+        if len(start) > _LOOK:
+            start = start[: start.find(b"\n", _LOOK) + 1] or start
+        return _parse(start, kind, path, quotes).frame
+    except (DataError, OSError, UnicodeDecodeError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return pl.DataFrame()
 
 
 def table_kind(path: Path, *, to_write: bool = False) -> str:

@@ -14,9 +14,10 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from genrec.artifacts import atomic_dir, read_manifest, write_manifest
+from genrec.artifacts import atomic_dir, read_manifest, saved_content, write_manifest
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
+from genrec.data.naming import ColumnNames
 from genrec.decoding.exact import score_items
 from genrec.decoding.options import DecodingOptions, PriorSettings, even_slices
 from genrec.decoding.request import Request
@@ -287,6 +288,7 @@ class GenerativeRecommender(Recommender):
                 "architecture": self.config.model.architecture,
                 "index_fingerprint": self.index.fingerprint,
                 "run": self.metrics.get("run"),
+                "columns": self.columns.over(self.index.columns).model_dump(exclude_none=True),
             }
             write_manifest(work, MANIFEST, content)
 
@@ -335,6 +337,9 @@ class GenerativeRecommender(Recommender):
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         recommender = cls(model, index, config, metrics)
         recommender.prior = LearnedPrior.load(folder / "prior", index.item_ids)
+        with saved_content("columns", manifest.path):
+            remembered = parse(ColumnNames, manifest.get("columns") or {})
+        recommender.columns = remembered.over(index.columns)
         return recommender.to(device) if device else recommender
 
     def _card(self) -> str:

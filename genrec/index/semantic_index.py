@@ -13,7 +13,9 @@ import numpy as np
 
 from genrec.artifacts import MappedTensor, read_whole
 from genrec.data.catalog import Catalog
+from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError, DataError
+from genrec.index.card import index_card
 from genrec.index.item_tokenizer import EncodedItems, ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.index.storage import IndexFiles, Origin, load_parts, save_index
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from genrec.data.histories import Histories
-    from genrec.data.split import Split
+    from genrec.data.split import Split, SplitSettings
     from genrec.index.stats import IndexStats
 
 
@@ -36,6 +38,8 @@ class SemanticIndex:
         tokenizer: The fitted recipe.
         lineage: Fingerprints of the indexes that this one grew from and, last, its own.
         origin: The folder that it was loaded from, grew from or was saved to, and the digest of the manifest there.
+        columns: Names of columns of the tables that it was made of, for later tables of the same kind; can be set.
+        split: The split whose training part it has seen, None where it saw no interactions; can be set.
 
     Example:
         >>> import polars as pl
@@ -54,10 +58,13 @@ class SemanticIndex:
         vectors: np.ndarray | MappedTensor,
         ancestors: list[str] | None = None,
         origin: Origin | None = None,
+        columns: ColumnNames | None = None,
+        split: SplitSettings | None = None,
     ) -> None:
         self.catalog, self.codes, self.tokenizer = catalog, codes, tokenizer
         self.lineage = [*(ancestors or []), self.fingerprint]
         self.origin = origin
+        self.columns, self.split = columns or ColumnNames(), split
         self._vectors = vectors
 
     @classmethod
@@ -121,6 +128,8 @@ class SemanticIndex:
             np.concatenate([self.vectors(), added.vectors]),
             self.lineage,
             self.origin,
+            self.columns,
+            self.split,
         )
 
     def __len__(self) -> int:
@@ -241,6 +250,10 @@ class SemanticIndex:
         """
         self.origin = save_index(self.files(), folder, overwrite=overwrite, origin=self.origin)
 
+    def _collision_rate(self) -> float:
+        codes = self.quantizer_codes
+        return 1 - (int(group_paths(codes, self.codebook_sizes[: codes.shape[1]]).max()) + 1) / len(self)
+
     def files(self) -> IndexFiles:
         """What :meth:`save` writes."""
         return IndexFiles(
@@ -249,7 +262,13 @@ class SemanticIndex:
             tensors=self.tokenizer.tensors,
             items=self.catalog.frame,
             encoder=self.tokenizer.rests["encoder"],
-            card=_card(self),
+            card=index_card(
+                self.recipe,
+                self.codebook_sizes,
+                n_items=len(self),
+                levels=self.quantizer_levels,
+                collision_rate=self._collision_rate(),
+            ),
             manifest={
                 "kind": "semantic-index",
                 "n_items": len(self),
@@ -261,6 +280,8 @@ class SemanticIndex:
                 "recipe": self.recipe.model_dump(mode="json"),
                 "quantizer": dict(self.tokenizer.rests["quantizer"]),
                 "disambiguation": dict(self.tokenizer.rests["disambiguation"]),
+                "columns": self.columns.model_dump(exclude_none=True),
+                "split": None if self.split is None else self.split.model_dump(mode="json"),
             },
         )
 
@@ -314,36 +335,3 @@ class SemanticIndex:
                 hint=f"Did you mean {near[0]!r}?" if near else None,
             )
         return position
-
-
-def _card(index: SemanticIndex) -> str:
-    """The ``README.md`` of an index folder."""
-    recipe = index.recipe
-    sizes = " × ".join(f"{size:,}" for size in index.codebook_sizes)
-    return f"""# Semantic index
-
-{len(index):,} items, each with {index.n_levels} codes; codebook sizes {sizes}.
-Collision rate before disambiguation: {_collision_rate(index):.2%}; after: 0.00%.
-
-| part | method |
-|---|---|
-| recipe | {recipe.name} |
-| item encoder | {recipe.encoder.get("name")} |
-| quantizer | {recipe.quantizer.get("name")}, {index.quantizer_levels} levels |
-| disambiguation | {recipe.disambiguation.get("name")} |
-
-```python
-from genrec.index.semantic_index import SemanticIndex
-
-index = SemanticIndex.load(".")
-index.codes  # ({len(index)}, {index.n_levels}) int32, row n belongs to index.item_ids[n]
-```
-
-`index.json` holds the resolved recipe, the fingerprint and the SHA-256 of every file.
-`genrec index show` prints a full report.
-"""
-
-
-def _collision_rate(index: SemanticIndex) -> float:
-    codes = index.quantizer_codes
-    return 1 - (int(group_paths(codes, index.codebook_sizes[: codes.shape[1]]).max()) + 1) / len(index)

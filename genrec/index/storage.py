@@ -25,6 +25,8 @@ from genrec.artifacts import (
 )
 from genrec.config import parse
 from genrec.data.catalog import Catalog
+from genrec.data.naming import ColumnNames
+from genrec.data.split import SplitSettings
 from genrec.errors import ArtifactError
 from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe
@@ -132,6 +134,10 @@ def load_parts(folder: Path) -> dict[str, Any]:
         tokenizer = ItemTokenizer(recipe, load_tensors(folder / _TENSORS), rests)
         if list(tokenizer.codebook_sizes) != manifest["codebook_sizes"]:
             raise ArtifactError("Recipe and codes of this index do not belong together.", where=manifest.path)
+    with saved_content("columns", manifest.path):
+        columns = parse(ColumnNames, manifest.get("columns") or {})
+    with saved_content("split", manifest.path):
+        split = parse(SplitSettings, manifest["split"]) if manifest.get("split") else None
     return {
         "catalog": Catalog(frame),
         "codes": codes,
@@ -139,6 +145,8 @@ def load_parts(folder: Path) -> dict[str, Any]:
         "vectors": vectors,
         "ancestors": manifest.texts("lineage")[:-1],
         "origin": origin,
+        "columns": columns,
+        "split": split,
         "fingerprint": manifest.need("fingerprint", str),
     }
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from genrec.assets import find_asset
 from genrec.config import Settings, apply_overrides, parse, read_yaml
+from genrec.data.naming import ColumnNames
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
 from genrec.generative.config import ExampleSettings, ModelSettings, TrainConfig, ValidationSettings
@@ -22,6 +23,7 @@ class DomainSettings(Settings):
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$", description="how reports and files call it")
     items: Path = Field(description="table of items")
     interactions: Path = Field(description="table with user_id, item_id, timestamp")
+    columns: ColumnNames = Field(ColumnNames(), description="names of its columns, where they are not the usual ones")
 
 
 class PackingSettings(Settings):

@@ -128,7 +128,8 @@ def test_broken_rows_are_handled_by_rule_and_counted(tmp_path):
     items, log = tmp_path / "items.csv", tmp_path / "log.csv"
     items.write_text("item_id,title\na,cup\na,cup\nb,\nc,tea\n")
     log.write_text("user_id,item_id,timestamp\nu,a,1\nu,b,NaN\nu,c,3\nu,c,3\nu,zzz,4\nv,a,x,extra\n")
-    out = genrec("data", "check", items, log)
+    assert "2 of 6 rows (33%) would be lost" in refused("data", "check", items, log)
+    out = genrec("data", "check", items, log, "--allow-lost", 0.4)
     for kind in ("duplicate-items", "items-without-text", "unreadable-timestamps", "duplicate-rows", "unknown-items"):
         assert kind in out
     assert "broken-rows" in out

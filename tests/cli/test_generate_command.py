@@ -102,7 +102,13 @@ def test_users_of_whom_nothing_is_known_are_counted(trained, tables, tmp_path):
     strangers.write_text("user_id,item_id,timestamp\nx,i001,1\nx,nowhere,2\ny,nowhere,1\nz,elsewhere,1\n")
     arguments = ["generate", str(trained[1]), str(strangers), "--k", "4", "--out", str(tmp_path / "a.csv")]
     result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "--allow-lost 0.75" in result.output
+    assert not (tmp_path / "a.csv").exists()
+    result = CliRunner().invoke(app, [*arguments, "--allow-lost", "0.75"])
     assert result.exit_code == 0, result.output
-    assert "3 rows of items that are not in the catalogue" in result.output
-    assert "who get no list: 2." in " ".join(result.output.split())
+    assert "interactions: 1 of 4 rows are used." in result.stderr
+    assert "3 unknown-items" in result.stderr
+    assert "2 users-without-items" in result.stderr
+    assert f"genrec data check {trained[1]} {strangers} --allow-lost 0.75" in result.stderr
     assert pl.read_csv(tmp_path / "a.csv")["user_id"].unique().to_list() == ["x"]

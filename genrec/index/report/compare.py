@@ -91,6 +91,7 @@ def compare_recipes(
     *,
     split: Split | None = None,
     keep: Path | None = None,
+    on_index: Callable[[SemanticIndex], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Row]:
     """Build recipes on a catalogue and measure them, one row a recipe, as soon as it is there.
@@ -104,6 +105,7 @@ def compare_recipes(
         split: Interactions over the catalogue, for collaborative recipes (training part) and the agreement with what
             people buy.
         keep: Folder in which every index is saved under its recipe's name; None: they are not kept.
+        on_index: Called with every index that is kept, before it is saved.
         progress: Called by slow encoders with the items done and the items in all.
 
     Yields:
@@ -121,7 +123,7 @@ def compare_recipes(
     encoders = SharedEncoders(catalog, None if split is None else split.train)
     for recipe in recipes:
         try:
-            yield _measure(catalog, recipe, encoders, split, keep, progress)
+            yield _measure(catalog, recipe, encoders, split, keep, on_index, progress)
         except GenRecError as error:
             yield {"tokenizer": recipe.name, "error": error.what, "detail": str(error)}
         except Exception as error:  # whatever breaks one recipe, the hours spent on the others must not be lost
@@ -135,6 +137,7 @@ def _measure(
     encoders: SharedEncoders,
     split: Split | None,
     keep: Path | None,
+    on_index: Callable[[SemanticIndex], None] | None,
     progress: Callable[[int, int], None] | None,
 ) -> Row:
     encoded, encode_seconds = encoders.of(recipe, progress)
@@ -142,6 +145,8 @@ def _measure(
     index = SemanticIndex.build(catalog, recipe, train=encoders.train, encoded=encoded)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     if keep is not None:
+        if on_index is not None:
+            on_index(index)
         index.save(keep / recipe.name, overwrite=True)
     costs = {"encode_seconds": round(encode_seconds, 2), "quantize_seconds": round(seconds, 2)}
     costs["quantize_cpu_seconds"] = round(cpu, 2)

@@ -1,0 +1,45 @@
+"""The ``README.md`` of an index folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genrec.index.recipe import TokenizerRecipe
+
+
+def index_card(
+    recipe: TokenizerRecipe, sizes: Sequence[int], *, n_items: int, levels: int, collision_rate: float
+) -> str:
+    """The page as Markdown.
+
+    Args:
+        recipe: With which the index was built.
+        sizes: Number of codes of every level.
+        n_items: Size of the catalogue.
+        levels: Levels that come from the quantizer.
+        collision_rate: Share of the items too many for the distinct codes before disambiguation.
+    """
+    return f"""# Semantic index
+
+{n_items:,} items, each with {len(sizes)} codes; codebook sizes {" × ".join(f"{size:,}" for size in sizes)}.
+Collision rate before disambiguation: {collision_rate:.2%}; after: 0.00%.
+
+| part | method |
+|---|---|
+| recipe | {recipe.name} |
+| item encoder | {recipe.encoder.get("name")} |
+| quantizer | {recipe.quantizer.get("name")}, {levels} levels |
+| disambiguation | {recipe.disambiguation.get("name")} |
+
+```python
+from genrec.index.semantic_index import SemanticIndex
+
+index = SemanticIndex.load(".")
+index.codes  # ({n_items}, {len(sizes)}) int32, row n belongs to index.item_ids[n]
+```
+
+`index.json` holds the resolved recipe, the fingerprint and the SHA-256 of every file.
+`genrec index show` prints a full report.
+"""
