@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from genrec.data.histories import Histories
 from genrec.data.tables import write_table
+from genrec.decoding.request import Request
 from genrec.recommender import Recommender
 from genrec.schema import Columns
 
@@ -36,14 +36,10 @@ class GenerateResult:
 def generate(
     recommender: Recommender,
     histories: Histories,
-    k: int,
+    request: Request | int,
     *,
     out: Path | str | None = None,
-    exclude_seen: bool = True,
-    allow: Collection[str] | None = None,
-    deny: Collection[str] | None = None,
     titles: list[str] | None = None,
-    request: Mapping[str, Any] | None = None,
     chunk: int = 2048,
     progress: Progress | None = None,
 ) -> GenerateResult:
@@ -52,28 +48,24 @@ def generate(
     Args:
         recommender: Anything with ``recommend``.
         histories: Users' items over the recommender's catalogue.
-        k: Items a user.
+        request: What is asked for; a number is the length of a list.
         out: Table to write when all is done (``.parquet``, ``.csv``, ``.jsonl``); it never exists half-written.
-        exclude_seen: See :meth:`Recommender.recommend`, as are ``allow`` and ``deny``.
-        allow: Only these items.
-        deny: Never these items.
         titles: ``n_items`` titles to put beside the ids.
-        request: More arguments of ``recommend`` that are the same for all users, such as ``within``, ``prior`` and
-            ``options`` of :meth:`genrec.generative.recommender.GenerativeRecommender.recommend`.
         chunk: Users asked at once.
         progress: Called with (users done, users in all).
     """
+    request = Request(request) if isinstance(request, int) else request
     frames, short = [], 0
     for at in range(0, len(histories), chunk):
         part = histories.select(np.arange(at, min(at + chunk, len(histories))))
-        found = recommender.recommend(part, k, exclude_seen=exclude_seen, allow=allow, deny=deny, **(request or {}))
+        found = recommender.answer(part, request.of(np.arange(at, at + len(part))))
         frame = found.to_frame(part.user_ids)
         if titles is not None:
             named = [titles[item] for row in found.items for item in row if item >= 0]
             frame = frame.with_columns(pl.Series(Columns.Title, named, dtype=pl.String))
         frames.append(frame)
         counts = (found.items >= 0).sum(axis=1)
-        short += int((counts < k).sum())
+        short += int((counts < request.k).sum())
         if progress is not None:
             progress(at + len(part), len(histories))
     table = pl.concat(frames) if frames else pl.DataFrame(schema={Columns.User: pl.String, Columns.Item: pl.String})

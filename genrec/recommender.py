@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from genrec.data.histories import Histories
 from genrec.data.naming import ColumnNames
+from genrec.decoding.request import Prior, Request
 from genrec.errors import DataError
 from genrec.schema import Columns
 
@@ -119,8 +120,19 @@ class Recommender(ABC):
         Raises:
             DataError: An item id that the catalogue does not have, or ``k`` below 1.
         """
-        if k < 1:
-            raise DataError(f"k is {k}.", expected="at least 1")
+        return self.answer(histories, Request(k, exclude_seen, allow, deny))
+
+    def answer(self, histories: HistoriesLike, request: Request) -> Recommendations:
+        """The same for a request that is made once and asked often; :meth:`recommend` is the short form of it.
+
+        Args:
+            histories: :class:`Histories` over this catalogue, or lists of item ids, oldest first.
+            request: What is asked for.
+
+        Raises:
+            DataError: An item id that the catalogue does not have, or something that does not fit the users.
+            ConfigError: The recommender has no such thing.
+        """
         known = histories if isinstance(histories, Histories) else self.to_histories(histories)
         if len(known.items) and not 0 <= known.items.min() <= known.items.max() < len(self.item_ids):
             raise DataError(
@@ -129,9 +141,26 @@ class Recommender(ABC):
                 expected=f"positions from 0 to {len(self.item_ids) - 1}",
                 hint="Build the histories with the catalogue that the recommender was made for.",
             )
-        allowed = self._allowed(allow, deny)
-        items, scores = self._rank(known, min(k, len(self.item_ids)), exclude_seen, allowed)
+        items, scores = self._rank(known, self.resolved(request))
         return Recommendations(items, scores, self.item_ids)
+
+    def resolved(self, request: Request) -> Request:
+        """The request with catalogue positions in the place of item ids, and no more items than there are.
+
+        Raises:
+            DataError: An item id that the catalogue does not have.
+        """
+        each = request.allow_each
+        if each is not None:
+            each = [None if one is None else self._of_user(one) for one in each]
+        return replace(
+            request,
+            k=min(request.k, len(self.item_ids)),
+            allowed=self._allowed(request.allowed, request.denied),
+            denied=None,
+            allow_each=each,
+            prior=self._prior(request.prior),
+        )
 
     @classmethod
     def train(cls, *args: Any, **options: Any) -> Recommender:
@@ -156,16 +185,12 @@ class Recommender(ABC):
         return genrec.load(folder, **options)
 
     @abstractmethod
-    def _rank(
-        self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _rank(self, histories: Histories, request: Request) -> tuple[np.ndarray, np.ndarray]:
         """Rank items.
 
         Args:
             histories: Users' items; ALL of a user's items count as seen, even where the model reads only the newest.
-            k: At most ``n_items``.
-            exclude_seen: See :meth:`recommend`.
-            allowed: ``(n_items,)`` bool, or None for all.
+            request: Resolved: ``k`` is at most ``n_items``, ``request.mask`` says what may be recommended.
 
         Returns:
             ``items (n_users, k)`` int32 padded with -1 and ``scores (n_users, k)`` float32 padded with -inf.
@@ -194,12 +219,24 @@ class Recommender(ABC):
             cached = self.__dict__["_position_of"] = {item: n for n, item in enumerate(self.item_ids.tolist())}
         return cached
 
-    def _allowed(self, allow: Collection[str] | None, deny: Collection[str] | None) -> np.ndarray | None:
+    def _of_user(self, items: Collection[str] | np.ndarray) -> np.ndarray:
+        positions = isinstance(items, np.ndarray) and items.dtype.kind in "iu"
+        return np.asarray(items) if positions else self.to_histories([list(items)]).items
+
+    def _prior(self, prior: Prior | None) -> Prior | None:
+        if not isinstance(prior, Mapping):
+            return prior if prior is None or hasattr(prior, "shape") else np.asarray(prior)
+        scores = np.zeros(len(self.item_ids), dtype=np.float32)
+        scores[self.to_histories([list(prior)]).items] = list(prior.values())
+        return scores
+
+    def _allowed(self, allow: Collection[str] | np.ndarray | None, deny: Collection[str] | None) -> np.ndarray | None:
         if allow is None and not deny:
             return None
-        allowed = np.full(len(self.item_ids), allow is None)
-        for ids, value in ((allow, True), (deny, False)):
-            for item in ids or ():
+        masked = isinstance(allow, np.ndarray) and allow.dtype == bool
+        allowed = np.array(allow) if masked else np.full(len(self.item_ids), allow is None)
+        for ids, value in ((None if masked else allow, True), (deny, False)):
+            for item in () if ids is None else ids:
                 if item not in self._positions:
                     raise DataError(
                         f"Item {item!r} of the {'allow' if value else 'deny'} list is not in the catalogue."

@@ -26,6 +26,7 @@ import numpy as np
 from genrec.baselines.scoring import ScoringBaseline
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, Split, leave_one_out
+from genrec.decoding.request import Request
 from genrec.evaluation import ItemFacts, compare, default_slices, evaluate, rows, write_per_user
 from genrec.recommender import Recommender
 
@@ -62,10 +63,8 @@ class ReadyLists(Recommender):
     def __init__(self, item_ids: np.ndarray, lists: np.ndarray) -> None:
         self.item_ids, self._lists, self._at = item_ids, lists, 0
 
-    def _rank(
-        self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        items = self._lists[self._at : self._at + len(histories), :k]
+    def _rank(self, histories: Histories, request: Request) -> tuple[np.ndarray, np.ndarray]:
+        items = self._lists[self._at : self._at + len(histories), : request.k]
         self._at += len(histories)
         return items, -np.broadcast_to(np.arange(items.shape[1], dtype=np.float32), items.shape)
 

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -17,7 +17,8 @@ import numpy as np
 from genrec.artifacts import atomic_dir, save_tensors, write_manifest
 from genrec.config import Settings, parse
 from genrec.data.histories import Histories
-from genrec.errors import ModelError
+from genrec.decoding.request import Request
+from genrec.errors import ConfigError, ModelError
 from genrec.metrics import ndcg_at
 from genrec.recommender import MANIFEST, HistoriesLike, Recommendations, Recommender
 
@@ -165,23 +166,22 @@ class Baseline(Recommender):
         other.settings, other.choices, other.info = settings, [], {}
         return other
 
-    def recommend(
-        self,
-        histories: HistoriesLike,
-        k: int,
-        *,
-        exclude_seen: bool = True,
-        allow: Collection[str] | None = None,
-        deny: Collection[str] | None = None,
-    ) -> Recommendations:
-        """See :meth:`genrec.recommender.Recommender.recommend`.
+    def answer(self, histories: HistoriesLike, request: Request) -> Recommendations:
+        """See :meth:`genrec.recommender.Recommender.answer`.
 
         Raises:
             ModelError: The baseline is not fitted.
+            ConfigError: Something is asked for that only recommenders have which search.
         """
         if not hasattr(self, "item_ids"):
             raise ModelError(f"The baseline '{self.name}' is not fitted.", hint="Call fit(train, item_ids) first.")
-        return super().recommend(histories, k, exclude_seen=exclude_seen, allow=allow, deny=deny)
+        if request.beyond_filters:
+            raise ConfigError(
+                f"A baseline has no {' and no '.join(request.beyond_filters)}.",
+                expected="k, exclude_seen, allow and deny",
+                hint="For parts of the catalogue, allow their items.",
+            )
+        return super().answer(histories, request)
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:

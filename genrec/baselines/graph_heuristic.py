@@ -17,6 +17,7 @@ from genrec.baselines.tuning import product
 from genrec.baselines.vectors import item_vectors, products, unit_rows
 from genrec.config import Settings
 from genrec.data.histories import Histories
+from genrec.decoding.request import Request
 
 _PLANS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "tgh-1": ((1, 1, 7), (1, 2, 2), (1, 3, 1)),
@@ -72,9 +73,8 @@ class GraphHeuristic(LearnedBaseline):
     def _load(self, tensors: Mapping[str, np.ndarray], device: str | None) -> None:
         self._vectors, self._edges = tensors["vectors"], unpack_sparse("edges", tensors)
 
-    def _rank(
-        self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _rank(self, histories: Histories, request: Request) -> tuple[np.ndarray, np.ndarray]:
+        k, exclude_seen, allowed = request.k, request.exclude_seen, request.mask
         items = np.full((len(histories), k), -1, dtype=np.int32)
         for users in self._chunks(len(histories)):
             part = histories.select(users)

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from genrec.baselines.base import Baseline, FitInputs, FitProgress
 from genrec.baselines.ranking import TopK, tie_order
 from genrec.data.histories import Histories
+from genrec.decoding.request import Request
 from genrec.errors import DataError
 
 if TYPE_CHECKING:
@@ -124,9 +125,8 @@ class ScoringBaseline(LearnedBaseline):
         """
         return None
 
-    def _rank(
-        self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _rank(self, histories: Histories, request: Request) -> tuple[np.ndarray, np.ndarray]:
+        k, exclude_seen, allowed = request.k, request.exclude_seen, request.mask
         top = TopK(k, self._places, self.background(), allowed)
         items = np.full((len(histories), k), -1, dtype=np.int32)
         scores = np.full((len(histories), k), -np.inf, dtype=np.float32)

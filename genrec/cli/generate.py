@@ -62,43 +62,37 @@ def generate(
     from genrec.artifacts import require_free
     from genrec.batch import generate as run
     from genrec.data.tables import table_kind
-    from genrec.loading import saved_kind
-    from genrec.recommender import Recommender
+    from genrec.decoding.request import Request
+    from genrec.loading import load, saved_kind
 
     if not overwrite:
         require_free(out)
     table_kind(out, to_write=True)
     options = {"beams": beams, "where": where, "prior": prior, "score-column": score_column, "set": set_}
     options |= {"index": index, "batch-users": batch_users}
-    request: dict[str, Any] = {}
-    titles: list[str] | None = None
+    titles, within = None, None
     if saved_kind(model) == "baseline":
         _refuse(options)
-        recommender: Recommender = Recommender.from_pretrained(model, device=device)
+        recommender: Recommender = load(model, device=device)
     else:
         recommender = loaded = _generative(model, index, device, set_, beams, batch_users)
         titles = loaded.index.catalog.titles()
-        request = _within(loaded, where)
+        within = _within(loaded, where)
     tables = tables.remembering(*known_columns([recommender]))
     table = tables.interactions(histories)
     known = table.histories(recommender.item_ids)
     tell([table.report], tables.check_options(), index or model, histories)
-    if prior is not None:
-        request["prior"] = _prior(prior, recommender, tables, score_column)
+    request = Request(
+        k,
+        exclude_seen,
+        allowed=_ids(allow, recommender, tables, "allow list", needed=True),
+        denied=_ids(deny, recommender, tables, "deny list"),
+        within=within,
+        prior=None if prior is None else _prior(prior, recommender, tables, score_column),
+    )
     began = time.monotonic()
     with progress("generating") as update:
-        result = run(
-            recommender,
-            known,
-            k,
-            out=out,
-            exclude_seen=exclude_seen,
-            allow=_ids(allow, recommender, tables, "allow list", needed=True),
-            deny=_ids(deny, recommender, tables, "deny list"),
-            titles=titles,
-            request=request,
-            progress=update,
-        )
+        result = run(recommender, known, request, out=out, titles=titles, progress=update)
     _show(result, out, time.monotonic() - began)
 
 
@@ -144,17 +138,17 @@ def _show(result: GenerateResult, out: Path, seconds: float) -> None:
     summary(made)
 
 
-def _within(recommender: GenerativeRecommender, where: list[str] | None) -> dict[str, Any]:
-    """The sub-catalogue of this job, as an argument of ``recommend``."""
+def _within(recommender: GenerativeRecommender, where: list[str] | None) -> str | None:
+    """The name of the sub-catalogue of this job."""
     from genrec.data.conditions import items_where
 
     if not where:
-        return {}
+        return None
     name = " and ".join(where)
     mask = items_where(recommender.index.catalog, where)
     recommender.define(name, recommender.item_ids[mask])
     say(f"{int(mask.sum()):,} of {len(mask):,} items: {name}")
-    return {"within": name}
+    return name
 
 
 def _prior(path: Path, recommender: Recommender, tables: Tables, score_column: str | None) -> np.ndarray:

@@ -1,70 +1,136 @@
-"""What one request asks for beyond the filters that all its users share."""
+"""What is asked of a recommender: one object from the command line down to the search."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
-from genrec.decoding.subtries import SubTries
 from genrec.errors import DataError
+
+if TYPE_CHECKING:
+    from genrec.decoding.options import DecodingOptions
+    from genrec.decoding.subtries import SubTries
+
+Prior: TypeAlias = Mapping[str, float] | np.ndarray | sp.sparray
+"""Item scores of a request: by item id, one vector, or one row a user, dense or sparse."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Sub-catalogues, allow lists and priors, for all users or for each one.
+    """How long lists are, what may be in them, and how they are searched for.
+
+    People name items by their ids; a recommender puts catalogue positions in their place
+    (:meth:`genrec.recommender.Recommender.resolved`), and what searches reads only these.
 
     Attributes:
-        within: Name of a sub-catalogue for everybody, or one name (or None) a user.
-        allowed: One array of catalogue positions (or None: everything) a user.
-        prior: ``(n_items,)`` or ``(n_users, n_items)`` scores by catalogue position that are added to the model's; a
-            sparse matrix where users have scores for few items.
+        k: Length of a list.
+        exclude_seen: Never recommend an item of the user's own history.
+        allowed: Only these item ids, for everybody; resolved: ``(n_items,)`` bool. None: all.
+        denied: Never these item ids; resolved: None, because ``allowed`` says it.
+        within: Name of a part of the catalogue for everybody, or one name (or None) a user.
+        allow_each: One collection of item ids (or None: everything) a user; resolved: arrays of positions.
+        prior: Scores that are added to the model's; resolved: ``(n_items,)`` or ``(n_users, n_items)`` by position,
+            sparse where users have scores for few items.
+        options: How to decode; None: as the recommender does.
+
+    Raises:
+        DataError: ``k`` is below 1.
     """
 
+    k: int
+    exclude_seen: bool = True
+    allowed: Collection[str] | np.ndarray | None = None
+    denied: Collection[str] | None = None
     within: str | Sequence[str | None] | None = None
-    allowed: Sequence[np.ndarray | None] | None = None
-    prior: np.ndarray | sp.sparray | None = None
+    allow_each: Sequence[Collection[str] | np.ndarray | None] | None = None
+    prior: Prior | None = None
+    options: DecodingOptions | None = None
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise DataError(f"k is {self.k}.", expected="at least 1")
+
+    @property
+    def beyond_filters(self) -> list[str]:
+        """What is asked for that only a recommender which searches a catalogue's codes can give, by name."""
+        return [name for name in ("within", "allow_each", "prior", "options") if getattr(self, name) is not None]
+
+    def of(self, users: np.ndarray) -> Request:
+        """The request of some of the users, ``(n,)`` row numbers."""
+        within = self.within if self.within is None or isinstance(self.within, str) else self._rows(self.within, users)
+        each = None if self.allow_each is None else self._rows(self.allow_each, users)
+        prior = self.prior
+        if prior is not None and not isinstance(prior, Mapping) and len(prior.shape) == 2:
+            prior = prior[users]
+        return replace(self, within=within, allow_each=each, prior=prior)
+
+    @staticmethod
+    def _rows(values: Sequence, users: np.ndarray) -> list:  # type: ignore[type-arg]
+        return [values[user] for user in users]
 
     def check(self, n_users: int, n_items: int) -> None:
-        """Refuse what does not fit the users or the catalogue.
+        """Refuse what does not fit the users or the catalogue; the request is resolved.
 
         Raises:
             DataError: A list has another length, or the prior another shape.
         """
-        for name, value in (("within", self.within), ("allow_each", self.allowed)):
+        for name, value in (("within", self.within), ("allow_each", self.allow_each)):
             if value is not None and not isinstance(value, str) and len(value) != n_users:
                 raise DataError(f"{len(value)} entries for {n_users} users.", where=name, expected="one a user")
-        if self.prior is not None and self.prior.shape not in ((n_items,), (n_users, n_items)):
-            raise DataError(f"A prior of shape {self.prior.shape}.", expected=f"({n_items},) or ({n_users}, {n_items})")
+        if self.prior is not None and self.scores.shape not in ((n_items,), (n_users, n_items)):
+            raise DataError(
+                f"A prior of shape {self.scores.shape}.", expected=f"({n_items},) or ({n_users}, {n_items})"
+            )
 
-    def parts(
-        self, n_users: int, tries: SubTries, allowed: np.ndarray | None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    @property
+    def scores(self) -> np.ndarray | sp.sparray:
+        """The resolved prior.
+
+        Raises:
+            TypeError: It still has item ids, or there is none.
+        """
+        if self.prior is None or isinstance(self.prior, Mapping):
+            raise TypeError("The request is not resolved: its prior has no positions.")
+        return self.prior
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """The resolved ``allowed``, ``(n_items,)`` bool, None for all.
+
+        Raises:
+            TypeError: It still has item ids.
+        """
+        if self.allowed is None or (isinstance(self.allowed, np.ndarray) and self.allowed.dtype == bool):
+            return self.allowed
+        raise TypeError("The request is not resolved: it allows item ids.")
+
+    def parts(self, n_users: int, tries: SubTries) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Users that can be searched together, with the mask of what they may get; who may get nothing is left out.
 
         Args:
             n_users: Number of users.
             tries: Knows the named parts of the catalogue.
-            allowed: ``(n_items,)`` bool of what everybody may get, None for all.
         """
         names = [self.within] * n_users if self.within is None or isinstance(self.within, str) else self.within
-        listed = [self.allowed is not None and self.allowed[user] is not None for user in range(n_users)]
+        listed = [self.allow_each is not None and self.allow_each[user] is not None for user in range(n_users)]
         together: dict[tuple[str | None, bool], list[int]] = {}
         for user, key in enumerate(zip(names, listed, strict=True)):
             together.setdefault(key, []).append(user)
         for (name, _), users in together.items():
-            masks = [mask for mask in (allowed, None if name is None else tries.mask(name)) if mask is not None]
+            masks = [mask for mask in (self.mask, None if name is None else tries.mask(name)) if mask is not None]
             mask = np.logical_and.reduce(masks) if masks else None
             if mask is None or mask.any():
                 yield np.array(users), mask
 
     def own_items(self, users: np.ndarray) -> np.ndarray | None:
         """Allow lists of users of one part, ``(n, longest)`` int64 padded with -1; None where they have none."""
-        if self.allowed is None:
+        if self.allow_each is None:
             return None
-        lists = [self.allowed[user] for user in users]
+        lists = [self.allow_each[user] for user in users]
         if any(items is None for items in lists):
             return None
         padded = np.full((len(users), max(len(items) for items in lists if items is not None)), -1, dtype=np.int64)

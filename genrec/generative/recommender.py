@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 
 from genrec.artifacts import atomic_dir, read_manifest, saved_content, write_manifest
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
 from genrec.data.naming import ColumnNames
-from genrec.decoding.exact import score_items
-from genrec.decoding.options import DecodingOptions, PriorSettings, even_slices
-from genrec.decoding.request import Request
-from genrec.decoding.search import search
-from genrec.decoding.slots import score_by_slots
-from genrec.decoding.subtries import SubTries
-from genrec.decoding.user_priors import UserPriors
-from genrec.decoding.word_matches import WordMatches
+from genrec.decoding.options import DecodingOptions, PriorSettings
+from genrec.decoding.ranker import Ranker
+from genrec.decoding.request import Prior, Request
 from genrec.errors import ArtifactError
 from genrec.generative.config import TrainConfig
 from genrec.generative.learned_prior import LearnedPrior, learned_scores
@@ -38,10 +30,6 @@ from genrec.recommender import HistoriesLike, Recommendations, Recommender
 logger = logging.getLogger(__name__)
 
 MANIFEST = "recommender.json"
-_CELLS = 1 << 26  # users times items that are scored by words at once
-
-Prior: TypeAlias = Mapping[str, float] | np.ndarray | sp.sparray
-"""Item scores of a request: by item id, one vector, or one row a user, dense or sparse."""
 
 
 class GenerativeRecommender(Recommender):
@@ -64,10 +52,7 @@ class GenerativeRecommender(Recommender):
         self.item_ids = index.item_ids
         self.options = config.generation
         self.prior: LearnedPrior | None = None
-        self.collator = model.reader(index, config)
-        self._request = Request()
-        self._tries = SubTries(index.trie, self.device)
-        self._vectors: dict[torch.device, torch.Tensor] = {}
+        self._ranker = Ranker(model, index, model.reader(index, config), config.model.max_items)
 
     @property
     def device(self) -> torch.device:
@@ -76,9 +61,7 @@ class GenerativeRecommender(Recommender):
 
     def to(self, device: str | torch.device) -> GenerativeRecommender:
         """Move the model; returns itself."""
-        self.model.end_decoding()
-        self.model.to(device)  # type: ignore[arg-type]
-        self._tries = SubTries(self.index.trie, self.device, self._tries.named)
+        self._ranker.to(device)
         return self
 
     @property
@@ -122,7 +105,7 @@ class GenerativeRecommender(Recommender):
         """
         mask = np.zeros(len(self.item_ids), dtype=bool)
         mask[self.to_histories([list(items)]).items] = True
-        self._tries.define(name, mask)
+        self._ranker.define(name, mask)
 
     def recommend(
         self,
@@ -156,15 +139,11 @@ class GenerativeRecommender(Recommender):
             DataError: An unknown item, or something that does not fit the users or the catalogue.
             ConfigError: An unknown sub-catalogue or setting.
         """
-        asked = copy.copy(self)
-        if options is not None:
-            changed = options if isinstance(options, DecodingOptions) else {**self.options.model_dump(), **options}
-            asked.options = changed if isinstance(changed, DecodingOptions) else parse(DecodingOptions, changed)
-        lists = None
-        if allow_each is not None:
-            lists = [None if one is None else self.to_histories([list(one)]).items for one in allow_each]
-        asked._request = Request(within, lists, self._prior(prior))
-        return Recommender.recommend(asked, histories, k, exclude_seen=exclude_seen, allow=allow, deny=deny)
+        chosen = options if options is None or isinstance(options, DecodingOptions) else self._changed(options)
+        return self.answer(histories, Request(k, exclude_seen, allow, deny, within, allow_each, prior, options=chosen))
+
+    def _changed(self, options: Mapping[str, Any]) -> DecodingOptions:
+        return parse(DecodingOptions, {**self.options.model_dump(), **options})
 
     def score_items(self, histories: HistoriesLike) -> np.ndarray:
         """Exact score of every item, ``(n_users, n_items)`` float32; no beam is involved.
@@ -172,92 +151,12 @@ class GenerativeRecommender(Recommender):
         It is the log-probability, and what ``options.words`` adds to it; item priors are not in it.
         """
         known = histories if isinstance(histories, Histories) else self.to_histories(histories)
-        result = np.empty((len(known), len(self.item_ids)), dtype=np.float32)
-        exact = self.options.model_copy(update={"exact": True})
-        with self._evaluating():
-            for users, batch in self._batches(known, exact.users_at_once(1)):
-                state = self.model.prefill(**batch)
-                if self.model.parallel:
-                    scores = score_by_slots(self._tries(), self.model.slot_scores(state))
-                else:
-                    scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
-                result[users] = scores.cpu().numpy()
-                if self.options.words:
-                    result[users] += self._shared_words(known.select(users))
-        return result
+        return self._ranker.score_items(known, self.options)
 
-    def _shared_words(self, histories: Histories) -> np.ndarray:
-        """What the words that items share with histories add, ``(n_users, n_items)`` float32."""
-        scores = WordMatches(self.index.word_vectors).scores(histories)
-        scores *= np.float32(self.options.words)
-        return scores
-
-    def _rank(
-        self, histories: Histories, k: int, exclude_seen: bool, allowed: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        request = self._request
-        request.check(len(histories), len(self.item_ids))
-        items = np.full((len(histories), k), -1, dtype=np.int32)
-        scores = np.full((len(histories), k), -np.inf, dtype=np.float32)
-        size = self.options.users_at_once(k, self.device.type)
-        learned = learned_scores(self.prior, self.options.prior, histories, len(self.item_ids))
-        if self.options.words:
-            size = min(size, max(1, _CELLS // len(self.item_ids)))
-
-        def words(users: np.ndarray) -> np.ndarray:
-            return self._shared_words(histories.select(users))
-
-        priors = UserPriors(request.prior, self.options.prior_weight, learned, words if self.options.words else None)
-        with self._evaluating():
-            for members, mask in request.parts(len(histories), self._tries, allowed):
-                trie = self._tries(mask)
-                for rows, batch in self._batches(histories.select(members), size):
-                    users = members[rows]
-                    seen = histories.select(users) if exclude_seen else None
-                    found, found_scores = search(
-                        self.model,
-                        self.model.prefill(**batch),
-                        trie,
-                        len(users),
-                        k,
-                        self.options,
-                        forbidden=self._tensor(None if seen is None else seen.padded()),
-                        allowed=self._tensor(request.own_items(users)),
-                        prior=priors.of(trie, users, seen),
-                        vectors=None if self.options.mmr is None else self._item_vectors(),
-                    )
-                    items[users, : found.shape[1]] = found.cpu().numpy()
-                    scores[users, : found.shape[1]] = found_scores.cpu().numpy()
-        return items, scores
-
-    def _batches(self, histories: Histories, size: int) -> Iterator[tuple[np.ndarray, dict[str, torch.Tensor]]]:
-        """Users of similar length, and what the model reads of them."""
-        recent = histories.last(self.config.model.max_items)
-        order = np.argsort(recent.lengths, kind="stable")
-        for batch in even_slices(len(order), size):
-            users = order[batch]
-            collated = self.collator(recent.select(users))
-            yield users, {name: tensor.to(self.device) for name, tensor in collated.items()}
-
-    @contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        with self.model.decoding(), torch.inference_mode():
-            yield
-
-    def _tensor(self, positions: np.ndarray | None) -> torch.Tensor | None:
-        return None if positions is None else torch.from_numpy(positions.astype(np.int64)).to(self.device)
-
-    def _prior(self, prior: Prior | None) -> np.ndarray | sp.sparray | None:
-        if not isinstance(prior, Mapping):
-            return prior if prior is None or sp.issparse(prior) else np.asarray(prior)
-        scores = np.zeros(len(self.item_ids), dtype=np.float32)
-        scores[self.to_histories([list(prior)]).items] = list(prior.values())
-        return scores
-
-    def _item_vectors(self) -> torch.Tensor:
-        if self.device not in self._vectors:
-            self._vectors[self.device] = torch.from_numpy(np.array(self.index.vectors())).to(self.device)
-        return self._vectors[self.device]
+    def _rank(self, histories: Histories, request: Request) -> tuple[np.ndarray, np.ndarray]:
+        options = request.options or self.options
+        learned = learned_scores(self.prior, options.prior, histories, len(self.item_ids))
+        return self._ranker.rank(histories, request, options, learned)
 
     def merge(self) -> None:
         """Put the updates of a LoRA adapter into the language model's weights; it is then saved as a plain model.

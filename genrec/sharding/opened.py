@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
+from genrec.decoding.request import Request
 from genrec.loading import saved_kind
 from genrec.recommender import Recommender
 from genrec.sharding.job import JobSettings
@@ -21,17 +22,13 @@ class OpenedJob:
         settings: Of the job.
         recommender: Loaded.
         titles: Of the catalogue, or None.
-        allow: The only items, or None.
-        deny: Items that are never recommended, or None.
-        request: Further arguments of ``recommend``.
+        request: What is asked for, for every user.
     """
 
     settings: JobSettings
     recommender: Recommender
+    request: Request
     titles: list[str] | None = None
-    allow: list[str] | None = None
-    deny: list[str] | None = None
-    request: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def open(cls, settings: JobSettings) -> OpenedJob:
@@ -40,14 +37,13 @@ class OpenedJob:
         Raises:
             GenRecError: One of them is not there or does not fit.
         """
-        opened = cls(settings, _load(settings))
-        opened.allow = _ids(settings.allow, opened.recommender, "allow list", needed=True)
-        opened.deny = _ids(settings.deny, opened.recommender, "deny list")
-        index = getattr(opened.recommender, "index", None)
-        if index is not None:
-            opened.titles = index.catalog.titles()
-            opened.request = _request(opened.recommender, settings)
-        return opened
+        recommender = _load(settings)
+        allowed = _ids(settings.allow, recommender, "allow list", needed=True)
+        request = Request(settings.k, settings.exclude_seen, allowed, _ids(settings.deny, recommender, "deny list"))
+        index = getattr(recommender, "index", None)
+        if index is None:
+            return cls(settings, recommender, request)
+        return cls(settings, recommender, _completed(request, recommender, settings), index.catalog.titles())
 
 
 def _load(settings: JobSettings) -> Recommender:
@@ -62,18 +58,17 @@ def _load(settings: JobSettings) -> Recommender:
     return recommender
 
 
-def _request(recommender: Any, settings: JobSettings) -> dict[str, Any]:
+def _completed(request: Request, recommender: Any, settings: JobSettings) -> Request:
     from genrec.data.conditions import items_where
     from genrec.data.item_lists import read_scores
 
-    request: dict[str, Any] = {}
     catalog = recommender.index.catalog
     if settings.where:
         name = " and ".join(settings.where)
         recommender.define(name, recommender.item_ids[items_where(catalog, list(settings.where))])
-        request["within"] = name
+        request = replace(request, within=name)
     if settings.prior is not None:
-        request["prior"] = read_scores(settings.prior, recommender.item_ids)
+        request = replace(request, prior=read_scores(settings.prior, recommender.item_ids))
     return request
 
 

@@ -38,16 +38,11 @@ def recommend_shard(
     Returns:
         Counts: ``users``, ``rows``, ``short`` (users with fewer than ``k`` items), ``problems``.
     """
-    settings = opened.settings
     made = generate(
         opened.recommender,
         histories,
-        settings.k,
-        exclude_seen=settings.exclude_seen,
-        allow=opened.allow,
-        deny=opened.deny,
+        opened.request,
         titles=opened.titles,
-        request=opened.request,
     )
     schema = {name: kind for name, kind in SCHEMA.items() if name != Columns.Title or opened.titles is not None}
     frame = made.frame if made.frame.height else pl.DataFrame(schema=schema)

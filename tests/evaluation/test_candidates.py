@@ -33,8 +33,8 @@ class Wrapped(Recommender):
     def __init__(self, inner):
         self.inner, self.item_ids = inner, inner.item_ids
 
-    def _rank(self, histories, k, exclude_seen, allowed):
-        return self.inner._rank(histories, k, exclude_seen, allowed)
+    def _rank(self, histories, request):
+        return self.inner._rank(histories, request)
 
 
 class Each(Wrapped):

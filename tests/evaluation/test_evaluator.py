@@ -27,8 +27,8 @@ class Fixed(Recommender):
     def __init__(self, table, item_ids=IDS):
         self.table, self.item_ids = np.asarray(table, dtype=np.int32), item_ids
 
-    def _rank(self, histories, k, exclude_seen, allowed):
-        items = self.table[histories.user_ids.astype(int), :k]
+    def _rank(self, histories, request):
+        items = self.table[histories.user_ids.astype(int), : request.k]
         return items, np.where(items >= 0, 0.0, -np.inf).astype(np.float32)
 
 

@@ -1,0 +1,156 @@
+"""Histories and a request in, ranked items out: all that searches with a network, and nothing that is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from genrec.data.histories import Histories
+from genrec.decoding.exact import score_items
+from genrec.decoding.options import DecodingOptions, even_slices
+from genrec.decoding.request import Request
+from genrec.decoding.search import search
+from genrec.decoding.slots import score_by_slots
+from genrec.decoding.subtries import SubTries
+from genrec.decoding.user_priors import UserPriors
+from genrec.decoding.word_matches import WordMatches
+from genrec.index.semantic_index import SemanticIndex
+from genrec.models.base import CodeModel
+from genrec.models.outputs import Reader
+
+_CELLS = 1 << 26  # users times items that are scored by words at once
+
+
+class Ranker:
+    """Searches the items of an index with a network.
+
+    Args:
+        model: Network over the codes of ``index``, bound to it.
+        index: Semantic index of the catalogue.
+        reader: Histories → what the network's ``prefill`` reads.
+        max_items: Newest items of a history that are read.
+    """
+
+    def __init__(self, model: CodeModel, index: SemanticIndex, reader: Reader, max_items: int) -> None:
+        self.model, self.index, self.reader, self.max_items = model, index, reader, max_items
+        self._tries = SubTries(index.trie, model.device)
+        self._vectors: dict[torch.device, torch.Tensor] = {}
+
+    def to(self, device: str | torch.device) -> None:
+        """Move the network, and what goes with it."""
+        self.model.end_decoding()
+        self.model.to(device)  # type: ignore[arg-type]
+        self._tries = SubTries(self.index.trie, self.model.device, self._tries.named)
+
+    def define(self, name: str, mask: np.ndarray) -> None:
+        """Name a part of the catalogue, ``(n_items,)`` bool, for ``Request.within``."""
+        self._tries.define(name, mask)
+
+    def rank(
+        self, histories: Histories, request: Request, options: DecodingOptions, learned: sp.csr_array | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The best items of every history.
+
+        Args:
+            histories: Users' items; all of them count as seen.
+            request: Resolved: with positions in the place of item ids.
+            options: How to decode.
+            learned: ``(n_users, n_items)`` scores that a learned prior adds.
+
+        Returns:
+            ``items (n_users, k)`` int32 padded with -1 and ``scores (n_users, k)`` float32 padded with -inf.
+
+        Raises:
+            DataError: Something does not fit the users or the catalogue.
+            ConfigError: An unknown part of the catalogue, or options that need something that is not there.
+        """
+        request.check(len(histories), len(self.index.item_ids))
+        items = np.full((len(histories), request.k), -1, dtype=np.int32)
+        scores = np.full((len(histories), request.k), -np.inf, dtype=np.float32)
+        size = options.users_at_once(request.k, self.model.device.type)
+        if options.words:
+            size = min(size, max(1, _CELLS // len(self.index.item_ids)))
+        priors = self._priors(histories, request, options, learned)
+        vectors = None if options.mmr is None else self._item_vectors()
+        with self._evaluating():
+            for members, mask in request.parts(len(histories), self._tries):
+                trie = self._tries(mask)
+                for rows, batch in self._batches(histories.select(members), size):
+                    users = members[rows]
+                    seen = histories.select(users) if request.exclude_seen else None
+                    found, found_scores = search(
+                        self.model,
+                        self.model.prefill(**batch),
+                        trie,
+                        len(users),
+                        request.k,
+                        options,
+                        forbidden=self._tensor(None if seen is None else seen.padded()),
+                        allowed=self._tensor(request.own_items(users)),
+                        prior=priors.of(trie, users, seen),
+                        vectors=vectors,
+                    )
+                    items[users, : found.shape[1]] = found.cpu().numpy()
+                    scores[users, : found.shape[1]] = found_scores.cpu().numpy()
+        return items, scores
+
+    def score_items(self, histories: Histories, options: DecodingOptions) -> np.ndarray:
+        """Exact score of every item, ``(n_users, n_items)`` float32; no beam is involved.
+
+        It is the log-probability, and what ``options.words`` adds to it; item priors are not in it.
+        """
+        result = np.empty((len(histories), len(self.index.item_ids)), dtype=np.float32)
+        exact = options.model_copy(update={"exact": True})
+        with self._evaluating():
+            for users, batch in self._batches(histories, exact.users_at_once(1)):
+                state = self.model.prefill(**batch)
+                if self.model.parallel:
+                    scores = score_by_slots(self._tries(), self.model.slot_scores(state))
+                else:
+                    scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
+                result[users] = scores.cpu().numpy()
+                if options.words:
+                    result[users] += self._shared_words(histories.select(users), options.words)
+        return result
+
+    def _priors(
+        self, histories: Histories, request: Request, options: DecodingOptions, learned: sp.csr_array | None
+    ) -> UserPriors:
+        def words(users: np.ndarray) -> np.ndarray:
+            return self._shared_words(histories.select(users), options.words)
+
+        given = None if request.prior is None else request.scores
+        return UserPriors(given, options.prior_weight, learned, words if options.words else None)
+
+    def _shared_words(self, histories: Histories, weight: float) -> np.ndarray:
+        """What the words that items share with histories add, ``(n_users, n_items)`` float32."""
+        scores = WordMatches(self.index.word_vectors).scores(histories)
+        scores *= np.float32(weight)
+        return scores
+
+    def _batches(self, histories: Histories, size: int) -> Iterator[tuple[np.ndarray, dict[str, torch.Tensor]]]:
+        """Users of similar length, and what the model reads of them."""
+        recent = histories.last(self.max_items)
+        order = np.argsort(recent.lengths, kind="stable")
+        for batch in even_slices(len(order), size):
+            users = order[batch]
+            read = self.reader(recent.select(users))
+            yield users, {name: tensor.to(self.model.device) for name, tensor in read.items()}
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        with self.model.decoding(), torch.inference_mode():
+            yield
+
+    def _tensor(self, positions: np.ndarray | None) -> torch.Tensor | None:
+        return None if positions is None else torch.from_numpy(positions.astype(np.int64)).to(self.model.device)
+
+    def _item_vectors(self) -> torch.Tensor:
+        device = self.model.device
+        if device not in self._vectors:
+            self._vectors[device] = torch.from_numpy(np.array(self.index.vectors())).to(device)
+        return self._vectors[device]
