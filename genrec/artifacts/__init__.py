@@ -1,7 +1,7 @@
 """Files and folders that appear whole, one writer at a time, and manifests that cover every file."""
 
 from genrec.artifacts.files import atomic_file, require_free_file, write_atomic
-from genrec.artifacts.folders import atomic_dir, require_free
+from genrec.artifacts.folders import atomic_dir, recover, require_free
 from genrec.artifacts.locks import output_lock
 from genrec.artifacts.manifest import FORMAT_VERSION, Manifest, read_manifest, sha256_of, write_manifest
 from genrec.artifacts.reading import read_whole, saved_content
@@ -17,6 +17,7 @@ __all__ = [
     "output_lock",
     "read_manifest",
     "read_whole",
+    "recover",
     "require_free",
     "require_free_file",
     "save_tensors",

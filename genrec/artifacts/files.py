@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genrec.artifacts.locks import try_lock, unwritable
+from genrec.artifacts.manifest import refuse_inside
 from genrec.errors import ArtifactError
 
 _PROBE = 1 << 16
@@ -81,6 +82,7 @@ def require_writable(target: Path) -> None:
     Raises:
         ArtifactError: Its folder cannot be made or written, or the disk is full.
     """
+    refuse_inside(target)
     place = behind_links(target).parent
     while not place.exists() and place != place.parent:
         place = place.parent

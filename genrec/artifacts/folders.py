@@ -25,7 +25,7 @@ from pathlib import Path
 
 from genrec.artifacts.files import begin_flush, behind_links, flush, in_the_making, require_writable
 from genrec.artifacts.locks import output_lock
-from genrec.artifacts.manifest import inside_artifact, mark, strangers
+from genrec.artifacts.manifest import mark, strangers
 from genrec.errors import ArtifactError
 
 logger = logging.getLogger(__name__)
@@ -98,12 +98,6 @@ def require_free(target: Path | str, *, overwrite: bool = False, replaces: bool 
             "The output folder is a mounted volume, which cannot be replaced as a whole.",
             where=target,
             hint=f"Choose a folder inside it, such as {target / 'model'}.",
-        )
-    if (outer := inside_artifact(target)) is not None:
-        raise ArtifactError(
-            "The output path is inside an artefact, whose manifest does not know it.",
-            where=target,
-            hint=f"Choose a path outside {outer}.",
         )
     require_writable(target)
 

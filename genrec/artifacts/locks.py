@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genrec.artifacts.manifest import refuse_inside
 from genrec.errors import ArtifactError
 
 try:
@@ -84,6 +85,7 @@ def output_lock(
         ArtifactError: Another process is writing it, or its folder cannot be written.
     """
     path = lock_path(target := Path(target).absolute())
+    refuse_inside(target)
     with _guard:
         held = _held.setdefault(path, _Held())
     limit = None if wait is None else time.monotonic() + wait

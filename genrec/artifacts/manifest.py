@@ -215,13 +215,21 @@ def strangers(folder: Path) -> list[str]:
     return [path for path in _files(folder) if path not in known | nested]
 
 
-def inside_artifact(path: Path) -> Path | None:
-    """The artefact around a path, where there is one."""
-    for folder in path.absolute().parents:
+def refuse_inside(target: Path) -> None:
+    """Refuse an output inside an artefact.
+
+    Raises:
+        ArtifactError: The manifest around it would not know it, and the artefact could no longer be loaded.
+    """
+    for folder in target.absolute().parents:
         for name in _MANIFESTS:
             try:
-                if (folder / name).is_file() and {"format_version", "files"} <= _parsed(folder / name, "").keys():
-                    return folder
+                whole = (folder / name).is_file() and {"format_version", "files"} <= _parsed(folder / name, "").keys()
             except (ArtifactError, OSError):
                 continue
-    return None
+            if whole:
+                raise ArtifactError(
+                    "The output path is inside an artefact, whose manifest does not know it.",
+                    where=target,
+                    hint=f"Choose a path outside {folder}.",
+                )

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, heading, out, say, summary
+from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, own_command, shell_command, tell
 from genrec.cli.visible import json_text, visible
@@ -34,13 +35,12 @@ def audit(
     tables: Tables,
 ) -> None:
     """Say which shortcuts would solve a dataset and whether its split is clean, before anyone trains."""
-    from genrec.artifacts import require_free
     from genrec.audit import audit as run
     from genrec.data.split import CUSTOM
 
     choice = tables.choose_split()
     if folder is not None:
-        require_free(folder, overwrite=overwrite)
+        claim(folder, overwrite=overwrite)
     catalog, events = tables.catalog(items), tables.interactions(interactions)
     with progress("auditing") as update:
         found = run(

@@ -10,6 +10,7 @@ import typer
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, say, summary
+from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
 
@@ -43,7 +44,6 @@ def baseline(
     tables: Tables,
 ) -> None:
     """Fit a baseline; settings that are not given are chosen on validation. The test part is not read."""
-    from genrec.artifacts import require_free
     from genrec.baselines import BASELINES
     from genrec.baselines.fit import train_baseline
     from genrec.baselines.registry import CLASSES
@@ -53,7 +53,7 @@ def baseline(
 
     if name not in CLASSES:
         raise unknown_name("baseline", name, BASELINES)
-    require_free(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite)
     settings = apply_overrides({}, set_ or [])
     choice = tables.choose_split()
     catalog = tables.catalog(items)

@@ -11,6 +11,7 @@ import typer
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import guarded, say, summary, table
+from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
 
@@ -42,6 +43,7 @@ def decode(
 
     settings = select(default_settings(quick), models=model, items=items, shapes=shape, prompts=prompt)
     command = "genrec " + shlex.join(sys.argv[1:])
+    claim(out, overwrite=True, replaces=False)
     bench = Bench(rounds=rounds, vocabulary=vocabulary, threads=threads, device=device, command=command)
     with progress("measuring") as update:
         rows = run(settings, bench, out=out, add=add, progress=update)
@@ -82,6 +84,8 @@ def regret(
         if out is not None:
             write_regret(out, rows, dataset=dataset, split="test", device=str(recommender.device), command=command)
 
+    if out is not None:
+        claim(out, overwrite=True, replaces=False)
     recommender = GenerativeRecommender.from_pretrained(model, device=device)
     tables = tables.remembering(*known_columns([recommender]))
     split, about, events = split_of([recommender], interactions, tables)

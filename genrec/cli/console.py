@@ -16,6 +16,9 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
+from genrec.cli.failures import explained
+from genrec.cli.outputs import claims
+from genrec.cli.stopping import exit_code, terminable
 from genrec.cli.visible import VisibleFormatter, one_line, visible
 from genrec.errors import GenRecError
 
@@ -55,19 +58,22 @@ def quiet_libraries() -> None:
 
 
 def guarded(command: F) -> F:
-    """Turn errors that a user can fix into one message and exit code 1, and Ctrl-C into exit code 130."""
+    """Turn errors that a user can fix into one message and exit code 1, and Ctrl-C or SIGTERM into 130 or 143."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         quiet_libraries()
         try:
-            return command(*args, **kwargs)
-        except GenRecError as error:
-            show_error(error)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
+            with terminable(), claims():
+                return command(*args, **kwargs)
+        except KeyboardInterrupt as stop:
             err.print("\nStopped. Nothing was half-written; run the same command again.")
-            raise typer.Exit(130) from None
+            raise typer.Exit(exit_code(stop)) from None
+        except BaseException as error:
+            if (message := explained(error)) is None:
+                raise
+            show_error(message)
+            raise typer.Exit(1) from None
 
     return run  # type: ignore[return-value]
 

@@ -11,6 +11,7 @@ import typer
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, heading, say, summary
 from genrec.cli.contestants import Contestants, foreign, load_contestants, split_of
+from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, known_columns, own_command, shell_command, tell
 from genrec.cli.slicing import column_slices
@@ -71,12 +72,11 @@ def evaluate(
     tables: Tables,
 ) -> None:
     """Measure recommenders beside honest baselines, on the same users, over the whole catalogue."""
-    from genrec.artifacts import require_free
     from genrec.evaluation.candidates import read_candidates
     from genrec.evaluation.slices import default_slices
     from genrec.evaluation.suite import write_evaluation
 
-    require_free(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite)
     beside = load_contestants(models, baselines=baseline, device=device, beams=beams, changes=set_ or (), index=index)
     first = beside.recommenders[0]
     tables = tables.remembering(*known_columns(beside.recommenders))

@@ -10,6 +10,7 @@ import typer
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, say, summary
+from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
 
@@ -59,14 +60,12 @@ def generate(
     tables: Tables,
 ) -> None:
     """Recommend for many users, into a table."""
-    from genrec.artifacts import require_free
     from genrec.batch import generate as run
     from genrec.data.tables import table_kind
     from genrec.decoding.request import Request
     from genrec.loading import load, saved_kind
 
-    if not overwrite:
-        require_free(out)
+    claim_file(out, overwrite=overwrite)
     table_kind(out, to_write=True)
     options = {"beams": beams, "where": where, "prior": prior, "score-column": score_column, "set": set_}
     options |= {"index": index, "batch-users": batch_users}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genrec.cli.columns import Tables, reads
-from genrec.cli.console import duration, guarded, markdown, say, summary
+from genrec.cli.console import duration, err, guarded, markdown, say, summary
+from genrec.cli.outputs import claim, claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, own_command, read_split, shell_command, split_text, tell
 from genrec.cli.visible import json_text
@@ -43,7 +44,6 @@ def build(
     tables: Tables,
 ) -> None:
     """Turn a catalogue into semantic IDs."""
-    from genrec.artifacts import require_free
     from genrec.config import apply_overrides, parse
     from genrec.index.recipe import TokenizerRecipe, load_recipe
     from genrec.index.report import collision_line
@@ -56,7 +56,7 @@ def build(
         frozen = _frozen(quantizer)
         recipe = parse(TokenizerRecipe, apply_overrides(frozen.recipe.model_dump(mode="json"), set_ or ()), "--set")
     choice = tables.choose_split()
-    require_free(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite)
     catalog = tables.catalog(items)
     train, reports = None, [catalog.report]
     if interactions is not None:
@@ -117,6 +117,7 @@ def show(
     interactions: Annotated[
         Path | None, typer.Option("--interactions", help="Are items bought together near in code space?")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the page at --html.")] = False,
     *,
     tables: Tables,
 ) -> None:
@@ -133,6 +134,8 @@ def show(
         raise ConfigError("--prefix needs codes.", expected="such as --prefix 12 7")
     if html is not None and (item is not None or by_prefix):
         raise ConfigError("--html writes the page of the whole index.", expected="--html without --item and --prefix")
+    if html is not None:
+        claim_file(html, overwrite=overwrite)
     loaded = SemanticIndex.load(index)
     if item is not None:
         markdown(show_item(loaded, item))
@@ -194,14 +197,12 @@ def compare(
     tables: Tables,
 ) -> None:
     """Build several recipes on one catalogue; one table of cost and quality."""
-    from genrec.artifacts import require_free
-    from genrec.errors import ConfigError
     from genrec.index.recipe import load_recipe
     from genrec.index.report.compare import compare_recipes, comparison_table, write_comparison
 
     recipes = [load_recipe(name, set_ or ()) for name in tokenizer]
     choice = tables.choose_split()
-    require_free(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite, replaces=False)
     catalog = tables.catalog(items)
     parts, reports = None, [catalog.report]
     if interactions is not None:
@@ -223,13 +224,27 @@ def compare(
     say()
     markdown(comparison_table(rows, brief=True))
     if all("error" in row for row in rows):
-        raise ConfigError("No recipe could be built.", where=out / "comparison.json", expected=rows[0]["error"])
+        _refuse_failed(rows, out)
     build = ["index", "build", items, *([] if interactions is None else ["--interactions", interactions])]
     build += [*tables.options(), *tables.split_options(), *(word for one in set_ or () for word in ("--set", one))]
     summary(
         {"table": f"{out}/comparison.md (all columns; also comparison.json)"},
         _after_comparison(rows, dict(zip([recipe.name for recipe in recipes], tokenizer, strict=True)), build),
     )
+    _refuse_failed(rows, out)
+
+
+def _refuse_failed(rows: list[dict[str, Any]], out: Path) -> None:
+    """The end of a comparison in which a recipe failed: an error, so that scripts notice."""
+    from genrec.errors import ConfigError
+
+    failed = [row for row in rows if "error" in row]
+    if failed:
+        raise ConfigError(
+            f"{len(failed)} of {len(rows)} recipes failed: {', '.join(row['tokenizer'] for row in failed)}.",
+            where=out / "comparison.json",
+            expected=failed[0]["error"],
+        )
 
 
 def _after_comparison(rows: list[dict[str, Any]], given: dict[str, str], build: list[object]) -> list[str]:
@@ -255,17 +270,25 @@ def add(
     tables: Tables,
 ) -> None:
     """Give new items semantic IDs; published IDs never move."""
-    from genrec.artifacts import require_free
+    from genrec.index.additions import new_items_of
     from genrec.index.semantic_index import SemanticIndex
 
-    if out is not None:
-        require_free(out, overwrite=overwrite)
+    target = out or index
+    if out is None:  # from the reading to the writing, so that nobody's items are lost
+        claim(index, overwrite=True, on_wait=err.print)
+    else:
+        claim(out, overwrite=overwrite)
     before = SemanticIndex.load(index)
     tables = tables.remembering(before.columns)
-    catalog = tables.catalog(new_items)
-    tell([catalog.report], tables.check_options(), new_items)
-    grown = before.encode_new(catalog, vectors_from=vectors)
-    target = out or index
+    table = tables.catalog(new_items)
+    tell([table.report], tables.check_options(), new_items)
+    catalog, known = new_items_of(table, before.catalog)
+    if known:
+        say(f"{known:,} items are in the index already, with the same fields: they stay as they are.")
+    if out is None and not len(catalog):
+        summary({"index": f"{index} ({len(before):,} items, nothing to add)"})
+        return
+    grown = before.encode_new(catalog, vectors_from=vectors) if len(catalog) else before
     grown.save(target, overwrite=overwrite or out is None)
     examples = list(zip(catalog.titles()[:3], grown.codes[len(before.item_ids) :][:3].tolist(), strict=False))
     for title, codes in examples:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,9 @@ import typer
 
 from genrec.cli.columns import Tables, column_options, reads
 from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, shell_command, tell
+from genrec.cli.stopping import on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,6 @@ def pretrain(
     tables: Tables,
 ) -> None:
     """Pretrain on many catalogues; the same command again resumes."""
-    from genrec.artifacts import require_free
     from genrec.cli.reporter import Reporter
     from genrec.recommender import MANIFEST
     from genrec.training.pretrain import pretrain as fit
@@ -44,22 +44,19 @@ def pretrain(
     settings = load_pretrain_config(config, set_ or ())
     named = _named((*settings.domains, *map(_domain, domain or ())), tables)
     settings = settings.model_copy(update={"domains": named, "split": tables.choose_split(settings.split)})
-    if not (out / MANIFEST).is_file():
-        require_free(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite, resumes=MANIFEST)
     domains = read_domains(settings, **tables.how)
     for one, source in zip(domains, named, strict=True):
         tell([one.report], _options(source, tables), source.items, source.interactions)
         say(f"{one.name}: {len(one.catalog):,} items, {len(one.split.train.items):,} training interactions.")
     reporter = Reporter()
-    previous = signal.signal(signal.SIGINT, reporter.on_interrupt)
     began = time.monotonic()
     try:
-        foundation = fit(domains, settings, out, overwrite=overwrite, callbacks=[reporter], progress=_show)
+        with on_signals(reporter.on_interrupt):
+            foundation = fit(domains, settings, out, overwrite=overwrite, callbacks=[reporter], progress=_show)
     except TrainingStoppedError as stopped:
         err.print(f"\n{stopped}")
-        raise typer.Exit(130) from None
-    finally:
-        signal.signal(signal.SIGINT, previous)
+        raise typer.Exit(128 + reporter.signal) from None
     made: dict[str, object] = {
         "pretrained recommender": out,
         "network": f"{foundation.model.num_parameters():,} parameters",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
 from genrec.cli.console import duration, err, heading, say
+from genrec.cli.stopping import stop
 from genrec.prompts.examples import TextExamples
 from genrec.training.trainer import StopOnRequest
 
@@ -20,19 +22,20 @@ def show_tasks(examples: TextExamples) -> None:
 
 
 class Reporter(StopOnRequest):
-    """A transformers callback that prints a line per epoch and turns Ctrl-C into a checkpoint."""
+    """A transformers callback that prints a line per epoch and turns Ctrl-C and SIGTERM into a checkpoint."""
 
     def __init__(self) -> None:
         super().__init__()
         self.began = time.monotonic()
         self.loss = 0.0
+        self.signal = int(signal.SIGINT)
 
     def on_interrupt(self, number: int, frame: Any) -> None:
-        """Signal handler: the first Ctrl-C stops after the current step, the second at once."""
+        """Signal handler: the first Ctrl-C or SIGTERM stops after the current step, the second at once."""
         if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-        err.print("\nStopping after this step, with a checkpoint (Ctrl-C again: at once) …")
+            raise stop(number)
+        self.requested, self.signal = True, number
+        err.print("\nStopping after this step, with a checkpoint (again: at once) …")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Say how much there is to do, and show what the model will read."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,9 @@ import typer
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
+from genrec.cli.stopping import on_signals
 
 if TYPE_CHECKING:
     from genrec.data.split import Split, SplitSettings
@@ -36,7 +37,6 @@ def train(
     tables: Tables,
 ) -> None:
     """Train a recommender on an index; the same command again resumes."""
-    from genrec.artifacts import require_free
     from genrec.cli.reporter import Reporter
     from genrec.generative.config import load_train_config
     from genrec.generative.recommender import MANIFEST
@@ -47,8 +47,7 @@ def train(
 
     logging.getLogger("genrec.baselines.tuning").setLevel(logging.WARNING)  # the prior's own line says what was chosen
     settings = load_train_config(config, [*(set_ or ()), *([] if init is None else [f"init={init}"])])
-    if not (out / MANIFEST).is_file():
-        require_free(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite, resumes=MANIFEST)
     semantic_index = SemanticIndex.load(index)
     tables = tables.remembering(semantic_index.columns)
     choice = tables.choose_split(_usual_split(settings, set_, semantic_index))
@@ -62,15 +61,13 @@ def train(
     if not find_network(settings.model.architecture).reads_prompts:  # their prompts are shown when training begins
         _show_example(semantic_index, split)
     reporter = Reporter()
-    previous = signal.signal(signal.SIGINT, reporter.on_interrupt)
     began = time.monotonic()
     try:
-        recommender = fit(semantic_index, split, settings, out, overwrite=overwrite, callbacks=[reporter])
+        with on_signals(reporter.on_interrupt):
+            recommender = fit(semantic_index, split, settings, out, overwrite=overwrite, callbacks=[reporter])
     except TrainingStoppedError as stopped:
         err.print(f"\n{stopped}")
-        raise typer.Exit(130) from None
-    finally:
-        signal.signal(signal.SIGINT, previous)
+        raise typer.Exit(128 + reporter.signal) from None
     metrics = recommender.metrics
     reached = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("validation", {}).items())
     epoch = f"epoch {metrics.get('best_epoch', 0):.0f}"

@@ -36,7 +36,7 @@ from genrec.training.learning import learn
 from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import DomainSettings, PretrainConfig
 from genrec.training.prior_experience import gain_experience, pooled
-from genrec.training.session import TrainingFolder, check_stopped, differences, is_finished
+from genrec.training.session import TrainingFolder, check_stopped, differences, is_finished, one_at_a_time
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.training.validation import GeneratedValidation, validation_sample
@@ -110,6 +110,7 @@ def _read_domain(settings: DomainSettings, config: PretrainConfig, how: dict[str
     return Domain(settings.name, catalog, split, report)
 
 
+@one_at_a_time
 def pretrain(
     domains: Sequence[Domain],
     config: PretrainConfig,

@@ -5,25 +5,52 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import inspect
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from transformers import TrainerCallback
 
-from genrec.artifacts import read_manifest, write_atomic
+from genrec.artifacts import output_lock, read_manifest, recover, require_free, write_atomic
 from genrec.config import parse
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative.config import TrainConfig
 from genrec.generative.recommender import MANIFEST
+from genrec.training.distributed import is_main_process
 
 logger = logging.getLogger(__name__)
+
+_RUN = "run.json"
+_PARTS = {"checkpoints", "tokenizer", "tokenizer.tmp", "vectors"}  # what is left where emptying a run was cut off
+Run = TypeVar("Run", bound=Callable[..., Any])
+
+
+def one_at_a_time(run: Run) -> Run:
+    """Of all calls of a function with the same argument ``out``, in any process, let one do its work.
+
+    Raises:
+        ArtifactError: Another process is at work there.
+    """
+
+    @functools.wraps(run)
+    def reserved(*args: Any, **kwargs: Any) -> Any:
+        out = inspect.signature(run).bind(*args, **kwargs).arguments.get("out")
+        if out is None or not is_main_process():
+            return run(*args, **kwargs)
+        with output_lock(out):
+            recover(Path(out))
+            return run(*args, **kwargs)
+
+    return reserved  # type: ignore[return-value]
 
 
 def run_identity(
@@ -48,30 +75,59 @@ class TrainingFolder:
     """
 
     def __init__(self, out: Path | str) -> None:
-        out = Path(out)
-        self.folder = out.with_name(f"{out.name}.training")
+        self.out = Path(out)
+        self.folder = self.out.with_name(f"{self.out.name}.training")
         self.checkpoints = self.folder / "checkpoints"
 
     def open(self, identity: dict[str, Any], *, overwrite: bool = False) -> None:
         """Start or continue the run.
 
+        A run with other inputs that has not reached its first checkpoint is forgotten: nothing was learned in it, and
+        what stopped it may have been a wrong setting.
+
         Raises:
-            ArtifactError: The folder holds an unfinished run with other settings, data or index; names what differs.
+            ArtifactError: The folder holds an unfinished run with other settings, data or index (it says which), or
+                something that is no run; or the output may not be replaced.
         """
-        path = self.folder / "run.json"
+        require_free(self.out, overwrite=overwrite)
+        path = self.folder / _RUN
         if path.is_file() and not overwrite:
-            before = json.loads(path.read_text(encoding="utf-8"))
-            changed = changes(before, identity)
-            if changed:
+            changed = changes(self._begun(path), identity)
+            if not changed:
+                return
+            if any(self.checkpoints.glob("checkpoint-*/trainer_state.json")):
                 raise ArtifactError(
                     "An unfinished run with other inputs is in the way.",
                     where=self.folder,
                     expected="the same settings, interactions and index; different: " + "; ".join(changed[:5]),
                     hint="Repeat the first command to continue it, or pass --overwrite to start anew.",
                 )
-            return
+        self._refuse_foreign()
         shutil.rmtree(self.folder, ignore_errors=True)
         write_atomic(path, json.dumps(identity, indent=2) + "\n")
+
+    def _begun(self, path: Path) -> Any:
+        """What the run in the folder was started with; nothing where that cannot be read."""
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return None
+
+    def _refuse_foreign(self) -> None:
+        """Only a folder of a run is ever emptied."""
+        if (self.folder / _RUN).is_file() or not os.path.lexists(self.folder):
+            return
+        found = [] if self.folder.is_dir() else [self.folder.name]
+        found += [
+            path.name for path in self.folder.glob("*") if path.name not in _PARTS and not path.match(f".{_RUN}.*.tmp")
+        ]
+        if found:
+            raise ArtifactError(
+                f"The place for unfinished training holds what is not of a run: {', '.join(sorted(found)[:5])}.",
+                where=self.folder,
+                expected="nothing there, or an unfinished run",
+                hint="Move it, or choose another --out.",
+            )
 
     def remove(self) -> None:
         """Delete the working folder: the run is done."""

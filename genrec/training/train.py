@@ -26,7 +26,7 @@ from genrec.training.learning import learn
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
 from genrec.training.prior import fit_prior
-from genrec.training.session import TrainingFolder, check_stopped, is_finished, run_identity
+from genrec.training.session import TrainingFolder, check_stopped, is_finished, one_at_a_time, run_identity
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.training.validation import GeneratedValidation
@@ -34,6 +34,7 @@ from genrec.training.validation import GeneratedValidation
 logger = logging.getLogger(__name__)
 
 
+@one_at_a_time
 def train(
     index: SemanticIndex,
     interactions: Interactions | Histories | Split,

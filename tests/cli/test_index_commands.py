@@ -71,7 +71,8 @@ def test_compare_writes_one_table_and_goes_on_after_a_failure(tables, tmp_path):
         "--interactions",
         tables[1],
     )
-    out = genrec(*arguments, *settings(TINY_TOKENIZER[1:]), "--out", tmp_path / "out")
+    out = refused(*arguments, *settings(TINY_TOKENIZER[1:]), "--out", tmp_path / "out")
+    assert "1 of 2 recipes failed: bad" in out
     assert "bad: The file of item vectors does not exist." in out
     rows = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert ["error" in row for row in rows] == [True, False]
@@ -79,7 +80,7 @@ def test_compare_writes_one_table_and_goes_on_after_a_failure(tables, tmp_path):
     assert "rq-kmeans-3x256" in (tmp_path / "out" / "comparison.md").read_text()
     text = refused("compare", tables[0], "--tokenizer", "rq-kmean", "--out", tmp_path / "other")
     assert "Did you mean" in text
-    assert "No recipe could be built" in refused("compare", tables[0], "--tokenizer", bad, "--out", tmp_path / "none")
+    assert "1 of 1 recipes failed" in refused("compare", tables[0], "--tokenizer", bad, "--out", tmp_path / "none")
 
 
 def test_new_items_of_precomputed_vectors_bring_a_file(tables, tmp_path):

@@ -1,11 +1,14 @@
 """What a run is recognised by."""
 
+import json
+import threading
+
 import pytest
 
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError
 from genrec.generative.config import TrainConfig
-from genrec.training.session import TrainingFolder, changes, run_identity
+from genrec.training.session import TrainingFolder, changes, one_at_a_time, run_identity
 
 HISTORIES = Histories.from_lists([[0, 1, 2], [1]])
 
@@ -35,9 +38,54 @@ def test_settings_that_this_version_does_not_know_count_as_different():
 def test_an_unfinished_run_with_other_settings_is_not_touched(tmp_path):
     folder = TrainingFolder(tmp_path / "model")
     folder.open(identity())
+    (folder.checkpoints / "checkpoint-1").mkdir(parents=True)
+    (folder.checkpoints / "checkpoint-1" / "trainer_state.json").write_text("{}")
     with pytest.raises(ArtifactError, match="unfinished run"):
         folder.open(identity(seed=3))
     folder.open(identity())
     folder.open(identity(seed=3), overwrite=True)
     folder.remove()
     assert not folder.folder.exists()
+
+
+def test_a_run_that_learned_nothing_does_not_block_the_corrected_one(tmp_path):
+    folder = TrainingFolder(tmp_path / "model")
+    folder.open(identity(seed=1))
+    (folder.folder / "tokenizer").mkdir()  # what a wrong setting has left
+    folder.open(identity(seed=2))
+    assert [path.name for path in folder.folder.iterdir()] == ["run.json"]
+    (folder.folder / "run.json").write_text("no json")
+    folder.open(identity(seed=2))
+    assert json.loads((folder.folder / "run.json").read_text())["settings"]["seed"] == 2
+
+
+def test_only_a_folder_of_a_run_is_emptied(tmp_path):
+    (tmp_path / "model.training").mkdir()
+    (tmp_path / "model.training" / "thesis.tex").write_text("x")
+    for overwrite in (False, True):
+        with pytest.raises(ArtifactError, match=r"not of a run: thesis\.tex"):
+            TrainingFolder(tmp_path / "model").open(identity(), overwrite=overwrite)
+    (tmp_path / "file.training").write_text("x")
+    with pytest.raises(ArtifactError, match="not of a run"):
+        TrainingFolder(tmp_path / "file").open(identity())
+
+
+def test_one_call_at_a_time_trains_into_a_folder(tmp_path):
+    def other():
+        with pytest.raises(ArtifactError) as error:
+            work(out=tmp_path / "model")
+        caught.append(error)
+
+    caught = []
+
+    @one_at_a_time
+    def work(out=None):
+        if not caught:
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+        return out
+
+    assert work(out=tmp_path / "model") == tmp_path / "model"
+    assert "being written by another thread" in str(caught[0].value)
+    assert work() is None

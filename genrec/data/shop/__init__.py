@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from genrec.artifacts import atomic_dir
 from genrec.data.shop.catalogue import stock_shelf
 from genrec.data.shop.shoppers import LONGEST, SHORTEST, Crowd, Rules, draw_traits
 from genrec.data.tables import write_table
@@ -23,6 +24,7 @@ __all__ = ["RULES", "ceiling", "make_shop", "write_shop"]
 
 MAX_USERS = 50_000
 _CHUNK = 512
+_ITEMS, _INTERACTIONS = "items.jsonl", "interactions.csv"
 _R = Rules()
 
 
@@ -109,7 +111,7 @@ def write_shop(folder: Path | str, *, n_items: int = 1500, n_users: int = 4000, 
     Same arguments, same bytes.
 
     Args:
-        folder: Where to write; made if missing. Files of these names are replaced.
+        folder: Where to write; a shop that is there is replaced.
         n_items: Number of items.
         n_users: Number of shoppers.
         seed: Seed of all choices.
@@ -119,16 +121,15 @@ def write_shop(folder: Path | str, *, n_items: int = 1500, n_users: int = 4000, 
 
     Raises:
         ConfigError: A number is out of range.
+        ArtifactError: The folder holds something else.
     """
     items, interactions = make_shop(n_items=n_items, n_users=n_users, seed=seed)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = folder / "items.jsonl", folder / "interactions.csv"
-    for table, path in zip((items, interactions), paths, strict=True):
-        write_table(table, path)
     title = f"# Demo shop: {len(items):,} items, {n_users:,} shoppers, {len(interactions):,} purchases (seed {seed})"
-    (folder / "README.md").write_text(f"{title}\n\n{RULES}", encoding="utf-8")
-    return paths
+    with atomic_dir(folder, overwrite=True) as work:
+        write_table(items, work / _ITEMS)
+        write_table(interactions, work / _INTERACTIONS)
+        (work / "README.md").write_text(f"{title}\n\n{RULES}", encoding="utf-8")
+    return Path(folder) / _ITEMS, Path(folder) / _INTERACTIONS
 
 
 def ceiling(*, n_items: int = 1500, n_users: int = 4000, seed: int = 0, k: int = 10) -> float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genrec.artifacts import write_atomic
+from genrec.artifacts import require_free, write_atomic
 from genrec.errors import ConfigError, GenRecError
 from genrec.index.item_tokenizer import EncodedItems, encode_items
 from genrec.index.report.verdicts import checks
@@ -112,7 +113,8 @@ def compare_recipes(
         JSON-able rows; see :data:`LEGEND`.
 
     Raises:
-        ConfigError: Two recipes have the same name.
+        ConfigError: Two recipes have the same name, or one cannot be that of a folder.
+        ArtifactError: A folder in ``keep`` holds what genrec did not make.
     """
     names = [recipe.name for recipe in recipes]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -120,6 +122,9 @@ def compare_recipes(
         raise ConfigError(
             f"Two recipes are called '{twice}'.", where="tokenizer", hint="Change the 'name' inside one of the files."
         )
+    if keep is not None:
+        for name in names:
+            require_free(keep / _folder_name(name), overwrite=True)
     encoders = SharedEncoders(catalog, None if split is None else split.train)
     for recipe in recipes:
         try:
@@ -129,6 +134,18 @@ def compare_recipes(
         except Exception as error:  # whatever breaks one recipe, the hours spent on the others must not be lost
             logger.exception("The recipe '%s' failed.", recipe.name)
             yield {"tokenizer": recipe.name, "error": f"{type(error).__name__}: {error}", "detail": str(error)}
+
+
+def _folder_name(name: str) -> str:
+    """A recipe's name as that of a folder, which it must not leave."""
+    if not re.fullmatch(r"[\w+=@][\w .+=@-]{0,99}", name) or name.endswith((" ", ".")):
+        raise ConfigError(
+            f"The recipe's name {name!r} cannot be that of a folder.",
+            where="name",
+            expected="letters, digits, spaces and . _ + = @ -",
+            hint="Change the 'name' inside the recipe, or leave --keep out.",
+        )
+    return name
 
 
 def _measure(
@@ -147,7 +164,7 @@ def _measure(
     if keep is not None:
         if on_index is not None:
             on_index(index)
-        index.save(keep / recipe.name, overwrite=True)
+        index.save(keep / _folder_name(recipe.name), overwrite=True)
     costs = {"encode_seconds": round(encode_seconds, 2), "quantize_seconds": round(seconds, 2)}
     costs["quantize_cpu_seconds"] = round(cpu, 2)
     quantizer = [array.nbytes for name, array in index.tokenizer.tensors.items() if name.startswith("quantizer.")]

@@ -1,0 +1,63 @@
+"""What goes wrong below genrec, as one message: disks, files, memory."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from genrec.errors import GenRecError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_LIBRARIES = {
+    ("polars.exceptions", "PolarsError"): "polars",
+    ("pyo3_runtime", "PanicException"): "polars",
+    ("safetensors._safetensors_rust", "SafetensorError"): "safetensors",
+}
+_TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container")
+
+
+def explained(error: BaseException) -> GenRecError | None:
+    """An error that a user can understand for one of the system or of a library; None for all others.
+
+    Args:
+        error: Whatever ended a command.
+    """
+    if isinstance(error, GenRecError):
+        return error
+    if isinstance(error, BrokenPipeError):
+        return None
+    if isinstance(error, OSError):
+        return _of_system(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return GenRecError(
+            f"There is not enough memory: {_first(error)}",
+            hint="Use smaller batches (such as --batch-users, or trainer.per_device_train_batch_size) or fewer beams.",
+        )
+    if isinstance(error, RuntimeError) and _TORCH_WRITING.search(str(error)):
+        return GenRecError(f"A checkpoint cannot be written: {_first(error)}", hint="Is the disk full?")
+    for cls in type(error).__mro__:
+        if (library := _LIBRARIES.get((cls.__module__, cls.__name__))) is not None:
+            return GenRecError(
+                f"A file cannot be read or written ({library}: {_first(error)}).",
+                hint="Is the disk full, or a file damaged? Nothing was half-written.",
+            )
+    return None
+
+
+def _of_system(error: OSError) -> GenRecError:
+    files = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    if error.errno in _FULL:
+        hint = "Free some room there, or choose another place, and run the same command again."
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        hint = "Change the rights of the file or folder, or choose another place."
+    else:
+        hint = "Check the path and run the same command again."
+    return GenRecError(
+        f"A file cannot be read or written: {error.strerror or _first(error)}.",
+        where=" and ".join(files) or None,
+        hint=f"{hint} Nothing was half-written.",
+    )
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

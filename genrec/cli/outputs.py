@@ -1,0 +1,80 @@
+"""Outputs of a command: reserved before the work starts, for as long as the command runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from genrec.artifacts import output_lock, recover, require_free, require_free_file
+
+_commands: list[ExitStack] = []
+
+
+@contextmanager
+def claims() -> Iterator[None]:
+    """Around a command: what it claims is its own until it ends."""
+    with ExitStack() as stack:
+        _commands.append(stack)
+        try:
+            yield
+        finally:
+            _commands.pop()
+
+
+def claim(
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    replaces: bool = True,
+    resumes: str | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> None:
+    """Reserve an output folder.
+
+    Args:
+        folder: The folder.
+        overwrite: It may be there already, if genrec made it.
+        replaces: The whole folder is replaced, not single files in it.
+        resumes: A folder with a file of this name may be there: the command says itself what it does with it.
+        on_wait: Wait for another process that is writing it, after a call with a sentence that says so.
+
+    Raises:
+        ArtifactError: It exists and may not be replaced, cannot be written, or another process is writing it.
+    """
+    if not _reserve(folder, on_wait):
+        return
+    recover(folder)
+    if resumes is None or overwrite or not (folder / resumes).is_file():
+        require_free(folder, overwrite=overwrite, replaces=replaces)
+
+
+def claim_file(path: Path, *, overwrite: bool = False) -> None:
+    """Reserve an output file.
+
+    Raises:
+        ArtifactError: It exists and may not be replaced, cannot be written, or another process is writing it.
+    """
+    if _reserve(path):
+        require_free_file(path, overwrite=overwrite)
+
+
+def _reserve(target: Path, on_wait: Callable[[str], None] | None = None) -> bool:
+    """Lock an output; of several processes that work together only the first one does."""
+    if os.environ.get("RANK", "0") != "0":
+        return False
+    stack = _commands[-1]
+    missing = [parent for parent in target.absolute().parents if not parent.exists()]
+    stack.callback(_remove_empty, missing)
+    stack.enter_context(output_lock(target, wait=0.0 if on_wait is None else None, on_wait=on_wait))
+    return True
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders that were made for an output which then did not come about, innermost first."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return

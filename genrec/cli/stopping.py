@@ -1,0 +1,58 @@
+"""Being asked to stop: Ctrl-C (SIGINT), and SIGTERM, which ends services, containers and jobs of a cluster."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Handler = Callable[[int, Any], None]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM; whatever ends well after Ctrl-C ends well after this."""
+
+
+def exit_code(stop: BaseException) -> int:
+    """What a shell expects of a process that a signal has ended: 130 or 143."""
+    return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+def stop(number: int) -> KeyboardInterrupt:
+    """What is raised for a signal."""
+    return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+
+
+def _raise(number: int, frame: Any) -> None:
+    raise stop(number)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Around a command: SIGTERM raises :class:`Terminated`."""
+    with on_signals(_raise, (signal.SIGTERM,)):
+        yield
+
+
+@contextmanager
+def on_signals(handler: Handler, numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[None]:
+    """Let a handler answer signals; those that are ignored (``nohup``) stay ignored.
+
+    Args:
+        handler: Called with the number of the signal and the frame.
+        numbers: The signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: known for number, known in before.items() if known is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, known in before.items():
+            signal.signal(number, known)

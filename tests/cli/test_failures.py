@@ -1,0 +1,40 @@
+"""Errors of the system and of libraries as a user reads them."""
+
+import errno
+
+import polars as pl
+import pytest
+from safetensors import SafetensorError
+
+from genrec.cli.failures import explained
+from genrec.errors import DataError
+
+FAILURES = {
+    "full": (OSError(errno.ENOSPC, "No space left on device", "/data/out"), "No space left on device", "room"),
+    "forbidden": (PermissionError(errno.EACCES, "Permission denied", "/data/out"), "Permission denied", "rights"),
+    "gone": (FileNotFoundError(errno.ENOENT, "No such file", "/a", None, "/b"), "where: /a and /b", "Check the path"),
+    "odd": (OSError("1000 requested and 3 written"), "1000 requested and 3 written", "Check the path"),
+    "safetensors": (SafetensorError("Error while serializing: I/O error"), "safetensors: Error while", "disk full"),
+    "polars": (pl.exceptions.ComputeError("No space left on device (os error 28)"), "polars: No space", "disk full"),
+    "torch": (
+        RuntimeError("[enforce fail at inline_container.cc:858] . PytorchStreamWriter failed"),
+        "checkpoint",
+        "full",
+    ),
+    "memory": (MemoryError("Unable to allocate 3 TiB"), "not enough memory", "smaller batches"),
+    "ours": (DataError("A row is wrong."), "A row is wrong", ""),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FAILURES))
+def test_what_and_what_to_do(name):
+    error, what, hint = FAILURES[name]
+    message = str(explained(error))
+    assert what in message
+    assert hint in message
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), RuntimeError("a bug"), KeyError("x"), KeyboardInterrupt()])
+def test_everything_else_is_no_message(error):
+    """A reader that has gone is none of our business; a bug must be seen as one."""
+    assert explained(error) is None
