@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from genrec.data.naming import ColumnNames
 from genrec.recommender import MANIFEST, Recommender
 
 
@@ -47,3 +48,14 @@ def saved_kind(folder: Path | str) -> str | None:
         return None
     kind = content.get("kind") if isinstance(content, dict) else None
     return kind if isinstance(kind, str) else None
+
+
+def saved_columns(folder: Path | str) -> ColumnNames:
+    """Names of columns that a saved recommender or index remembers, read without loading it; none where it has none."""
+    for name in (MANIFEST, "index.json"):
+        try:
+            content = json.loads((Path(folder) / name).read_text(encoding="utf-8"))
+            return ColumnNames(**(content.get("columns") or {}))
+        except (OSError, ValueError, TypeError, AttributeError):
+            continue
+    return ColumnNames()

@@ -13,6 +13,7 @@ from genrec.cli.console import duration, guarded, say, summary
 from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
+from genrec.cli.shards import Engine, generate_shards
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def generate(
     model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
     histories: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
-    out: Annotated[Path, typer.Option("--out", help="Table to write: .parquet, .csv or .jsonl.")],
+    out: Annotated[str, typer.Option("--out", help="Table to write (.parquet, .csv, .jsonl), or folder of shards.")],
     k: Annotated[int, typer.Option("--k", min=1, help="Items a user.")] = 10,
     beams: Annotated[
         int | None, typer.Option("--beams", min=1, help="Hypotheses a user (default: as trained).")
@@ -55,32 +56,50 @@ def generate(
     ] = None,
     batch_users: Annotated[int | None, typer.Option("--batch-users", min=1, help="Users decoded together.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the table at --out.")] = False,
+    shard_users: Annotated[
+        int | None,
+        typer.Option("--shard-users", min=1, help="Write shards of about so many users; goes on after any stop."),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes (or Ray actors) that make shards.")] = 1,
+    engine: Annotated[Engine, typer.Option("--engine", help="Who makes shards: this machine, or Ray.")] = "local",
+    address: Annotated[str | None, typer.Option("--address", help="Of a Ray cluster (default: this machine).")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
     *,
     tables: Tables,
 ) -> None:
-    """Recommend for many users, into a table."""
+    """Recommend for many users, into a table or a folder of shards."""
     from genrec.batch import generate as run
     from genrec.data.tables import table_kind
     from genrec.decoding.request import Request
     from genrec.loading import load, saved_kind
 
-    claim_file(out, overwrite=overwrite)
-    table_kind(out, to_write=True)
     options = {"beams": beams, "where": where, "prior": prior, "score-column": score_column, "set": set_}
     options |= {"index": index, "batch-users": batch_users}
-    titles, within = None, None
     if saved_kind(model) == "baseline":
         _refuse(options)
+    if shard_users is not None or workers > 1 or engine != "local" or address is not None or "://" in str(out):
+        changes = [*(set_ or ()), *([] if beams is None else [f"beams={beams}"])]
+        changes += [] if batch_users is None else [f"batch_users={batch_users}"]
+        job = {"k": k, "exclude_seen": exclude_seen, "changes": tuple(changes), "where": tuple(where or ())}
+        job |= {"index": index, "device": device, "allow": allow, "deny": deny, "prior": prior}
+        generate_shards(
+            model, histories, str(out), job, tables, score_column, shard_users, workers, engine, address, overwrite
+        )
+        return
+    table = Path(out)
+    claim_file(table, overwrite=overwrite)
+    table_kind(table, to_write=True)
+    titles, within = None, None
+    if saved_kind(model) == "baseline":
         recommender: Recommender = load(model, device=device)
     else:
         recommender = loaded = _generative(model, index, device, set_, beams, batch_users)
         titles = loaded.index.catalog.titles()
         within = _within(loaded, where)
     tables = tables.remembering(*known_columns([recommender]))
-    table = tables.interactions(histories)
-    known = table.histories(recommender.item_ids)
-    tell([table.report], tables.check_options(), index or model, histories)
+    read = tables.interactions(histories)
+    known = read.histories(recommender.item_ids)
+    tell([read.report], tables.check_options(), index or model, histories)
     request = Request(
         k,
         exclude_seen,
@@ -91,8 +110,8 @@ def generate(
     )
     began = time.monotonic()
     with progress("generating") as update:
-        result = run(recommender, known, request, out=out, titles=titles, progress=update)
-    _show(result, out, time.monotonic() - began)
+        result = run(recommender, known, request, out=table, titles=titles, progress=update)
+    _show(result, table, time.monotonic() - began)
 
 
 def _generative(

@@ -48,6 +48,8 @@ class JobSettings:
         allow: Table of the only items.
         deny: Table of items that are never recommended.
         prior: Table of item scores that are added.
+        id_columns: Pairs of ``allow``, ``deny`` or ``prior`` and the column with the item ids of that table.
+        score_column: Scores of the table of ``prior``.
         trust_remote_code: The caller trusts code that the recommender's language model brings.
     """
 
@@ -61,6 +63,8 @@ class JobSettings:
     allow: str | None = None
     deny: str | None = None
     prior: str | None = None
+    id_columns: tuple[tuple[str, str], ...] = ()
+    score_column: str = Columns.Score
     trust_remote_code: bool = False
 
     def identity(self) -> dict[str, Any]:
@@ -72,6 +76,8 @@ class JobSettings:
             "exclude_seen": self.exclude_seen,
             "changes": sorted(self.changes),
             "where": list(self.where),
+            "id_columns": [list(pair) for pair in self.id_columns],
+            "score_column": self.score_column,
             "model": sha256_of(Path(self.model) / RECOMMENDER),
         }
         for name in ("allow", "deny", "prior"):

@@ -9,6 +9,7 @@ from typing import Any
 from genrec.decoding.request import Request
 from genrec.loading import saved_kind
 from genrec.recommender import Recommender
+from genrec.schema import Columns
 from genrec.sharding.job import JobSettings
 
 logger = logging.getLogger(__name__)
@@ -38,8 +39,12 @@ class OpenedJob:
             GenRecError: One of them is not there or does not fit.
         """
         recommender = _load(settings)
-        allowed = _ids(settings.allow, recommender, "allow list", needed=True)
-        request = Request(settings.k, settings.exclude_seen, allowed, _ids(settings.deny, recommender, "deny list"))
+        columns = dict(settings.id_columns)
+        allowed, denied = (
+            _ids(path, recommender, f"{name} list", columns.get(name, Columns.Item), needed=needed)
+            for name, path, needed in (("allow", settings.allow, True), ("deny", settings.deny, False))
+        )
+        request = Request(settings.k, settings.exclude_seen, allowed, denied)
         index = getattr(recommender, "index", None)
         if index is None:
             return cls(settings, recommender, request)
@@ -68,16 +73,22 @@ def _completed(request: Request, recommender: Any, settings: JobSettings) -> Req
         recommender.define(name, recommender.item_ids[items_where(catalog, list(settings.where))])
         request = replace(request, within=name)
     if settings.prior is not None:
-        request = replace(request, prior=read_scores(settings.prior, recommender.item_ids))
+        scores = read_scores(
+            settings.prior,
+            recommender.item_ids,
+            id_column=dict(settings.id_columns).get("prior", Columns.Item),
+            score_column=settings.score_column,
+        )
+        request = replace(request, prior=scores)
     return request
 
 
-def _ids(path: str | None, recommender: Recommender, name: str, *, needed: bool = False) -> list[str] | None:
+def _ids(path: str | None, recommender: Recommender, name: str, column: str, *, needed: bool) -> list[str] | None:
     if path is None:
         return None
     from genrec.data.item_lists import read_item_list
 
-    found = read_item_list(path, recommender.item_ids, name=name, needed=needed)
+    found = read_item_list(path, recommender.item_ids, name=name, needed=needed, id_column=column)
     for line in found.report.lines():
         logger.warning("%s", line)
     return found.ids

@@ -1,0 +1,56 @@
+"""``genrec generate --shard-users``: the same rows as one table, by the same options."""
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from genrec.cli.main import app
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["generate", *map(str, words)])
+
+
+def test_shards_hold_the_rows_of_the_table(trained, tables, tmp_path):
+    one = run(trained[1], tables[1], "--out", tmp_path / "one.parquet", "--k", 5, "--beams", 10)
+    many = run(trained[1], tables[1], "--out", tmp_path / "many", "--k", 5, "--beams", 10, "--shard-users", 20)
+    assert one.exit_code == many.exit_code == 0, many.output
+    assert "shards" in many.output
+    keys = ["user_id", "rank"]
+    whole = pl.read_parquet(tmp_path / "one.parquet").sort(keys)
+    parts = pl.read_parquet(tmp_path / "many" / "part-*.parquet").sort(keys)
+    assert parts["item_id"].equals(whole["item_id"])
+    again = run(trained[1], tables[1], "--out", tmp_path / "many", "--k", 5, "--beams", 10, "--shard-users", 20)
+    assert again.exit_code == 0
+    other = run(trained[1], tables[1], "--out", tmp_path / "many", "--k", 6, "--beams", 10, "--shard-users", 20)
+    assert other.exit_code == 1
+    assert "settings.k was 5, is 6" in other.output
+
+
+def test_filters_and_foreign_columns_are_the_same_options(trained, tables, tmp_path):
+    frame = pl.read_csv(tables[1]).rename({"user_id": "customer", "item_id": "sku", "timestamp": "bought_at"})
+    frame.write_csv(tmp_path / "orders.csv")
+    (tmp_path / "deny.csv").write_text("sku\ni001\nunknown\n")
+    columns = ["--user-column", "customer", "--item-column", "sku", "--time-column", "bought_at"]
+    made = run(trained[1], tmp_path / "orders.csv", "--out", tmp_path / "out", "--shard-users", 40, *columns,
+               "--deny", tmp_path / "deny.csv", "--where", "categories=cup")  # fmt: skip
+    assert made.exit_code == 0, made.output
+    items = pl.read_parquet(tmp_path / "out" / "part-*.parquet")["item_id"].unique().to_list()
+    assert items
+    assert "i001" not in items
+    assert all(int(item[1:]) % 6 == 0 for item in items)
+
+
+def test_a_forgotten_time_column_is_asked_for(trained, tables, tmp_path):
+    frame = pl.read_csv(tables[1]).rename({"timestamp": "bought_at"})
+    frame.write_csv(tmp_path / "orders.csv")
+    made = run(trained[1], tmp_path / "orders.csv", "--out", tmp_path / "out", "--shard-users", 40)
+    assert made.exit_code == 1
+    assert "--time-column bought_at" in made.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["--workers", "0"], ["--shard-users", "0"], ["--engine", "spark"]])
+def test_sizes_that_make_no_sense_are_refused(words, trained, tables, tmp_path):
+    assert run(trained[1], tables[1], "--out", tmp_path / "out", *words).exit_code == 2
+    assert not (tmp_path / "out").exists()
