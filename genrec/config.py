@@ -22,6 +22,10 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
+_DEEPEST = 50
+_LARGEST = 1_000_000
+
+
 class _Loader(yaml.SafeLoader):
     """Reads ``2e-3`` as a number, which PyYAML's YAML 1.1 takes for a string."""
 
@@ -47,7 +51,35 @@ def parse_yaml(text: str) -> Any:
     >>> parse_yaml("2e-3"), parse_yaml("'2e-3'"), parse_yaml("e3")
     (0.002, '2e-3', 'e3')
     """
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more rule
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more rule
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:  # such as !!int of a word
+        raise yaml.YAMLError(str(error) or type(error).__name__) from None
+    _require_size(value)
+    return value
+
+
+def _require_size(value: Any) -> None:
+    """Refuse values that hold themselves or, by aliases of aliases, are far larger than their text.
+
+    Raises:
+        yaml.YAMLError: Too deep or too large.
+    """
+    layer, seen = [value], 0
+    for _ in range(_DEEPEST):
+        layer = [part for one in layer for part in _parts(one)]
+        seen += len(layer)
+        if not layer:
+            return
+        if seen > _LARGEST:
+            break
+    raise yaml.YAMLError("the value holds itself, or is far too large")
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple | set) else ()
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:

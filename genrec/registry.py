@@ -71,6 +71,8 @@ class Registry(Mapping[str, T]):
         return self._known[name]
 
     def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
         return name in self._known or name in self._modules or name in self._entry_points
 
     def __iter__(self) -> Iterator[str]:

@@ -47,3 +47,33 @@ def test_an_override_that_cannot_be_read_is_named(override):
     if override == "a=[1":
         with pytest.raises(ConfigError):
             load_recipe("rq-kmeans-3x256", ["quantizer.name=[1"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!float x",
+        "!!int x",
+        "!!timestamp x",
+        "&a [*a]",
+        "&a {x: *a}",
+        "{[1]: 2}",
+        "!!python/object/apply:os.system [id]",
+    ],
+)
+def test_hostile_yaml_is_one_clear_error(tmp_path, text):
+    with pytest.raises(yaml.YAMLError):
+        parse_yaml(text)
+    with pytest.raises(ConfigError):
+        apply_overrides({}, [f"x={text}"])
+    (tmp_path / "s.yaml").write_text(f"x: {text}\n")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        read_yaml(tmp_path / "s.yaml")
+
+
+def test_aliases_of_aliases_are_not_unfolded():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    with pytest.raises(yaml.YAMLError, match="far too large"):
+        parse_yaml("\n".join(lines))
+    assert parse_yaml("a: &a [1, 2]\nb: *a") == {"a": [1, 2], "b": [1, 2]}

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from genrec.errors import ConfigError
 from genrec.registry import Registry
 
 
@@ -53,3 +54,12 @@ def test_names_of_networks_are_known_without_torch():
     code = "from genrec.models import NETWORKS; import sys; print('item-decoder' in NETWORKS, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+@pytest.mark.parametrize("name", [[], {}, None, 3, b"lsa"])
+def test_what_is_no_name_is_in_no_registry(name):
+    from genrec.quantizers import QUANTIZERS, build_quantizer
+
+    assert name not in QUANTIZERS
+    with pytest.raises(ConfigError):
+        build_quantizer({"name": name})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrec.cli.columns import Tables, reads
+from genrec.cli.columns import Html, Tables, reads
 from genrec.cli.console import err, guarded, heading, say, show_error, summary, table
 from genrec.cli.reading import free_path, shell_command
 from genrec.cli.visible import json_text
@@ -132,12 +132,16 @@ def prepare(
     raw: Annotated[list[Path], typer.Argument(help="The raw files, or the folder that holds them.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for items.jsonl and interactions.csv.")],
     k_core: Annotated[int, typer.Option("--k-core", help="Interactions a user and an item need; 0 keeps all.")] = 5,
+    allow_lost: Annotated[
+        float | None, typer.Option("--allow-lost", min=0, max=1, help="Largest share of rows that may be lost.")
+    ] = None,
+    html: Annotated[Html, typer.Option("--html", help="HTML in texts of items: made plain, or keep it.")] = "plain",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
 ) -> None:
     """Turn a public raw dump into the two canonical tables."""
     from genrec.data.raw import prepare as run
 
-    report = run(name, raw, out, k_core=k_core or None, overwrite=overwrite)
+    report = run(name, raw, out, k_core=k_core or None, allow_lost=allow_lost, html=html, overwrite=overwrite)
     for problem in report.problems:
         say(f"{problem.count:>9,}  {problem.kind} ({problem.table}): {problem.rule}.")
     summary(

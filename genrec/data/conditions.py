@@ -81,7 +81,7 @@ def _equal(column: pl.Series, value: str) -> np.ndarray:
 def _numbers(column: pl.Series, condition: str) -> np.ndarray:
     """Values of a field as float64, NaN where there is none, which no comparison meets."""
     if column.dtype == pl.String:
-        column = column.str.replace_all(",", "").str.extract(r"^\W*?(-?\d+(?:\.\d+)?)").cast(pl.Float64)
+        column = column.str.replace_all(",", "").str.extract(r"^\W*?(-?[0-9]+(?:\.[0-9]+)?)").cast(pl.Float64)
     if not column.dtype.is_numeric():
         raise ConfigError(f"The field '{column.name}' holds lists.", where=condition, expected="numbers")
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()

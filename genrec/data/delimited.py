@@ -22,6 +22,7 @@ _CHUNK = 1 << 24
 _LONGEST_RECORD = 1000
 _QUOTE, _NEWLINE, _RETURN = 34, 10, 13
 _MAX_FIELD = 1 << 27
+_OLD_LINE_END = re.compile(rb"[^\r\n\"]*\r(?!\n)")
 _ESCAPED = re.compile(rb"\\([\\\"])")
 
 
@@ -131,8 +132,8 @@ def _parse_escaped(data: bytes, separator: str, where: object, first_line: int, 
 
 
 def _parse(data: bytes, separator: str, where: object, quotes: bool, first_line: int, whole: bool) -> Parsed:
-    if b"\n" not in data:
-        data = data.replace(b"\r", b"\n")
+    if _OLD_LINE_END.match(data):
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     separator = _actual_separator(data, separator)
     records = _scan(data, ord(separator), quotes)
     if records.irregular:
@@ -158,6 +159,13 @@ def _parse(data: bytes, separator: str, where: object, quotes: bool, first_line:
         frame = pl.read_csv(data, separator=separator, infer_schema=False, quote_char='"' if quotes else None)
     except pl.exceptions.PolarsError as error:
         raise DataError(f"The file cannot be read as csv: {error}", where=where) from None
+    if frame.width != len(names):
+        raise DataError(
+            f"The first line has {len(names)} columns in one reading and {frame.width} in another.",
+            where=where,
+            expected="a first line with the names of the columns, and line feeds at the ends of lines",
+            hint="Write the first line anew.",
+        )
     frame.columns = names
     lines = Lines("line", first_line + 1, None if numbers is None else numbers[good])
     return Parsed(frame, lines, len(wrong), examples, header=header)

@@ -48,7 +48,8 @@ def note_times(times: Times, given: pl.Series, keep: np.ndarray, report: DataRep
     if times.mixed is not None:
         odd = np.flatnonzero(keep & times.mixed.odd)
         counts = ", ".join(f"{count:,} rows in {unit}" for unit, count in times.mixed.counts.items())
-        report.add("mixed-time-units", len(odd), lines.examples(odd[:1], [f"{given[int(odd[0])]} among {counts}"]))
+        shown = [f"{given[row]} among {counts}" for row in odd[:1].tolist()]
+        report.add("mixed-time-units", len(odd), lines.examples(odd[:1], shown))
 
 
 def read_parts(frame: pl.DataFrame, name: str, where: str) -> np.ndarray:

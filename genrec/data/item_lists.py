@@ -145,7 +145,7 @@ def _read(
             expected="every row as it is meant: what is not read would be ignored",
             hint=broken.advice or "Correct these rows; quote fields that hold the separator.",
         )
-    if id_column not in frame.columns and positions_of([frame.columns[0]], known)[0] >= 0:
+    if id_column not in frame.columns and (positions_of(frame.columns[:1], known) >= 0).any():
         raise DataError(
             f"The first line of the {report.table} is an item, not a heading.",
             where=f"{path}: {frame.columns[0]!r}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -82,8 +83,8 @@ def leave_one_out(histories: Histories, *, min_length: int = 3) -> Split:
     >>> split.train.items.tolist(), split.validation.targets.tolist(), split.test.targets.tolist()
     ([5, 6, 1, 2], [7], [8])
     """
-    if min_length < 3:
-        raise ConfigError(f"min_length is {min_length}.", where="leave-one-out", expected="at least 3")
+    if not isinstance(min_length, int) or min_length < 3:
+        raise ConfigError(f"min_length is {min_length!r}.", where="leave-one-out", expected="at least 3")
     long = histories.lengths >= min_length
     if not long.any():
         raise DataError(
@@ -127,6 +128,8 @@ def global_time(
         )
     if cases not in ("last", "first", "all"):
         raise ConfigError(f"cases is {cases!r}.", where="global-time split", expected="last, first or all")
+    if not len(times):
+        raise DataError("There are no interactions.", where="global-time split", expected="some to cut in time")
     start, stop = (_moment(moment, times) for moment in (validation_from, test_from))
     if start >= stop:
         raise DataError(
@@ -254,6 +257,13 @@ def _by_parts(histories: Histories, parts: np.ndarray, name: str, cases: str) ->
 
 
 def _moment(moment: Moment, times: np.ndarray) -> int:
+    known = isinstance(moment, str) or (isinstance(moment, int | float) and not isinstance(moment, bool))
+    if not known or (isinstance(moment, float) and not math.isfinite(moment)):
+        raise ConfigError(
+            f"{moment!r} is no moment.",
+            where="global-time split",
+            expected="a share, a date, or a number as in the table",
+        )
     if isinstance(moment, float) and 0 < moment < 1:
         place = min(int(moment * len(times)), len(times) - 1)
         return int(np.partition(times, place)[place])

@@ -61,3 +61,8 @@ def test_items_that_meet_all_conditions(shop, conditions, expected):
 def test_conditions_that_mean_nothing_are_refused(shop, conditions, message):
     with pytest.raises(ConfigError, match=message):
         items_where(shop, conditions)
+
+
+def test_digits_of_other_scripts_are_no_numbers():
+    shop = Catalog.from_frame(pl.DataFrame({"item_id": ["a", "b"], "price": ["٣", "$5"]}))
+    assert items_where(shop, ["price>1"]).tolist() == [False, True]

@@ -147,6 +147,12 @@ def test_mixed_units_are_found_counted_and_brought_together():
     assert found.report.kept() == len(found)
 
 
+def test_units_of_rows_that_are_lost_otherwise_are_no_example():
+    found = table([("u", "a", 1577836800), (None, "b", 1577836800000), ("u", "c", 1609459200)], allow_lost=0.5)
+    assert found.frame["timestamp"].to_list() == [1577836800000, 1609459200000]
+    assert kinds(found) == {"missing-ids": 1}
+
+
 def test_lost_leading_zeros_are_guessed():
     rows = [("u", str(n % 10), n) for n in range(200)]
     catalogue = [f"{n:03d}" for n in range(10)]

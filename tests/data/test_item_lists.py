@@ -81,6 +81,11 @@ def test_wrong_scores_are_refused(tmp_path, text, message):
         read_scores(put(tmp_path / "prior.csv", text), ITEMS)
 
 
+def test_a_table_without_columns_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no column 'item_id'"):
+        read_item_list(put(tmp_path / "list.jsonl", "{}\n{}\n"), ITEMS)
+
+
 def test_scores_that_are_lists_are_refused(tmp_path):
     write_table(pl.DataFrame({"item_id": ["00001"], "score": [[1.0]]}), tmp_path / "p.parquet")
     with pytest.raises(DataError, match="holds List"):

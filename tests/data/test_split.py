@@ -161,3 +161,18 @@ def test_custom_split_refusals():
         custom_split(Interactions.from_frame(frame(ROWS)), ["a", "b", "c"])
     with pytest.raises(DataError, match="2 tables for a split"):
         custom_split([Interactions.from_frame(frame(ROWS))] * 2, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("moment", [None, [], True, float("nan"), float("inf"), {}])
+def test_what_is_no_moment_is_refused(moment):
+    histories = Histories(np.array(["u"], dtype=object), np.array([0, 3]), np.zeros(3, np.int32), np.arange(3))
+    with pytest.raises(ConfigError, match="is no moment"):
+        make_split(histories, "global-time", validation_from=moment, test_from=2)
+    with pytest.raises(ConfigError, match="min_length"):
+        make_split(histories, "leave-one-out", min_length=moment if moment is not True else "3")
+
+
+def test_without_interactions_there_is_nothing_to_cut():
+    empty = Histories(np.zeros(0, dtype=object), np.array([0]), np.zeros(0, np.int32), np.zeros(0, np.int64))
+    with pytest.raises(DataError, match="no interactions"):
+        make_split(empty, "global-time", validation_from=0.5, test_from=0.8)

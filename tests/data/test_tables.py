@@ -164,6 +164,11 @@ def test_csv_with_old_line_ends(tmp_path):
     assert read_table(put(tmp_path / "t.csv", "a,b\r1,2\r3,4\r")).rows() == [("1", "2"), ("3", "4")]
 
 
+def test_csv_with_old_line_ends_and_line_feeds_inside_fields(tmp_path):
+    path = put(tmp_path / "t.csv", 'a,b\r1,"x\ny"\r2,z\n3,w\r4,v\r\n')
+    assert read_table(path).rows() == [("1", "x\ny"), ("2", "z"), ("3", "w"), ("4", "v")]
+
+
 def test_csv_byte_order_mark_and_windows_line_ends(tmp_path):
     path = put(tmp_path / "t.csv", b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n3,4")
     assert read_table(path).to_dict(as_series=False) == {"a": ["1", "3"], "b": ["2", "4"]}
