@@ -30,6 +30,9 @@ class Filter(Protocol):
             ``exists`` without them.
         """
 
+    def living(self, level: int, low: int, high: int) -> Tensor:
+        """Whether an allowed item is below nodes ``low`` to ``high`` of a level, ``(users, high - low)`` bool."""
+
 
 def make_filter(trie: DeviceTrie, forbidden: Tensor | None, allowed: Tensor | None) -> Filter | None:
     """The filter of one search.
@@ -92,6 +95,13 @@ class ForbiddenItems:
         place = dead[user, entry] - self.trie.starts[level].take(parents[user, entry])
         return exists.index_put((user, beam, place), exists.new_zeros(()))
 
+    def living(self, level: int, low: int, high: int) -> Tensor:
+        """See :meth:`Filter.living`."""
+        nodes = self._nodes[level]
+        user, entry = (self._dead[level] & (nodes >= low) & (nodes < high)).nonzero(as_tuple=True)
+        result = torch.ones(len(nodes), high - low, dtype=torch.bool, device=nodes.device)
+        return result.index_put((user, nodes[user, entry] - low), result.new_zeros(()))
+
 
 class AllowedItems:
     """Users' own allow lists: a node lives while one of them is below it.
@@ -111,3 +121,8 @@ class AllowedItems:
         """See :meth:`Filter.keep`."""
         live = contained(children.flatten(1).long(), self.live[level])
         return exists & live.view(exists.shape)
+
+    def living(self, level: int, low: int, high: int) -> Tensor:
+        """See :meth:`Filter.living`."""
+        live = self.live[level]
+        return contained(torch.arange(low, high, device=live.device).expand(len(live), -1), live)

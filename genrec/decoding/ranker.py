@@ -14,7 +14,6 @@ from genrec.decoding.exact import score_items
 from genrec.decoding.options import DecodingOptions, even_slices
 from genrec.decoding.request import Request
 from genrec.decoding.search import search
-from genrec.decoding.slots import score_by_slots
 from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
 from genrec.decoding.word_matches import WordMatches
@@ -101,17 +100,15 @@ class Ranker:
     def score_items(self, histories: Histories, options: DecodingOptions) -> np.ndarray:
         """Exact score of every item, ``(n_users, n_items)`` float32; no beam is involved.
 
-        It is the log-probability, and what ``options.words`` adds to it; item priors are not in it.
+        It is the log-probability as ``options.normalize`` says (over the whole catalogue: there are no filters), and
+        what ``options.words`` adds to it; item priors are not in it.
         """
         result = np.empty((len(histories), len(self.index.item_ids)), dtype=np.float32)
         exact = options.model_copy(update={"exact": True})
         with self._evaluating():
             for users, batch in self._batches(histories, exact.users_at_once(1)):
                 state = self.model.prefill(**batch)
-                if self.model.parallel:
-                    scores = score_by_slots(self._tries(), self.model.slot_scores(state))
-                else:
-                    scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
+                scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
                 result[users] = scores.cpu().numpy()
                 if options.words:
                     result[users] += self._shared_words(histories.select(users), options.words)

@@ -10,7 +10,8 @@ from torch import Tensor
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.diverse import diverse_beam_search
-from genrec.decoding.exact import score_items
+from genrec.decoding.exact import score_items, sums_slots
+from genrec.decoding.filters import make_filter
 from genrec.decoding.mmr import maximal_marginal_relevance
 from genrec.decoding.options import DecodingOptions
 from genrec.decoding.prefix_cap import PrefixCap
@@ -61,13 +62,14 @@ def search(
     beams = max(options.beams, k)
     filters: dict[str, Any] = {"forbidden": forbidden, "allowed": allowed}
     normalize = options.normalize
-    if options.exact and getattr(model, "parallel", False):
+    if options.exact and sums_slots(model, normalize):
         bonus = None
         if prior is not None:
             bonus = prior.add_to_items(torch.zeros(n_users, int(trie.items.max()) + 1, device=trie.device))
         items, scores = top_by_slots(trie, model.slot_scores(state), wanted, prior=bonus, **filters)  # type: ignore[attr-defined]
     elif options.exact or isinstance(state, ItemScores):
-        scores = score_items(model, state, trie, n_users, normalize=normalize)
+        keep = make_filter(trie, forbidden, allowed) if normalize == "children" else None
+        scores = score_items(model, state, trie, n_users, normalize=normalize, keep=keep)
         if prior is not None:
             scores = prior.add_to_items(scores)
         items, scores = top_items(scores, wanted, **filters)

@@ -15,6 +15,7 @@ from genrec.artifacts import atomic_dir, read_manifest, saved_content, write_man
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
 from genrec.data.naming import ColumnNames
+from genrec.decoding.exact import sums_slots
 from genrec.decoding.options import DecodingOptions, PriorSettings
 from genrec.decoding.ranker import Ranker
 from genrec.decoding.request import Prior, Request
@@ -85,7 +86,7 @@ class GenerativeRecommender(Recommender):
     @property
     def scores_all(self) -> bool:
         """Whether it decodes by scoring every item at once: parallel slots, ranked exactly."""
-        return self.options.exact and self.model.parallel
+        return self.options.exact and sums_slots(self.model, self.options.normalize)
 
     def set_prior(self, settings: PriorSettings) -> None:
         """Decode with the learned prior in this way, and save it so; see :func:`genrec.training.prior.fit_prior`."""
@@ -148,7 +149,8 @@ class GenerativeRecommender(Recommender):
     def score_items(self, histories: HistoriesLike) -> np.ndarray:
         """Exact score of every item, ``(n_users, n_items)`` float32; no beam is involved.
 
-        It is the log-probability, and what ``options.words`` adds to it; item priors are not in it.
+        It is the log-probability as ``options.normalize`` says (over the whole catalogue: there are no filters), and
+        what ``options.words`` adds to it; item priors are not in it.
         """
         known = histories if isinstance(histories, Histories) else self.to_histories(histories)
         return self._ranker.score_items(known, self.options)

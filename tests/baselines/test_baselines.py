@@ -257,6 +257,18 @@ def test_many_threads_get_what_one_gets(fitted, split, name, tmp_path):
         assert_threads_agree(lambda one, ask=baseline: ask.recommend(one, 10), requests, rounds=2)
 
 
+@pytest.mark.parametrize("name", BASELINES)
+def test_users_without_a_history_and_no_users_at_all(fitted, name):
+    alone = fitted[name].recommend([[]], 4)
+    together = fitted[name].recommend([["i3"], [], ["i20", "i4"], []], 4)
+    for user in (1, 3):
+        np.testing.assert_array_equal(together.items[user], alone.items[0])
+    assert len(alone.item_ids[0]) == (0 if fitted[name].repeats_only else 4)
+    none = fitted[name].recommend([], 4)
+    assert none.items.shape == (0, 4)
+    assert none.item_ids == []
+
+
 def test_nothing_held_out_reaches_a_baseline(split, fitted):
     """Other test targets change nothing; other validation targets change at most what is chosen on them."""
     rng = np.random.default_rng(1)

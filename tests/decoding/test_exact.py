@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.exact import score_items
+from genrec.decoding.filters import make_filter
 from genrec.trie import Trie
 
 
@@ -41,6 +42,55 @@ def test_equals_a_search_as_wide_as_the_catalogue(architecture, tiny_model, norm
     found, best = beam_search(model, state, trie, 3, beams=70, normalize=normalize)
     torch.testing.assert_close(scores.gather(1, found), best, atol=1e-4, rtol=0)
     torch.testing.assert_close(scores.sort(dim=1, descending=True).values, best, atol=1e-4, rtol=0)
+
+
+def shared_out(table, items, user, may):
+    """Log-probabilities of a user's allowed items, each level over the codes that lead to one; written as loops."""
+    scores, codes = np.full(len(items), -np.inf), items.tolist()
+    for item in np.flatnonzero(may):
+        total, prefix = 0.0, 0
+        for level, code in enumerate(codes[item]):
+            logits = table.logits[level][user, prefix].double().numpy()
+            legal = {
+                codes[other][level] for other in np.flatnonzero(may) if codes[other][:level] == codes[item][:level]
+            }
+            total += logits[code] - np.logaddexp.reduce(logits[sorted(legal)])
+            prefix = prefix * table.sizes[level] + code
+        scores[item] = total
+    return scores
+
+
+@pytest.mark.parametrize("spread", [1, 200])
+@pytest.mark.parametrize("kind", ["forbidden", "allowed", "both"])
+def test_children_are_those_that_a_user_may_get(kind, spread):
+    items, table = catalogue(50), Table(4, SIZES, 0)
+    table.logits = [logits * spread for logits in table.logits]  # beyond what exp can hold, too
+    trie, rng = DeviceTrie(Trie.from_codes(items, SIZES)), np.random.default_rng(0)
+    denied = [[], [3, 3, 7], list(range(0, 50, 2)), list(range(50))]
+    given = [list(range(50)), [1], rng.permutation(50)[:20].tolist(), [4, 5]]
+    forbidden = pad(denied) if kind != "allowed" else None
+    allowed = pad(given) if kind != "forbidden" else None
+    keep = make_filter(trie, forbidden, allowed)
+    scores = score_items(table, table.prefill(), trie, 4, normalize="children", keep=keep, rows=8)
+    filters = {"forbidden": forbidden, "allowed": allowed}
+    found, best = beam_search(table, table.prefill(), trie, 4, beams=50, normalize="children", **filters)
+    for user in range(4):
+        may = np.ones(50, dtype=bool)
+        if allowed is not None:
+            may = np.isin(np.arange(50), given[user])
+        if forbidden is not None:
+            may[denied[user]] = False
+        expected = shared_out(table, items, user, may)
+        np.testing.assert_allclose(scores[user].numpy(), expected, atol=1e-3, rtol=1e-5)
+        assert may.sum() == 0 or np.exp(expected).sum() == pytest.approx(1)
+        live = found[user] >= 0
+        assert int(live.sum()) == may.sum()
+        np.testing.assert_allclose(best[user][live].numpy(), expected[found[user][live]], atol=1e-3, rtol=1e-5)
+
+
+def pad(lists):
+    longest = max(map(len, lists))
+    return torch.tensor([row + [-1] * (longest - len(row)) for row in lists])
 
 
 def test_candidates_are_a_smaller_trie():

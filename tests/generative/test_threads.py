@@ -1,70 +1,38 @@
 """One recommender answers many threads at once, whatever network it has and wherever it comes from."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-import torch
 from language_support import save_checkpoint
-from support import QWEN, TINY_BACKBONES, assert_threads_agree
+from networks import NETWORKS, recommender
+from support import assert_threads_agree
 
 from genrec.data import Interactions
-from genrec.generative.config import TrainConfig, load_train_config
+from genrec.generative.config import load_train_config
 from genrec.generative.recommender import GenerativeRecommender
-from genrec.models import build_model
 from genrec.training.train import train
-from genrec.trie import Trie
 
-SIZES, N = (4, 5, 6), 60
-REQUESTS = [["i3", "i9", "i15", "i2"], ["i20"], ["i1", "i2"], ["i50", "i4", "i5", "i6", "i7", "i8"]]
-NETWORKS = {
-    **{name: {"backbone": backbone} for name, backbone in TINY_BACKBONES.items()},
-    "recgpt": {"backbone": QWEN, "slots": 3, "vector_dim": 12},
-    "recgpt-autoregressive": {
-        "backbone": QWEN,
-        "slots": 3,
-        "vector_dim": 12,
-        **{"head": "autoregressive", "attention": "causal", "auxiliary": False, "pooling": 0, "loss": "slots"},
-    },
-}
-
-
-def index():
-    rng = np.random.default_rng(0)
-    codes = np.argwhere(np.ones(SIZES))[rng.permutation(120)[:N]].astype(np.int32)
-    vectors = rng.normal(size=(N, 12)).astype(np.float32)
-    return SimpleNamespace(
-        codes=codes,
-        codebook_sizes=SIZES,
-        item_ids=np.array([f"i{n}" for n in range(N)], dtype=object),
-        trie=Trie.from_codes(codes, SIZES),
-        vectors=lambda: vectors,
-        fingerprint="one",
-    )
+REQUESTS = [["i3", "i9", "i15", "i2"], ["i20"], ["i1", "i2"], ["i50", "i4", "i5", "i6", "i7", "i8"], []]
 
 
 @pytest.mark.parametrize("stays_ready", [False, True])
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_networks_over_codes(name, stays_ready):
     """From the moment that they are made: in training mode, with dropout, nothing prepared."""
-    torch.manual_seed(0)
-    model = build_model(name.split("-auto")[0], SIZES, **NETWORKS[name]).train()
-    model.stays_ready = stays_ready
-    config = TrainConfig.model_validate({"model": {"item_vectors": name.startswith("recgpt")}})
-    recommender = GenerativeRecommender(model, index(), config)
+    made = recommender(name)
+    made.model.stays_ready = stays_ready
 
     def ask(history):
-        return recommender.recommend([history], 5, options={"beams": 8})
+        return made.recommend([history], 5, options={"beams": 8})
 
     assert_threads_agree(ask, REQUESTS)
-    assert model.training  # as it was found
+    assert made.model.training  # as it was found
 
 
-def test_parts_of_the_catalogue_are_made_and_forgotten_by_many_threads(tiny_model):
-    recommender = GenerativeRecommender(tiny_model("item-decoder", SIZES), index(), TrainConfig())
+def test_parts_of_the_catalogue_are_made_and_forgotten_by_many_threads():
+    made = recommender("item-decoder")
 
     def ask(number):
-        return recommender.recommend([["i1"]], 5, allow=[f"i{n}" for n in range(number, 60, 3)])
+        return made.recommend([["i1"]], 5, allow=[f"i{n}" for n in range(number, 60, 3)])
 
     assert_threads_agree(ask, list(range(2, 22)), rounds=2)  # more parts than are remembered
 
@@ -87,16 +55,16 @@ def test_language_models_as_training_returns_them(family, preset, more, tables, 
         *("trainer.per_device_train_batch_size=4", "trainer.warmup_steps=0", "tasks=[{prompt: next-item}]"),
     ]
     config = load_train_config(preset, [*settings, *more])
-    recommender = train(tiny_index, Interactions.read(tables[1]), config, tmp_path / "model")
+    made = train(tiny_index, Interactions.read(tables[1]), config, tmp_path / "model")
     ids = tiny_index.item_ids
     requests = [[ids[int(item[1:])] for item in request] for request in REQUESTS]
 
     def ask(history):
-        return recommender.recommend([history], 4)
+        return made.recommend([history], 4)
 
     assert_threads_agree(ask, requests, rounds=2)
-    recommender.model.end_decoding()
-    recommender.model.stays_ready = False
+    made.model.end_decoding()
+    made.model.stays_ready = False
     assert_threads_agree(ask, requests, rounds=2)
 
 
@@ -108,16 +76,16 @@ def test_a_model_is_saved_and_merged_between_requests_not_under_them(tables, tin
         *("trainer.per_device_train_batch_size=4", "trainer.warmup_steps=0", "tasks=[{prompt: next-item}]"),
     ]
     config = load_train_config("llm-decoder-lora", settings)
-    recommender = train(tiny_index, Interactions.read(tables[1]), config, tmp_path / "model")
+    made = train(tiny_index, Interactions.read(tables[1]), config, tmp_path / "model")
     histories = [[item] for item in tiny_index.item_ids[:4]]
 
     def ask(number):
         if number == 7:
-            recommender.save_pretrained(tmp_path / "again", overwrite=True)
-        return recommender.recommend([histories[number % 4]], 4)
+            made.save_pretrained(tmp_path / "again", overwrite=True)
+        return made.recommend([histories[number % 4]], 4)
 
     assert_threads_agree(ask, list(range(8)), rounds=1)
     again = GenerativeRecommender.from_pretrained(tmp_path / "again")
-    expected, found = recommender.recommend(histories, 4), again.recommend(histories, 4)
+    expected, found = made.recommend(histories, 4), again.recommend(histories, 4)
     np.testing.assert_array_equal(found.items, expected.items)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)

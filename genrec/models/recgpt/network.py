@@ -158,6 +158,9 @@ class RecGPT(CatalogueBound):
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> RecGPTState:
         """See :meth:`CodeModel.prefill`; an empty row gets the same score for every item."""
+        if not mask.shape[1]:  # nobody has a history: an empty place, because no layer takes a sequence of nothing
+            codes, mask = F.pad(codes, (0, 0, 0, 1)), F.pad(mask, (0, 1))
+            vectors = None if vectors is None else F.pad(vectors, (0, 0, 0, 1))
         segment, position = item_positions(mask)
         cache = None if self.parallel else DynamicCache()
         hidden = self._hidden(codes, vectors, segment, position, cache)
