@@ -10,6 +10,7 @@ from genrec.cli.console import duration, err, heading, say
 from genrec.cli.stopping import stop
 from genrec.prompts.examples import TextExamples
 from genrec.training.trainer import StopOnRequest
+from genrec.wording import count
 
 
 def show_tasks(examples: TextExamples) -> None:
@@ -27,7 +28,7 @@ class Reporter(StopOnRequest):
     def __init__(self) -> None:
         super().__init__()
         self.began = time.monotonic()
-        self.loss = 0.0
+        self.loss: float | None = None
         self.signal = int(signal.SIGINT)
 
     def on_interrupt(self, number: int, frame: Any) -> None:
@@ -46,7 +47,8 @@ class Reporter(StopOnRequest):
         if state.global_step:
             say(f"Continuing at step {state.global_step:,} of {state.max_steps:,}.")
         else:
-            say(f"{state.max_steps:,} steps in {state.num_train_epochs} epochs at most.")
+            epochs = count(state.num_train_epochs, "epoch")
+            say(f"{count(state.max_steps, 'step')} in {epochs} at most.")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Count the steps on a terminal."""
@@ -63,4 +65,5 @@ class Reporter(StopOnRequest):
         if measured:
             figures = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
             spent = duration(time.monotonic() - self.began)
-            say(f"epoch {state.epoch:5.1f}  loss {self.loss:.3f}  validation {figures}  ({spent})")
+            loss = "" if self.loss is None else f"loss {self.loss:.4g}  "  # None: nothing was logged yet
+            say(f"epoch {state.epoch:5.1f}  {loss}validation {figures}  ({spent})")

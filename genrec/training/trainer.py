@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from accelerate.data_loader import prepare_data_loader
 from torch.utils.data import DataLoader, Sampler
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from genrec.errors import ConfigError
@@ -22,6 +22,7 @@ from genrec.models.base import CodeModel
 from genrec.models.outputs import CodeModelOutput
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 from genrec.training.divergence import DivergenceGuard
+from genrec.training.loss_meter import LossMeter, Patience
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
 
@@ -69,7 +70,7 @@ class RecommenderTrainer(Trainer):
         self.model_accepts_loss_kwargs = self.model_accepts_loss_kwargs and objective.over_targets
         self._validate_recommendations = validate
         self.train_sampler = sampler
-        self._guard = DivergenceGuard.of(self.args)
+        self._guard, self._meter = DivergenceGuard.of(self.args), LossMeter()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self.train_sampler
@@ -78,7 +79,24 @@ class RecommenderTrainer(Trainer):
         """A step of transformers; a loss that is no number ends training before it reaches the weights."""
         loss = super().training_step(*args, **kwargs)
         self._guard.check_loss(loss, self)
+        self._meter.add(loss, self.state)
         return loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Log; losses are means over all steps since the last log, also where a run was stopped in between."""
+        self._meter.fill(logs, self.state, self._mean)
+        super().log(logs, *args, **kwargs)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        self._meter.keep(self.state, self._mean)
+        super()._save_checkpoint(*args, **kwargs)
+
+    def _mean(self, value: float) -> float:
+        """Mean over processes."""
+        if self.args.world_size == 1:
+            return value
+        gathered: Any = self.accelerator.gather(torch.tensor([value], dtype=torch.float64, device=self.args.device))
+        return float(gathered.mean())
 
     def restore_good(self) -> bool:
         """Put the weights of the best epoch so far, or of the newest checkpoint, back into the model, if there are."""
@@ -167,7 +185,7 @@ class StopOnRequest(TrainerCallback):
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Leave out the validation that ends an epoch: an uninterrupted run has none here, and could end otherwise."""
         if self.requested:
-            control.should_evaluate = control.should_save = False
+            control.should_evaluate = control.should_save = control.should_log = False
         return control
 
 
@@ -178,6 +196,10 @@ def training_arguments(config: TrainConfig, folder: Path, *, validates: bool) ->
         ConfigError: transformers does not know or refuses an option.
     """
     settings = {**DEFAULTS, "metric_for_best_model": f"ndcg@{config.validation.k}", **config.trainer}
+    if settings["eval_strategy"] == "steps" and "logging_strategy" not in config.trainer:
+        # a validation is shown with the loss of the steps before it
+        settings["logging_strategy"] = "steps"
+        settings.setdefault("logging_steps", settings.get("eval_steps", TrainingArguments.logging_steps))
     if not validates:
         settings.update(eval_strategy="no", load_best_model_at_end=False)
         settings.pop("metric_for_best_model")
@@ -232,7 +254,7 @@ def build_trainer(
     arguments = training_arguments(config, folder, validates=validate is not None)
     batch = arguments.train_batch_size * arguments.world_size
     make = sampler or partial(examples.sampler, pool=config.examples.bucket_pool, seed=config.seed)
-    more = [EarlyStoppingCallback(config.validation.patience)] if validate is not None else []
+    more = [Patience(config.validation.patience)] if validate is not None else []
     trainer = RecommenderTrainer(
         model=model,
         args=arguments,
