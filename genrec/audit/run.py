@@ -13,7 +13,9 @@ from genrec.audit import events, leaks, order, shortcuts, structure
 from genrec.audit.finding import GRADES, Finding, listed
 from genrec.audit.material import Material
 from genrec.audit.shortcuts import SOLVED, Shortcut
+from genrec.baselines import TransitionCounts
 from genrec.data.catalog import Catalog
+from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split, custom_split, make_split
 from genrec.encoders import build_encoder
@@ -28,7 +30,7 @@ VECTORS: dict[str, dict[str, Any]] = {
 """Item encoders that an audit can use for texts, with their settings."""
 
 Progress = Callable[[int, int], None]
-_STEPS = 13
+_STEPS = 4 + len(TransitionCounts.candidates(Histories.from_lists([])))
 _SAMPLED = "Checks of cases and shortcuts read a fixed sample of {cases_read:,} of the {cases:,} test cases."
 _REPEATS = "Repeats in a row are kept here ({events}); training counts them once unless it is told otherwise."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from genrec.baselines.base import Baseline, save_baseline
 from genrec.baselines.bert4rec import Bert4Rec
+from genrec.baselines.bsarec import BSARec
 from genrec.baselines.fit import fit_baselines, train_baseline
 from genrec.baselines.graph_heuristic import GraphHeuristic
 from genrec.baselines.item_knn import ItemKNN
@@ -23,6 +24,7 @@ from genrec.baselines.word_neighbours import WordNeighbours
 __all__ = [
     "BASELINES",
     "QUICK_BASELINES",
+    "BSARec",
     "Baseline",
     "Bert4Rec",
     "GraphHeuristic",

@@ -120,12 +120,7 @@ class TransformerBaseline(NeuralBaseline):
         from genrec.baselines.transformer import ItemTransformer
 
         settings = self.settings
-        if settings.dim % settings.heads:
-            raise ConfigError(
-                f"A width of {settings.dim} cannot be divided among {settings.heads} heads.",
-                where=f"baseline '{self.name}'",
-                expected="dim as a multiple of heads",
-            )
+        check_heads(settings, self.name)
         network = ItemTransformer(
             len(self.item_ids),
             settings.max_items,
@@ -163,12 +158,10 @@ class TransformerBaseline(NeuralBaseline):
             for start in range(0, len(order), _SCORE_BATCH):
                 users = order[start : start + _SCORE_BATCH]
                 read = self._inputs(histories.select(users))
-                last = (read >= 0).sum(axis=1) - 1
-                users, read, last = users[last >= 0], read[last >= 0], last[last >= 0]
-                if len(users):
-                    hidden = network(torch.from_numpy(read.astype(np.int64)).to(device))
-                    rows = torch.arange(len(users), device=device)
-                    states[users] = hidden[rows, torch.from_numpy(last).to(device)].cpu().numpy()
+                filled = (read >= 0).any(axis=1)
+                if filled.any():
+                    newest = network.newest(torch.from_numpy(read[filled].astype(np.int64)).to(device))
+                    states[users[filled]] = newest.cpu().numpy()
             scores = (torch.from_numpy(states).to(device) @ network.items.T).cpu().numpy()
         return np.asarray(scores)
 
@@ -185,6 +178,20 @@ class TransformerBaseline(NeuralBaseline):
         self._network.to(device or "cpu").eval()
 
 
+def check_heads(settings: TransformerSettings, name: str) -> None:
+    """Refuse a width that the heads cannot share.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    if settings.dim % settings.heads:
+        raise ConfigError(
+            f"A width of {settings.dim} cannot be divided among {settings.heads} heads.",
+            where=f"baseline '{name}'",
+            expected="dim as a multiple of heads",
+        )
+
+
 def sizes_for(train: Histories, settings: type[Settings]) -> dict[str, int]:
     """A length that holds nine of ten training histories, batches small enough for a hundred steps, and patience.
 
@@ -192,7 +199,7 @@ def sizes_for(train: Histories, settings: type[Settings]) -> dict[str, int]:
     more epochs than the default of ``settings``.
     """
     longest = float(np.quantile(train.lengths, 0.9)) if len(train) else 0.0
-    length = next((size for size in (20, 50, 100) if longest < size), 200)
+    length = next((size for size in (50, 100) if longest < size), 200)
     rows = int(np.ceil(train.lengths / length).sum())
     batch = next((size for size in (128, 64, 32) if rows >= 100 * size), 16)
     patience = max(settings.model_fields["patience"].default, int(np.ceil(_PATIENT_STEPS * batch / max(1, rows))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from genrec.baselines.base import Baseline
 from genrec.baselines.bert4rec import Bert4Rec
+from genrec.baselines.bsarec import BSARec
 from genrec.baselines.graph_heuristic import GraphHeuristic
 from genrec.baselines.item_knn import ItemKNN
 from genrec.baselines.linear_probe import LinearProbe
@@ -29,6 +30,7 @@ CLASSES: Registry[type[Baseline]] = Registry(
         GraphHeuristic,
         LinearProbe,
         SASRec,
+        BSARec,
         Bert4Rec,
     ),
 )

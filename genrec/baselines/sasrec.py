@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from genrec.baselines.neural import TransformerBaseline, TransformerSettings
 from genrec.config import Settings
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 class SASRecSettings(TransformerSettings):
     """Settings of :class:`SASRec`."""
+
+    epochs: int = Field(100, ge=1, description="most passes over the training part")
+    schedule: Literal["constant", "linear"] = Field("constant", description="linear: falls to zero after all epochs")
+    patience: int = Field(8, ge=1, description="stop after so many epochs without a better validation NDCG@10")
 
 
 class SASRec(TransformerBaseline):

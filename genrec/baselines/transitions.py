@@ -77,8 +77,9 @@ class TransitionCounts(ScoringBaseline):
 
     @classmethod
     def candidates(cls, train: Histories) -> list[dict[str, Any]]:
-        """Windows and history lengths 1, 3 and 10."""
-        return product(window=(1, 3, 10), last=(1, 3, 10))
+        """Windows and history lengths 1, 3 and 10; over the longest window also shrinkage and backward transitions."""
+        plain = product(window=(1, 3, 10), last=(1, 3, 10))
+        return plain + product(window=(10,), backward=(0.0, 0.3), shrinkage=(3.0, 30.0), last=(1, 3, 10))
 
     @classmethod
     def prior_candidates(cls, train: Histories) -> list[dict[str, Any]]:

@@ -43,9 +43,10 @@ NETWORK = {"epochs": 2, "dim": 8, "heads": 2, "layers": 1, "max_items": 6, "drop
 SETTINGS = {
     "linear-probe": {"epochs": 2, "dim": 4, "negatives": 16, "last": 3, "temperature": 0.2},
     "sasrec": NETWORK,
+    "bsarec": NETWORK,
     "bert4rec": {**NETWORK, "mask_share": 0.3},
 }
-FLOATING = ("sasrec", "bert4rec")
+FLOATING = ("sasrec", "bsarec", "bert4rec")
 
 
 def fit_all(split):
@@ -132,7 +133,8 @@ def test_an_empty_grid_is_refused(split):
 
 def test_fixed_settings_are_not_searched(split):
     chosen = train_baseline("transition-counts", split, IDS, settings={"last": 2})
-    assert [choice["settings"] for choice in chosen.choices] == product(window=(1, 3, 10), last=(2,))
+    plain, shrunk = product(window=(1, 3, 10)), product(window=(10,), backward=(0.0, 0.3), shrinkage=(3.0, 30.0))
+    assert [choice["settings"] for choice in chosen.choices] == [{**one, "last": 2} for one in plain + shrunk]
     assert chosen.last == 2
     assert chosen.info["split"] == "leave-one-out"
 

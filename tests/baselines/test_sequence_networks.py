@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from genrec.baselines import Bert4Rec, SASRec
+from genrec.baselines import Bert4Rec, BSARec, SASRec
 from genrec.baselines.softmax import full_softmax_loss
-from genrec.baselines.transformer import ItemTransformer
+from genrec.baselines.transformer import FrequencyTransformer, ItemTransformer, low_pass_filter
 from genrec.data.histories import Histories
 from genrec.data.split import leave_one_out
 from genrec.errors import ConfigError, DataError
@@ -52,14 +52,14 @@ def test_states_do_not_depend_on_padding_nor_causal_ones_on_what_comes_later(cau
     assert same == ([True, True, False, False] if causal else [False] * 4)
 
 
-@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+@pytest.mark.parametrize("make", [SASRec, BSARec, Bert4Rec])
 def test_it_learns_what_comes_next(make):
     split = leave_one_out(circle(150))
     baseline = make(**SMALL, epochs=20, schedule="constant").fit(split.train, IDS)
     assert baseline.ndcg(split.test, k=1) > 0.8
 
 
-@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+@pytest.mark.parametrize("make", [SASRec, BSARec, Bert4Rec])
 def test_training_stops_early_and_keeps_the_best_epoch(make, monkeypatch):
     values = iter([0.2, 0.5, 0.4, 0.3, 0.9])
     seen = []
@@ -70,7 +70,7 @@ def test_training_stops_early_and_keeps_the_best_epoch(make, monkeypatch):
     assert len(seen) == 4
 
 
-@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+@pytest.mark.parametrize("make", [SASRec, BSARec, Bert4Rec])
 @pytest.mark.parametrize("exclude_seen", [True, False])
 def test_the_quick_metric_is_that_of_the_lists(make, exclude_seen):
     split = leave_one_out(circle(30))
@@ -79,17 +79,17 @@ def test_the_quick_metric_is_that_of_the_lists(make, exclude_seen):
     assert baseline.ndcg(split.validation, exclude_seen=exclude_seen) == pytest.approx(max(baseline.curve), abs=1e-6)
 
 
-@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+@pytest.mark.parametrize("make", [SASRec, BSARec, Bert4Rec])
 def test_without_validation_all_epochs_are_trained(make):
     steps = []
     make(**SMALL, epochs=3).fit(circle(10), IDS, progress=lambda what, done, total: steps.append((done, total)))
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+@pytest.mark.parametrize("make", [SASRec, BSARec, Bert4Rec])
 def test_only_the_newest_items_are_read(make):
     baseline = make(**{**SMALL, "max_items": 3}, epochs=1).fit(circle(10), IDS)
-    long, short = [5, 6, 7, 1, 2, 3], [1, 2, 3] if make is SASRec else [2, 3]
+    long, short = [5, 6, 7, 1, 2, 3], [2, 3] if make is Bert4Rec else [1, 2, 3]
     np.testing.assert_array_equal(*(baseline.score(Histories.from_lists([items])) for items in (long, short)))
 
 
@@ -115,7 +115,7 @@ def test_masks_hide_real_items_and_at_least_one(last_only):
         assert only_newest.all() if last_only == 1.0 else not only_newest.all()
 
 
-@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+@pytest.mark.parametrize("make", [SASRec, BSARec, Bert4Rec])
 def test_what_cannot_be_trained_is_refused(make):
     with pytest.raises(DataError, match="two items"):
         make(**SMALL).fit(Histories.from_lists([[1], [2]]), IDS)
@@ -123,7 +123,7 @@ def test_what_cannot_be_trained_is_refused(make):
         make(**SMALL, heads=3).fit(circle(5), IDS)
 
 
-@pytest.mark.parametrize("make", [SASRec, Bert4Rec])
+@pytest.mark.parametrize("make", [SASRec, BSARec, Bert4Rec])
 def test_the_caller_keeps_its_random_numbers(make):
     torch.manual_seed(1)
     expected = torch.rand(3)
@@ -137,7 +137,7 @@ def test_candidates_fit_the_data():
     for make in (SASRec, Bert4Rec):
         for histories, expected in (
             ([[0] * 30] * 19 + [[0] * 500], (50, 16)),
-            ([[0] * 5] * 7000, (20, 64)),
+            ([[0] * 5] * 7000, (50, 64)),
             ([[0] * 900], (200, 16)),
         ):
             grid = make.candidates(Histories.from_lists(histories))
@@ -158,6 +158,50 @@ def test_few_users_get_more_epochs_and_long_histories_less_dropout():
 def test_the_learning_rate_falls_to_zero_or_stays():
     from genrec.baselines.optimise import rate_at
 
-    falling, constant = SASRec(epochs=4).settings, SASRec(epochs=4, schedule="constant").settings
+    falling, constant = (SASRec(epochs=4, schedule=name).settings for name in ("linear", "constant"))
     assert [rate_at(epoch, falling) for epoch in range(4)] == [1.0, 0.75, 0.5, 0.25]
     assert [rate_at(epoch, constant) for epoch in range(4)] == [1.0] * 4
+
+
+def test_the_filter_keeps_slow_changes_and_only_those():
+    kept = low_pass_filter(16, 5).double()
+    place = torch.arange(16, dtype=torch.float64)
+    for frequency in range(9):
+        wave = torch.cos(2 * torch.pi * frequency * place / 16)
+        torch.testing.assert_close(kept @ wave, wave if frequency <= 2 else torch.zeros(16).double(), atol=1e-6, rtol=0)
+    signal = torch.randn(16, dtype=torch.float64)
+    spectrum = torch.fft.rfft(signal)
+    spectrum[3:] = 0
+    torch.testing.assert_close(kept @ signal, torch.fft.irfft(spectrum, n=16), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.7])
+def test_newest_states_do_not_depend_on_padding_or_the_batch(alpha):
+    torch.manual_seed(0)
+    network = FrequencyTransformer(N_ITEMS, 6, 8, 2, 2, 0.0, alpha=alpha, cutoff=3).eval()
+    rows = [[3, 1, 4, 2, 7], [5], [8, 9, 1]]
+    batch = torch.tensor([row + [-1] * (6 - len(row)) for row in rows])
+    for row, state in zip(rows, network.newest(batch), strict=True):
+        torch.testing.assert_close(network.newest(torch.tensor([row]))[0], state)
+
+
+def test_frequencies_change_what_is_learned_only_where_they_have_a_share():
+    def scores(**settings):
+        baseline = BSARec(**{**SMALL, "heads": 2}, epochs=1, **settings).fit(circle(20), IDS, seed=1)
+        return baseline.score(Histories.from_lists([[1, 2, 3]]))
+
+    np.testing.assert_array_equal(scores(alpha=0.0, cutoff=1), scores(alpha=0.0, cutoff=5))
+    assert not np.allclose(scores(alpha=0.5, cutoff=1), scores(alpha=0.5, cutoff=5))
+
+
+def test_every_target_with_a_history_is_a_row_of_its_own():
+    baseline, train = BSARec(**{**SMALL, "max_items": 4}), circle(30)
+    rows = [
+        (tuple(one[one >= 0].tolist()), int(target))
+        for read, targets in baseline._batches(train, 0)(0)
+        for one, target in zip(read, targets, strict=True)
+    ]
+    expected = [
+        (tuple(items[max(0, at - 4) : at].tolist()), int(items[at])) for items in train for at in range(1, len(items))
+    ]
+    assert sorted(rows) == sorted(expected)
