@@ -275,6 +275,11 @@ class Tables:
         self._use(path, names, columns)
         return names.arguments()
 
+    def user_column(self, path: Path) -> str:
+        """Column of the user ids in a table of users."""
+        columns = self._start(path).columns
+        return next((name for name in (self.given.user, self.remembered.user) if name in columns), Columns.User)
+
     def of_list(self, path: Path) -> dict[str, Any]:
         """How to read a list of items, as arguments of :mod:`genrec.data.item_lists`."""
         quotes = {"quotes": self.how["quotes"]} if "quotes" in self.how else {}

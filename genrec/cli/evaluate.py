@@ -17,7 +17,8 @@ from genrec.cli.reading import free_path, known_columns, own_command, shell_comm
 from genrec.cli.slicing import column_slices
 
 if TYPE_CHECKING:
-    from genrec.data.split import Split
+    from genrec.data.histories import Histories
+    from genrec.data.split import EvaluationSet, Split
     from genrec.evaluation.compare import Comparison
     from genrec.evaluation.evaluator import EvaluationResult
 
@@ -72,7 +73,6 @@ def evaluate(
     tables: Tables,
 ) -> None:
     """Measure recommenders beside honest baselines, on the same users, over the whole catalogue."""
-    from genrec.evaluation.candidates import read_candidates
     from genrec.evaluation.slices import default_slices
     from genrec.evaluation.suite import write_evaluation
 
@@ -85,7 +85,7 @@ def evaluate(
     say(f"Split: {about}.")
     _warn_of_foreign(beside, tables.part_column)
     cases = split.test if part == "test" else split.validation
-    lists = None if candidates is None else read_candidates(candidates, first.item_ids, cases)
+    lists = None if candidates is None else _candidates(candidates, first.item_ids, cases, tables)
     name = dataset or interactions.resolve().parent.name
     began = time.monotonic()
     results, noisy = _measure(
@@ -97,7 +97,7 @@ def evaluate(
         exclude_seen=exclude_seen,
         ks=tuple(k) if k else None,
         slices=default_slices(split, first.item_ids)
-        + column_slices(beside.recommenders, slice_ or [], item_table, user_table),
+        + column_slices(beside.recommenders, slice_ or [], item_table, user_table, tables),
         candidates=lists,
         users=users,
     )
@@ -122,6 +122,13 @@ def evaluate(
     grown = [] if index is None else ["--index", index]
     same = (models[0], interactions, *grown, *tables.how_options(), "--k", 10)
     summary(made, [shell_command("generate", *same, "--out", free_path(f"{models[0]}-recs.parquet"))])
+
+
+def _candidates(path: Path, item_ids: Any, cases: EvaluationSet, tables: Tables) -> Histories:
+    from genrec.evaluation.candidates import read_candidates
+
+    names = tables.of_interactions(path)
+    return read_candidates(path, item_ids, cases, user_column=names["user_column"], item_column=names["item_column"])
 
 
 def _warn_of_foreign(beside: Contestants, column: str | None) -> None:

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec.cli.console import err
+
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
+    from genrec.cli.columns import Tables
+    from genrec.data.report import DataReport
     from genrec.evaluation.slices import Slicer
     from genrec.recommender import Recommender
 
@@ -17,7 +21,11 @@ _MOST_VALUES = 30
 
 
 def column_slices(
-    recommenders: Sequence[Recommender], columns: Sequence[str], items: Path | None, users: Path | None
+    recommenders: Sequence[Recommender],
+    columns: Sequence[str],
+    items: Path | None,
+    users: Path | None,
+    tables: Tables,
 ) -> list[Slicer]:
     """A slicer a column: a field of the target item, or else a column of the users.
 
@@ -26,6 +34,7 @@ def column_slices(
         columns: Their names.
         items: Table of the items, in place of the index.
         users: Table with ``user_id`` and other columns, one row a user.
+        tables: How to read them.
 
     Raises:
         ConfigError: Nothing is known of items and users, no such column, or one with very many values.
@@ -36,8 +45,8 @@ def column_slices(
 
     if not columns:
         return []
-    fields = _item_fields(recommenders, items)
-    of_users = {} if users is None else _user_columns(users)
+    fields = _item_fields(recommenders, items, tables)
+    of_users = {} if users is None else _user_columns(users, tables)
     if not fields and not of_users:
         raise ConfigError(
             "--slice needs a recommender with an index: baselines do not know the fields of the items.",
@@ -55,16 +64,16 @@ def column_slices(
     return slicers
 
 
-def _item_fields(recommenders: Sequence[Recommender], items: Path | None) -> dict[str, np.ndarray]:
+def _item_fields(recommenders: Sequence[Recommender], items: Path | None, tables: Tables) -> dict[str, np.ndarray]:
     """Values of every field, ``(n_items,)`` in the order of the recommenders' catalogue."""
     import numpy as np
-
-    from genrec.data.catalog import Catalog
 
     index: Any = next((one.index for one in recommenders if hasattr(one, "index")), None)
     if items is None and index is None:
         return {}
-    catalog = index.catalog if items is None else Catalog.read(items)
+    catalog = index.catalog if items is None else tables.catalog(items)
+    if items is not None:
+        _tell(catalog.report)
     places = catalog.positions(recommenders[0].item_ids)  # -1: the table does not know the item
     fields: dict[str, Any] = {}
     for field in catalog.fields:
@@ -73,22 +82,29 @@ def _item_fields(recommenders: Sequence[Recommender], items: Path | None) -> dic
     return fields
 
 
-def _user_columns(path: Path) -> dict[str, tuple[list[str], np.ndarray]]:
-    """User ids and values of every other column."""
-    from genrec.data.columns import as_strings
-    from genrec.data.tables import read_table
-    from genrec.errors import DataError
-    from genrec.schema import Columns
+def _tell(report: DataReport) -> None:
+    for line in report.lines():
+        err.print(line)
 
-    frame, key = read_table(path), Columns.User
-    if key not in frame.columns:
-        raise DataError(
-            f"There is no column '{key}'.",
-            where=path,
-            expected=f"'{key}' among the columns, which are: {', '.join(frame.columns)}",
-        )
-    ids = as_strings(frame[key], path).to_list()
-    return {name: (ids, _first_values(frame[name])) for name in frame.columns if name != key}
+
+def _user_columns(path: Path, tables: Tables) -> dict[str, tuple[list[str], np.ndarray]]:
+    """User ids and values of every other column."""
+    import polars as pl
+
+    from genrec.data.columns import clean_ids, require_column
+    from genrec.data.report import DataReport
+    from genrec.data.tables import read_rows
+
+    report, key = DataReport("users", allow_lost=tables.how.get("allow_lost")), tables.user_column(path)
+    frame, lines = read_rows(path, report, quotes=tables.how.get("quotes") or "doubled")
+    require_column(frame, key, "user_column", path)
+    codes, users = clean_ids(frame[key], report, lines, path)
+    report.add("missing-ids", int((codes < 0).sum()))
+    report.require_few_lost(path)
+    _tell(report)
+    known = frame.filter(pl.Series(codes >= 0))
+    ids = users.gather(codes[codes >= 0]).to_list()
+    return {name: (ids, _first_values(known[name])) for name in frame.columns if name != key}
 
 
 def _few(name: str, values: np.ndarray) -> np.ndarray:

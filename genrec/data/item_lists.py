@@ -110,6 +110,7 @@ def read_scores(
     given = frame[score_column]
     if given.dtype.is_nested() or given.dtype == pl.Binary:
         raise DataError(f"The column '{score_column}' holds {given.dtype}.", where=path, expected="numbers")
+    given = given if given.dtype.is_numeric() else given.cast(pl.String)
     values = given.cast(pl.Float32, strict=False).fill_null(np.nan).to_numpy()
     _require(np.isfinite(values), "has no number as its score", path, frame[id_column], lines)
     rows = np.flatnonzero(positions >= 0)

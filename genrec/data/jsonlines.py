@@ -68,8 +68,7 @@ def parse_json_lines(
     if frame is None:  # values that polars has no type for, such as NaN
         slow = parse_records(data, json.loads, fields=schema)
         frame, n_replaced, places = slow.frame, n_replaced + slow.replaced, [*places, *slow.replaced_at]
-    if schema is None:
-        frame = _with_lists(frame, data)
+    frame = _with_lists(frame, data) if schema is None else _with_joined_lists(frame, data)
     return Parsed(frame, lines, len(broken), broken[:N_EXAMPLES], replaced=n_replaced, replaced_at=places)
 
 
@@ -99,15 +98,30 @@ def _with_exact_integers(frame: pl.DataFrame, data: bytes) -> pl.DataFrame:
 
 def _with_lists(frame: pl.DataFrame, data: bytes) -> pl.DataFrame:
     """Columns that are a list in one line and text in another, which polars reads as text: as lists."""
-    changed = []
+    mixed = [column(name, values) for name, values in _mixed_columns(frame, data)]
+    return frame.with_columns(mixed) if mixed else frame
+
+
+def _with_joined_lists(frame: pl.DataFrame, data: bytes) -> pl.DataFrame:
+    """The same columns as text, where text is wanted: entries joined with a comma."""
+    mixed = [
+        pl.Series(
+            name, [", ".join(map(_text, one)) if isinstance(one, list) else one for one in values], dtype=pl.String
+        )
+        for name, values in _mixed_columns(frame, data)
+    ]
+    return frame.with_columns(mixed) if mixed else frame
+
+
+def _mixed_columns(frame: pl.DataFrame, data: bytes) -> Iterator[tuple[str, list[Any]]]:
+    """Text columns of which some values were lists in the file, with these lists."""
     for name, kind in frame.schema.items():
         if kind != pl.String or not re.search(re.escape(json.dumps(name).encode()) + rb"\s*:\s*\[", data):
             continue
         looks = frame[name].str.contains(r"(?s)^\[.*\]$").fill_null(False).to_list()
         values = [_json_list(text) if found else text for text, found in zip(frame[name], looks, strict=True)]
         if any(isinstance(value, list) for value in values):
-            changed.append(column(name, values))
-    return frame.with_columns(changed) if changed else frame
+            yield name, values
 
 
 def too_deep(line: bytes) -> bool:

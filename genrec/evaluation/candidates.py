@@ -17,18 +17,28 @@ from genrec.data.interactions import Interactions
 from genrec.data.split import EvaluationSet
 from genrec.errors import DataError
 from genrec.recommender import Recommendations, Recommender
+from genrec.schema import Columns
 
 CANDIDATES_REMARK = "ranked within given candidates"
 _CELLS = 1 << 24
 
 
-def read_candidates(path: Path | str, item_ids: Sequence[str] | np.ndarray, cases: EvaluationSet) -> Histories:
+def read_candidates(
+    path: Path | str,
+    item_ids: Sequence[str] | np.ndarray,
+    cases: EvaluationSet,
+    *,
+    user_column: str = Columns.User,
+    item_column: str = Columns.Item,
+) -> Histories:
     """Candidate lists from a table ``user_id, item_id``, one list a case (users with several cases use one list).
 
     Args:
         path: The table; other columns are ignored.
         item_ids: ``(n_items,)`` the catalogue.
         cases: The cases.
+        user_column: Name of the column with the user ids.
+        item_column: Name of the column with the item ids.
 
     Returns:
         One list a case, in the order of the cases.
@@ -36,7 +46,7 @@ def read_candidates(path: Path | str, item_ids: Sequence[str] | np.ndarray, case
     Raises:
         DataError: The table cannot be read, an item is not in the catalogue, or a user of a case has no list.
     """
-    table = Interactions.read(path, time_column=None)
+    table = Interactions.read(path, user_column=user_column, item_column=item_column, time_column=None)
     lists = table.histories(item_ids, unknown="error", consecutive_repeats="keep")
     rows = {user: row for row, user in enumerate(lists.user_ids.tolist())}
     missing = [user for user in dict.fromkeys(cases.histories.user_ids.tolist()) if user not in rows]

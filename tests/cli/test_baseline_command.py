@@ -112,6 +112,15 @@ def test_slices_by_columns_of_items_and_users(tables, tmp_path):
     assert cases["country=nl"] == cases["country=de"] == 15
     assert cases["country=?"] == 10
     assert cases["kind=drink"] + cases["kind=dish"] + cases["kind=?"] == 40
+    users.write_text(users.read_text().replace("user_id", "customer"))  # tables of users may have the same name for it
+    result = invoke("evaluate", tmp_path / "p", events, "--slice", "country", *tail, "--out", tmp_path / "own-name")
+    assert result.exit_code == 0, result.output
+    named = {row["targets"]: row["cases"] for row in json.loads((tmp_path / "own-name" / "metrics.json").read_text())}
+    assert named["country=nl"] == named["country=de"] == 15
+    users.write_text(users.read_text() + "broken\n" * 9)
+    result = invoke("evaluate", tmp_path / "p", events, "--slice", "country", *tail, "--out", tmp_path / "broken")
+    assert "9 of 39 rows (23%) would be lost" in result.output
+    users.write_text("customer,country\nu1,nl\n")
     result = invoke("evaluate", tmp_path / "p", events, "--slice", "contry", *tail, "--out", tmp_path / "other")
     assert result.exit_code == 1
     assert "Did you mean 'country'?" in result.output

@@ -86,6 +86,13 @@ def test_a_table_without_columns_is_refused(tmp_path):
         read_item_list(put(tmp_path / "list.jsonl", "{}\n{}\n"), ITEMS)
 
 
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical, pl.Int8, pl.Decimal(5, 2)])
+def test_scores_of_any_type_that_holds_numbers(tmp_path, kind):
+    frame = pl.DataFrame({"item_id": ["00001"], "score": pl.Series(["2"]).cast(kind)})
+    write_table(frame, tmp_path / "p.parquet")
+    assert read_scores(tmp_path / "p.parquet", ITEMS)[1] == 2
+
+
 def test_scores_that_are_lists_are_refused(tmp_path):
     write_table(pl.DataFrame({"item_id": ["00001"], "score": [[1.0]]}), tmp_path / "p.parquet")
     with pytest.raises(DataError, match="holds List"):

@@ -172,10 +172,31 @@ def test_titles_that_mention_a_script_are_titles(tmp_path, title):
     assert raw.report.count("script-titles") == 2
 
 
+def test_fields_that_are_a_list_in_one_line_and_text_in_another(tmp_path):
+    write(tmp_path / "All_Beauty_5.json.gz", map(json.dumps, REVIEWS_2018))
+    rows = [
+        {"asin": "B1", "title": ["Red", "cup"], "brand": "Acme", "description": "one text", "category": "Tea"},
+        {
+            "asin": "B2",
+            "title": "[Sealed] box",
+            "brand": ["A", "B"],
+            "description": ["a", "b"],
+            "category": ["Tea", "Cup"],
+        },
+    ]
+    write(tmp_path / "meta_All_Beauty.json.gz", map(json.dumps, rows))
+    first, second = Catalog.from_frame(RAW_READERS["amazon-2018"](tmp_path).items).frame.to_dicts()
+    assert (first["title"], first["brand"], first["description"]) == ("Red, cup", "Acme", "one text")
+    assert (second["title"], second["brand"], second["description"]) == ("[Sealed] box", "A, B", "a b")
+    assert (first["categories"], second["categories"]) == (["Tea"], ["Tea > Cup"])
+
+
 def test_amazon_2018_ratings_have_the_item_first(tmp_path):
     write(tmp_path / "All_Beauty.csv", ["0143026860,A1V6B6TNIC10QE,1.0,1424304000"], packed=False)
     write(tmp_path / "meta_All_Beauty.json.gz", map(json.dumps, META_2018))
     assert RAW_READERS["amazon-2018"](tmp_path).interactions.rows() == [("A1V6B6TNIC10QE", "0143026860", 1424304000)]
+    write(tmp_path / "All_Beauty.csv", ["0143026860,A1V6B6TNIC10QE,1.0,1424304000", "broken"], packed=False)
+    assert RAW_READERS["amazon-2018"](tmp_path).report.problems[0].examples[0].startswith("line 2:")
 
 
 META_2023 = [

@@ -115,7 +115,7 @@ def _ratings(path: Path, names: tuple[str, str, str], header: str | None, report
     if header is not None:
         data = f"{header}\n".encode() + data
         names_of = dict(zip(("user", "item", "time"), names, strict=True))
-        return note(parse_delimited(data, ",", path), path, report).rename(names_of)
+        return note(parse_delimited(data, ",", path, first_line=0), path, report).rename(names_of)
     frame = note(parse_delimited(data, ",", path), path, report)
     missing = [name for name in names if name not in frame.columns]
     if missing:

@@ -71,7 +71,7 @@ def _table(path: Path, columns: tuple[str, ...], report: DataReport) -> pl.DataF
             fields = "::".join(columns)
             raise DataError("This is not a MovieLens .dat file.", where=path, expected=f"lines such as {fields}")
         header = "\t".join(columns).encode() + b"\n"
-        return note(parse_delimited(header + data, "\t", path, quotes="none"), path, report)
+        return note(parse_delimited(header + data, "\t", path, quotes="none", first_line=0), path, report)
     frame = note(parse_delimited(read_text(path), ",", path), path, report)
     for name in columns:
         require_column(frame, name, name, path)
