@@ -56,6 +56,14 @@ class Contestants:
         codes = index.codes[:, : index.quantizer_levels]
         return ItemFacts.of(split.train, n_items, vectors=index.vectors(), codes=codes)
 
+    def without_networks(self) -> list[Recommender]:
+        """For every recommender that uses counts or words, the same without its network."""
+        from genrec.generative.without_network import without_network
+
+        if all(one.kind == "baseline" for one in self.recommenders):
+            return []
+        return [bare for one in self.recommenders if (bare := without_network(one)) is not None]
+
     def words(self) -> Any:
         """Words of the items, where a baseline needs them and an index knows them."""
         from genrec.baselines.registry import CLASSES

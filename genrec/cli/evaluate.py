@@ -101,6 +101,7 @@ def evaluate(
         candidates=lists,
         users=users,
     )
+    pairs = _pairs(results)
     comparison = write_evaluation(
         out,
         results,
@@ -111,6 +112,7 @@ def evaluate(
         command=own_command(),
         device=str(getattr(first, "device", "cpu")),
         noisy=noisy,
+        without=pairs,
         overwrite=overwrite,
     )
     within = "within given candidates" if lists is not None else f"full ranking of {len(first.item_ids):,} items"
@@ -170,7 +172,7 @@ def _measure(
             progress=lambda what, done, total: update(done, total, f"fitting {what}"),
         )
         shared["progress"] = lambda name, done, total: update(done, total, name)
-        everybody = [*beside.recommenders, *fitted]
+        everybody = [*beside.recommenders, *beside.without_networks(), *fitted]
         results = evaluate_all(everybody, split, baselines=(), ks=ks or KS, facts=facts, **shared, **options)
         if not noisy_users:
             return results, []
@@ -179,7 +181,14 @@ def _measure(
     return results, noisy
 
 
+def _pairs(results: list[EvaluationResult]) -> dict[str, str]:
+    """Recommenders and, of each, the result without its network."""
+    names = [result.recommender for result in results]
+    return {name: f"{name} without network" for name in names if f"{name} without network" in names}
+
+
 def _show(results: list[EvaluationResult], comparison: Comparison, what: str) -> None:
+    from genrec.evaluation.gains import gain_table, network_gains
     from genrec.evaluation.report import MAIN_SLICES
     from genrec.evaluation.terminal import label_table, result_table
 
@@ -190,5 +199,8 @@ def _show(results: list[EvaluationResult], comparison: Comparison, what: str) ->
     if labels := label_table(results, comparison.metric):
         heading(f"What the cases ask for ({comparison.metric}; by what training shows of the step to the target)")
         say(labels)
+    if pairs := _pairs(results):
+        heading("What the network adds (paired test on the same users)")
+        say(gain_table(network_gains(results, pairs, comparison.metric)))
     heading(f"What is really different ({comparison.metric}, paired test on the same users)")
     say(comparison.table())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from genrec.errors import DataError
 from genrec.evaluation.beyond import ItemFacts
 from genrec.evaluation.compare import Comparison, compare
 from genrec.evaluation.evaluator import KS, EvaluationResult, evaluate
+from genrec.evaluation.gains import gain_section, network_gains
 from genrec.evaluation.html import ReportContent, render_html
 from genrec.evaluation.names import file_names
 from genrec.evaluation.report import MAIN_SLICES, Row, rows, write_per_user, write_results
@@ -185,6 +186,7 @@ def write_evaluation(
     split: str = "",
     device: str = "cpu",
     noisy: Sequence[Row] = (),
+    without: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> Comparison:
     """Write a report that can be read without having run anything.
@@ -202,6 +204,8 @@ def write_evaluation(
         split: How the interactions were split.
         device: Where it ran.
         noisy: Rows of :func:`robustness_all`.
+        without: Recommender to the name of the result without its network; rows of the first then say what the
+            network adds (``METRIC_gain`` with its interval, and ``p``).
         overwrite: Replace what is at ``out``.
 
     Returns:
@@ -222,10 +226,20 @@ def write_evaluation(
     }
     targets = [name for name, mask in first.masks.items() if mask.any() and (name in MAIN_SLICES or not mask.all())]
     content = [row for name in targets for result in results for row in rows(result, targets=[name], **about)]
+    gains = network_gains(results, without or {}, comparison.metric)
+    added = {gain.recommender: gain.keys() for gain in gains}
+    content = [{**row, **(added.get(row["recommender"], {}) if row["targets"] == "all" else {})} for row in content]
     page = ReportContent(dataset, part, split, command, content, comparison, list(noisy))
     with atomic_dir(out, overwrite=overwrite) as folder:
         title = f"{dataset}, {part} cases"
-        write_results(folder, "metrics", content, title=title, command=command, sections=[comparison.markdown()])
+        write_results(
+            folder,
+            "metrics",
+            content,
+            title=title,
+            command=command,
+            sections=[gain_section(gains), comparison.markdown()],
+        )
         write_atomic(folder / "report.html", render_html(page))
         if noisy:
             write_robustness(folder, noisy, command=command)

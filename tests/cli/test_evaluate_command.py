@@ -157,3 +157,21 @@ def test_recommenders_of_different_splits_are_not_mixed(files, tmp_path):
     told = invoke(model, tmp_path / "own", events, "--out", tmp_path / "report", "--part-column", "part")
     assert told.exit_code == 0, told.output
     assert "counts learned from another split" in told.output
+
+
+def test_a_row_without_the_network_stands_beside_what_uses_words_or_counts(trained, tables, tmp_path):
+    _, folder = trained
+    result = invoke(folder, tables[1], "--out", tmp_path / "report", "--set", "words=5", "--beams", 5, "--k", 10)
+    assert result.exit_code == 0, result.output
+    found = rows(tmp_path / "report")
+    own, bare = found["generative"], found["generative without network"]
+    assert own["ndcg@10_gain"] == pytest.approx(own["ndcg@10"] - bare["ndcg@10"])
+    assert own["ndcg@10_gain_low"] <= own["ndcg@10_gain"] <= own["ndcg@10_gain_high"]
+    assert 0 < own["p"] <= 1
+    assert "p" not in bare
+    assert "What the network adds" in result.output
+    assert "## What the network adds" in (tmp_path / "report" / "metrics.md").read_text()
+    plain = invoke(folder, tables[1], "--out", tmp_path / "plain", "--beams", 5, "--k", 10)
+    assert plain.exit_code == 0, plain.output
+    assert "generative without network" not in rows(tmp_path / "plain")
+    assert "What the network adds" not in plain.output
