@@ -1,9 +1,9 @@
 """Read random tables and settings: every fault must be a GenRecError, and every row must be kept or counted as lost.
 
-Tables are items, interactions, lists of items and priors, as csv, tsv, semicolons, JSON lines and Parquet, with hostile
-text, foreign columns, missing values, broken rows, several kinds of quotes, line ends and encodings, damaged bytes, and
-times of many kinds. Settings are recipes, presets, conditions, splits and templates. A case is made of its number and
-the seed alone: ``--only N`` runs one again and lets its error through.
+Tables are items, interactions, lists of items, priors and raw dumps of public data sets, as csv, tsv, semicolons, JSON
+lines and Parquet, with hostile text, foreign columns, missing values, broken rows, several kinds of quotes, line ends
+and encodings, damaged bytes, and times of many kinds. Settings are recipes, presets, conditions, splits and templates.
+A case is made of its number and the seed alone: ``--only N`` runs one again and lets its error through.
 """
 
 import argparse
@@ -25,18 +25,22 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 import numpy as np
 import polars as pl
 from fuzz_files import FORMATS, make_table
+from fuzz_raw import NAMES as RAW_NAMES
+from fuzz_raw import write_raw
 from fuzz_settings import settings_case
 from fuzz_values import Maker
 
 from genrec.data import Catalog, Interactions, check_tables, make_split, read_table, write_table
 from genrec.data.item_lists import read_item_list, read_scores
 from genrec.data.pieces import table_pieces
+from genrec.data.raw import prepare
 from genrec.data.report import DataReport
 from genrec.encoders.text import TextTemplate
 from genrec.errors import GenRecError
 
 RESULTS = Path(__file__).resolve().parent / "results"
 ROLES = ("items", "interactions", "list", "scores")
+_RAW_SHARE = 0.06
 _CHUNK = 250
 
 
@@ -128,6 +132,9 @@ def run_case(seed, kind, number, caught=True):
 
 def run_table(seed, folder, result):
     maker = Maker(seed)
+    if maker.chance(_RAW_SHARE):
+        _raw(maker, folder, result)
+        return
     role = maker.pick(ROLES)
     table = make_table(maker, role)
     path = folder / table.name
@@ -144,6 +151,25 @@ def run_table(seed, folder, result):
     {"items": _items, "interactions": _interactions, "list": _list, "scores": _scores}[role](
         maker, table, path, quotes, told, result
     )
+
+
+def _raw(maker, folder, result):
+    """A dump of a public data set: what becomes of its interactions is counted from file to table."""
+    (folder / "raw").mkdir()
+    name, result["format"] = write_raw(maker, folder / "raw")
+    result["role"] = "raw"
+    report = prepare(
+        name, folder / "raw", folder / "out", k_core=maker.pick([None, 2]), allow_lost=maker.pick([None, 1.0, 1.0])
+    )
+    taken = sum(one.count for one in report.problems if one.table == "interactions" and one.takes_rows)
+    rows, kept = report.rows["interactions"], report.facts["interactions"]
+    result |= {"rows": rows, "kept": kept, "lost": rows - kept}
+    if rows - taken != kept or len(Interactions.read(folder / "out" / "interactions.csv")) != kept:
+        raise UncountedError(f"{kept} interactions of {rows} are kept, {taken} are counted as lost")
+    made = report.rows["items"]
+    taken = sum(one.count for one in report.problems if one.table == "items" and one.takes_rows)
+    if made - taken != len(Catalog.read(folder / "out" / "items.jsonl")):
+        raise UncountedError(f"{report.facts['items']} items of {made} are kept, {taken} are counted as lost")
 
 
 def _items(maker, table, path, quotes, told, result):
@@ -231,6 +257,7 @@ def _count(result, table, report, kept, quotes):
 def summarise(found, options, seconds):
     rows = []
     kinds = [(role, form) for role in ROLES for form in FORMATS]
+    kinds += [("raw", form) for form in RAW_NAMES]
     kinds += [("settings", form) for form in sorted({one["format"] for one in found if one["role"] == "settings"})]
     for role, form in kinds:
         own = [one for one in found if (one["role"], one["format"]) == (role, form)]

@@ -18,7 +18,7 @@ from genrec.data.guesses import likely_title
 from genrec.data.report import DataReport, Lines
 from genrec.data.rules import MISSING, MISSING_WORDS
 from genrec.data.signs import without_nul
-from genrec.data.tables import read_rows, table_kind
+from genrec.data.tables import first_line, read_rows, table_kind
 from genrec.errors import DataError
 from genrec.schema import Columns
 
@@ -222,8 +222,8 @@ def _require_names(frame: pl.DataFrame, id_column: str, title_column: str | None
 def _field(series: pl.Series, where: str, report: DataReport, lines: Lines, html: Html) -> pl.Series:
     try:
         return read_field(series, report, lines, html=html)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"The field '{series.name}' cannot be used: {error}", where=where) from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise DataError(f"The field '{series.name}' cannot be used: {first_line(error)}.", where=where) from None
 
 
 def _without_duplicates(table: pl.DataFrame, codes: np.ndarray, report: DataReport, lines: Lines) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from genrec.data.jsonlines import python_literal, too_deep
 from genrec.data.markup import plain_field
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.rules import MISSING
-from genrec.data.signs import REPLACEMENT, mended
+from genrec.data.signs import REPLACEMENT, mended, without_nul
 from genrec.errors import ConfigError, DataError
 
 Html = Literal["plain", "keep"]
@@ -71,6 +71,8 @@ def read_field(series: pl.Series, report: DataReport, lines: Lines, *, html: Htm
     if html not in ("plain", "keep"):
         raise ConfigError(f"html is {html!r}.", where="html", expected="plain or keep")
     field, replaced = _uniform(series)
+    if field.dtype in (pl.String, pl.List(pl.String)):
+        field = without_nul(field.to_frame(), report, lines).to_series()
     if field.dtype == pl.String:
         field = field.set(field == "", None)
     report.add_to("replaced-signs", len(replaced), lines.examples(replaced, [f"field '{series.name}'"] * N_EXAMPLES))

@@ -47,7 +47,12 @@ def without_halves(data: bytes) -> tuple[bytes, list[int]]:
 
 
 def without_nul(frame: pl.DataFrame, report: DataReport, lines: Lines) -> pl.DataFrame:
-    """The table with every NUL in its text replaced; values that had one are counted with those noted before."""
+    """The table with every NUL in its text replaced; values that had one are counted with those noted before.
+
+    Categories become text on the way.
+    """
+    words = [name for name, kind in frame.schema.items() if kind in (pl.Categorical, pl.Enum)]
+    frame = frame.with_columns(pl.col(words).cast(pl.String)) if words else frame
     texts = [name for name, kind in frame.schema.items() if kind in (pl.String, pl.List(pl.String))]
     changed: list[pl.Series] = []
     for name in texts:

@@ -13,6 +13,7 @@ from genrec.data.time_units import UNITS, MixedUnits, mixed_units
 from genrec.errors import DataError
 
 _MICROSECOND = 1_000_000
+_DAY = 24 * 60 * 60
 _ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d", "%Y-%m-%d %H:%M")
 _LEAST = {"s": 10**8, "ms": 10**11, "us": 10**14, "ns": 10**17}
 
@@ -54,7 +55,7 @@ def parse_times(series: pl.Series, where: object) -> Times:
     elif kind.is_float():
         times = _decimals(series.cast(pl.Float64))
     elif kind.is_temporal() and kind not in (pl.Time, pl.Duration):
-        times = _dates(series.cast(pl.Datetime("us")) if kind == pl.Date else series)
+        times = _days(series) if kind == pl.Date else _dates(series)
     elif kind == pl.String or kind.is_decimal():
         times = _from_text(series.cast(pl.String))
     else:
@@ -104,6 +105,12 @@ def _decimals(series: pl.Series) -> Times:
     given = series.fill_null(0.0).to_numpy()
     whole = np.floor(given)
     return _numbers(whole.astype(np.int64), given - whole, series.is_not_null().to_numpy())
+
+
+def _days(series: pl.Series) -> Times:
+    """Dates by their number: polars has no moments for those before -262143 and after 262142."""
+    values = series.cast(pl.Int32).cast(pl.Int64).fill_null(0).to_numpy() * _DAY
+    return Times(values, values, series.is_not_null().to_numpy(), "date")
 
 
 def _dates(series: pl.Series) -> Times:

@@ -339,3 +339,16 @@ def test_nested_parquet_columns_of_any_depth_and_long_numbers():
     assert long.frame["n"].to_list()[0][0].startswith("0xfff")
     deep = "[" * 5000 + "]" * 5000
     assert catalog(item_id=["a"], n=[deep]).frame["n"].to_list() == [deep]
+
+
+def test_nul_in_categories_and_nested_lists():
+    frame = pl.DataFrame({"item_id": ["a\x00"], "kind": ["b\x00"], "paths": [[["x", "y\x00"]]]})
+    found = Catalog.from_frame(frame.with_columns(pl.col("item_id", "kind").cast(pl.Categorical)))
+    assert found.frame.row(0) == ("a\ufffd", "b\ufffd", ["x > y\ufffd"])
+    assert found.report.count("replaced-signs") == 3
+
+
+def test_fields_that_nothing_can_show_are_an_error():
+    far = pl.Series("day", [2**31 - 1], dtype=pl.Int32).cast(pl.Date)
+    with pytest.raises(DataError, match="field 'day' cannot be used"):
+        Catalog.from_frame(pl.DataFrame([pl.Series("item_id", ["a"]), far]))

@@ -129,6 +129,8 @@ def test_numbers_of_one_unit_or_of_none_stay(values):
 
 def test_date_columns():
     assert read([dt.date(2021, 1, 5), None]).values.tolist()[0] == DAY
+    far = pl.Series("t", [0, 2**31 - 1, -(2**31), None], dtype=pl.Int32).cast(pl.Date)
+    assert parse_times(far, "t").values.tolist() == [0, (2**31 - 1) * 86400, -(2**31) * 86400, 0]
     aware = pl.Series("t", [dt.datetime(2021, 1, 5)]).dt.replace_time_zone("Europe/Paris")
     assert parse_times(aware, "t").values.tolist() == [DAY - 3600]
     assert read([dt.datetime(2021, 1, 5)], pl.Datetime("ns")).values.tolist() == [DAY]
