@@ -42,6 +42,7 @@ def train(
     from genrec.generative.recommender import MANIFEST
     from genrec.index.semantic_index import SemanticIndex
     from genrec.models import find_network
+    from genrec.training.learned import figures_line, remarks
     from genrec.training.session import TrainingStoppedError
     from genrec.training.train import train as fit
 
@@ -80,6 +81,10 @@ def train(
     }
     if "prior" in metrics:
         made["item prior"] = _prior_line(metrics["prior"])
+    if metrics.get("learned"):
+        made["validation"] = f"{figures_line(metrics['learned'])} ({epoch}, {metrics['learned']['cases']:,} cases)"
+    for remark in remarks(metrics):
+        say(remark)
     summary(
         {**made, "time": duration(time.monotonic() - began)},
         _then(out, interactions, tables),
@@ -118,10 +123,8 @@ def _then(out: Path, interactions: Path, tables: Tables) -> list[str]:
 
 
 def _prior_line(prior: dict[str, Any]) -> str:
-    """Which one, its weight, and what validation said."""
-    row: dict[str, float] = next((tried for tried in prior["tried"] if tried["weight"] == prior["weight"]), {})
-    chosen = "".join(f"; with it {name} {value:.4f}" for name, value in row.items() if "@" in name)
-    return f"{prior['name']}, weight {prior['weight']:g}{chosen}"
+    """Which one, and its weight."""
+    return f"{prior['name']}, weight {prior['weight']:g}"
 
 
 def _show_example(index: SemanticIndex, split: Any) -> None:

@@ -22,6 +22,7 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.models import find_network
 from genrec.models.outputs import TrainingBatches
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
+from genrec.training.learned import what_was_learned
 from genrec.training.learning import learn
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
@@ -112,6 +113,9 @@ def train(
     pieces = in_pieces(model)
     if prior is not None and not pieces:
         fit_prior(recommender, split, prior, experience=_experience(config))
+    if not pieces:
+        kept_start = start is not None and recommender.metrics.get("best_epoch") == 0
+        recommender.metrics["learned"] = what_was_learned(recommender, split.validation, kept_start=kept_start)
     save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
     on_main_process(session.remove)
     model.stays_ready = True  # from now on it answers requests, as a loaded one does
@@ -126,6 +130,8 @@ def _with_prior(
     if wanted is None or (has is not None and wanted.is_met_by(has)):
         return recommender
     fit_prior(recommender, split, wanted, experience=_experience(config))
+    kept_start = recommender.metrics.get("best_epoch") == 0
+    recommender.metrics["learned"] = what_was_learned(recommender, split.validation, kept_start=kept_start)
     recommender.save_pretrained(out, overwrite=True)
     return recommender
 

@@ -1,0 +1,125 @@
+"""What a training run has learned: the network alone, beside words and counts, and what it adds to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genrec.data.split import EvaluationSet
+from genrec.generative.recommender import GenerativeRecommender
+from genrec.generative.without_network import without_network
+from genrec.metrics import ndcg_at
+from genrec.recommender import Recommender
+from genrec.training.validation import validation_sample
+
+_NORMAL = 1.96  # standard errors to each side of a 95 % interval
+
+
+def what_was_learned(recommender: GenerativeRecommender, cases: EvaluationSet, *, kept_start: bool) -> dict[str, Any]:
+    """Figures for a run's metrics, on the validation cases that the run is judged by.
+
+    Args:
+        recommender: As it will be saved.
+        cases: Of validation.
+        kept_start: The weights before training are kept.
+
+    Returns:
+        ``metric``, ``cases``, ``kept`` (``start`` or ``trained``), ``together`` (as it decodes) and, where it decodes
+        with words or counts, ``network_alone``, ``without_network``, and ``gain`` of ``together`` over
+        ``without_network`` with the ends of its 95 % interval over users, ``gain_low`` and ``gain_high``. Empty
+        without cases.
+    """
+    settings = recommender.config.validation
+    sample = cases.select(validation_sample(settings.users, len(cases), recommender.config.seed))
+    if not len(sample):
+        return {}
+    found: dict[str, Any] = {"metric": f"ndcg@{settings.k}", "cases": len(sample)}
+    found["kept"] = "start" if kept_start else "trained"
+    together = _values(recommender, sample, settings.k, settings.exclude_seen, {"beams": settings.beams})
+    found["together"] = float(together.mean())
+    bare = without_network(recommender)
+    if bare is None:
+        return found
+    only_network = {"beams": settings.beams, "words": 0.0, "prior": None}
+    alone = _values(recommender, sample, settings.k, settings.exclude_seen, only_network)
+    less = _values(bare, sample, settings.k, settings.exclude_seen, None)
+    gain, reach = _mean_and_reach(together - less, sample.histories.user_ids)
+    return {
+        **found,
+        "network_alone": float(alone.mean()),
+        "without_network": float(less.mean()),
+        "gain": gain,
+        "gain_low": gain - reach,
+        "gain_high": gain + reach,
+    }
+
+
+def _values(
+    recommender: Recommender, sample: EvaluationSet, k: int, exclude_seen: bool, options: dict[str, Any] | None
+) -> np.ndarray:
+    """NDCG@k of every case, ``(n_cases,)``."""
+    more: dict[str, Any] = {} if options is None else {"options": options}
+    lists = recommender.recommend(sample.histories, k, exclude_seen=exclude_seen, **more)
+    return np.asarray(ndcg_at(lists.ranks_of(sample.targets), k), dtype=np.float64)
+
+
+def _mean_and_reach(gains: np.ndarray, users: np.ndarray) -> tuple[float, float]:
+    """Mean over cases and half the width of its interval, where cases of one user count together."""
+    _, owners = np.unique(users.astype(str), return_inverse=True)
+    sums = np.bincount(owners, weights=gains - gains.mean())
+    n = len(sums)
+    error = float(np.sqrt((sums**2).sum() * n / max(1, n - 1))) / len(gains)
+    return float(gains.mean()), _NORMAL * error
+
+
+def remarks(metrics: dict[str, Any]) -> list[str]:
+    """What a person must know of a run, in sentences; empty where there is nothing to say.
+
+    Args:
+        metrics: Of a trained recommender, with ``learned``.
+    """
+    learned, said = metrics.get("learned") or {}, []
+    if learned.get("kept") == "start":
+        said.append(
+            "The weights are those from before training: no epoch recommended better on validation, so nothing was "
+            "learned from these interactions. Try a lower or higher trainer.learning_rate, more epochs, another "
+            "preset (--config), or more users."
+        )
+    if "gain" in learned:
+        known = "words and counts"
+        figures = f"{learned['gain']:+.4f} {_name(learned['metric'])} ({learned['gain_low']:+.4f} to "
+        figures += f"{learned['gain_high']:+.4f})"
+        if learned["gain_low"] > 0:
+            said.append(f"The network adds {figures} to {known} on {learned['cases']:,} validation cases.")
+        elif learned["gain_high"] < 0:
+            said.append(
+                f"The network makes {known} worse: {figures}. Use them without it (genrec baseline "
+                "transition-counts), train longer, or try another preset (--config)."
+            )
+        else:
+            said.append(
+                f"The network adds nothing to {known} that {learned['cases']:,} validation cases can show: {figures}. "
+                "Train longer, try another preset (--config), or recommend by counting (genrec baseline "
+                "transition-counts)."
+            )
+    return said
+
+
+def figures_line(learned: dict[str, Any]) -> str:
+    """The figures of one run side by side, for people; each is of the same cases.
+
+    Args:
+        learned: Of :func:`what_was_learned`.
+    """
+    name = _name(learned["metric"])
+    if "gain" not in learned:
+        return f"{name} {learned['together']:.4f}, the network alone"
+    return (
+        f"{name} {learned['together']:.4f} as it decodes (network, words and counts); the network alone "
+        f"{learned['network_alone']:.4f}; words and counts without it {learned['without_network']:.4f}"
+    )
+
+
+def _name(metric: str) -> str:
+    return metric.replace("ndcg", "NDCG")
