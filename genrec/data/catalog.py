@@ -21,6 +21,8 @@ from genrec.data.signs import without_nul
 from genrec.data.tables import first_line, read_rows, table_kind
 from genrec.errors import DataError
 from genrec.schema import Columns
+from genrec.wording import agree
+from genrec.wording import count as counted
 
 _NO_TEXT = (*(text.lower() for text in MISSING), "unknown", "n/a")
 _TITLE_PARTS = 2
@@ -112,7 +114,7 @@ class Catalog:
             places = ", ".join(lines.of(int(row)) for row in missing[:3]) + (", ..." if len(missing) > 3 else "")
             given = ", ".join(repr(value) for value in frame[id_column].gather(missing[:3]).to_list())
             raise DataError(
-                f"{len(missing)} items have no {id_column}.",
+                f"{counted(len(missing), 'item')} {agree(len(missing), 'has', 'have')} no {id_column}.",
                 where=f"{where}: {places} ({given})",
                 expected=f"an id in every row; blanks and the words {MISSING_WORDS} mean that there is none",
                 hint="Fill the ids in, or remove these rows.",

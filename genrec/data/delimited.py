@@ -13,6 +13,7 @@ import polars as pl
 
 from genrec.data.report import N_EXAMPLES, Lines
 from genrec.errors import ConfigError, DataError
+from genrec.wording import count as counted
 
 Quotes = Literal["doubled", "backslash", "none"]
 """What ``"`` means: it encloses fields and is doubled inside them (the rule of csv), or has a backslash before it
@@ -117,7 +118,7 @@ def _better_quotes(data: bytes, separator: str, where: object, rows: int) -> str
     if best is None or heights[best] <= rows:
         return None
     why = "have a backslash before them" if best == "backslash" else "are signs like any other"
-    more = f"{heights[best] - rows:,} more rows can be read"
+    more = f"{counted(heights[best] - rows, 'more row')} can be read"
     return f"If quotes {why}, {more}: --quotes {best} (quotes={best!r} in Python)."
 
 

@@ -11,6 +11,7 @@ from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.timestamps import Times
 from genrec.errors import DataError
 from genrec.schema import Columns
+from genrec.wording import count as counted
 
 PARTS = ("train", "validation", "test")
 _PART_NAMES = {"train": 0, "validation": 1, "valid": 1, "val": 1, "dev": 1, "test": 2}
@@ -47,7 +48,7 @@ def note_times(times: Times, given: pl.Series, keep: np.ndarray, report: DataRep
     report.add("fractional-timestamps", times.fractional)
     if times.mixed is not None:
         odd = np.flatnonzero(keep & times.mixed.odd)
-        counts = ", ".join(f"{count:,} rows in {unit}" for unit, count in times.mixed.counts.items())
+        counts = ", ".join(f"{counted(count, 'row')} in {unit}" for unit, count in times.mixed.counts.items())
         shown = [f"{given[row]} among {counts}" for row in odd[:1].tolist()]
         report.add("mixed-time-units", len(odd), lines.examples(odd[:1], shown))
 

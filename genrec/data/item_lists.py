@@ -21,6 +21,7 @@ from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.tables import read_rows
 from genrec.errors import DataError
 from genrec.schema import Columns
+from genrec.wording import count as counted
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ def _read(
     broken = next((one for one in report.problems if one.kind == "broken-rows"), None)
     if broken is not None:
         raise DataError(
-            f"{broken.count:,} rows of the {report.table} cannot be read.",
+            f"{counted(broken.count, 'row')} of the {report.table} cannot be read.",
             where=f"{path}: {'; '.join(broken.examples)}",
             expected="every row as it is meant: what is not read would be ignored",
             hint=broken.advice or "Correct these rows; quote fields that hold the separator.",
@@ -169,7 +170,7 @@ def _require(good: np.ndarray, what: str, path: Path | str, ids: pl.Series, line
     wrong = np.flatnonzero(~good)
     if len(wrong):
         row = int(wrong[0])
-        more = f" {len(wrong) - 1:,} more rows like this." if len(wrong) > 1 else ""
+        more = f" {counted(len(wrong) - 1, 'more row')} like this." if len(wrong) > 1 else ""
         raise DataError(
             f"Item {ids[row]!r} {what}.{more}",
             where=f"{path}, {lines.of(row)}",

@@ -142,7 +142,7 @@ def test_mixed_units_are_found_counted_and_brought_together():
     assert found.frame["timestamp"].to_list() == [1577836800000, 1577836800000, 1609459200000, 1577836801000]
     problem = found.report.problems[0]
     assert (problem.kind, problem.count) == ("mixed-time-units", 1)
-    assert problem.examples == ("row 2: 1577836800000 among 3 rows in s, 1 rows in ms",)
+    assert problem.examples == ("row 2: 1577836800000 among 3 rows in s, 1 row in ms",)
     assert found.report.lines()[0].startswith("interactions: 1 mixed-time-units:")
     assert found.report.kept() == len(found)
 

@@ -59,7 +59,7 @@ def test_a_row_that_cannot_be_read_is_an_error_that_names_it(tmp_path, read, tex
 
 def test_json_rows_that_cannot_be_read_are_named(tmp_path):
     path = put(tmp_path / "deny.jsonl", '{"item_id": "00001"}\n{"item_id": \n')
-    with pytest.raises(DataError, match=r"1 rows of the deny list cannot be read(.|\n)*line 2"):
+    with pytest.raises(DataError, match=r"1 row of the deny list cannot be read(.|\n)*line 2"):
         read_item_list(path, ITEMS, name="deny list")
 
 
@@ -68,7 +68,7 @@ def test_json_rows_that_cannot_be_read_are_named(tmp_path):
     [
         ("item_id,score\n00001,1\n00002,high\n", "'00002' has no number as its score(.|\n)*line 3"),
         ("item_id,score\n00001,\n", "'00001' has no number(.|\n)*line 2"),
-        ("item_id,score\n00001,inf\n00002,NaN\n", "has no number as its score. 1 more rows"),
+        ("item_id,score\n00001,inf\n00002,NaN\n", "has no number as its score. 1 more row"),
         ("item_id,score\nXYZ,high\n", "'XYZ' has no number"),
         ("item_id,score\n00001,1\n00001,2\n", "'00001' is named twice(.|\n)*line 3"),
         ("item_id,points\n00001,1\n", "no column 'score'(.|\n)*score_column"),

@@ -143,7 +143,7 @@ def test_other_meanings_of_quotes_are_an_option_that_is_named(tmp_path, kind, te
         named = report.problems[0].fix
     except DataError as error:
         lost, named = len(expected), error.hint
-    assert f"{lost} more rows can be read: --quotes {quotes} (quotes='{quotes}' in Python)" in named
+    assert f"{lost} more row{'s' * (lost > 1)} can be read: --quotes {quotes} (quotes='{quotes}' in Python)" in named
     with pytest.raises(ConfigError, match="doubled, backslash, none"):
         read_table(path, quotes="single")
 
