@@ -89,6 +89,8 @@ class Baseline(Recommender):
     """Whether :meth:`fit` needs the words of the items."""
     scoring_settings: ClassVar[frozenset[str]] = frozenset()
     """Settings that only ranking reads: trying other values does not need another fit."""
+    legacy: ClassVar[dict[str, Any]] = {}
+    """Values of settings for folders that were saved before these settings existed."""
     repeats_only: ClassVar[bool] = False
     """It can only recommend items of the history, so it means something only where seen items are allowed."""
     fit_seconds: float = float("nan")

@@ -53,8 +53,9 @@ class BSARec(TransformerBaseline):
     @classmethod
     def candidates(cls, train: Histories) -> list[dict[str, Any]]:
         """The published settings; length and patience follow from the data, see :func:`sizes_for`."""
-        sizes = sizes_for(train, cls.Config)
-        return [{"max_items": sizes["max_items"], "patience": sizes["patience"]}]
+        from genrec.baselines.prefix_rows import prefix_batch_size
+
+        return [{**sizes_for(train, cls.Config), "batch_size": prefix_batch_size(train)}]
 
     def _build(self, device: str | None) -> Any:
         from genrec.baselines.transformer import FrequencyTransformer
@@ -67,32 +68,14 @@ class BSARec(TransformerBaseline):
         return network.to(device or "cpu")
 
     def _batches(self, train: Histories, seed: int) -> Callable[[int], Iterator[Any]]:
-        import torch
+        from genrec.baselines.prefix_rows import prefix_batches
 
-        from genrec.models.history_batches import BucketSampler, HistoryExamples
-
-        examples = HistoryExamples(train, self.settings.max_items, prefixes=True)
-        usable = np.flatnonzero(examples.lengths >= 2)  # a target with at least one item before it
-        starts, stops = examples.starts[usable], examples.stops[usable]
-        size = self.settings.batch_size
-        sampler = BucketSampler(stops - starts, size, seed=seed)
-
-        def batches(epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            sampler.set_epoch(epoch)
-            order = np.fromiter(iter(sampler), dtype=np.int64, count=len(sampler))
-            for start in range(0, len(order), size):
-                rows = order[start : start + size]
-                read = train.cut(starts[rows], stops[rows] - 1, np.zeros(len(rows), dtype=np.int64)).padded()
-                targets = train.items[stops[rows] - 1]
-                yield torch.from_numpy(read.astype(np.int64)), torch.from_numpy(targets.astype(np.int64))
-
-        return batches
+        return prefix_batches(train, self.settings.max_items, self.settings.batch_size, seed)
 
     def _loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> Tensor:
-        from genrec.baselines.softmax import full_softmax_loss
+        from genrec.baselines.prefix_rows import prefix_loss
 
-        read, targets = (part.to(self._network.table.device) for part in batch)
-        return full_softmax_loss(self._network.newest(read), self._network.items, targets)
+        return prefix_loss(self._network, batch)
 
     def _inputs(self, histories: Histories) -> np.ndarray:
         return histories.last(self.settings.max_items).padded()

@@ -44,7 +44,7 @@ def _load(folder: Path, device: str | None) -> Baseline:
     if name not in CLASSES:
         raise ArtifactError(str(unknown_name("baseline", name, CLASSES)), where=folder)
     with saved_content("baseline", manifest.path):
-        baseline = CLASSES[name](**manifest.need("settings", dict))
+        baseline = CLASSES[name](**{**CLASSES[name].legacy, **manifest.need("settings", dict)})
     ids, n_items = json.loads((folder / _ITEMS).read_text(encoding="utf-8")), manifest.need("n_items", int)
     if not isinstance(ids, list) or len(ids) != n_items or not all(isinstance(one, str) for one in ids):
         raise ArtifactError(f"The item ids are not {n_items} texts, as the manifest says.", where=folder / _ITEMS)

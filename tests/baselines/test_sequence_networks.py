@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from genrec.baselines import Bert4Rec, BSARec, SASRec
+from genrec.baselines import Bert4Rec, BSARec, SASRec, load_baseline
 from genrec.baselines.softmax import full_softmax_loss
 from genrec.baselines.transformer import FrequencyTransformer, ItemTransformer, low_pass_filter
 from genrec.data.histories import Histories
@@ -94,7 +94,7 @@ def test_only_the_newest_items_are_read(make):
 
 
 def test_every_target_is_trained_on_once():
-    baseline = SASRec(**{**SMALL, "max_items": 4})
+    baseline = SASRec(**{**SMALL, "max_items": 4}, rows="windows")
     train = circle(30)
     counts = np.zeros(N_ITEMS, dtype=int)
     for batch in baseline._batches(train, 0)(0):
@@ -133,17 +133,35 @@ def test_the_caller_keeps_its_random_numbers(make):
 
 
 def test_candidates_fit_the_data():
-    """Long enough for nine of ten histories, batches small enough for a hundred steps."""
-    for make in (SASRec, Bert4Rec):
-        for histories, expected in (
-            ([[0] * 30] * 19 + [[0] * 500], (50, 16)),
-            ([[0] * 5] * 7000, (50, 64)),
-            ([[0] * 900], (200, 16)),
-        ):
-            grid = make.candidates(Histories.from_lists(histories))
-            assert {(each["max_items"], each["batch_size"]) for each in grid} == {expected}
+    """Long enough for nine of ten histories, batches small enough for a hundred steps; rows are targets or windows."""
+    for histories, length, by_targets, by_windows in (
+        ([[0] * 30] * 19 + [[0] * 500], 50, 16, 16),
+        ([[0] * 5] * 7000, 50, 256, 64),
+        ([[0] * 900], 200, 16, 16),
+    ):
+        train = Histories.from_lists(histories)
+        for make, batch in ((SASRec, by_targets), (BSARec, by_targets), (Bert4Rec, by_windows)):
+            grid = make.candidates(train)
+            assert {(each["max_items"], each["batch_size"]) for each in grid} == {(length, batch)}
             for each in grid:
                 make(**each)
+
+
+def test_both_kinds_of_rows_learn_and_are_saved(tmp_path):
+    split = leave_one_out(circle(150))
+    for rows in ("prefixes", "windows"):
+        baseline = SASRec(**SMALL, rows=rows, epochs=12).fit(split.train, IDS)
+        assert baseline.ndcg(split.test, k=1) > 0.8
+        baseline.save_pretrained(tmp_path / rows)
+        again = load_baseline(tmp_path / rows)
+        np.testing.assert_array_equal(again.score(split.test.histories), baseline.score(split.test.histories))
+
+
+def test_a_folder_from_before_there_were_two_kinds_of_rows_holds_windows():
+    settings = SASRec(rows="windows").settings.model_dump()
+    del settings["rows"]
+    assert SASRec(**{**SASRec.legacy, **settings}).settings.rows == "windows"
+    assert SASRec().settings.rows == "prefixes"
 
 
 def test_few_users_get_more_epochs_and_long_histories_less_dropout():
@@ -194,8 +212,9 @@ def test_frequencies_change_what_is_learned_only_where_they_have_a_share():
     assert not np.allclose(scores(alpha=0.5, cutoff=1), scores(alpha=0.5, cutoff=5))
 
 
-def test_every_target_with_a_history_is_a_row_of_its_own():
-    baseline, train = BSARec(**{**SMALL, "max_items": 4}), circle(30)
+@pytest.mark.parametrize("make", [SASRec, BSARec])
+def test_every_target_with_a_history_is_a_row_of_its_own(make):
+    baseline, train = make(**{**SMALL, "max_items": 4}), circle(30)
     rows = [
         (tuple(one[one >= 0].tolist()), int(target))
         for read, targets in baseline._batches(train, 0)(0)
