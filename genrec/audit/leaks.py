@@ -19,7 +19,7 @@ def leaked_targets(material: Material) -> Finding:
     A case's history is all that its user had before the target. So whatever training has of this user beyond the
     history is the target itself or comes after it; a target that repeats something earlier is in the history too.
     """
-    target_leaks, future_leaks = _beyond_history(material.split.train, material.cases, material.n_items)
+    target_leaks, future_leaks = beyond_history(material.split.train, material.cases, material.n_items)
     figures = {"leaked_targets": float(target_leaks.mean()), "cases_with_future": float(future_leaks.mean())}
     if not future_leaks.any():
         text = "No training event of a test user is its test target or later than it."
@@ -105,8 +105,14 @@ def _case_keys(cases: EvaluationSet) -> dict[tuple[str, int, int], None]:
     return dict.fromkeys(zip(*columns, strict=True))
 
 
-def _beyond_history(train: Histories, cases: EvaluationSet, n_items: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which cases have their target, and any item, more often in training than in the history: two ``(n,)`` bool."""
+def beyond_history(train: Histories, cases: EvaluationSet, n_items: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which cases have their target, and any item, more often in training than in the history: two ``(n,)`` bool.
+
+    Args:
+        train: Training part.
+        cases: Cases of its users, or of others.
+        n_items: Size of the catalogue.
+    """
     rows = {user: row for row, user in enumerate(train.user_ids.tolist())}
     own = np.array([rows.get(user, -1) for user in cases.histories.user_ids.tolist()], dtype=np.int64)
     known = np.flatnonzero(own >= 0)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genrec.data.split import EvaluationSet, Split
     from genrec.evaluation.compare import Comparison
     from genrec.evaluation.evaluator import EvaluationResult
+    from genrec.recommender import Recommender
 
 
 @guarded
@@ -48,6 +49,14 @@ def evaluate(
             help="Fit this one, too; several times. Default: the quick ones.",
         ),
     ] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option("--cases", help="Official cases, one a row (history, item_id), in place of those of the split."),
+    ] = None,
+    history_column: Annotated[
+        str | None, typer.Option("--history-column", help="Histories of --cases: lists, or ids with blanks between.")
+    ] = None,
+    target_column: Annotated[str, typer.Option("--target-column", help="Targets of --cases.")] = "item_id",
     candidates: Annotated[
         Path | None, typer.Option("--candidates", help="Table of user_id, item_id: rank within these lists only.")
     ] = None,
@@ -84,8 +93,10 @@ def evaluate(
     tell([table.report], tables.check_options(), models[0], interactions)
     say(f"Split: {about}.")
     _warn_of_foreign(beside, tables.part_column)
-    cases = split.test if part == "test" else split.validation
-    lists = None if candidates is None else _candidates(candidates, first.item_ids, cases, tables)
+    if cases is not None:
+        split = _official(split, part, cases, first, history_column, target_column)
+    held_out = split.test if part == "test" else split.validation
+    lists = None if candidates is None else _candidates(candidates, first.item_ids, held_out, tables)
     name = dataset or interactions.resolve().parent.name
     began = time.monotonic()
     results, noisy = _measure(
@@ -131,6 +142,33 @@ def _candidates(path: Path, item_ids: Any, cases: EvaluationSet, tables: Tables)
 
     names = tables.of_interactions(path)
     return read_candidates(path, item_ids, cases, user_column=names["user_column"], item_column=names["item_column"])
+
+
+def _official(
+    split: Split, part: str, path: Path, first: Recommender, history_column: str | None, target_column: str
+) -> Split:
+    """The split with the cases of a table; says what was left out, and which of them training has seen."""
+    from dataclasses import replace
+
+    from genrec.audit.leaks import beyond_history
+    from genrec.data.cases import read_cases
+    from genrec.wording import count
+
+    columns = {"history_column": history_column, "target_column": target_column}
+    found, lost = read_cases(path, first.item_ids, **columns)  # type: ignore[arg-type]
+    say(f"Cases: {count(len(found), 'row')} of {path}.")
+    for what, n in lost.items():
+        if n:
+            err.print(f"  {n:,} {what} left out")
+    leaked, _ = beyond_history(split.train, found, len(first.item_ids))
+    if leaked.any():
+        err.print(
+            f"For {int(leaked.sum()):,} of {count(len(found), 'case')} the target is in the training part of its user: "
+            "these figures are too good. Train on a part without them (--part-column)."
+        )
+    return replace(
+        split, **{"test" if part == "test" else "validation": found, "name": f"{split.name}, official cases"}
+    )
 
 
 def _warn_of_foreign(beside: Contestants, column: str | None) -> None:

@@ -175,3 +175,29 @@ def test_a_row_without_the_network_stands_beside_what_uses_words_or_counts(train
     assert plain.exit_code == 0, plain.output
     assert "generative without network" not in rows(tmp_path / "plain")
     assert "What the network adds" not in plain.output
+
+
+def test_official_cases_stand_in_the_place_of_those_of_the_split(files, tmp_path):
+    model, events, _ = files
+    split = leave_one_out(Interactions.read(events).histories(IDS))
+    test = split.test.select(np.arange(12))
+    table = tmp_path / "official.csv"
+    lines = [
+        f'{user},"{[IDS[item] for item in history]}",{IDS[target]}'
+        for user, history, target in zip(test.histories.user_ids, test.histories, test.targets, strict=True)
+    ]
+    table.write_text(
+        "user_id,history_item_id,item_id\n" + "\n".join([*lines, 'u1,"[]",i1', "u1,\"['i1']\",gone"]) + "\n"
+    )
+    result = invoke(model, events, "--out", tmp_path / "report", "--cases", table, "--baseline", "popularity")
+    assert result.exit_code == 0, result.output
+    assert rows(tmp_path / "report")["counts"]["cases"] == 12
+    assert "12 rows" in result.output
+    assert "1 unknown-targets left out" in result.output
+    assert "leave-one-out, official cases" in result.output
+    assert "too good" not in result.output
+    leaky = tmp_path / "leaky.csv"
+    leaky.write_text(f"user_id,history,item_id\nu0,{IDS[split.train[0][0]]},{IDS[split.train[0][1]]}\n")
+    told = invoke(model, events, "--out", tmp_path / "leaky", "--cases", leaky, "--baseline", "popularity")
+    assert told.exit_code == 0, told.output
+    assert "these figures are too good" in told.output

@@ -1,0 +1,77 @@
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from genrec.data.cases import read_cases
+from genrec.errors import DataError
+
+IDS = np.array(["0", "1", "07", "b c", "d"], dtype=object)
+ROWS = [("u1", ["0", "1"], "07"), ("u2", ["d"], "0"), ("u1", ["0", "1", "07"], "d")]
+
+
+def write(folder, histories, *, name="history_item_id", header="user_id,{},item_id"):
+    path = folder / "cases.csv"
+    lines = [header.format(name)]
+    for (user, _, target), history in zip(ROWS, histories, strict=True):
+        quoted = history.replace('"', '""')
+        lines.append(f'{user},"{quoted}",{target}')
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        json.dumps,
+        str,  # how Python writes a list
+        " ".join,
+        ",".join,
+        "; ".join,
+        "|".join,
+    ],
+)
+def test_histories_in_every_usual_form(shape, tmp_path):
+    cases, lost = read_cases(write(tmp_path, [shape(items) for _, items, _ in ROWS]), IDS)
+    assert [[IDS[item] for item in history] for history in cases.histories] == [items for _, items, _ in ROWS]
+    assert [IDS[target] for target in cases.targets] == [target for _, _, target in ROWS]
+    assert cases.histories.user_ids.tolist() == ["u1", "u2", "u1"]
+    assert set(lost.values()) == {0}
+
+
+def test_numbers_in_lists_and_lists_in_json_lines(tmp_path):
+    cases, _ = read_cases(write(tmp_path, ["[0, 1]", "[1.0]", "[1, 0]"]), IDS)
+    assert [history.tolist() for history in cases.histories] == [[0, 1], [1], [1, 0]]
+    path = tmp_path / "cases.jsonl"
+    pl.DataFrame({"user_id": ["a"], "history": [["b c", "d"]], "item_id": ["0"]}).write_ndjson(path)
+    assert read_cases(path, IDS)[0].histories[0].tolist() == [3, 4]
+
+
+def test_what_the_catalogue_lacks_is_counted(tmp_path):
+    path = tmp_path / "cases.csv"
+    rows = ["a,0 9,1", "b,1,9", "c,9 8,0", "d,,0", "e,0,1", "f,1,0", "g,0,1", "h,0,1"]
+    path.write_text("user_id,history,item_id\n" + "\n".join(rows) + "\n")
+    cases, lost = read_cases(path, IDS)
+    assert cases.histories.user_ids.tolist() == ["a", "e", "f", "g", "h"]
+    assert lost == {"unknown-history-items": 3, "unknown-targets": 1, "empty-histories": 2}
+    with pytest.raises(DataError, match="Only 0 of 8 cases"):
+        read_cases(path, np.array(["x"], dtype=object))
+
+
+def test_columns_are_found_named_or_asked_for(tmp_path):
+    path = write(tmp_path, ["0 1", "d", "0"], name="what_came_before")
+    with pytest.raises(DataError, match="no column of histories") as failure:
+        read_cases(path, IDS)
+    assert "--history-column" in str(failure.value)
+    assert len(read_cases(path, IDS, history_column="what_came_before")[0]) == 3
+    with pytest.raises(DataError, match="There is no column 'answer'"):
+        read_cases(path, IDS, history_column="what_came_before", target_column="answer")
+    assert len(read_cases(path, IDS, user_column="nobody", history_column="what_came_before")[0].histories) == 3
+
+
+@pytest.mark.parametrize("text", ["[0, 1", "[__import__('os').system('true')]", "[" * 5000])
+def test_a_broken_list_is_named_and_never_run(text, tmp_path):
+    with pytest.raises(DataError, match="cannot be read") as failure:
+        read_cases(write(tmp_path, [text, "[0]", "[0]"]), IDS)
+    assert "row 1" in str(failure.value)
