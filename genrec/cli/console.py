@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
-from rich.table import Table
 from rich.text import Text
 
 from genrec.cli.failures import explained
@@ -97,6 +95,8 @@ def heading(text: str) -> None:
 def markdown(text: str) -> None:
     """Print Markdown: rendered on a terminal, as it is into a file."""
     if out.is_terminal:
+        from rich.markdown import Markdown
+
         out.print(Markdown(visible(text)))
     else:
         say(text)
@@ -104,6 +104,8 @@ def markdown(text: str) -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
     """Print a table; all columns but the first are right-aligned when they hold numbers."""
+    from rich.table import Table
+
     grid = Table(
         title=None if title is None else Text(one_line(title)),
         title_justify="left",
