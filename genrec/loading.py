@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from genrec.artifacts import read_manifest
 from genrec.data.naming import ColumnNames
+from genrec.errors import ArtifactError
+from genrec.index.item_tokenizer import ItemTokenizer
+from genrec.index.semantic_index import SemanticIndex
 from genrec.recommender import MANIFEST, Recommender
 
 
@@ -59,3 +63,21 @@ def saved_columns(folder: Path | str) -> ColumnNames:
         except (OSError, ValueError, TypeError, AttributeError):
             continue
     return ColumnNames()
+
+
+def read_tokenizer(folder: Path | str) -> ItemTokenizer:
+    """The fitted item tokenizer of a pretrained recommender, of any recommender, or of an index.
+
+    Raises:
+        ArtifactError: The folder is none of these.
+    """
+    folder = Path(folder)
+    if (folder / "tokenizer").is_dir():
+        read_manifest(folder, MANIFEST, "recommender")
+        return ItemTokenizer.load(folder / "tokenizer")
+    for place in (folder, folder / "index"):
+        if (place / "index.json").is_file():
+            return SemanticIndex.load(place).tokenizer
+    raise ArtifactError(
+        "There is no fitted quantizer here.", where=folder, expected="a folder of genrec pretrain, train or index build"
+    )

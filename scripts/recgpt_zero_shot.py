@@ -24,7 +24,8 @@ from genrec.data.split import EvaluationSet, Split
 from genrec.encoders.words import word_vectors
 from genrec.evaluation import evaluate, rows, write_results
 from genrec.index.semantic_index import SemanticIndex
-from genrec.training.pretrain import Domain, pretrain, read_domains
+from genrec.training.domains import Domain, read_domains
+from genrec.training.pretrain import pretrain
 from genrec.training.pretrain_config import DomainSettings, PretrainConfig, load_pretrain_config
 
 RESULTS = Path(__file__).resolve().parent / "results"

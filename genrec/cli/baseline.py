@@ -53,8 +53,9 @@ def baseline(
 
     if name not in CLASSES:
         raise unknown_name("baseline", name, BASELINES)
-    claim(out, overwrite=overwrite)
     settings = apply_overrides({}, set_ or [])
+    CLASSES[name](**settings)  # refuses settings that it does not have
+    claim(out, overwrite=overwrite)
     choice = tables.choose_split()
     catalog = tables.catalog(items)
     parts, table = read_split(tables, interactions, catalog, choice)

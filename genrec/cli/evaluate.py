@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from genrec.cli.checks import check_baselines, check_index, check_recommender, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, heading, say, summary
 from genrec.cli.contestants import Contestants, foreign, load_contestants, split_of
@@ -85,6 +86,11 @@ def evaluate(
     from genrec.evaluation.slices import default_slices
     from genrec.evaluation.suite import write_evaluation
 
+    for model in models:
+        check_recommender(model, set_ or ())
+    check_index(index)
+    check_tables(interactions, candidates, item_table, user_table)
+    check_baselines(baseline or ())
     claim(out, overwrite=overwrite)
     beside = load_contestants(models, baselines=baseline, device=device, beams=beams, changes=set_ or (), index=index)
     first = beside.recommenders[0]

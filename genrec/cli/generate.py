@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrec.cli.checks import check_index, check_recommender, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, say, summary
 from genrec.cli.outputs import claim_file
@@ -73,6 +74,9 @@ def generate(
     from genrec.decoding.request import Request
     from genrec.loading import load, saved_kind
 
+    check_recommender(model, set_ or ())
+    check_index(index)
+    check_tables(histories, allow, deny, prior)
     options = {"beams": beams, "where": where, "prior": prior, "score-column": score_column, "set": set_}
     options |= {"index": index, "batch-users": batch_users}
     if saved_kind(model) == "baseline":

@@ -98,7 +98,7 @@ def _after_build(index: Path, quantizer: Path | None, interactions: Path | None,
 
 
 def _frozen(folder: Path) -> ItemTokenizer:
-    from genrec.generative.pretrained import read_tokenizer
+    from genrec.loading import read_tokenizer
 
     return read_tokenizer(folder)
 

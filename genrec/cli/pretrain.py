@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genrec.cli.checks import check_tables
 from genrec.cli.columns import Tables, column_options, reads
 from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.outputs import claim
@@ -34,21 +35,26 @@ def pretrain(
     tables: Tables,
 ) -> None:
     """Pretrain on many catalogues; the same command again resumes."""
-    from genrec.cli.reporter import Reporter
+    from genrec.models import check_network
     from genrec.recommender import MANIFEST
-    from genrec.training.pretrain import pretrain as fit
-    from genrec.training.pretrain import read_domains
+    from genrec.training.domains import read_domains
     from genrec.training.pretrain_config import load_pretrain_config
-    from genrec.training.session import TrainingStoppedError
 
     settings = load_pretrain_config(config, set_ or ())
     named = _named((*settings.domains, *map(_domain, domain or ())), tables)
     settings = settings.model_copy(update={"domains": named, "split": tables.choose_split(settings.split)})
+    check_network(settings.model.architecture)
+    check_tables(*(path for one in named for path in (one.items, one.interactions)))
     claim(out, overwrite=overwrite, resumes=MANIFEST)
     domains = read_domains(settings, **tables.how)
     for one, source in zip(domains, named, strict=True):
         tell([one.report], _options(source, tables), source.items, source.interactions)
         say(f"{one.name}: {len(one.catalog):,} items, {len(one.split.train.items):,} training interactions.")
+
+    from genrec.cli.reporter import Reporter
+    from genrec.training.pretrain import pretrain as fit
+    from genrec.training.session import TrainingStoppedError
+
     reporter = Reporter()
     began = time.monotonic()
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrec.cli.checks import check_index, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.outputs import claim
@@ -37,17 +38,16 @@ def train(
     tables: Tables,
 ) -> None:
     """Train a recommender on an index; the same command again resumes."""
-    from genrec.cli.reporter import Reporter
     from genrec.generative.config import load_train_config
-    from genrec.generative.recommender import MANIFEST
     from genrec.index.semantic_index import SemanticIndex
-    from genrec.models import find_network
-    from genrec.training.learned import figures_line, remarks
-    from genrec.training.session import TrainingStoppedError
-    from genrec.training.train import train as fit
+    from genrec.recommender import MANIFEST
+    from genrec.training.checks import check_settings
 
     logging.getLogger("genrec.baselines.tuning").setLevel(logging.WARNING)  # the prior's own line says what was chosen
     settings = load_train_config(config, [*(set_ or ()), *([] if init is None else [f"init={init}"])])
+    check_settings(settings, starts=overwrite or not (out / MANIFEST).is_file())
+    check_index(index)
+    check_tables(interactions)
     claim(out, overwrite=overwrite, resumes=MANIFEST)
     semantic_index = SemanticIndex.load(index)
     tables = tables.remembering(semantic_index.columns)
@@ -59,6 +59,13 @@ def train(
     semantic_index.columns = tables.names
     tell([table.report], tables.check_options(), index, interactions)
     _show_parts(semantic_index, split, choice)
+
+    from genrec.cli.reporter import Reporter
+    from genrec.models import find_network
+    from genrec.training.learned import figures_line, remarks
+    from genrec.training.session import TrainingStoppedError
+    from genrec.training.train import train as fit
+
     if not find_network(settings.model.architecture).reads_prompts:  # their prompts are shown when training begins
         _show_example(semantic_index, split)
     reporter = Reporter()

@@ -112,7 +112,7 @@ def table_kind(path: Path, *, to_write: bool = False) -> str:
         kind = "parquet"
     if kind is None:
         if not to_write:
-            _require_file(path)
+            require_file(path)
         hint = "For one JSON object a line the suffix is .jsonl." if suffix.lower() == ".json" else None
         raise DataError(f"Cannot tell what kind of table '{path.name}' is.", where=path, expected=_KNOWN, hint=hint)
     return kind
@@ -124,7 +124,12 @@ def _parse(data: bytes, kind: str, path: Path, quotes: Quotes) -> Parsed:
     return parse_delimited(data, "\t" if kind == "tsv" else ",", path, quotes=quotes)
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Refuse a path that is no file.
+
+    Raises:
+        DataError: It is missing, or a folder; names what is there.
+    """
     if path.is_dir():
         names = sorted(entry.name for entry in path.iterdir())[:8]
         raise DataError(
@@ -181,7 +186,7 @@ def raw_chunks(path: Path) -> Iterator[bytes]:
     Raises:
         DataError: The file is missing, empty, binary, or a damaged gzip file.
     """
-    _require_file(path)
+    require_file(path)
     packed = path.suffix.lower() == ".gz"
     filled = False
     try:
@@ -245,7 +250,7 @@ def require_utf8(data: bytes, path: Path, first_line: int = 1) -> None:
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:
-    _require_file(path)
+    require_file(path)
     with path.open("rb") as stream:
         start = stream.read(4)
     if not start:

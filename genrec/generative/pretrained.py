@@ -175,24 +175,6 @@ def read_experience(folder: Path | str | None) -> PriorExperience | None:
     return PriorExperience.load(Path(folder) / _EXPERIENCE)
 
 
-def read_tokenizer(folder: Path | str) -> ItemTokenizer:
-    """The fitted item tokenizer of a pretrained recommender, of any recommender, or of an index.
-
-    Raises:
-        ArtifactError: The folder is none of these.
-    """
-    folder = Path(folder)
-    if (folder / "tokenizer").is_dir():
-        read_manifest(folder, MANIFEST, "recommender")
-        return ItemTokenizer.load(folder / "tokenizer")
-    for place in (folder, folder / "index"):
-        if (place / "index.json").is_file():
-            return SemanticIndex.load(place).tokenizer
-    raise ArtifactError(
-        "There is no fitted quantizer here.", where=folder, expected="a folder of genrec pretrain, train or index build"
-    )
-
-
 def pretrained_network(config: TrainConfig, index: SemanticIndex) -> CodeModel:
     """The network of the folder ``config.init``, with the dropout of ``config``.
 

@@ -135,7 +135,7 @@ def test_recommenders_of_one_model_do_not_disturb_each_other(world, pretrained, 
 
 
 def test_the_index_speaks_the_pretrained_codes_and_trains_nothing(pretrained, index):
-    from genrec.generative.pretrained import read_tokenizer
+    from genrec.loading import read_tokenizer
 
     made, tokenizer = SemanticIndex.load(index), read_tokenizer(pretrained)
     assert made.tokenizer.quantizer_fingerprint == tokenizer.quantizer_fingerprint
@@ -222,7 +222,8 @@ def test_a_prior_is_not_learned_without_what_pretraining_knew(world, pretrained,
 
 
 def test_pretraining_that_does_harm_leaves_the_start(world, tmp_path):
-    from genrec.training.pretrain import pretrain, read_domains
+    from genrec.training.domains import read_domains
+    from genrec.training.pretrain import pretrain
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
 
     folder, settings = world
@@ -294,7 +295,8 @@ def test_a_frozen_quantizer_cannot_be_changed(world, pretrained):
 def test_a_stopped_run_ends_where_an_uninterrupted_one_does(world, pretrained):
     """Resumed training ends with the same weights, and the same command again returns what is there."""
     from genrec.generative.pretrained import FoundationModel
-    from genrec.training.pretrain import pretrain, read_domains
+    from genrec.training.domains import read_domains
+    from genrec.training.pretrain import pretrain
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
     from genrec.training.session import TrainingStoppedError
     from genrec.training.trainer import StopOnRequest
@@ -320,7 +322,8 @@ def test_a_stopped_run_ends_where_an_uninterrupted_one_does(world, pretrained):
 
 
 def test_a_domain_may_only_choose_the_epoch(world, tmp_path):
-    from genrec.training.pretrain import pretrain, read_domains
+    from genrec.training.domains import read_domains
+    from genrec.training.pretrain import pretrain
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
 
     folder, settings = world
@@ -338,7 +341,8 @@ def test_a_domain_may_only_choose_the_epoch(world, tmp_path):
 
 
 def test_encoders_that_learn_from_their_catalogue_are_refused(world, tmp_path):
-    from genrec.training.pretrain import pretrain, read_domains
+    from genrec.training.domains import read_domains
+    from genrec.training.pretrain import pretrain
     from genrec.training.pretrain_config import DomainSettings, load_pretrain_config
 
     folder, _ = world

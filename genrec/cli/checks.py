@@ -1,0 +1,79 @@
+"""What a command checks first: paths, names and settings, so that a slip is answered at once, before heavy imports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genrec.decoding.options import DecodingOptions
+
+
+def check_tables(*paths: Path | None) -> None:
+    """Refuse tables that are not there.
+
+    Raises:
+        DataError: One is missing, or a folder.
+    """
+    from genrec.data.tables import require_file
+
+    for path in paths:
+        if path is not None:
+            require_file(path)
+
+
+def check_index(folder: Path | None) -> None:
+    """Refuse a folder that is no index; what is in it is checked when it is loaded.
+
+    Raises:
+        ArtifactError: It is missing, or something else.
+    """
+    from genrec.artifacts import read_manifest
+    from genrec.index.storage import MANIFEST
+
+    if folder is not None and not (folder / MANIFEST).is_file():
+        read_manifest(folder, MANIFEST, "index")
+
+
+def check_recommender(folder: Path, changes: Sequence[str] = ()) -> DecodingOptions | None:
+    """Refuse a folder that is no recommender, and decoding settings that it cannot have.
+
+    Args:
+        folder: Of a recommender of any kind.
+        changes: ``key=value`` of its decoding settings.
+
+    Returns:
+        How it will decode; None where it does not search.
+
+    Raises:
+        ArtifactError: The folder is missing, or something else.
+        ConfigError: An unknown setting, or a wrong value.
+    """
+    from genrec.artifacts import read_manifest
+    from genrec.config import parse, read_yaml
+    from genrec.generative.config import TrainConfig
+    from genrec.loading import saved_kind
+    from genrec.recommender import MANIFEST
+
+    kind = saved_kind(folder)
+    if kind is None:
+        read_manifest(folder, MANIFEST, "recommender")
+    settings = folder / "config.yaml"
+    if kind == "baseline" or not settings.is_file():
+        return None
+    return parse(TrainConfig, read_yaml(settings), where=settings).generation.changed(changes)
+
+
+def check_baselines(names: Sequence[str]) -> None:
+    """Refuse names that no baseline has.
+
+    Raises:
+        ConfigError: Names the nearest.
+    """
+    from genrec.baselines.registry import CLASSES
+    from genrec.errors import unknown_name
+
+    for name in names:
+        if name not in CLASSES:
+            raise unknown_name("baseline", name, CLASSES)

@@ -1,0 +1,31 @@
+"""What can be said against the settings of a run before a network is there, or anything heavy is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genrec.artifacts import read_manifest
+from genrec.generative.config import TrainConfig
+from genrec.models.registry import check_network
+from genrec.prompts.task import load_task
+from genrec.recommender import MANIFEST
+from genrec.training.objectives import check_objective
+
+
+def check_settings(config: TrainConfig, *, starts: bool = True) -> None:
+    """Refuse names that do not exist: of the network, the objective, the tasks, the pretrained recommender.
+
+    Args:
+        config: Settings of the run.
+        starts: Whether training starts from the pretrained recommender; a finished run needs it no more.
+
+    Raises:
+        ConfigError: A name is unknown; names the nearest.
+        ArtifactError: ``config.init`` is no recommender.
+    """
+    check_network(config.model.architecture)
+    check_objective(config.objective)
+    for task in config.tasks:
+        load_task(task.prompt)
+    if starts and config.init is not None and not (Path(config.init) / MANIFEST).is_file():
+        read_manifest(Path(config.init), MANIFEST, "recommender")
