@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genrec.data.histories import Histories
+from genrec.data.id_lists import as_numbers, listed, positions_of_lists, positions_of_set
 from genrec.data.naming import ColumnNames
 from genrec.decoding.request import Prior, Request
 from genrec.errors import DataError
 from genrec.schema import Columns
+from genrec.wording import count
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,8 +27,10 @@ HistoriesLike = Histories | Sequence[Sequence[str]]
 MANIFEST = "recommender.json"
 """The file that makes a folder a saved recommender."""
 
+_SHOWN = 3  # items of a list that stand in its repr
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Recommendations:
     """Ranked items of many users, best first.
 
@@ -42,6 +46,20 @@ class Recommendations:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __repr__(self) -> str:
+        found = (self.items >= 0).sum(axis=1)
+        short = int((found < self.items.shape[1]).sum())
+        note = f", {short:,} with fewer" if short else ""
+        return f"Recommendations({count(len(self), 'list')} of {self.items.shape[1]}{note}{self._first()})"
+
+    def _first(self) -> str:
+        """The best items of the first user, for people."""
+        ids = self.catalogue_ids[self.items[0][self.items[0] >= 0][:_SHOWN]].tolist() if len(self) else []
+        if not ids:
+            return ""
+        more = ", ..." if (self.items[0] >= 0).sum() > _SHOWN else ""
+        return f"; the first: {', '.join(map(repr, ids))}{more}"
 
     @property
     def item_ids(self) -> list[list[str]]:
@@ -67,9 +85,17 @@ class Recommendations:
         return np.where(first > width, 0, first).astype(np.int32)
 
     def to_frame(self, user_ids: Sequence[str] | np.ndarray) -> pl.DataFrame:
-        """Long table ``user_id, rank, item_id, score`` with ranks from 1."""
+        """Long table ``user_id, rank, item_id, score`` with ranks from 1.
+
+        Raises:
+            DataError: There are not as many user ids as lists.
+        """
         import polars as pl
 
+        if len(user_ids) != len(self):
+            raise DataError(
+                f"{count(len(self), 'list')} but {count(len(user_ids), 'user id')}.", expected="one user id a list"
+            )
         rows, columns = np.nonzero(self.items >= 0)
         return pl.DataFrame(
             {
@@ -99,7 +125,7 @@ class Recommender(ABC):
     def recommend(
         self,
         histories: HistoriesLike,
-        k: int,
+        k: int = 10,
         *,
         exclude_seen: bool = True,
         allow: Collection[str] | None = None,
@@ -118,7 +144,7 @@ class Recommender(ABC):
             Distinct real items, ranked; one row per history.
 
         Raises:
-            DataError: An item id that the catalogue does not have, or ``k`` below 1.
+            DataError: An item id that the catalogue does not have, ``k`` below 1, or an argument of another kind.
         """
         return self.answer(histories, Request(k, exclude_seen, allow, deny))
 
@@ -150,9 +176,7 @@ class Recommender(ABC):
         Raises:
             DataError: An item id that the catalogue does not have.
         """
-        each = request.allow_each
-        if each is not None:
-            each = [None if one is None else self._of_user(one) for one in each]
+        each = None if request.allow_each is None else self._each(request.allow_each)
         return replace(
             request,
             k=min(request.k, len(self.item_ids)),
@@ -200,17 +224,9 @@ class Recommender(ABC):
         """Turn lists of item ids into :class:`Histories` over this catalogue.
 
         Raises:
-            DataError: An id is not in the catalogue.
+            DataError: Something is no list of item ids, or an id is not in the catalogue.
         """
-        positions = self._positions
-        try:
-            return Histories.from_lists([[positions[item] for item in sequence] for sequence in sequences])
-        except KeyError as error:
-            raise DataError(
-                f"Item {error.args[0]!r} is not in the catalogue.",
-                where="histories",
-                expected=f"ids of the {len(self.item_ids)} catalogue items, such as {self.item_ids[0]!r}",
-            ) from None
+        return Histories.from_lists(positions_of_lists(sequences, self._positions))
 
     @property
     def _positions(self) -> dict[str, int]:
@@ -219,27 +235,32 @@ class Recommender(ABC):
             cached = self.__dict__["_position_of"] = {item: n for n, item in enumerate(self.item_ids.tolist())}
         return cached
 
-    def _of_user(self, items: Collection[str] | np.ndarray) -> np.ndarray:
-        positions = isinstance(items, np.ndarray) and items.dtype.kind in "iu"
-        return np.asarray(items) if positions else self.to_histories([list(items)]).items
+    def _each(self, lists: Sequence[Collection[str] | np.ndarray | None]) -> list[np.ndarray | None]:
+        """One array of positions a user (None: everything)."""
+        listed(lists, "allow_each", "one collection of item ids (or None: everything) a user")
+        return [
+            None if one is None else self._of_user(one, f"allow_each, user {user}") for user, one in enumerate(lists)
+        ]
+
+    def _of_user(self, items: Collection[str] | np.ndarray, where: str) -> np.ndarray:
+        if isinstance(items, np.ndarray) and items.dtype.kind in "iu":
+            return items
+        return np.array(positions_of_set(items, self._positions, where), dtype=np.int32)
 
     def _prior(self, prior: Prior | None) -> Prior | None:
-        if not isinstance(prior, Mapping):
-            return prior if prior is None or hasattr(prior, "shape") else np.asarray(prior)
-        scores = np.zeros(len(self.item_ids), dtype=np.float32)
-        scores[self.to_histories([list(prior)]).items] = list(prior.values())
-        return scores
+        if isinstance(prior, Mapping):
+            scores = np.zeros(len(self.item_ids), dtype=np.float32)
+            scores[positions_of_set(list(prior), self._positions, "prior")] = as_numbers(list(prior.values()), "prior")
+            return scores
+        return prior if prior is None or hasattr(prior, "shape") else as_numbers(prior, "prior")
 
     def _allowed(self, allow: Collection[str] | np.ndarray | None, deny: Collection[str] | None) -> np.ndarray | None:
-        if allow is None and not deny:
+        denied = [] if deny is None else positions_of_set(deny, self._positions, "deny")
+        if allow is None and not denied:
             return None
         masked = isinstance(allow, np.ndarray) and allow.dtype == bool
         allowed = np.array(allow) if masked else np.full(len(self.item_ids), allow is None)
-        for ids, value in ((None if masked else allow, True), (deny, False)):
-            for item in () if ids is None else ids:
-                if item not in self._positions:
-                    raise DataError(
-                        f"Item {item!r} of the {'allow' if value else 'deny'} list is not in the catalogue."
-                    )
-                allowed[self._positions[item]] = value
+        if allow is not None and not masked:
+            allowed[positions_of_set(allow, self._positions, "allow")] = True
+        allowed[denied] = False
         return allowed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from genrec.artifacts import atomic_dir, read_manifest, read_whole, write_manifest
 from genrec.errors import DataError
+from genrec.wording import count
 
 _MANIFEST = "trie.json"
 
@@ -262,7 +262,8 @@ class Trie:
         return arrays | {"item": self.item}
 
     def __repr__(self) -> str:
-        return json.dumps({"Trie": {"items": self.n_items, "nodes": self.n_nodes, "bytes": self.nbytes}})
+        items = count(self.n_items, "item")
+        return f"Trie({items}, levels {self.codebook_sizes}, nodes {self.n_nodes}, {count(self.nbytes, 'byte')})"
 
 
 def _code_dtype(size: int) -> type[np.generic]:

@@ -21,6 +21,7 @@ from genrec.decoding.request import Request
 from genrec.errors import ConfigError, ModelError
 from genrec.metrics import ndcg_at
 from genrec.recommender import MANIFEST, HistoriesLike, Recommendations, Recommender
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -184,6 +185,11 @@ class Baseline(Recommender):
                 hint="For parts of the catalogue, allow their items.",
             )
         return super().answer(histories, request)
+
+    def __repr__(self) -> str:
+        settings = "".join(f", {key}={value!r}" for key, value in self.settings.model_dump().items())
+        known = count(len(self.item_ids), "item") if hasattr(self, "item_ids") else "not fitted"
+        return f"{type(self).__name__}({known}{settings})"
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:

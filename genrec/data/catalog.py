@@ -149,7 +149,7 @@ class Catalog:
         return self.frame.height
 
     def __repr__(self) -> str:
-        return f"Catalog({len(self):,} items, fields: {', '.join(self.fields) or 'none'})"
+        return f"Catalog({counted(len(self), 'item')}, fields: {', '.join(self.fields) or 'none'})"
 
     def positions(self, ids: Sequence[str] | np.ndarray | pl.Series) -> np.ndarray:
         """Positions of item ids, ``(n,)`` int64, -1 where the catalogue has no such item.

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from genrec.errors import DataError
+from genrec.wording import count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Histories:
     """Item sequences of many users, oldest first, stored end to end.
 
@@ -28,6 +29,10 @@ class Histories:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def __repr__(self) -> str:
+        lengths = f", {self.lengths.min()} to {self.lengths.max()} each" if len(self) else ""
+        return f"Histories({count(len(self), 'user')}, {count(len(self.items), 'item')}{lengths})"
 
     def __getitem__(self, user: int) -> np.ndarray:
         """Items of one user, ``(length,)`` int32."""

@@ -24,6 +24,7 @@ from genrec.data.tables import read_rows
 from genrec.data.timestamps import parse_times
 from genrec.errors import ConfigError, DataError
 from genrec.schema import Columns
+from genrec.wording import count
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ class Interactions:
         return len(self.items)
 
     def __repr__(self) -> str:
-        return f"Interactions({len(self):,} rows, {len(self.user_ids):,} users, {len(self.item_ids):,} items)"
+        users, items = count(len(self.user_ids), "user"), count(len(self.item_ids), "item")
+        return f"Interactions({count(len(self), 'row')}, {users}, {items})"
 
     @property
     def lengths(self) -> np.ndarray:

@@ -21,11 +21,12 @@ from genrec.data.interactions import Interactions
 from genrec.data.timestamps import to_timestamp
 from genrec.errors import ConfigError, DataError, unknown_name
 from genrec.schema import Columns
+from genrec.wording import count
 
 Moment = int | float | str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EvaluationSet:
     """Cases: what a user had, and what came next.
 
@@ -42,13 +43,16 @@ class EvaluationSet:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def __repr__(self) -> str:
+        return f"EvaluationSet({count(len(self), 'case')}: {self.histories!r})"
+
     def select(self, cases: np.ndarray) -> EvaluationSet:
         """Some cases, ``(n,)`` indices or an ``(n_cases,)`` bool mask, in the order given."""
         times = None if self.timestamps is None else self.timestamps[cases]
         return EvaluationSet(self.histories.select(cases), self.targets[cases], times)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """Training part and two evaluation sets; no target of a set is in the training part of its user.
 
@@ -63,6 +67,9 @@ class Split:
     validation: EvaluationSet
     test: EvaluationSet
     name: str
+
+    def __repr__(self) -> str:
+        return f"Split({self.name}: train={self.train!r}, validation={self.validation!r}, test={self.test!r})"
 
 
 def leave_one_out(histories: Histories, *, min_length: int = 3) -> Split:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from genrec.data.id_lists import listed
 from genrec.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ class Request:
         options: How to decode; None: as the recommender does.
 
     Raises:
-        DataError: ``k`` is below 1.
+        DataError: ``k`` is below 1 or no whole number, or another field is of the wrong kind.
     """
 
-    k: int
+    k: int = 10
     exclude_seen: bool = True
     allowed: Collection[str] | np.ndarray | None = None
     denied: Collection[str] | None = None
@@ -51,8 +52,21 @@ class Request:
     options: DecodingOptions | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.k, bool) or not isinstance(self.k, int | np.integer):
+            raise DataError(f"k is {self.k!r}.", where="k", expected="a whole number, at least 1")
         if self.k < 1:
             raise DataError(f"k is {self.k}.", expected="at least 1")
+        if not isinstance(self.exclude_seen, bool | np.bool_):
+            raise DataError(f"exclude_seen is {self.exclude_seen!r}.", where="exclude_seen", expected="True or False")
+        self._check_within()
+
+    def _check_within(self) -> None:
+        if self.within is None or isinstance(self.within, str):
+            return
+        expected = "the name of a part of the catalogue, or a list of one name (or None) a user"
+        for name in listed(self.within, "within", expected):
+            if name is not None and not isinstance(name, str):
+                raise DataError(f"{name!r} is no name.", where="within", expected=expected)
 
     @property
     def beyond_filters(self) -> list[str]:
@@ -115,13 +129,18 @@ class Request:
             n_users: Number of users.
             tries: Knows the named parts of the catalogue.
         """
-        names = [self.within] * n_users if self.within is None or isinstance(self.within, str) else self.within
-        listed = [self.allow_each is not None and self.allow_each[user] is not None for user in range(n_users)]
+        names: Sequence[str | None]
+        if self.within is None or isinstance(self.within, str):
+            names, known = [self.within] * n_users, {self.within}
+        else:
+            names, known = self.within, set(self.within)
+        parts = {name: tries.mask(name) for name in known if name is not None}
+        limited = [self.allow_each is not None and self.allow_each[user] is not None for user in range(n_users)]
         together: dict[tuple[str | None, bool], list[int]] = {}
-        for user, key in enumerate(zip(names, listed, strict=True)):
+        for user, key in enumerate(zip(names, limited, strict=True)):
             together.setdefault(key, []).append(user)
         for (name, _), users in together.items():
-            masks = [mask for mask in (self.mask, None if name is None else tries.mask(name)) if mask is not None]
+            masks = [mask for mask in (self.mask, None if name is None else parts[name]) if mask is not None]
             mask = np.logical_and.reduce(masks) if masks else None
             if mask is None or mask.any():
                 yield np.array(users), mask

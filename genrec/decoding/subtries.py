@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from genrec.decoding.device_trie import DeviceTrie
-from genrec.errors import DataError, unknown_name
+from genrec.errors import ConfigError, DataError, unknown_name
 from genrec.trie import Trie
 
 
@@ -61,8 +61,14 @@ class SubTries:
         Raises:
             ConfigError: No part has this name.
         """
+        if not self.named:
+            raise ConfigError(
+                f"Unknown sub-catalogue '{name}': no part of this catalogue has a name yet.",
+                where="within",
+                hint=f"recommender.define({name!r}, item_ids) names one.",
+            )
         if name not in self.named:
-            raise unknown_name("sub-catalogue", name, self.named)
+            raise unknown_name("sub-catalogue", name, self.named, where="within")
         return self.named[name]
 
     def __call__(self, allowed: np.ndarray | None = None) -> DeviceTrie:

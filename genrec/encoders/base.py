@@ -44,6 +44,13 @@ class ItemEncoder(ABC, Generic[S]):
         self.settings = self.settings_type() if settings is None else settings  # type: ignore[assignment]
         self._fitted = False
 
+    def __repr__(self) -> str:
+        settings = ", ".join(
+            f"{key}={value!r}"
+            for key, value in self.settings.model_dump(exclude={"name"}, exclude_defaults=True).items()
+        )
+        return f"{type(self).__name__}({'' if self._fitted else 'not fitted; '}{settings})"
+
     def fit(self, catalog: Catalog, train: Histories | None = None) -> None:
         """Learn what the encoder needs.
 

@@ -51,6 +51,11 @@ class FoundationModel:
         self.model, self.tokenizer, self.config, self.metrics = model, tokenizer, config, metrics or {}
         self.experience = experience
 
+    def __repr__(self) -> str:
+        size = f"{self.config.model.architecture}, {self.model.num_parameters():,} parameters"
+        names = ", ".join(str(domain["name"]) for domain in self.metrics.get("domains", []))
+        return f"FoundationModel({size}; {self.tokenizer!r}{f'; pretrained on {names}' if names else ''})"
+
     def build_index(
         self, catalog: Catalog, train: Histories | None = None, *, recipe: TokenizerRecipe | None = None
     ) -> SemanticIndex:

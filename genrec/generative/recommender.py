@@ -14,12 +14,13 @@ import torch
 from genrec.artifacts import atomic_dir, read_manifest, saved_content, write_manifest
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
+from genrec.data.id_lists import positions_of_set
 from genrec.data.naming import ColumnNames
 from genrec.decoding.exact import sums_slots
 from genrec.decoding.options import DecodingOptions, PriorSettings
 from genrec.decoding.ranker import Ranker
 from genrec.decoding.request import Prior, Request
-from genrec.errors import ArtifactError
+from genrec.errors import ArtifactError, ConfigError
 from genrec.generative.config import TrainConfig
 from genrec.generative.learned_prior import LearnedPrior, learned_scores
 from genrec.index.semantic_index import SemanticIndex
@@ -27,6 +28,7 @@ from genrec.index.storage import save_index
 from genrec.models import CodeModel, load_model
 from genrec.prompts.reader import save_templates, with_saved_templates
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
+from genrec.wording import count
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,13 @@ class GenerativeRecommender(Recommender):
         self.options = config.generation
         self.prior: LearnedPrior | None = None
         self._ranker = Ranker(model, index, model.reader(index, config), config.model.max_items)
+
+    def __repr__(self) -> str:
+        size = f"{self.config.model.architecture}, {self.model.num_parameters():,} parameters on {self.device}"
+        searched = "exact" if self.options.exact else count(self.options.beams, "beam")
+        prior = f", prior {self.options.prior.name}" if self.options.prior is not None else ""
+        levels = tuple(self.index.codebook_sizes)
+        return f"GenerativeRecommender({size}; {count(len(self.item_ids), 'item')}, levels {levels}; {searched}{prior})"
 
     @property
     def device(self) -> torch.device:
@@ -105,13 +114,13 @@ class GenerativeRecommender(Recommender):
             DataError: An id is not in the catalogue.
         """
         mask = np.zeros(len(self.item_ids), dtype=bool)
-        mask[self.to_histories([list(items)]).items] = True
+        mask[positions_of_set(items, self._positions, f"define({name!r})")] = True
         self._ranker.define(name, mask)
 
     def recommend(
         self,
         histories: HistoriesLike,
-        k: int,
+        k: int = 10,
         *,
         exclude_seen: bool = True,
         allow: Collection[str] | None = None,
@@ -144,7 +153,13 @@ class GenerativeRecommender(Recommender):
         return self.answer(histories, Request(k, exclude_seen, allow, deny, within, allow_each, prior, options=chosen))
 
     def _changed(self, options: Mapping[str, Any]) -> DecodingOptions:
-        return parse(DecodingOptions, {**self.options.model_dump(), **options})
+        if not isinstance(options, Mapping):
+            raise ConfigError(
+                f"Decoding options are given by {type(options).__name__}.",
+                where="options",
+                expected="a mapping of settings, such as {'beams': 100}, or DecodingOptions",
+            )
+        return parse(DecodingOptions, {**self.options.model_dump(), **options}, where="options")
 
     def score_items(self, histories: HistoriesLike) -> np.ndarray:
         """Exact score of every item, ``(n_users, n_items)`` float32; no beam is involved.

@@ -105,6 +105,10 @@ class ItemTokenizer:
     ) -> None:
         self.recipe, self.tensors, self.rests = recipe, dict(tensors), dict(rests)
 
+    def __repr__(self) -> str:
+        recipe = self.recipe
+        return f"ItemTokenizer('{recipe.name}': {recipe.encoder['name']} vectors, {recipe.quantizer['name']} codes)"
+
     @classmethod
     def fit(
         cls,

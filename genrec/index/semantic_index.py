@@ -20,6 +20,7 @@ from genrec.index.item_tokenizer import EncodedItems, ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.index.storage import IndexFiles, Origin, load_parts, save_index
 from genrec.trie import Trie, group_paths
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -136,7 +137,7 @@ class SemanticIndex:
         return len(self.codes)
 
     def __repr__(self) -> str:
-        return f"SemanticIndex({len(self):,} items, recipe '{self.recipe.name}', levels {self.codebook_sizes})"
+        return f"SemanticIndex({count(len(self), 'item')}, recipe '{self.recipe.name}', levels {self.codebook_sizes})"
 
     @property
     def item_ids(self) -> np.ndarray:

@@ -57,6 +57,13 @@ class Quantizer(ABC):
 
     settings: Settings
 
+    def __repr__(self) -> str:
+        settings = ", ".join(
+            f"{key}={value!r}"
+            for key, value in self.settings.model_dump(exclude={"name"}, exclude_defaults=True).items()
+        )
+        return f"{type(self).__name__}({settings})"
+
     @classmethod
     def from_settings(cls, content: Mapping[str, Any]) -> Self:
         """Build from plain settings, with unknown keys refused.

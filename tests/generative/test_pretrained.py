@@ -130,6 +130,8 @@ def test_recommenders_of_one_model_do_not_disturb_each_other(world, pretrained, 
     assert weights[0] is weights[1] is weights[2]  # one network in memory
     other.metrics["mine"] = 1
     assert "mine" not in one.metrics
+    assert repr(foundation).startswith("FoundationModel(recgpt, ")
+    assert "pretrained on a, b" in repr(foundation)
     assert "mine" not in foundation.metrics
     assert foundation.model.codebook_sizes == before
 
