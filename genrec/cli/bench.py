@@ -65,6 +65,9 @@ def regret(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen/--include-seen", help="Never recommend an item of the user's history.")
     ] = True,
+    index: Annotated[
+        Path | None, typer.Option("--index", help="For a pretrained recommender: index of the catalogue.")
+    ] = None,
     device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
     *,
     tables: Tables,
@@ -75,6 +78,7 @@ def regret(
     from genrec.cli.contestants import split_of
     from genrec.evaluation.regret import WIDTHS, beam_regret, write_regret
     from genrec.generative.recommender import GenerativeRecommender
+    from genrec.index.semantic_index import SemanticIndex
 
     dataset = interactions.resolve().parent.name
     named = {str(model): model.name, str(interactions): f"{dataset}/{interactions.name}"}
@@ -86,10 +90,11 @@ def regret(
 
     if out is not None:
         claim(out, overwrite=True, replaces=False)
-    recommender = GenerativeRecommender.from_pretrained(model, device=device)
+    grown = None if index is None else SemanticIndex.load(index)
+    recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)
     tables = tables.remembering(*known_columns([recommender]))
     split, about, events = split_of([recommender], interactions, tables)
-    tell([events.report], tables.check_options(), model, interactions)
+    tell([events.report], tables.check_options(), index or model, interactions)
     say(f"Split: {about}.")
     cases = split.test
     if users < len(cases):

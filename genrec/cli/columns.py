@@ -282,8 +282,16 @@ class Tables:
 
     def of_list(self, path: Path) -> dict[str, Any]:
         """How to read a list of items, as arguments of :mod:`genrec.data.item_lists`."""
-        quotes = {"quotes": self.how["quotes"]} if "quotes" in self.how else {}
-        return {"id_column": self.given.of_items(self.remembered, self._start(path).columns).id, **quotes}
+        return {"id_column": self.given.of_items(self.remembered, self._start(path).columns).id, **self._quotes()}
+
+    def of_candidates(self, path: Path) -> dict[str, Any]:
+        """How to read lists of items by user."""
+        names = self.given.of_interactions(self.remembered, self._start(path).columns)
+        lost = {"allow_lost": self.how["allow_lost"]} if "allow_lost" in self.how else {}
+        return {"user_column": names.user, "item_column": names.item, **self._quotes(), **lost}
+
+    def _quotes(self) -> dict[str, Any]:
+        return {"quotes": self.how["quotes"]} if "quotes" in self.how else {}
 
     def guess(self, items: Path | None, interactions: Path | None) -> list[str]:
         """Options that name the columns that were probably meant, beside those that were said; empty: no idea."""

@@ -96,7 +96,7 @@ def evaluate(
     first = beside.recommenders[0]
     tables = tables.remembering(*known_columns(beside.recommenders))
     split, about, table = split_of(beside.recommenders, interactions, tables)
-    tell([table.report], tables.check_options(), models[0], interactions)
+    tell([table.report], tables.check_options(), index or models[0], interactions)
     say(f"Split: {about}.")
     _warn_of_foreign(beside, tables.part_column)
     if cases is not None:
@@ -144,10 +144,13 @@ def evaluate(
 
 
 def _candidates(path: Path, item_ids: Any, cases: EvaluationSet, tables: Tables) -> Histories:
+    from genrec.data.report import DataReport
     from genrec.evaluation.candidates import read_candidates
 
-    names = tables.of_interactions(path)
-    return read_candidates(path, item_ids, cases, user_column=names["user_column"], item_column=names["item_column"])
+    report = DataReport()
+    lists = read_candidates(path, item_ids, cases, report=report, **tables.of_candidates(path))
+    tell([report])
+    return lists
 
 
 def _official(

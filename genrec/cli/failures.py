@@ -31,7 +31,7 @@ def explained(error: BaseException) -> GenRecError | None:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return GenRecError(
             f"There is not enough memory: {_first(error)}",
-            hint="Use smaller batches (such as --batch-users, or trainer.per_device_train_batch_size) or fewer beams.",
+            hint="Use smaller batches (settings batch_users, trainer.per_device_train_batch_size) or fewer beams.",
         )
     if isinstance(error, RuntimeError) and _TORCH_WRITING.search(str(error)):
         return GenRecError(f"A checkpoint cannot be written: {_first(error)}", hint="Is the disk full?")

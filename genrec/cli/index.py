@@ -296,7 +296,7 @@ def add(
     summary(
         {
             "index": f"{target} ({len(before):,} + {len(catalog):,} items, fingerprint {grown.fingerprint[:12]})",
-            "published IDs": f"unchanged; recommenders of the old index take this one with --index {target}",
+            "published IDs": f"unchanged; old recommenders take this index: genrec generate --index {target}",
         },
         [shell_command("index", "show", target), *([shell_command("index", "diff", index, out)] if out else [])],
     )

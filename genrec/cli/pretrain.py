@@ -69,7 +69,9 @@ def pretrain(
     }
     if foundation.experience is not None:
         tried = len(foundation.experience.trials)
-        made["counts"] = f"measured beside the network in {tried} shares of users, for --init (see {out}/README.md)"
+        made["counts"] = (
+            f"measured beside the network in {tried} shares of users, for genrec train --init (see {out}/README.md)"
+        )
     summary(
         {**made, "time": duration(time.monotonic() - began)},
         _then(out, named[0], tables),

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genrec.cli.console import err
+from genrec.cli.reading import tell
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
     from genrec.cli.columns import Tables
-    from genrec.data.report import DataReport
     from genrec.evaluation.slices import Slicer
     from genrec.recommender import Recommender
 
@@ -73,18 +72,13 @@ def _item_fields(recommenders: Sequence[Recommender], items: Path | None, tables
         return {}
     catalog = index.catalog if items is None else tables.catalog(items)
     if items is not None:
-        _tell(catalog.report)
+        tell([catalog.report])
     places = catalog.positions(recommenders[0].item_ids)  # -1: the table does not know the item
     fields: dict[str, Any] = {}
     for field in catalog.fields:
         values = _first_values(catalog.frame[field])
         fields[field] = np.where(places >= 0, values[places], None)
     return fields
-
-
-def _tell(report: DataReport) -> None:
-    for line in report.lines():
-        err.print(line)
 
 
 def _user_columns(path: Path, tables: Tables) -> dict[str, tuple[list[str], np.ndarray]]:
@@ -101,7 +95,7 @@ def _user_columns(path: Path, tables: Tables) -> dict[str, tuple[list[str], np.n
     codes, users = clean_ids(frame[key], report, lines, path)
     report.add("missing-ids", int((codes < 0).sum()))
     report.require_few_lost(path)
-    _tell(report)
+    tell([report])
     known = frame.filter(pl.Series(codes >= 0))
     ids = users.gather(codes[codes >= 0]).to_list()
     return {name: (ids, _first_values(known[name])) for name in frame.columns if name != key}

@@ -13,13 +13,13 @@ from genrec.data.rules import MISSING
 from genrec.errors import DataError
 
 
-def require_column(frame: pl.DataFrame, name: str, option: str, where: object) -> str:
+def require_column(frame: pl.DataFrame, name: str, option: str | None, where: object) -> str:
     """The name, if the table has that column.
 
     Args:
         frame: The table.
         name: The wanted column.
-        option: Python argument that maps another name to it, such as ``item_column``.
+        option: Python argument that maps another name to it, such as ``item_column``; None: there is none.
         where: The file, for messages.
 
     Raises:
@@ -27,8 +27,7 @@ def require_column(frame: pl.DataFrame, name: str, option: str, where: object) -
     """
     if name in frame.columns:
         return name
-    near = nearest_column(frame.columns, name) or nearest_column(frame.columns, _USUAL.get(option, name))
-    flag = "--" + option.replace("_", "-")
+    near = nearest_column(frame.columns, name) or nearest_column(frame.columns, _USUAL.get(option or "", name))
     if any(column.lstrip("-").replace(".", "", 1).isdigit() for column in frame.columns):
         raise DataError(
             f"There is no column '{name}', and the first line looks like a row: {', '.join(frame.columns)}.",
@@ -40,9 +39,17 @@ def require_column(frame: pl.DataFrame, name: str, option: str, where: object) -
         f"There is no column '{name}'.",
         where=where,
         expected=f"'{name}' among the columns, which are: {', '.join(frame.columns)}",
-        hint=(f"Did you mean '{near}'? " if near else "")
-        + f"Name the column that holds it: {flag} {near or 'COLUMN'} ({option}={near or 'COLUMN'!r} in Python).",
+        hint=" ".join(part for part in (f"Did you mean '{near}'?" if near else "", _naming(option, near)) if part)
+        or None,
     )
+
+
+def _naming(option: str | None, near: str | None) -> str:
+    """How to name another column on the command line and in Python."""
+    if option is None:
+        return ""
+    flag, column = "--" + option.replace("_", "-"), near or "COLUMN"
+    return f"Name the column that holds it: {flag} {column} ({option}={column!r} in Python)."
 
 
 _USUAL = {"user_column": "user_id", "item_column": "item_id", "id_column": "item_id", "time_column": "timestamp"}

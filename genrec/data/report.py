@@ -217,6 +217,11 @@ class DataReport:
         for table, rows in other.rows.items():
             self.rows[table] = self.rows.get(table, 0) + rows
 
+    def renamed(self, table: str) -> DataReport:
+        """A copy in which everything is of one table of that name."""
+        problems = [replace(problem, table=table) for problem in self.problems]
+        return DataReport(table, dict(self.facts), problems, {table: sum(self.rows.values())}, self.allow_lost)
+
     def copy(self) -> DataReport:
         """An independent copy."""
         return DataReport(self.table, dict(self.facts), list(self.problems), dict(self.rows), self.allow_lost)

@@ -12,8 +12,10 @@ import scipy.sparse as sp
 
 from genrec.baselines import ScoringBaseline
 from genrec.baselines.ranking import tie_order
+from genrec.data.delimited import Quotes
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
+from genrec.data.report import DataReport
 from genrec.data.split import EvaluationSet
 from genrec.errors import DataError
 from genrec.recommender import Recommendations, Recommender
@@ -30,6 +32,9 @@ def read_candidates(
     *,
     user_column: str = Columns.User,
     item_column: str = Columns.Item,
+    quotes: Quotes = "doubled",
+    allow_lost: float | None = None,
+    report: DataReport | None = None,
 ) -> Histories:
     """Candidate lists from a table ``user_id, item_id``, one list a case (users with several cases use one list).
 
@@ -39,6 +44,9 @@ def read_candidates(
         cases: The cases.
         user_column: Name of the column with the user ids.
         item_column: Name of the column with the item ids.
+        quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
+        allow_lost: Largest share of rows that cannot be read; None: :data:`genrec.data.report.ALLOW_LOST`.
+        report: Takes over what was found.
 
     Returns:
         One list a case, in the order of the cases.
@@ -46,8 +54,17 @@ def read_candidates(
     Raises:
         DataError: The table cannot be read, an item is not in the catalogue, or a user of a case has no list.
     """
-    table = Interactions.read(path, user_column=user_column, item_column=item_column, time_column=None)
+    table = Interactions.read(
+        path,
+        user_column=user_column,
+        item_column=item_column,
+        time_column=None,
+        quotes=quotes,
+        allow_lost=allow_lost,
+    )
     lists = table.histories(item_ids, unknown="error", consecutive_repeats="keep")
+    if report is not None:
+        report.merge(table.report.renamed("candidates"))
     rows = {user: row for row, user in enumerate(lists.user_ids.tolist())}
     missing = [user for user in dict.fromkeys(cases.histories.user_ids.tolist()) if user not in rows]
     if missing:

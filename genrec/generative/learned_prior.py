@@ -93,7 +93,7 @@ def learned_scores(
         raise ConfigError(
             "This recommender has no item prior.",
             where="prior",
-            hint="Train again with --set generation.prior.name=transition-counts: only the prior will be fitted.",
+            hint="Only the prior will be fitted by genrec train --set generation.prior.name=transition-counts.",
         )
     fitted = prior.baseline
     if settings.name != fitted.name or not settings.settings.items() <= fitted.settings.model_dump().items():

@@ -78,7 +78,8 @@ class FoundationModel:
             raise ArtifactError(
                 "A pretrained recommender has no catalogue of its own.",
                 expected="an index",
-                hint="Build one with genrec index build ITEMS --quantizer MODEL --out INDEX, and pass --index INDEX.",
+                hint="Build one with genrec index build ITEMS --quantizer MODEL --out INDEX, and name it: "
+                "genrec generate MODEL HISTORIES --index INDEX.",
             )
         self.check(index)
         return GenerativeRecommender(self.model.twin(), index, self.config, dict(self.metrics))
@@ -196,7 +197,7 @@ def pretrained_network(config: TrainConfig, index: SemanticIndex) -> CodeModel:
                 f"The pretrained network has another model.{name}.",
                 where=f"model.{name}",
                 expected=str(getattr(own, name)),
-                hint=f"Leave --config out, or take these settings from {config.init}/config.yaml.",
+                hint=f"Take these settings from {config.init}/config.yaml (or genrec train without --config).",
             )
     pretrained.model.set_dropout(wanted.dropout)
     return pretrained.model.train()

@@ -74,7 +74,7 @@ def _table(path: Path, columns: tuple[str, ...], report: DataReport) -> pl.DataF
         return note(parse_delimited(header + data, "\t", path, quotes="none", first_line=0), path, report)
     frame = note(parse_delimited(read_text(path), ",", path), path, report)
     for name in columns:
-        require_column(frame, name, name, path)
+        require_column(frame, name, None, path)
     return frame
 
 

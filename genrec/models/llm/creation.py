@@ -30,7 +30,7 @@ def language_fields(settings: ModelSettings, index: SemanticIndex) -> dict[str, 
             f"The architecture '{settings.architecture}' starts from a pretrained model, and none is given.",
             where="model.checkpoint",
             expected="a folder, or the id of a model on the Hugging Face hub such as Qwen/Qwen3-0.6B",
-            hint="--set model.checkpoint=FOLDER",
+            hint="Name it: genrec train … --set model.checkpoint=FOLDER.",
         )
     llm = settings.llm
     folder = Path(settings.checkpoint).expanduser()
