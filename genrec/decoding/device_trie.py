@@ -38,7 +38,7 @@ class DeviceTrie:
     def __init__(self, trie: Trie, device: torch.device | str = "cpu") -> None:
         if not trie.n_items:
             raise DataError("There are no items to decode.", expected="a trie of at least one item")
-        self._trie, self._sizes = trie, trie.codebook_sizes
+        self._trie, self.sizes = trie, trie.codebook_sizes
         self.device = torch.device(device)
         self.n_levels, self.n_items = trie.n_levels, trie.n_items
         self.branching = trie.max_branching
@@ -59,7 +59,7 @@ class DeviceTrie:
     def _codes_of_all(self, level: int) -> Tensor | None:
         """Codes of the children of every node ``(n,)``, where all nodes of the level before have the same ones."""
         parents = len(self.starts[level]) - 1
-        complete = len(self.codes[level]) == parents * self._sizes[level]
+        complete = len(self.codes[level]) == parents * self.sizes[level]
         return self._lookup[level][: self.branching[level]].long() if level == 0 or complete else None
 
     def children(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -99,9 +99,9 @@ class DeviceTrie:
             ``(...)`` int64 children, any node where there is none, and whether there is one.
         """
         keys = self._keys[level]
-        wanted = nodes * self._sizes[level] + codes
+        wanted = nodes * self.sizes[level] + codes
         place = torch.searchsorted(keys, wanted).clamp_max(len(keys) - 1)
-        return place, (keys[place] == wanted) & (codes >= 0) & (codes < self._sizes[level])
+        return place, (keys[place] == wanted) & (codes >= 0) & (codes < self.sizes[level])
 
     @cached_property
     def _keys(self) -> list[Tensor]:
@@ -109,7 +109,7 @@ class DeviceTrie:
         keys = []
         for level, (codes, start) in enumerate(zip(self.codes, self.starts, strict=True)):
             parents = torch.repeat_interleave(torch.arange(len(start) - 1, device=self.device), start.diff().long())
-            keys.append(parents * self._sizes[level] + codes)
+            keys.append(parents * self.sizes[level] + codes)
         return keys
 
     @cached_property

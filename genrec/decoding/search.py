@@ -12,13 +12,16 @@ from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.diverse import diverse_beam_search
 from genrec.decoding.exact import score_items, sums_slots
 from genrec.decoding.filters import make_filter
+from genrec.decoding.item_beams import NothingElse, bounds_of
 from genrec.decoding.mmr import maximal_marginal_relevance
+from genrec.decoding.normalize import Normalize
 from genrec.decoding.options import DecodingOptions
 from genrec.decoding.prefix_cap import PrefixCap
 from genrec.decoding.prior_bounds import ItemPrior
 from genrec.decoding.slots import top_by_slots
 from genrec.decoding.top_items import top_items
 from genrec.errors import ConfigError
+from genrec.models.outputs import StepState
 from genrec.models.predictor import CodePredictor, ItemScores
 
 
@@ -61,13 +64,18 @@ def search(
     wanted = max(options.beams, k) if options.mmr is not None else k
     beams = max(options.beams, k)
     filters: dict[str, Any] = {"forbidden": forbidden, "allowed": allowed}
-    normalize = options.normalize
+    normalize: Normalize = options.normalize
+    if isinstance(state, ItemScores) and state.by_beam and not options.exact:
+        keep = make_filter(trie, forbidden, allowed) if normalize == "children" else None
+        scores = score_items(model, state, trie, n_users, normalize=normalize, keep=keep)
+        prior, normalize = bounds_of(trie, scores, prior, forbidden), "vocabulary"
+        model, state = NothingElse(trie.sizes, n_users, trie.device), StepState()
     if options.exact and sums_slots(model, normalize):
         bonus = None
         if prior is not None:
             bonus = prior.add_to_items(torch.zeros(n_users, int(trie.items.max()) + 1, device=trie.device))
         items, scores = top_by_slots(trie, model.slot_scores(state), wanted, prior=bonus, **filters)  # type: ignore[attr-defined]
-    elif options.exact or isinstance(state, ItemScores):
+    elif options.exact or (isinstance(state, ItemScores) and not state.by_beam):
         keep = make_filter(trie, forbidden, allowed) if normalize == "children" else None
         scores = score_items(model, state, trie, n_users, normalize=normalize, keep=keep)
         if prior is not None:

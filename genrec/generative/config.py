@@ -28,13 +28,17 @@ __all__ = [
 
 
 class ValidationSettings(Settings):
-    """Generated validation: real recommendations for a fixed sample of validation users."""
+    """Generated validation: real recommendations for a fixed sample of validation users.
+
+    With ``network_alone``, words and counts are added to the best epoch afterwards.
+    """
 
     users: int = Field(2000, ge=1, description="most validation users, a fixed sample")
     k: int = Field(10, ge=1, description="length of their lists; NDCG@k decides")
     beams: int = Field(20, ge=1, description="hypotheses a user")
     patience: int = Field(3, ge=1, description="epochs without a better NDCG before training stops")
     exclude_seen: bool = Field(True, description="never recommend an item of the user's history")
+    network_alone: bool = Field(False, description="judge epochs without words and counts")
 
 
 class TrainConfig(Settings):

@@ -94,8 +94,9 @@ class GenerativeRecommender(Recommender):
 
     @property
     def scores_all(self) -> bool:
-        """Whether it decodes by scoring every item at once: parallel slots, ranked exactly."""
-        return self.options.exact and sums_slots(self.model, self.options.normalize)
+        """Whether it decodes by scoring every item at once."""
+        at_once = self.model.scores_items or sums_slots(self.model, self.options.normalize)
+        return self.options.exact and at_once
 
     def set_prior(self, settings: PriorSettings) -> None:
         """Decode with the learned prior in this way, and save it so; see :func:`genrec.training.prior.fit_prior`."""

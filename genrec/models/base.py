@@ -72,6 +72,8 @@ class CodeModel(SharedModel):
     """Whether it reads histories as text; a recommender then keeps the templates."""
     pairs_only: ClassVar[bool] = False
     """Whether a training example is one history with its next item, never a whole history."""
+    scores_items: ClassVar[bool] = False
+    """Whether :meth:`prefill` scores all items at once and gives :class:`~genrec.models.predictor.ItemScores`."""
     legal: LegalCodes | None = None
     """What the loss is restricted to, see :meth:`restrict_loss`."""
 

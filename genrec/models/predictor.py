@@ -29,9 +29,11 @@ class ItemScores:
 
     Attributes:
         scores: ``(users, n_items)`` logits by catalogue position.
+        by_beam: Whether beams may look for the best ones, too, see :mod:`genrec.decoding.item_beams`.
     """
 
     scores: Tensor
+    by_beam: bool = False
 
 
 class CodePredictor(Protocol):

@@ -99,7 +99,7 @@ def train(
     began = time.monotonic()
     start, prior = None, config.generation.prior
     if validate is not None and (model.works_untrained or config.init):
-        if prior is not None and recommender.scores_all:
+        if prior is not None and recommender.scores_all and not config.validation.network_alone:
             fit_prior(recommender, split, prior, experience=_experience(config))
         start = StartingPoint(trainer, validate, config.start_share if model.works_untrained else 0.0)
     broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)

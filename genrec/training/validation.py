@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genrec.data.split import EvaluationSet
 from genrec.generative.config import TrainConfig
 from genrec.metrics import ndcg_at, recall_at
+
+ALONE: dict[str, Any] = {"words": 0, "prior": None}
+"""Options that leave everything out but the network."""
 
 if TYPE_CHECKING:
     from genrec.generative.recommender import GenerativeRecommender
@@ -40,11 +43,9 @@ class GeneratedValidation:
     def __call__(self) -> dict[str, float]:
         """Metrics by name."""
         recommender, k = self.recommender, self.settings.k
-        beams, recommender.beams = recommender.beams, self.settings.beams
-        try:
-            found = recommender.recommend(self.sample.histories, k, exclude_seen=self.settings.exclude_seen)
-        finally:
-            recommender.beams = beams
+        options = {"beams": self.settings.beams, **(ALONE if self.settings.network_alone else {})}
+        seen = self.settings.exclude_seen
+        found = recommender.recommend(self.sample.histories, k, exclude_seen=seen, options=options)
         self.ranks = found.ranks_of(self.sample.targets)
         return {
             f"{name}@{k}": float(metric(self.ranks, k).mean())

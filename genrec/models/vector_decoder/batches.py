@@ -1,0 +1,71 @@
+"""Batches of :class:`~genrec.models.vector_decoder.network.VectorDecoder`: items beside codes, and whose they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from genrec.data.histories import Histories
+from genrec.models.history_batches import CodeCollator, HistoryExamples
+
+
+@dataclass(frozen=True)
+class UserRow:
+    """A row of training with its user.
+
+    Attributes:
+        user: Number among the training histories.
+        items: ``(n,)`` int32 catalogue positions.
+    """
+
+    user: int
+    items: np.ndarray
+
+
+class UserExamples(HistoryExamples):
+    """As :class:`~genrec.models.history_batches.HistoryExamples`, with the user of every row."""
+
+    def __init__(self, histories: Histories, max_items: int, *, drop: float = 0.0, seed: int = 0) -> None:
+        super().__init__(histories, max_items, drop=drop, seed=seed)
+        self.users = np.searchsorted(histories.offsets, self.starts, side="right") - 1
+
+    def __getitem__(self, row: int) -> UserRow:  # type: ignore[override]
+        return UserRow(int(self.users[row]), super().__getitem__(row))
+
+
+class ItemCollator:
+    """Histories → codes, and the items' catalogue positions.
+
+    Args:
+        codes: ``(n_items, n_levels)`` of the semantic index.
+    """
+
+    def __init__(self, codes: np.ndarray) -> None:
+        self._codes = CodeCollator(codes)
+
+    def __call__(self, rows: list[np.ndarray] | Histories) -> dict[str, Any]:
+        """As :class:`~genrec.models.history_batches.CodeCollator`, and ``items (rows, longest)`` int64; -1: none."""
+        histories = rows if isinstance(rows, Histories) else Histories.from_lists(rows)  # type: ignore[arg-type]
+        items = torch.from_numpy(histories.padded().astype(np.int64))
+        return {**self._codes(histories), "items": items}
+
+
+class FoldCollator:
+    """Rows with their users → codes, items, and the fold of every user.
+
+    Args:
+        codes: ``(n_items, n_levels)`` of the semantic index.
+        fold: ``(n_users,)``.
+    """
+
+    def __init__(self, codes: np.ndarray, fold: np.ndarray) -> None:
+        self._items, self._fold = ItemCollator(codes), fold
+
+    def __call__(self, rows: list[UserRow]) -> dict[str, Any]:
+        """As :class:`ItemCollator`, and ``folds (rows,)`` int64."""
+        users = np.array([row.user for row in rows], dtype=np.int64)
+        batch = self._items([row.items for row in rows])
+        return {**batch, "folds": torch.from_numpy(self._fold[users].astype(np.int64))}

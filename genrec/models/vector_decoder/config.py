@@ -1,0 +1,35 @@
+"""Settings of :class:`~genrec.models.vector_decoder.network.VectorDecoder`."""
+
+from __future__ import annotations
+
+from genrec.models.base import CodeModelConfig
+
+
+class VectorDecoderConfig(CodeModelConfig):
+    """Configuration of :class:`~genrec.models.vector_decoder.network.VectorDecoder`.
+
+    Attributes:
+        n_items: Items that have a free row; items that enter the index later have none.
+        pair_dim: Length of the vectors of what is bought together.
+        window: Longest distance of two items that count as bought together.
+        folds: Parts of the users. A user in training reads pair vectors of the other parts, which do not know the
+            user's own next items; 1: everybody reads the same, and the network trusts them too much.
+        heads: Mixtures of the history's vectors, each with a decay of its own.
+        row_dropout: Probability with which the free row of an item is left out of a training step, so that the
+            network also learns from codes and vectors alone.
+        later: Places after an item whose items count as targets, the next one most.
+        later_share: What each of these counts of the one before it.
+        candidates: Items that a target is told apart from in training; larger catalogues are sampled.
+    """
+
+    model_type = "genrec-vector-decoder"
+
+    n_items: int = 0
+    pair_dim: int = 256
+    window: int = 10
+    folds: int = 4
+    heads: int = 2
+    row_dropout: float = 0.3
+    later: int = 5
+    later_share: float = 0.5
+    candidates: int = 32768

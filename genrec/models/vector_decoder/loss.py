@@ -1,0 +1,156 @@
+"""Cross-entropy over all items of a catalogue, without a matrix of all targets and all items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_ROWS = 256
+"""Queries scored at once: their scores stay in the cache of a processor."""
+_NEVER = -1e4
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What queries should score high, and what they cannot be asked for.
+
+    Attributes:
+        places: ``(n,)`` int64 place of each query among ``rows * items`` positions of a batch, sorted.
+        row: ``(m,)`` int64 query of each target, sorted.
+        item: ``(m,)`` int64 item of each target.
+        weight: ``(m,)`` float32; those of a query add up to one.
+        hidden_row: ``(h,)`` int64 query of each item that it cannot get, sorted.
+        hidden_item: ``(h,)`` int64.
+    """
+
+    places: Tensor
+    row: Tensor
+    item: Tensor
+    weight: Tensor
+    hidden_row: Tensor
+    hidden_item: Tensor
+
+    def among(self, items: Tensor) -> Wanted:
+        """The same over some items ``(c,)``, sorted, which hold all targets."""
+        place = torch.searchsorted(items, self.hidden_item).clamp_max(len(items) - 1)
+        kept = items[place] == self.hidden_item
+        targets = torch.searchsorted(items, self.item)
+        return Wanted(self.places, self.row, targets, self.weight, self.hidden_row[kept], place[kept])
+
+
+def find_wanted(items: Tensor, mask: Tensor, targets: Tensor, later: int, share: float) -> Wanted:
+    """Targets of every item of some histories: the next items that the user did not have yet.
+
+    A place whose next item is no target, or is one that the user already had, asks for nothing: lists never hold
+    what the user had.
+
+    Args:
+        items: ``(rows, n)`` int64, padded on either side.
+        mask: ``(rows, n)`` bool.
+        targets: ``(rows, n)`` bool: which items count as targets.
+        later: How many of the next items count.
+        share: What each counts of the one before it.
+    """
+    columns = torch.arange(items.shape[1], device=items.device)
+    ahead = columns - columns[:, None]  # (n, n): from a place to a later one
+    same = (items[:, :, None] == items[:, None, :]) & mask[:, :, None]
+    had = same.long().cumsum(1) > 0  # (rows, n, n): was the item of that column had up to this place
+    near = (ahead >= 1) & (ahead <= later)
+    good = near & mask[:, :, None] & targets[:, None, :] & ~had
+    weight = good * share ** (ahead - 1).clamp_min(0).float()
+    asks = (good & (ahead == 1)).any(2)
+    weight = weight[asks]  # (n queries, n)
+    weight = weight / weight.sum(1, keepdim=True).clamp_min(1e-12)
+    row, column = weight.nonzero(as_tuple=True)
+    all_items = items[:, None, :].expand(-1, len(columns), -1)[asks]
+    read = ((ahead <= 0) & mask[:, None, :])[asks]
+    hidden_row, hidden_column = read.nonzero(as_tuple=True)
+    return Wanted(
+        asks.flatten().nonzero()[:, 0],
+        row,
+        all_items[row, column],
+        weight[row, column],
+        hidden_row,
+        all_items[hidden_row, hidden_column],
+    )
+
+
+def item_loss(
+    learned: Tensor, mixed: Tensor, table: Tensor, vectors: Tensor, bias: Tensor, wanted: Wanted, smoothing: float
+) -> Tensor:
+    """Negative log-likelihood of the wanted items, mean over queries.
+
+    Args:
+        learned: ``(n, dim)`` queries for the learned table.
+        mixed: ``(n, width)`` queries for the vectors.
+        table: ``(n_items, dim)``, learned.
+        vectors: ``(n_items, width)``, fixed, in the precision in which products are made.
+        bias: ``(n_items,)``.
+        wanted: Targets.
+        smoothing: Mass taken from the targets and spread over all items.
+    """
+    loss: Tensor = _ItemLoss.apply(learned, mixed, table, vectors, bias, wanted, smoothing)
+    return loss
+
+
+class _ItemLoss(torch.autograd.Function):
+    """Works out the gradients in the forward pass, block by block, so that no block's scores are kept."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        learned: Tensor,
+        mixed: Tensor,
+        table: Tensor,
+        vectors: Tensor,
+        bias: Tensor,
+        wanted: Wanted,
+        smoothing: float,
+    ) -> Tensor:
+        """See :func:`item_loss`."""
+        n, dim = learned.shape
+        everything = torch.cat([table.to(vectors.dtype), vectors], dim=1)
+        queries = torch.cat([learned, mixed], dim=1).to(vectors.dtype)
+        to_queries = torch.empty(n, queries.shape[1], device=learned.device)
+        to_table, to_bias = torch.zeros_like(table), torch.zeros_like(bias)
+        total = learned.new_zeros(())
+        for start in range(0, n, _ROWS):
+            part = slice(start, min(start + _ROWS, n))
+            scores = (queries[part] @ everything.T).float().add_(bias)
+            loss, error = _errors(scores, wanted, part, smoothing)
+            total = total + loss
+            to_bias += error.sum(0)
+            error = error.to(vectors.dtype)
+            to_queries[part] = (error @ everything).float()
+            to_table += (error.T @ queries[part, :dim]).float()
+        ctx.save_for_backward(to_queries[:, :dim] / n, to_queries[:, dim:] / n, to_table / n, to_bias / n)
+        return total / n
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+        """Scale what the forward pass has worked out."""
+        learned, mixed, table, bias = ctx.saved_tensors
+        return gradient * learned, gradient * mixed, gradient * table, None, gradient * bias, None, None
+
+
+def _errors(scores: Tensor, wanted: Wanted, part: slice, smoothing: float) -> tuple[Tensor, Tensor]:
+    """Summed loss of some queries and its gradient by ``scores (n, n_items)``, which are overwritten."""
+    hidden = _between(wanted.hidden_row, part)
+    scores[wanted.hidden_row[hidden] - part.start, wanted.hidden_item[hidden]] = _NEVER
+    of = _between(wanted.row, part)
+    row, item, weight = wanted.row[of] - part.start, wanted.item[of], wanted.weight[of]
+    right = scores[row, item]
+    normaliser = scores.logsumexp(1, keepdim=True)
+    loss = (weight * (normaliser[row, 0] - right)).sum()
+    error = scores.sub_(normaliser).exp_()
+    error.index_put_((row, item), (smoothing - 1) * weight, accumulate=True)
+    return loss, error.sub_(smoothing / scores.shape[1]) if smoothing else error
+
+
+def _between(rows: Tensor, part: slice) -> slice:
+    """Entries of a slice of the rows, which are sorted."""
+    first, last = torch.searchsorted(rows, torch.tensor([part.start, part.stop], device=rows.device)).tolist()
+    return slice(first, last)

@@ -1,0 +1,291 @@
+"""A decoder over items that scores a catalogue by what it has learned and by vectors of items.
+
+The score of an item is a sum of two inner products and a bias:
+
+* a causal network reads a history of items, and its state meets a learned table. An item's row there is the sum of the
+  vectors of its codes, a linear map of its text vector, and a free row; the same table is read and scored;
+* mixtures of the history's own vectors (texts, and what is bought together) meet the item's, as
+  :class:`~genrec.models.recgpt.parts.TextPooling` does for RecGPT. They recommend before anything is trained.
+
+So the network learns only what vectors do not say, with a softmax over all items. Vectors of what is bought together
+are made from the training part; a user in training reads those of other users (cross-fitting), because the user's own
+would give away the next item.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genrec.data.histories import Histories
+from genrec.encoders.base import normalize_rows
+from genrec.errors import ArtifactError, ModelError
+from genrec.models.base import CodeModel
+from genrec.models.beam_tree import last_real, read_prefix
+from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches
+from genrec.models.parts import CodeTable, build_backbone
+from genrec.models.predictor import ItemScores
+from genrec.models.registry import network
+from genrec.models.vector_decoder.batches import FoldCollator, ItemCollator, UserExamples
+from genrec.models.vector_decoder.config import VectorDecoderConfig
+from genrec.models.vector_decoder.loss import Wanted, find_wanted, item_loss
+from genrec.models.vector_decoder.mixtures import Mixtures
+from genrec.models.vector_decoder.pairs import cross_fitted, folds_of, pair_vectors
+
+if TYPE_CHECKING:
+    from genrec.index.semantic_index import SemanticIndex
+    from genrec.models.settings import RunSettings
+
+_ROW = 0.01
+"""Scale that free rows start from: codes and texts speak first."""
+_TEXT, _PAIRS = 1.0, 0.5
+"""What cosines of texts and of what is bought together count at the start."""
+
+
+@network("vector-decoder")
+class VectorDecoder(CodeModel):
+    """See the module. Items are scored at once, and :meth:`bind` ties the network to a catalogue."""
+
+    config_class = VectorDecoderConfig
+    config: VectorDecoderConfig
+    scores_items: ClassVar[bool] = True
+
+    def __init__(self, config: VectorDecoderConfig) -> None:
+        super().__init__(config)
+        if not config.vector_dim or not config.n_items:
+            raise ModelError("The network needs item vectors and items.", where="model", hint="Build it for an index.")
+        self.backbone = build_backbone(config.backbone, config.dropout)
+        dim = self.backbone.config.hidden_size
+        self.code_table = CodeTable(self.codebook_sizes, dim)
+        self.text = nn.Parameter(torch.randn(config.vector_dim, dim) / (3 * dim) ** 0.5)
+        self.rows = nn.Parameter(torch.randn(config.n_items, dim) * _ROW)
+        self.bias = nn.Parameter(torch.zeros(config.n_items))
+        self.norm = nn.LayerNorm(dim)
+        self.output = nn.Parameter(torch.zeros(dim, dim))
+        self.mixtures = Mixtures(dim, (_TEXT, _PAIRS), config.heads)
+        self.pairs: Tensor
+        self.register_buffer("pairs", torch.zeros(config.n_items, config.pair_dim))
+        self._index: str | None = None
+        self._codes: Tensor | None = None
+        self._texts: Tensor | None = None
+        self._of_others: list[Tensor] = []
+        self._vectors: dict[int, Tensor] = {}
+        self.post_init()
+
+    def bind(self, index: SemanticIndex) -> Self:
+        """Take over codes and vectors of an index, which may have grown since training; see :meth:`CodeModel.bind`.
+
+        Raises:
+            ArtifactError: Other codes, fewer items, or vectors of another dimension.
+        """
+        super().bind(index)
+        raw = index.vectors()
+        if len(index) < self.config.n_items or raw.shape[1] != self.config.vector_dim:
+            raise ArtifactError(
+                f"The index has {len(index):,} items with vectors of {raw.shape[1]} dimensions.",
+                expected=f"at least {self.config.n_items:,} items with {self.config.vector_dim} dimensions",
+                hint="Use the index that the network was trained on, or one grown from it.",
+            )
+        bound = self if self._index in (None, index.fingerprint) else copy.copy(self)  # shares the weights
+        bound._index = index.fingerprint
+        bound._texts = torch.from_numpy(centred(raw, self.config.n_items))
+        bound._codes = torch.from_numpy(index.codes.astype(np.int64))
+        bound._vectors = {}
+        return bound
+
+    @property
+    def works_untrained(self) -> bool:
+        """Always: vectors alone recommend."""
+        return True
+
+    @classmethod
+    def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
+        """See :meth:`CodeModel.create`; sizes follow from the index."""
+        fields = cls.fields(config.model, index.recipe.quantizer, index.vectors().shape[1])
+        fields |= {"n_items": len(index), "vector_dim": index.vectors().shape[1]}
+        model = cls.of(index.codebook_sizes, **fields)
+        if config.model.init_from_codebooks and index.codebooks is not None:
+            model.init_from_codebooks(index.codebooks, config.seed)
+        return model
+
+    def reader(self, index: SemanticIndex, config: RunSettings) -> Reader:
+        """Codes and positions of items."""
+        return ItemCollator(index.codes)
+
+    def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:
+        """See :meth:`CodeModel.training_batches`; takes over what is bought together, in all and by others."""
+        folds = max(1, min(self.config.folds, len(histories)))
+        fold = folds_of(len(histories), folds, seed=config.seed)
+        self._take_pairs(histories, fold, config.seed)
+        examples = UserExamples(histories, config.model.max_items, drop=config.examples.drop, seed=config.seed)
+        return TrainingBatches(examples, FoldCollator(index.codes, fold))
+
+    @torch.no_grad()
+    def _take_pairs(self, histories: Histories, fold: np.ndarray, seed: int) -> None:
+        settings = self.config.n_items, self.config.pair_dim, self.config.window
+        self.pairs.copy_(torch.from_numpy(pair_vectors(histories, *settings, seed=seed)))
+        self._vectors = {}
+        self._of_others = [self.pairs]  # one fold has no others
+        if fold.any():
+            self._of_others = [torch.from_numpy(one) for one in cross_fitted(histories, fold, *settings, seed=seed)]
+
+    def train(self, mode: bool = True) -> VectorDecoder:
+        """As every module; vectors on hand for products are made anew."""
+        self._vectors = {}
+        super().train(mode)
+        return self
+
+    def forward(
+        self,
+        codes: Tensor,
+        mask: Tensor,
+        target_mask: Tensor | None = None,
+        vectors: Tensor | None = None,
+        items: Tensor | None = None,
+        folds: Tensor | None = None,
+    ) -> CodeModelOutput:
+        """See :meth:`CodeModel.forward`; every item predicts those after it, so the first of a history is no target.
+
+        Args:
+            codes: ``(rows, items, levels)`` int64.
+            mask: ``(rows, items)`` bool.
+            target_mask: ``(rows, items)`` bool: which items count as targets.
+            vectors: Not read; the network knows those of the whole catalogue.
+            items: ``(rows, items)`` int64 catalogue positions.
+            folds: ``(rows,)`` int64 fold of every user; None: pair vectors of all users.
+        """
+        items = self._known(items, mask)
+        table = self._table()
+        states = self._states(table[items], mask)
+        targets = mask if target_mask is None else mask & target_mask
+        if folds is None:
+            return self._loss(table, states, items, mask, targets, None)
+        outputs = []
+        for fold in folds.unique().tolist():
+            part = folds == fold
+            outputs.append(self._loss(table, states[part], items[part], mask[part], targets[part], fold))
+        counts = torch.stack([one.n_targets for one in outputs])  # type: ignore[misc]
+        losses = torch.stack([one.loss for one in outputs])  # type: ignore[misc]
+        return CodeModelOutput(loss=(losses * counts).sum() / counts.sum().clamp_min(1), n_targets=counts.sum())
+
+    def prefill(  # type: ignore[override]
+        self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, items: Tensor | None = None
+    ) -> ItemScores:
+        """Scores of all items, see :meth:`CodeModel.prefill`; arguments as in :meth:`forward`."""
+        items = self._known(items, mask)
+        table = self._table()
+        states = self._states(table[items], mask)
+        newest = torch.arange(len(mask), device=mask.device), last_real(mask)
+        known = mask.any(1, keepdim=True)
+        learned = (states @ self.output)[newest] * known
+        mixed = self._mix(states, items, mask, self._texts_and_pairs(None))[newest] * known
+        scores = learned @ table.T + mixed @ self._products(None, torch.float32).T + self._bias()
+        return ItemScores(scores, by_beam=True)
+
+    def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
+        """There are no steps of its own; :mod:`genrec.decoding.item_beams` searches scores of items.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("This network scores items at once; there are no codes to step through.")
+
+    def _loss(
+        self, table: Tensor, states: Tensor, items: Tensor, mask: Tensor, targets: Tensor, fold: int | None
+    ) -> CodeModelOutput:
+        wanted = find_wanted(items, mask, targets, self.config.later, self.config.later_share)
+        n = len(wanted.places)
+        if not n:
+            return CodeModelOutput(loss=states.sum() * 0, n_targets=torch.tensor(0, device=states.device))
+        learned = F.dropout(states, self.config.dropout, self.training) @ self.output
+        mixed = self._mix(states, items, mask, self._texts_and_pairs(fold))
+        vectors, bias = self._products(fold, product_type(states.device)), self._bias()
+        if self.training and len(table) > self.config.candidates:
+            chosen = self._candidates(wanted)
+            table, vectors, bias, wanted = table[chosen], vectors[chosen], bias[chosen], wanted.among(chosen)
+        smoothing = self.config.label_smoothing if self.training else 0.0
+        queries = (learned.flatten(0, 1)[wanted.places], mixed.flatten(0, 1)[wanted.places])
+        loss = item_loss(*queries, table, vectors, bias, wanted, smoothing)
+        return CodeModelOutput(loss=loss, n_targets=torch.tensor(n, device=states.device))
+
+    def _candidates(self, wanted: Wanted) -> Tensor:
+        """Items of a step: a uniform sample and all that are wanted, sorted."""
+        sample = torch.randint(self.config.n_items, (self.config.candidates,), device=wanted.item.device)
+        return torch.cat([sample, wanted.item]).unique()
+
+    def _known(self, items: Tensor | None, mask: Tensor) -> Tensor:
+        if items is None or self._codes is None:
+            raise ModelError(
+                "This model reads the items of a catalogue.", expected="items in the batch, and a bound catalogue"
+            )
+        return torch.where(mask, items, 0)
+
+    def _table(self) -> Tensor:
+        """Learned rows of all items, ``(n_items, dim)``."""
+        rows: Tensor = self.rows
+        if self.training and self.config.row_dropout:
+            kept = torch.rand(len(rows), 1, device=rows.device) >= self.config.row_dropout
+            rows = rows * kept
+        codes, texts = self._on_device()
+        table = texts @ self.text + self.code_table.embed(codes).sum(1)
+        return table + F.pad(rows, (0, 0, 0, len(table) - len(rows)))
+
+    def _states(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        tokens = F.dropout(self.norm(tokens), self.config.dropout, self.training)
+        return read_prefix(self.backbone, mask, None, inputs_embeds=tokens)
+
+    def _mix(self, states: Tensor, items: Tensor, mask: Tensor, vectors: tuple[Tensor, Tensor]) -> Tensor:
+        mixed: Tensor = self.mixtures(
+            F.dropout(states, self.config.dropout, self.training), [one[items] for one in vectors], mask
+        )
+        return mixed
+
+    def _bias(self) -> Tensor:
+        """Of all items; one that entered later is as popular as the mean."""
+        later = len(self._on_device()[0]) - len(self.bias)
+        return torch.cat([self.bias, self.bias.mean().expand(later)]) if later else self.bias
+
+    def _texts_and_pairs(self, fold: int | None) -> tuple[Tensor, Tensor]:
+        texts = self._on_device()[1]
+        pairs = self.pairs if fold is None else self._of_others[fold].to(texts.device)
+        return texts, F.pad(pairs, (0, 0, 0, len(texts) - len(pairs)))
+
+    def _products(self, fold: int | None, dtype: torch.dtype) -> Tensor:
+        """Vectors of all items side by side, ``(n_items, width)``; kept, because every step needs them."""
+        key = -1 if fold is None else fold
+        if key not in self._vectors or self._vectors[key].dtype != dtype:
+            self._vectors[key] = torch.cat(self._texts_and_pairs(fold), dim=1).to(dtype)
+        return self._vectors[key]
+
+    def _on_device(self) -> tuple[Tensor, Tensor]:
+        if self._codes is None or self._texts is None:
+            raise ModelError("The model is not bound to a catalogue.", hint="Call bind(index).")
+        if self._texts.device != self.device:
+            self._codes, self._texts = self._codes.to(self.device), self._texts.to(self.device)
+            self._vectors = {}
+        return self._codes, self._texts
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if module is not self:
+            super()._init_weights(module)
+
+
+def centred(vectors: np.ndarray, known: int) -> np.ndarray:
+    """Rows of unit length without what the first ``known`` have in common; rows of zeros (no text) stay."""
+    present = np.asarray(vectors.any(axis=1))
+    of = vectors[:known][present[:known]]
+    mean = of.mean(axis=0, dtype=np.float64) if len(of) else 0.0
+    return normalize_rows((vectors - mean) * present[:, None])
+
+
+def product_type(device: torch.device) -> torch.dtype:
+    """Precision of the products of training: half of float32 where a processor has instructions for it."""
+    fast: Any = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if device.type == "cpu" and fast is not None and fast() else torch.float32

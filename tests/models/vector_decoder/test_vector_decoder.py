@@ -1,0 +1,145 @@
+"""The network that scores items by what it learned and by vectors: training, leaks, padding, growth, beams."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from genrec.data import Catalog, Interactions
+from genrec.data.split import split_for
+from genrec.errors import ArtifactError, ModelError
+from genrec.generative.config import load_train_config
+from genrec.generative.recommender import GenerativeRecommender
+from genrec.models import build_model
+from genrec.models.vector_decoder.pairs import folds_of, pair_vectors
+from genrec.training.train import train
+
+TINY = [
+    "model.backbone.hidden_size=16",
+    "model.backbone.intermediate_size=32",
+    "model.backbone.num_hidden_layers=1",
+    "model.backbone.head_dim=8",
+    "model.options.pair_dim=8",
+    "model.max_items=6",
+    "validation.users=30",
+    "generation.words=5",
+    "trainer.num_train_epochs=2",
+    "trainer.per_device_train_batch_size=16",
+    "trainer.warmup_steps=2",
+]
+
+
+@pytest.fixture(scope="module")
+def fitted(tables, tiny_index, tmp_path_factory):
+    """A trained recommender and its folder."""
+    folder = tmp_path_factory.mktemp("vector-decoder") / "model"
+    config = load_train_config("vector-decoder", TINY)
+    return train(tiny_index, Interactions.read(tables[1]), config, folder), folder
+
+
+@pytest.fixture
+def histories(fitted):
+    ids = fitted[0].item_ids
+    return [list(ids[:5]), list(ids[3:6]), list(ids[8:9]), []]
+
+
+def states(model, items):
+    items = torch.tensor(items)
+    mask = items >= 0
+    batch = model._codes[items.clamp_min(0)]
+    with torch.no_grad():
+        return model.prefill(batch, mask, items=items).scores
+
+
+def test_a_saved_recommender_recommends_the_same(fitted, histories):
+    recommender, folder = fitted
+    again = GenerativeRecommender.from_pretrained(folder)
+    np.testing.assert_allclose(again.score_items(histories), recommender.score_items(histories), atol=1e-5)
+    assert again.recommend(histories, 5).item_ids == recommender.recommend(histories, 5).item_ids
+    assert recommender.metrics["start"]["ndcg@10"] >= 0
+
+
+def test_beams_find_what_the_exact_ranking_finds(fitted, histories):
+    recommender, _ = fitted
+    exact = recommender.recommend(histories, 8, options={"exact": True})
+    beams = recommender.recommend(histories, 8, options={"exact": False, "beams": 8})
+    np.testing.assert_allclose(beams.scores, exact.scores, atol=1e-4)
+    assert beams.item_ids[:3] == exact.item_ids[:3]  # all items tie for the one without a history
+
+
+def test_padding_and_other_users_do_not_change_a_user(fitted):
+    model = fitted[0].model.eval()
+    alone = states(model, [[4, 2, 7]])
+    together = states(model, [[4, 2, 7, -1, -1], [1, 2, 3, 4, 5]])
+    left = states(model, [[-1, -1, 4, 2, 7]])
+    torch.testing.assert_close(together[:1], alone, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(left, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_an_empty_history_gets_the_bias_of_the_items(fitted):
+    model = fitted[0].model.eval()
+    torch.testing.assert_close(states(model, [[-1, -1]])[0], model.bias.detach())
+
+
+def test_untrained_it_recommends_what_is_near_in_text(tiny_index):
+    sizes = tiny_index.codebook_sizes
+    width = tiny_index.vectors().shape[1]
+    model = build_model(
+        "vector-decoder",
+        sizes,
+        backbone=load_train_config("vector-decoder", TINY).model.backbone,
+        n_items=len(tiny_index),
+        vector_dim=width,
+        pair_dim=4,
+    ).eval()
+    model.bind(tiny_index)
+    found = states(model, [[0]])[0]
+    vectors = tiny_index.vectors() - tiny_index.vectors().mean(0)
+    cosine = vectors @ vectors[0] / np.maximum(np.linalg.norm(vectors, axis=1) * np.linalg.norm(vectors[0]), 1e-9)
+    assert float(np.corrcoef(found.numpy(), cosine)[0, 1]) > 0.999
+
+
+def test_a_user_in_training_reads_the_pairs_of_others(fitted, tables, tiny_index):
+    recommender, _ = fitted
+    model, config = recommender.model, recommender.config
+    train_part = split_for(Interactions.read(tables[1]), tiny_index, config).train
+    rows, collate = model.training_batches(tiny_index, train_part, config)
+    batch = collate([rows[n] for n in range(len(rows))])
+    fold = folds_of(len(train_part), 4, seed=config.seed)
+    np.testing.assert_array_equal(batch["folds"].numpy(), fold[rows.users])
+    others = train_part.select(np.flatnonzero(fold != 2))
+    expected = pair_vectors(others, len(tiny_index), 8, 10, seed=config.seed)
+    np.testing.assert_allclose(model._texts_and_pairs(2)[1].numpy(), expected, atol=1e-6)
+    loss = model(**batch).loss
+    loss.backward()
+    assert bool(loss.isfinite())
+    assert float(model.output.grad.abs().sum()) > 0
+    model.zero_grad()
+
+
+def test_items_that_came_later_are_scored_by_their_texts(fitted, tiny_index):
+    recommender, _ = fitted
+    catalog = tiny_index.catalog
+    more = catalog.select([0]).frame.with_columns(pl.lit("new").alias("item_id"))
+    grown = tiny_index.encode_new(Catalog.from_frame(more))
+    again = GenerativeRecommender(recommender.model, grown, recommender.config)
+    assert again.model is not recommender.model
+    assert again.model.rows is recommender.model.rows
+    scores = again.score_items([[catalog.item_ids[0]]])
+    assert scores.shape == (1, len(tiny_index) + 1)
+    assert np.isfinite(scores).all()
+    assert (scores[0] < scores[0, -1]).mean() > 0.5
+
+
+def test_it_says_what_it_needs(tiny_index, fitted):
+    with pytest.raises(ModelError, match="item vectors and items"):
+        build_model("vector-decoder", tiny_index.codebook_sizes, backbone={"hidden_size": 16})
+    model = fitted[0].model
+    with pytest.raises(ModelError, match="reads the items"):
+        model.prefill(torch.zeros(1, 1, 3, dtype=torch.int64), torch.ones(1, 1, dtype=torch.bool))
+    model.config.n_items += 1
+    try:
+        with pytest.raises(ArtifactError, match="items with vectors"):
+            model.bind(tiny_index)
+    finally:
+        model.config.n_items -= 1
