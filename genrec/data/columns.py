@@ -10,6 +10,7 @@ import polars as pl
 
 from genrec.data.report import DataReport, Lines
 from genrec.data.rules import MISSING
+from genrec.data.signs import mended
 from genrec.errors import DataError
 
 
@@ -131,13 +132,14 @@ def clean_ids(series: pl.Series, report: DataReport, lines: Lines, where: object
 
 def positions_of(ids: Sequence[str] | np.ndarray | pl.Series, known: pl.Series) -> np.ndarray:
     """Where ids stand in a list of distinct ids, ``(n,)`` int64 with -1 where unknown."""
-    wanted = ids if isinstance(ids, pl.Series) else _series_of(ids)
+    wanted = ids if isinstance(ids, pl.Series) else as_texts(ids)
     if not len(wanted) or not len(known):
         return np.full(len(wanted), -1, dtype=np.int64)
     found = as_strings(wanted, "ids").cast(pl.Enum(known), strict=False).to_physical()
     return found.cast(pl.Int64).fill_null(-1).to_numpy()
 
 
-def _series_of(ids: Sequence[str] | np.ndarray) -> pl.Series:
+def as_texts(ids: Sequence[object] | np.ndarray) -> pl.Series:
+    """Ids of a program as String; signs that no table holds are replaced as in tables."""
     values = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
-    return pl.Series("ids", [str(value) for value in values], dtype=pl.String)
+    return pl.Series("ids", [mended(str(value)) for value in values], dtype=pl.String)

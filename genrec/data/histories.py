@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genrec.data.signs import mended
 from genrec.errors import DataError
 from genrec.wording import count
 
@@ -54,7 +55,7 @@ class Histories:
         [2, 1]
         """
         lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
-        ids = [str(n) for n in range(len(sequences))] if user_ids is None else list(user_ids)
+        ids = [str(n) for n in range(len(sequences))] if user_ids is None else [_id(one) for one in user_ids]
         if len(ids) != len(sequences):
             raise DataError(f"{len(sequences)} histories but {len(ids)} user ids.")
         items = np.concatenate([np.asarray(s, dtype=np.int32) for s in sequences]) if len(sequences) else np.zeros(0)
@@ -103,3 +104,8 @@ class Histories:
         columns = np.arange(len(cut.items)) - np.repeat(cut.offsets[:-1], cut.lengths)
         result[rows, columns] = cut.items
         return result
+
+
+def _id(value: str) -> str:
+    """An id that a table can hold."""
+    return mended(value) if isinstance(value, str) else value

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from genrec.data.catalog import Catalog
-from genrec.data.columns import clean_ids, positions_of, require_column
+from genrec.data.columns import as_texts, clean_ids, positions_of, require_column
 from genrec.data.delimited import Quotes
 from genrec.data.guesses import other_spelling
 from genrec.data.histories import Histories
@@ -217,7 +217,7 @@ class Interactions:
 def _known_ids(catalog: Catalog | Sequence[str] | np.ndarray) -> pl.Series:
     if isinstance(catalog, Catalog):
         return catalog.frame[Columns.Item]
-    known = pl.Series("items", [str(item) for item in catalog], dtype=pl.String)
+    known = as_texts(catalog)
     if known.n_unique() != len(known):
         raise DataError("The list of item ids holds an id twice.", expected="distinct ids")
     return known

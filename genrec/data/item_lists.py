@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from genrec.data.columns import clean_ids, positions_of, require_column
+from genrec.data.columns import as_texts, clean_ids, positions_of, require_column
 from genrec.data.delimited import Quotes
 from genrec.data.guesses import other_spelling
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
@@ -63,7 +63,7 @@ def read_item_list(
             where one is ``needed``.
     """
     report = DataReport(name)
-    known = _series(item_ids)
+    known = item_ids if isinstance(item_ids, pl.Series) else as_texts(item_ids)
     _, positions, _ = _read(path, known, report, id_column, quotes)
     rows = np.flatnonzero(positions >= 0)
     if needed and not len(rows):
@@ -105,7 +105,7 @@ def read_scores(
             item has two scores: names the row.
     """
     own = DataReport(name)
-    known = _series(item_ids)
+    known = item_ids if isinstance(item_ids, pl.Series) else as_texts(item_ids)
     frame, positions, lines = _read(path, known, own, id_column, quotes)
     require_column(frame, score_column, "score_column", path)
     given = frame[score_column]
@@ -128,10 +128,6 @@ def read_scores(
         for line in own.lines():
             logger.warning("%s", line)
     return scores
-
-
-def _series(item_ids: Sequence[str] | np.ndarray | pl.Series) -> pl.Series:
-    return item_ids if isinstance(item_ids, pl.Series) else pl.Series([str(one) for one in item_ids], dtype=pl.String)
 
 
 def _read(

@@ -14,7 +14,7 @@ from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.report import DataReport, Lines
 from genrec.data.signs import without_nul
-from genrec.data.tables import first_line, raw_chunks, require_utf8, table_kind
+from genrec.data.tables import as_source, first_line, raw_chunks, require_utf8, table_kind
 from genrec.errors import DataError
 
 BLOCK = 1 << 24
@@ -100,7 +100,7 @@ def _is_table(path: Path) -> bool:
 
 def _parquet_pieces(path: Path, named: list[tuple[str, str]]) -> Iterator[Parsed]:
     try:
-        scan = pl.scan_parquet(path)
+        scan = pl.scan_parquet(as_source(path))
         header = pl.DataFrame(schema=scan.collect_schema())
         for name, option in named:
             require_column(header, name, option, path)

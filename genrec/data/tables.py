@@ -256,13 +256,22 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     if not start:
         raise DataError("The file is empty.", where=path, expected="a parquet file")
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(as_source(path))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         what = "The parquet file is damaged" if start == b"PAR1" else "This is not a parquet file"
         raise DataError(f"{what}: {first_line(error)}", where=path, expected="a parquet file") from None
     if frame.height == 0:
         raise DataError("The table has no rows.", where=path, expected="one row for each item or interaction")
     return frame
+
+
+def as_source(path: Path) -> Path | bytes:
+    """A Parquet file for polars: its path, or its bytes where the path is none in UTF-8, which polars cannot open."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return path.read_bytes()
+    return path
 
 
 def first_line(error: BaseException) -> str:
@@ -286,7 +295,8 @@ def write_table(frame: pl.DataFrame, path: Path | str) -> None:
 
 def _write(frame: pl.DataFrame, path: Path, kind: str, *, packed: bool) -> None:
     if kind == "parquet":
-        frame.write_parquet(path)
+        with path.open("wb") as stream:
+            frame.write_parquet(stream)
         return
     if kind != "jsonl":
         frame = frame.with_columns(_json_text(frame[name]) for name, t in frame.schema.items() if t.is_nested())

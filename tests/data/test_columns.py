@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genrec.data import Histories, Interactions
 from genrec.data.columns import factorize, nearest_column, positions_of
 
 
@@ -45,3 +46,11 @@ def test_positions_agree_with_index(ids, known):
 def test_the_data_modules_do_not_import_torch():
     code = "import sys, genrec.data, genrec.data.raw; sys.exit(any(m in sys.modules for m in ('torch', 'sklearn')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_ids_of_a_program_may_hold_halves_of_surrogate_pairs():
+    known = pl.Series(["a\ufffd", "b"])
+    assert positions_of(["a\ud800", "b", "\udc00", 3], known).tolist() == [0, 1, -1, -1]
+    rows = pl.DataFrame({"user_id": ["u"], "item_id": ["b"]})
+    assert Interactions.from_frame(rows).histories(["b", "\ud800"]).items.tolist() == [0]
+    assert Histories.from_lists([[0]], ["\ud800"]).user_ids.tolist() == ["\ufffd"]

@@ -12,6 +12,7 @@ import genrec.data.delimited as delimited
 from genrec.data import read_table, write_table
 from genrec.data.delimited import parse_delimited
 from genrec.data.jsonlines import parse_json_lines
+from genrec.data.pieces import table_pieces
 from genrec.data.report import DataReport
 from genrec.data.tables import read_rows, text_blocks
 from genrec.errors import ConfigError, DataError
@@ -294,6 +295,14 @@ def test_nul_is_replaced_in_every_kind_of_file(tmp_path, suffix):
     assert frame["title"].to_list() == ["red\ufffdcup", "tea", "\ufffd"]
     assert report.count("replaced-signs") == 2
     assert "title holds NUL" in report.problems[0].examples[0]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl.gz", ".parquet"])
+def test_paths_that_are_not_utf_8(tmp_path, suffix):
+    path = tmp_path / f"t\udcff\x1b{suffix}"
+    write_table(FRAME.select("item_id", "title"), path)
+    assert read_table(path).equals(FRAME.select("item_id", "title"))
+    assert sum(piece.height for piece in table_pieces(path, ["item_id"], DataReport("t"))) == 2
 
 
 def test_utf_16_without_a_mark_is_no_text(tmp_path):
