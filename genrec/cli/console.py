@@ -6,6 +6,7 @@ import functools
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -35,6 +36,8 @@ class PlainConsole(Console):
 # Of several processes that train together (torchrun, accelerate) only the first speaks.
 out = PlainConsole(quiet=os.environ.get("RANK", "0") != "0")
 err = PlainConsole(stderr=True)
+
+_FOR_PYTHON = re.compile(r" \((?:[^()]|\((?:[^()]|\([^()]*\))*\))* in Python\)")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,8 +80,9 @@ def guarded(command: F) -> F:
 
 
 def show_error(error: GenRecError) -> None:
-    """Print an error on stderr."""
-    err.print(Text.assemble(("Error:", "bold red"), " ", visible(str(error))))
+    """Print an error on stderr, without the words that are for callers in Python."""
+    text = _FOR_PYTHON.sub("", visible(str(error)))
+    err.print(Text.assemble(("Error:", "bold red"), " ", text))
 
 
 def say(text: str = "") -> None:
@@ -103,7 +107,13 @@ def markdown(text: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
-    """Print a table; all columns but the first are right-aligned when they hold numbers."""
+    """Print a table; all columns but the first are right-aligned when they hold numbers.
+
+    Off a terminal nothing is cut or wrapped, however wide it is.
+    """
+    if not out.is_terminal:
+        _plain(columns, rows, title)
+        return
     from rich.table import Table
 
     grid = Table(
@@ -119,6 +129,20 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
     for row in rows:
         grid.add_row(*[Text(f"{cell:.4f}" if isinstance(cell, float) else one_line(cell)) for cell in row])
     out.print(grid)
+
+
+def _plain(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None) -> None:
+    """A table as lines of text with all of its headings and cells."""
+    cells = [[f"{cell:.4f}" if isinstance(cell, float) else one_line(cell) for cell in row] for row in rows]
+    lines = [[one_line(name) for name in columns], *cells]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
+    right = [at > 0 and all(isinstance(row[at], int | float) for row in rows) for at in range(len(columns))]
+    if title is not None:
+        say(one_line(title))
+    for line in lines:
+        parts = zip(line, widths, right, strict=True)
+        texts = (cell.rjust(width) if to else cell.ljust(width) for cell, width, to in parts)
+        say("  ".join(texts).rstrip())
 
 
 def summary(made: dict[str, object], then: Sequence[str] = ()) -> None:
