@@ -295,8 +295,8 @@ def write_table(frame: pl.DataFrame, path: Path | str) -> None:
 
 def _write(frame: pl.DataFrame, path: Path, kind: str, *, packed: bool) -> None:
     if kind == "parquet":
-        with path.open("wb") as stream:
-            frame.write_parquet(stream)
+        with path.open("wb") as file:
+            frame.write_parquet(file)
         return
     if kind != "jsonl":
         frame = frame.with_columns(_json_text(frame[name]) for name, t in frame.schema.items() if t.is_nested())
