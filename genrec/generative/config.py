@@ -71,6 +71,11 @@ class TrainConfig(Settings):
     start_share: float = Field(
         0.5, ge=0, le=0.9, description="share of the weights at the start in what is kept, where texts are pooled"
     )
+    min_steps: int = Field(
+        0,
+        ge=0,
+        description="where few rows would give fewer steps, batches get smaller, to 16 rows; 0: never",
+    )
     trainer: dict[str, Any] = Field({}, description="fields of transformers' TrainingArguments, as they are")
     seed: int = Field(0, description="of weights, order and dropout")
 

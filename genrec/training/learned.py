@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from genrec.data.split import EvaluationSet
+from genrec.baselines.transitions import TransitionCounts
+from genrec.data.split import EvaluationSet, Split
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.generative.without_network import without_network
 from genrec.metrics import ndcg_at
@@ -55,6 +57,15 @@ def what_was_learned(recommender: GenerativeRecommender, cases: EvaluationSet, *
     }
 
 
+def counting(recommender: GenerativeRecommender, split: Split) -> float:
+    """The same metric of transition counts of the training part alone, on the same cases."""
+    settings = recommender.config.validation
+    cases = split.validation
+    sample = cases.select(validation_sample(settings.users, len(cases), recommender.config.seed))
+    counts = TransitionCounts().fit(split.train, recommender.item_ids)
+    return float(_values(counts, sample, settings.k, settings.exclude_seen, None).mean())
+
+
 def _values(
     recommender: Recommender, sample: EvaluationSet, k: int, exclude_seen: bool, options: dict[str, Any] | None
 ) -> np.ndarray:
@@ -85,6 +96,17 @@ def remarks(metrics: dict[str, Any]) -> list[str]:
             "The weights are those from before training: no epoch recommended better on validation, so nothing was "
             "learned from these interactions. Try a lower or higher trainer.learning_rate, more epochs, another "
             "preset (--config), or more users."
+        )
+    if metrics.get("still_rising") and learned.get("kept") != "start":
+        said.append(
+            "Validation was still rising when the epochs ended: train longer (--set trainer.num_train_epochs="
+            f"{2 * math.ceil(metrics.get('epochs') or 1)})."
+        )
+    if learned.get("counting", 0.0) > learned.get("together", 0.0):
+        said.append(
+            f"Counting alone recommends better: {_name(learned['metric'])} {learned['counting']:.4f} against "
+            f"{learned['together']:.4f}. Add it, which trains nothing again: the same command with "
+            "--set generation.prior.name=transition-counts."
         )
     if "gain" in learned:
         known = "words and counts"

@@ -22,7 +22,7 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.models import find_network
 from genrec.models.outputs import TrainingBatches
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
-from genrec.training.learned import what_was_learned
+from genrec.training.learned import counting, what_was_learned
 from genrec.training.learning import learn
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
@@ -116,6 +116,8 @@ def train(
     if not pieces:
         kept_start = start is not None and recommender.metrics.get("best_epoch") == 0
         recommender.metrics["learned"] = what_was_learned(recommender, split.validation, kept_start=kept_start)
+        if recommender.metrics["learned"] and prior is None:
+            recommender.metrics["learned"]["counting"] = counting(recommender, split)
     save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
     on_main_process(session.remove)
     model.stays_ready = True  # from now on it answers requests, as a loaded one does
@@ -165,6 +167,7 @@ def _summary(trainer: Any, split: Split, rows: int, identity: dict[str, Any], se
         "best_epoch": best.get("epoch"),
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
+        "still_rising": len(logs) > 1 and best is logs[-1],
         "seconds_this_session": round(seconds, 1),
         "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         "train_users": len(split.train),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -189,8 +190,41 @@ class StopOnRequest(TrainerCallback):
         return control
 
 
-def training_arguments(config: TrainConfig, folder: Path, *, validates: bool) -> TrainingArguments:
+_SMALLEST_BATCH = 16
+
+
+def enough_steps(config: TrainConfig, rows: int, processes: int) -> dict[str, Any]:
+    """What of the ``trainer`` settings changes where few rows would give fewer than ``config.min_steps`` steps.
+
+    Batches get smaller, down to 16 rows; and warming up takes a fifth of the steps at most, so that a small shop's
+    network does not end before it has begun to learn. Enough rows change nothing.
+
+    Args:
+        config: Settings of the run.
+        rows: Training rows.
+        processes: That share a batch.
+    """
+    given, epochs = config.trainer, config.epochs
+    if not config.min_steps or not rows or int(given.get("max_steps", -1)) > 0:
+        return {}
+    shares = processes * int(given.get("gradient_accumulation_steps", 1))
+    batch = int(given.get("per_device_train_batch_size", TrainingArguments.per_device_train_batch_size))
+    wanted = max(_SMALLEST_BATCH, int(rows * epochs / (config.min_steps * shares)))
+    changed = {"per_device_train_batch_size": wanted} if wanted < batch else {}
+    steps = int(-(-rows // (min(batch, wanted) * shares)) * epochs)
+    if steps < 5 * float(given.get("warmup_steps", 0)):
+        changed["warmup_steps"] = steps // 5
+    return changed
+
+
+def training_arguments(config: TrainConfig, folder: Path, *, validates: bool, rows: int = 0) -> TrainingArguments:
     """``TrainingArguments`` from the defaults of genrec and the ``trainer`` settings.
+
+    Args:
+        config: Settings of the run.
+        folder: For checkpoints.
+        validates: Whether there is validation.
+        rows: Training rows, see :func:`enough_steps`.
 
     Raises:
         ConfigError: transformers does not know or refuses an option.
@@ -204,6 +238,7 @@ def training_arguments(config: TrainConfig, folder: Path, *, validates: bool) ->
         settings.update(eval_strategy="no", load_best_model_at_end=False)
         settings.pop("metric_for_best_model")
     settings.update(output_dir=str(folder), seed=config.seed, data_seed=config.seed)
+    settings.update(enough_steps(config, rows, int(os.environ.get("WORLD_SIZE", "1"))))
     try:
         arguments = TrainingArguments(**settings)
     except (TypeError, ValueError) as error:
@@ -251,7 +286,7 @@ def build_trainer(
         callbacks: More transformers callbacks (progress, logging).
         objective: What is made smaller; None: the network's own loss.
     """
-    arguments = training_arguments(config, folder, validates=validate is not None)
+    arguments = training_arguments(config, folder, validates=validate is not None, rows=len(examples))
     batch = arguments.train_batch_size * arguments.world_size
     make = sampler or partial(examples.sampler, pool=config.examples.bucket_pool, seed=config.seed)
     more = [Patience(config.validation.patience)] if validate is not None else []

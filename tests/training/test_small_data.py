@@ -1,0 +1,63 @@
+"""Few users: enough steps all the same, and words about what is not good yet."""
+
+import pytest
+
+from genrec.generative.config import load_train_config
+from genrec.generative.recommender import GenerativeRecommender
+from genrec.training.learned import counting, remarks
+from genrec.training.trainer import enough_steps
+
+
+def steps(config, rows, processes=1):
+    changed = enough_steps(config, rows, processes)
+    batch = changed.get("per_device_train_batch_size", config.trainer["per_device_train_batch_size"])
+    return -(-rows // (batch * processes)) * int(config.epochs), changed
+
+
+@pytest.mark.parametrize("rows", [1000, 2000, 4000])
+def test_few_users_get_smaller_batches_and_a_short_warm_up(rows):
+    config = load_train_config("item-decoder-small")
+    made, changed = steps(config, rows)
+    assert 1000 <= made < 2000
+    assert changed["per_device_train_batch_size"] < 256
+    assert config.trainer["warmup_steps"] <= made / 5 or changed["warmup_steps"] <= made / 5
+
+
+def test_enough_users_change_nothing():
+    config = load_train_config("item-decoder-small")
+    for rows in (16_000, 200_000):
+        assert enough_steps(config, rows, 1) == {}
+
+
+def test_batches_never_grow_and_never_shrink_below_sixteen():
+    small = load_train_config("item-decoder-small", ["trainer.per_device_train_batch_size=8"])
+    assert "per_device_train_batch_size" not in enough_steps(small, 50, 1)
+    made, changed = steps(load_train_config("item-decoder-small"), 50)
+    assert changed["per_device_train_batch_size"] == 16
+    assert changed["warmup_steps"] == made // 5
+
+
+def test_processes_share_a_batch_and_other_ways_to_say_the_length_win():
+    config = load_train_config("item-decoder-small")
+    alone, shared = (enough_steps(config, 1600, n)["per_device_train_batch_size"] for n in (1, 2))
+    assert shared == max(16, alone // 2)
+    for change in ("min_steps=0", "trainer.max_steps=50"):
+        assert enough_steps(load_train_config("item-decoder-small", [change]), 1000, 1) == {}
+
+
+def test_remarks_name_what_to_do():
+    learned = {"metric": "ndcg@10", "cases": 900, "kept": "trained", "together": 0.05, "counting": 0.4}
+    said = " ".join(remarks({"learned": learned, "still_rising": True, "epochs": 16.0}))
+    assert "still rising" in said
+    assert "num_train_epochs=32" in said
+    assert "NDCG@10 0.4000 against 0.0500" in said
+    assert "generation.prior.name=transition-counts" in said
+    assert remarks({"learned": {**learned, "together": 0.5}, "still_rising": False}) == []
+
+
+def test_training_measures_counting_on_the_cases_that_it_is_judged_by(trained, split):
+    recommender = GenerativeRecommender.from_pretrained(trained[1])
+    learned = recommender.metrics["learned"]
+    assert learned["counting"] == pytest.approx(counting(recommender, split))
+    assert 0 < learned["counting"] <= 1
+    assert isinstance(recommender.metrics["still_rising"], bool)
