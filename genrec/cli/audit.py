@@ -27,7 +27,7 @@ def audit(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
     interactions: Annotated[Path, typer.Argument(help="Table of user_id, item_id, timestamp.")],
     vectors: Annotated[str, typer.Option("--vectors", help="Item texts as vectors: lsa, minilm or none.")] = "lsa",
-    seed: Annotated[int, typer.Option("--seed", help="Of samples and shuffles.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of samples and shuffles.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     folder: Annotated[Path | None, typer.Option("--out", help="Folder for audit.md and audit.json.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @guarded
 @reads("items", "interactions", "split")
 def baseline(
-    name: Annotated[str, typer.Argument(help="Such as transition-counts, item-knn, sasrec, bert4rec.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of the baseline, such as transition-counts or sasrec; genrec list baselines.")
+    ],
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
     interactions: Annotated[Path, typer.Argument(help="Table of user_id, item_id, timestamp.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the recommender.")],
@@ -31,14 +33,14 @@ def baseline(
         list[str] | None, typer.Option("--set", help="Fix a setting: key=value; others are chosen.")
     ] = None,
     exclude_seen: Annotated[
-        bool, typer.Option("--exclude-seen/--include-seen", help="As it will be used; settings are chosen for that.")
+        bool, typer.Option("--exclude-seen/--include-seen", help="Seen items in lists, as it will be used.")
     ] = True,
     vectors: Annotated[str, typer.Option("--vectors", help="Item texts as vectors, if needed: lsa or minilm.")] = "lsa",
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=0, help="Try nothing new, and stop training, after so long.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
-    device: Annotated[str | None, typer.Option("--device", help="Of networks, such as cuda or cpu.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+    device: Annotated[str | None, typer.Option("--device", help="Device of networks, such as cuda or cpu.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
     *,
     tables: Tables,

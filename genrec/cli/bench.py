@@ -28,14 +28,14 @@ def _group() -> None:
 def decode(
     out: Annotated[Path, typer.Option("--out", help="Folder of decode.json and decode.md.")],
     quick: Annotated[bool, typer.Option("--quick", help="Two small settings, about a minute.")] = False,
-    model: Annotated[list[str] | None, typer.Option("--model", help="Only t5 or decoder.")] = None,
-    items: Annotated[list[int] | None, typer.Option("--items", min=1, help="Only these catalogue sizes.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", help="Model to measure: t5 or decoder.")] = None,
+    items: Annotated[list[int] | None, typer.Option("--items", min=1, help="Catalogue sizes to measure.")] = None,
     shape: Annotated[list[str] | None, typer.Option("--shape", help="USERSxBEAMS in place of the grid's.")] = None,
     prompt: Annotated[list[int] | None, typer.Option("--prompt", min=1, help="Tokens a user instead.")] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Repetitions for the medians.")] = 3,
     vocabulary: Annotated[int, typer.Option("--vocabulary", min=10, help="Text tokens of the decoder.")] = 150_000,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Of torch.")] = 1,
-    device: Annotated[str, typer.Option("--device", help="Such as cuda or cpu.")] = "cpu",
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of torch.")] = 1,
+    device: Annotated[str, typer.Option("--device", help="Device, such as cuda or cpu.")] = "cpu",
     add: Annotated[bool, typer.Option("--add", help="Keep what the table at --out says of other settings.")] = False,
 ) -> None:
     """Catalogue-constrained decoding against Hugging Face generate, in the same run."""
@@ -68,7 +68,7 @@ def regret(
     index: Annotated[
         Path | None, typer.Option("--index", help="For a pretrained recommender: index of the catalogue.")
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
     *,
     tables: Tables,
 ) -> None:

@@ -128,7 +128,9 @@ def _show_interactions(facts: dict[str, Any]) -> None:
 @app.command("prepare")
 @guarded
 def prepare(
-    name: Annotated[str, typer.Argument(help="Such as amazon-2014, amazon-2018, amazon-2023, movielens, steam, yelp.")],
+    name: Annotated[
+        str, typer.Argument(help="Dump to read: amazon-2014, amazon-2018, amazon-2023, movielens, steam, yelp.")
+    ],
     raw: Annotated[list[Path], typer.Argument(help="The raw files, or the folder that holds them.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for items.jsonl and interactions.csv.")],
     k_core: Annotated[int, typer.Option("--k-core", help="Interactions a user and an item need; 0 keeps all.")] = 5,

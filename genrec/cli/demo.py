@@ -17,7 +17,7 @@ USERS_SHOWN = 3
 @guarded
 def demo(
     folder: Annotated[Path, typer.Option("--out", help="Where everything goes.")] = Path("runs/demo"),
-    seed: Annotated[int, typer.Option("--seed", help="Of the training.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the training.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew.")] = False,
 ) -> None:
     """The whole job on a small shop that genrec makes itself, with the commands that you would use on your own data."""

@@ -42,7 +42,7 @@ def evaluate(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a decoding setting: key=value, such as prior=null.")
     ] = None,
-    users: Annotated[int | None, typer.Option("--users", min=1, help="Of so many users, a fixed sample.")] = None,
+    users: Annotated[int | None, typer.Option("--users", min=1, help="Users of a fixed sample.")] = None,
     baseline: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,7 +62,7 @@ def evaluate(
         Path | None, typer.Option("--candidates", help="Table of user_id, item_id: rank within these lists only.")
     ] = None,
     slice_: Annotated[
-        list[str] | None, typer.Option("--slice", help="Also by this field of the target item, or column of the user.")
+        list[str] | None, typer.Option("--slice", help="Slice by this field of the target item, or column of the user.")
     ] = None,
     item_table: Annotated[
         Path | None, typer.Option("--item-table", help="Items for --slice (default: those of the first index).")
@@ -71,13 +71,13 @@ def evaluate(
         Path | None, typer.Option("--user-table", help="Users for --slice: user_id, columns.")
     ] = None,
     robustness: Annotated[
-        int, typer.Option("--robustness", min=0, help="Also with noisy histories, for so many cases.")
+        int, typer.Option("--robustness", min=0, help="Cases that are also measured with noisy histories.")
     ] = 0,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Name for the report.")] = None,
     index: Annotated[
         Path | None, typer.Option("--index", help="For pretrained recommenders: index of the catalogue.")
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
     *,
     tables: Tables,

@@ -40,7 +40,7 @@ def generate(
     allow: Annotated[Path | None, typer.Option("--allow", help="Table with item_id: only these items.")] = None,
     deny: Annotated[Path | None, typer.Option("--deny", help="Table with item_id: never these items.")] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", help="Only items with this, such as brand=Acme or price<=20.")
+        list[str] | None, typer.Option("--where", help="Condition on items, such as brand=Acme or price<=20.")
     ] = None,
     prior: Annotated[
         Path | None, typer.Option("--prior", help="Table with item_id and score, added to the model's scores.")
@@ -56,14 +56,16 @@ def generate(
         Path | None, typer.Option("--index", help="A grown index to use instead of the saved one.")
     ] = None,
     batch_users: Annotated[int | None, typer.Option("--batch-users", min=1, help="Users decoded together.")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Such as cuda or cpu.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
     shard_users: Annotated[
         int | None,
         typer.Option("--shard-users", min=1, help="Write shards of about so many users; goes on after any stop."),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes (or Ray actors) that make shards.")] = 1,
     engine: Annotated[Engine, typer.Option("--engine", help="Who makes shards: this machine, or Ray.")] = "local",
-    address: Annotated[str | None, typer.Option("--address", help="Of a Ray cluster (default: this machine).")] = None,
+    address: Annotated[
+        str | None, typer.Option("--address", help="Address of a Ray cluster (default: this machine).")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
     *,
     tables: Tables,

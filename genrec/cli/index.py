@@ -38,7 +38,7 @@ def build(
         Path | None,
         typer.Option("--interactions", help="For collaborative recipes; only the training part of the split is read."),
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: key.sub=value.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Setting to change: key.sub=value.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
     *,
     tables: Tables,
@@ -113,7 +113,7 @@ def show(
     by_prefix: Annotated[
         bool, typer.Option("--prefix", help="Items under these codes, such as --prefix 12 7.")
     ] = False,
-    html: Annotated[Path | None, typer.Option("--html", help="Also write the page, with plots, to this file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Page with plots to write, too.")] = None,
     interactions: Annotated[
         Path | None, typer.Option("--interactions", help="Are items bought together near in code space?")
     ] = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genrec.cli import audit, baseline, bench, data, demo, evaluate, generate, index, pretrain, train
+from genrec.cli import audit, baseline, bench, data, demo, evaluate, generate, index, listing, pretrain, train
 
 app = typer.Typer(
     help="Generative recommendation: semantic-ID index, language-model recommender, real items out.",
@@ -14,6 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data.app, name="data", help="Look at tables, and make them from public raw dumps.")
 app.command("audit", help="Which shortcuts would solve a dataset, and is its split clean?")(audit.audit)
@@ -24,6 +25,8 @@ app.command("baseline", help="Fit one of the baselines, with settings chosen on 
 app.command("generate", help="Recommend for many users, into a table.")(generate.generate)
 app.command("evaluate", help="Measure recommenders beside honest baselines.")(evaluate.evaluate)
 app.add_typer(bench.app, name="bench", help="Measure decoding: speed, and what beam width costs.")
+app.command("list", help="Names of recipes, presets, prompts and other parts, with a line each.")(listing.list_)
+app.add_typer(listing.config, name="config", help="Show the settings that a name stands for.")
 app.command("demo", help="The whole job on embedded data, in minutes.")(demo.demo)
 
 

@@ -29,7 +29,7 @@ def pretrain(
         list[str] | None, typer.Option("--domain", help="NAME=ITEMS,INTERACTIONS: one catalogue; several times.")
     ] = None,
     config: Annotated[str, typer.Option("--config", help="Pretraining preset, or a YAML file.")] = "recgpt-pretrain",
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: key.sub=value.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Setting to change: key.sub=value.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
     *,
     tables: Tables,

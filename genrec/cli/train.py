@@ -32,7 +32,7 @@ def train(
     init: Annotated[
         Path | None, typer.Option("--init", help="Pretrained recommender whose weights training starts from.")
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: key.sub=value.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Setting to change: key.sub=value.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
     *,
     tables: Tables,
