@@ -175,9 +175,8 @@ def _official(
             f"For {int(leaked.sum()):,} of {count(len(found), 'case')} the target is in the training part of its user: "
             "these figures are too good. Train on a part without them (--part-column)."
         )
-    return replace(
-        split, **{"test" if part == "test" else "validation": found, "name": f"{split.name}, official cases"}
-    )
+    name = f"{split.name}, official cases"
+    return replace(split, test=found, name=name) if part == "test" else replace(split, validation=found, name=name)
 
 
 def _warn_of_foreign(beside: Contestants, column: str | None) -> None:

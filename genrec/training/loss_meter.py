@@ -59,14 +59,16 @@ class LossMeter:
             "total": shared(self._total),
             "logged_at": self._logged_at,
         }
-        state.stateful_callbacks[_KEY] = sums
+        kept: Any = state.stateful_callbacks  # a mapping by now, which transformers declares as a list
+        kept[_KEY] = sums
 
     def _continue(self, state: TrainerState) -> None:
         """Take up what the checkpoint that the run continues from had summed."""
         if self._known:
             return
         self._known = True
-        sums = (state.stateful_callbacks or {}).get(_KEY)
+        kept: Any = state.stateful_callbacks or {}
+        sums = kept.get(_KEY)
         if isinstance(sums, dict):
             self._since_log, self._total = float(sums["since_log"]), float(sums["total"])
             self._logged_at = int(sums["logged_at"])
