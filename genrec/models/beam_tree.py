@@ -135,7 +135,7 @@ def fork(state: T) -> T:
     """
     clone = copy.copy(state)
     if isinstance(clone, DynamicCache):
-        clone.layers = [copy.copy(layer) for layer in clone.layers]
+        clone.layers = [_fork_layer(layer) for layer in clone.layers]
     elif isinstance(clone, EncoderDecoderCache):
         clone.self_attention_cache = fork(clone.self_attention_cache)
         clone.cross_attention_cache = fork(clone.cross_attention_cache)
@@ -145,4 +145,15 @@ def fork(state: T) -> T:
             value = getattr(clone, field.name)
             if isinstance(value, DynamicCache | EncoderDecoderCache | BeamTree):
                 setattr(clone, field.name, fork(value))
+            elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+                setattr(clone, field.name, tuple(fork(part) for part in value))
+    return clone
+
+
+def _fork_layer(layer: Any) -> Any:
+    """One layer of a cache; those of linear attention keep their states in dictionaries."""
+    clone = copy.copy(layer)
+    for name, value in vars(layer).items():
+        if isinstance(value, dict):
+            setattr(clone, name, dict(value))
     return clone

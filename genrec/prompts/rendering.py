@@ -200,7 +200,7 @@ class PromptRenderer:
             + (" with a single item." if len(sample.history) else "."),
             where=f"item '{title[:60]}'",
             expected=f"at most {room} tokens beside the target (max_tokens {self.max_tokens})",
-            hint="Raise max_tokens, or use a task or template that shows less of an item.",
+            hint="Raise max_tokens if the model reads more, or use a task or template that shows less of an item.",
         )
 
     # -- tokens --

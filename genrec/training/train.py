@@ -27,6 +27,7 @@ from genrec.training.learning import learn
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
 from genrec.training.prior import fit_prior
+from genrec.training.self_check import check_language_model
 from genrec.training.session import TrainingFolder, check_stopped, is_finished, one_at_a_time, run_identity
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
@@ -153,7 +154,11 @@ def _untrained(
     objective.prepare(model, index, config)
     recommender = GenerativeRecommender(model, index, config)
     recommender.options = recommender.options.model_copy(update={"prior": None})  # fitted when the network is trained
-    return recommender, objective.batches(model, index, split.train, config)
+    batches = objective.batches(model, index, split.train, config)
+    if model.reads_prompts:
+        recent = split.train.last(config.model.max_items)
+        check_language_model(model, model.reader(index, config), recent, index.codes)
+    return recommender, batches
 
 
 def _summary(trainer: Any, split: Split, rows: int, identity: dict[str, Any], seconds: float) -> dict[str, Any]:

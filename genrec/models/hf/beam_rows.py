@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead, output_scale
+from genrec.models.hf.whole_rows import decoder_start
 from genrec.models.outputs import StepState
 from genrec.models.predictor import StepOutput
 
@@ -57,7 +59,7 @@ class HFRowsPredictor:
             state = HFRowsState(
                 cache=EncoderDecoderCache(DynamicCache(), DynamicCache()), mask=attention_mask, memory=memory
             )
-            start = torch.full((len(memory), 1), int(self.model.config.decoder_start_token_id), device=memory.device)
+            start = torch.full((len(memory), 1), decoder_start(self.model), device=memory.device)
             return self._read(state, start)
         ids, mask = left_padded(input_ids, attention_mask)
         return self._read(HFRowsState(cache=DynamicCache(config=self.model.config), mask=mask), ids)
@@ -73,7 +75,7 @@ class HFRowsPredictor:
             users, beams = codes.shape
             before = len(state.newest) // users
             rows = (torch.arange(users, device=codes.device)[:, None] * before + parents).flatten()
-            state.cache.batch_select_indices(rows)
+            state.cache.reorder_cache(cast(Any, rows))  # which also layers of linear attention have
             state.mask = state.mask[rows]
             state.memory = None if state.memory is None else state.memory[rows]
             if not self.seq2seq:
@@ -86,11 +88,16 @@ class HFRowsPredictor:
     def _read(self, state: HFRowsState, ids: Tensor) -> HFRowsState:
         """Run some more columns of every row and keep the last hidden state."""
         network = self.model.get_decoder()
-        arguments: dict[str, Any] = {"past_key_values": state.cache, "use_cache": True}
-        if self.seq2seq:
-            arguments |= {"encoder_hidden_states": state.memory, "encoder_attention_mask": state.mask}
+        arguments: dict[str, Any] = {"use_cache": True}
+        if "cache_params" in inspect.signature(network.forward).parameters:
+            # Mamba and its kin: the name differs, and the mask is of the columns that are read alone.
+            arguments |= {"cache_params": state.cache, "attention_mask": cast(Tensor, state.mask)[:, -ids.shape[1] :]}
+        elif self.seq2seq:
+            memory = {"encoder_hidden_states": state.memory, "encoder_attention_mask": state.mask}
+            arguments |= {"past_key_values": state.cache, **memory}
         else:
-            arguments |= {"attention_mask": state.mask, **position_arguments(network, state.mask, ids.shape[1])}
+            arguments |= {"past_key_values": state.cache, "attention_mask": state.mask}
+            arguments |= position_arguments(network, state.mask, ids.shape[1])
         output = network(input_ids=ids, **arguments)
         state.newest = output.last_hidden_state[:, -1]
         return state
@@ -98,8 +105,6 @@ class HFRowsPredictor:
 
 def position_arguments(network: Any, mask: Tensor | None, columns: int) -> dict[str, Tensor]:
     """``position_ids`` of the last columns where the network takes them: by real tokens, whichever side is padded."""
-    import inspect
-
     if mask is None or "position_ids" not in inspect.signature(network.forward).parameters:
         return {}
     return {"position_ids": (mask.long().cumsum(1) - 1).clamp_min(0)[:, -columns:]}

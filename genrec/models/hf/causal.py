@@ -18,6 +18,7 @@ from genrec.models.predictor import StepOutput
 
 _ATTENTION = ("eager", "sdpa")
 _LAYERS = ("full_attention", "sliding_attention")
+_WINDOWS = ("window", "window_size", "local_attention", "attention_chunk_size")  # what their sizes are called
 
 
 @dataclass
@@ -130,6 +131,21 @@ def _window(model: Any, backbone: Any) -> int | None:
             expected="layers of full attention",
             hint="Use model.generate with genrec.decoding.logits_processor.CatalogLogitsProcessor.",
         )
-    window = getattr(config, "sliding_window", None)
-    slides = "sliding_attention" in layers if layers else getattr(config, "use_sliding_window", True)
-    return int(window) if window and slides else None
+    return _narrowest(config, "sliding_attention" in layers if layers else None)
+
+
+def _narrowest(config: Any, slides: bool | None) -> int | None:
+    """The smallest window that a configuration names; beams side by side need more than they have tokens.
+
+    Args:
+        config: Of the decoder.
+        slides: Whether layers with a sliding window are among the named ones; None: layers have no names.
+    """
+    found = []
+    for name, value in config.to_dict().items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1 or not name.endswith(_WINDOWS):
+            continue
+        if name == "sliding_window" and not (getattr(config, "use_sliding_window", True) if slides is None else slides):
+            continue
+        found.append(value)
+    return min(found, default=None)

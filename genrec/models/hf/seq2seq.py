@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from genrec.errors import ModelError
 from genrec.models.hf.vocabulary_head import T5_FAMILY, CodeTokenIds, VocabularyHead, output_scale
+from genrec.models.hf.whole_rows import decoder_start
 from genrec.models.predictor import StepOutput
 from genrec.models.t5.fused import Rows
 from genrec.models.t5.search import T5Search, T5State
@@ -38,7 +39,7 @@ class HFSeq2SeqPredictor:
                 hint="Use model.generate with genrec.decoding.logits_processor.CatalogLogitsProcessor.",
             )
         self.head = VocabularyHead(self.model, code_token_ids, scale=output_scale(self.model))
-        self.start = int(config.decoder_start_token_id)
+        self.start = decoder_start(self.model)
         self.embeddings = self.model.get_input_embeddings()
         self.search = T5Search(self.model.encoder, self.model.decoder)
 

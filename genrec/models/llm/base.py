@@ -14,8 +14,16 @@ from genrec.models.llm.code_labels import CodeLabels
 from genrec.models.llm.code_rows import RowStart, add_code_rows
 from genrec.models.llm.code_tokens import CodeTokens
 from genrec.models.llm.config import LanguageConfig
-from genrec.models.llm.creation import checkpoint_fingerprint, language_examples, language_fields, row_start
+from genrec.models.llm.creation import (
+    check_answers,
+    checkpoint_fingerprint,
+    language_examples,
+    language_fields,
+    prompt_settings,
+    row_start,
+)
 from genrec.models.llm.fewer_layers import truncate_layers
+from genrec.models.llm.positions import longest_input
 from genrec.models.llm.source import LanguageSource
 from genrec.models.llm.stored import MARK, StoredLanguageModel
 from genrec.models.llm.tuning import (
@@ -96,12 +104,22 @@ class LanguageBase(StoredLanguageModel):
         """
         self.check_items(len(index.item_ids))
         texts = self.item_texts(index)
-        return PromptReader(config.tasks, texts, self.tokenizer, seq2seq=self.reads_apart, prompts=config.prompts)
+        prompts = prompt_settings(config, self.config.max_tokens)
+        return PromptReader(config.tasks, texts, self.tokenizer, seq2seq=self.reads_apart, prompts=prompts)
 
     def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:
         """See :meth:`CodeModel.training_batches`: examples of a mixture of tasks."""
-        apart = {"reads_apart": self.reads_apart, "codes_only": self.codes_only}
-        examples = language_examples(config, self.item_texts(index), self.tokenizer, histories, **apart)
+        examples = language_examples(
+            config,
+            self.item_texts(index),
+            self.tokenizer,
+            histories,
+            reads_apart=self.reads_apart,
+            codes_only=self.codes_only,
+            max_tokens=self.config.max_tokens,
+        )
+        if self.seq2seq and not self.codes_only:
+            check_answers(examples.renderers, self.base)
         return TrainingBatches(examples, TextCollator(self.tokenizer))
 
     def check_items(self, n_items: int) -> None:
@@ -122,7 +140,7 @@ class LanguageBase(StoredLanguageModel):
             ModelError: The checkpoint cannot be loaded.
             ArtifactError: The checkpoint speaks the codes of another index.
         """
-        return cls.build(cls.config_class(**language_fields(config.model, index)), row_start(config, index))
+        return cls.build(cls.config_class(**language_fields(config, index)), row_start(config, index))
 
     @classmethod
     def load(cls, folder: Path | str, *, checkpoint: str | None = None) -> Self:
@@ -155,6 +173,8 @@ class LanguageBase(StoredLanguageModel):
         truncate_layers(model, keep=config.keep_layers, every=config.every_layer)
         tokens = CodeTokens(config.codebook_sizes or ())
         add_code_rows(model, tokenizer, tokens, start)
+        if config.max_tokens is not None:
+            config.max_tokens = _tokens_read(model, config.max_tokens, source.checkpoint)
         lm = tune(
             model,
             config.tuning,
@@ -203,6 +223,19 @@ def of_one_item_each(
     if num_items_in_batch is not None and output.loss is not None:
         output.loss = output.loss * (codes.numel() / num_items_in_batch)
     return output
+
+
+def _tokens_read(model: Any, wanted: int, checkpoint: str) -> int:
+    """See :func:`~genrec.models.llm.positions.longest_input`; says where prompts will be cut."""
+    found = longest_input(model, wanted)
+    if found < wanted:
+        logger.warning(
+            "'%s' reads %d tokens at most, prompts.max_tokens is %d: prompts leave out more of the oldest items.",
+            checkpoint,
+            found,
+            wanted,
+        )
+    return found
 
 
 def _refuse_other_index(config: Any, index_fingerprint: str | None, checkpoint: str) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from genrec.errors import ModelError
 from genrec.models.llm.code_tokens import CodeTokens
+
+logger = logging.getLogger(__name__)
+
+_VOCABULARIES = ("vocab_size", "decoder_vocab_size", "encoder_vocab_size", "padded_vocab_size")
+_NOT_OF_TEXT = ("vision", "audio", "image", "vq")
 
 
 @dataclass(frozen=True)
@@ -44,17 +52,110 @@ def add_code_rows(model: Any, tokenizer: Any, tokens: CodeTokens, start: RowStar
             leaves them as they come, for weights that are loaded afterwards.
     """
     tokens.add_to(tokenizer)
-    if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    if len(tokenizer) > _rows(model):
+        _grow(model, len(tokenizer))
+        if start is not None and getattr(model, "hf_quantizer", None) is None:
+            check_loadable(model)
     if start is None:
         return
-    table = model.get_input_embeddings().weight
-    means = None if start.texts is None else _text_means(table, tokenizer, tokens, start)
-    _fill(table, tokens, start, means)
+    for table in token_tables(model).values():
+        means = None if start.texts is None else _text_means(table.weight, tokenizer, tokens, start)
+        _fill(table.weight, tokens, start, means)
+
+
+def token_tables(model: Any) -> dict[str, Any]:
+    """Layers with a row for every token, each weight once: ``input``, maybe ``decoder``, ``output``."""
+    found = {"input": model.get_input_embeddings(), "output": model.get_output_embeddings()}
+    if model.config.is_encoder_decoder and found["output"] is not None:
+        found = {"input": found["input"], "decoder": _decoder_table(model), "output": found["output"]}
+    seen: set[int] = set()
+    unique = {}
+    for name, table in found.items():
+        if table is not None and id(table.weight) not in seen:
+            seen.add(id(table.weight))
+            unique[name] = table
+    return unique
+
+
+def part_head_and_decoder(model: Any) -> None:
+    """Give the output layer a weight of its own where the decoder's input table, not the model's, is tied to it.
+
+    Adapters train rows of layers, and two layers with one weight would each learn rows of their own for it.
+    """
     head = model.get_output_embeddings()
-    if head is not None and head.weight is not table:
-        means = None if start.texts is None else _text_means(head.weight, tokenizer, tokens, start)
-        _fill(head.weight, tokens, start, means)
+    if head is None or not model.config.is_encoder_decoder or head.weight is model.get_input_embeddings().weight:
+        return
+    decoder = _decoder_table(model)
+    if decoder is not None and decoder.weight is head.weight:
+        head.weight = nn.Parameter(head.weight.detach().clone())
+        for config in configs_of(model.config):
+            if getattr(config, "tie_word_embeddings", False):
+                config.tie_word_embeddings = False
+
+
+def _decoder_table(model: Any) -> Any:
+    try:
+        return model.get_decoder().get_input_embeddings()
+    except (AttributeError, NotImplementedError):
+        return None
+
+
+def _rows(model: Any) -> int:
+    """Tokens that all tables have a row for."""
+    return min(int(table.weight.shape[0]) for table in token_tables(model).values())
+
+
+def _grow(model: Any, size: int) -> None:
+    """Give a vocabulary ``size`` rows, in all tables and in every part of the configuration that counts them."""
+    before = int(model.get_input_embeddings().weight.shape[0])
+    try:
+        model.resize_token_embeddings(size, mean_resizing=False)
+    except Exception as error:  # families with a vocabulary of another make refuse it in ways of their own
+        raise _no_new_tokens(model, f"{type(error).__name__}: {error}") from None
+    if _rows(model) < size:
+        raise _no_new_tokens(model, f"after it grew it has {_rows(model)} rows, not {size}.")
+    for config in configs_of(model.config):
+        for name in _VOCABULARIES:
+            if getattr(config, name, None) == before:
+                setattr(config, name, size)
+
+
+def configs_of(config: Any) -> Iterator[Any]:
+    """A configuration and those inside it, but for what is seen or heard."""
+    from transformers import PreTrainedConfig
+
+    yield config
+    for name, part in vars(config).items():
+        if isinstance(part, PreTrainedConfig) and not any(word in name for word in _NOT_OF_TEXT):
+            yield from configs_of(part)
+
+
+def check_loadable(model: Any) -> None:
+    """Make sure that a model like this could be loaded again once it is saved.
+
+    Raises:
+        ModelError: Its configuration gives other shapes than it has.
+    """
+    config = copy.deepcopy(model.config)
+    config._attn_implementation = model.config._attn_implementation
+    try:
+        with torch.device("meta"):
+            again = type(model)(config)
+    except Exception as error:  # code of a checkpoint may need more than its configuration
+        logger.debug("%s is not built without weights: %s", type(model).__name__, error)
+        return
+    shapes = {name: tuple(value.shape) for name, value in again.named_parameters()}
+    for name, value in model.named_parameters():
+        if shapes.get(name, tuple(value.shape)) != tuple(value.shape):
+            raise _no_new_tokens(model, f"its configuration still says {shapes[name]} of {name}.")
+
+
+def _no_new_tokens(model: Any, reason: str) -> ModelError:
+    return ModelError(
+        f"The vocabulary of {type(model).__name__} does not take new tokens: {reason}",
+        where="model.checkpoint",
+        hint="Use a checkpoint of another family.",
+    )
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ class LanguageConfig(CodeModelConfig):
         index_fingerprint: Of the semantic index whose codes the model speaks.
         base_fingerprint: Of the checkpoint's weights.
         n_items: Items of the catalogue, for heads that score items.
+        max_tokens: Longest prompt that may come; cut to what the model reads when it is built.
     """
 
     model_type = "genrec-language"
@@ -33,3 +34,4 @@ class LanguageConfig(CodeModelConfig):
     index_fingerprint: str | None = None
     base_fingerprint: str | None = None
     n_items: int = 0
+    max_tokens: int | None = None

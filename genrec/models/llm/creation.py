@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from genrec.data.histories import Histories
-from genrec.errors import ConfigError
+from genrec.errors import ConfigError, DataError
 from genrec.models.llm.code_rows import RowStart
+from genrec.models.llm.positions import reads_answers
 from genrec.models.llm.source import LanguageSource
 from genrec.models.settings import ModelSettings, RunSettings
-from genrec.prompts import ItemTexts, load_task
+from genrec.prompts import ItemTexts, PromptRenderer, load_task
 from genrec.prompts.examples import TextExamples, make_text_examples
+from genrec.prompts.settings import PromptSettings
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
 
+_LONGEST = 20  # texts whose tokens are counted: those with the most characters
 _SOURCE = ("revision", "random_weights", "trust_remote_code", "dtype", "quantize", "attention")
 
 
-def language_fields(settings: ModelSettings, index: SemanticIndex) -> dict[str, Any]:
+def language_fields(config: RunSettings, index: SemanticIndex) -> dict[str, Any]:
     """Fields of the configuration of a network around a language model, to be trained on an index.
 
     Raises:
         ConfigError: No checkpoint is given.
     """
+    settings = config.model
     if settings.checkpoint is None:
         raise ConfigError(
             f"The architecture '{settings.architecture}' starts from a pretrained model, and none is given.",
@@ -50,6 +57,7 @@ def language_fields(settings: ModelSettings, index: SemanticIndex) -> dict[str, 
         "every_layer": llm.every_layer,
         "index_fingerprint": index.fingerprint,
         "n_items": len(index),
+        "max_tokens": config.prompts.max_tokens,
     }
 
 
@@ -64,6 +72,30 @@ def row_start(config: RunSettings, index: SemanticIndex) -> RowStart:
     )
 
 
+def check_answers(renderers: Sequence[PromptRenderer], base: Any) -> None:
+    """Refuse texts that the decoder of an encoder-decoder has no positions for.
+
+    Args:
+        renderers: Of all tasks.
+        base: Model of transformers.
+
+    Raises:
+        DataError: An answer is too long.
+    """
+    for renderer in renderers:
+        if renderer.task.generates_items:
+            continue
+        order = np.argsort([-len(text) for text in renderer.targets], kind="stable")[:_LONGEST]
+        lengths = [len(renderer.target_ids(int(item))) for item in order]
+        if not reads_answers(base, max(lengths)):
+            item, tokens = int(order[int(np.argmax(lengths))]), max(lengths)
+            raise DataError(
+                f"An answer of the task '{renderer.task.name}' has {tokens} tokens; the decoder has fewer positions.",
+                where=f"item '{renderer.items[item]['title'][:60]}'",
+                hint="Leave the task out, or shorten that text.",
+            )
+
+
 def checkpoint_fingerprint(settings: ModelSettings) -> str | None:
     """Of the checkpoint's weights; None without a checkpoint."""
     if settings.checkpoint is None:
@@ -71,8 +103,21 @@ def checkpoint_fingerprint(settings: ModelSettings) -> str | None:
     return LanguageSource(settings.checkpoint, revision=settings.llm.revision).fingerprint()
 
 
+def prompt_settings(config: RunSettings, max_tokens: int | None) -> PromptSettings:
+    """How prompts are rendered: as the configuration says, and never longer than the model reads."""
+    most = min(config.prompts.max_tokens, max_tokens or config.prompts.max_tokens)
+    return config.prompts.model_copy(update={"max_tokens": most})
+
+
 def language_examples(
-    config: RunSettings, items: ItemTexts, tokenizer: Any, histories: Histories, *, reads_apart: bool, codes_only: bool
+    config: RunSettings,
+    items: ItemTexts,
+    tokenizer: Any,
+    histories: Histories,
+    *,
+    reads_apart: bool,
+    codes_only: bool,
+    max_tokens: int | None = None,
 ) -> TextExamples:
     """The mixture of tasks that a model is trained on.
 
@@ -83,6 +128,7 @@ def language_examples(
         histories: The training part only.
         reads_apart: Whether an example is a prompt with a target apart.
         codes_only: Whether the model answers with semantic IDs alone.
+        max_tokens: Longest prompt that the model reads.
 
     Raises:
         ConfigError: A task asks for text and the model has none to give.
@@ -101,7 +147,7 @@ def language_examples(
         items,
         tokenizer,
         seq2seq=reads_apart,
-        prompts=config.prompts,
+        prompts=prompt_settings(config, max_tokens),
         max_items=config.model.max_items,
         epochs=config.epochs,
         whole=config.examples.mode == "whole" and not reads_apart,

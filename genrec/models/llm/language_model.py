@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genrec.errors import ModelError
 from genrec.models.beam_tree import positions
-from genrec.models.hf.beam_rows import HFRowsPredictor
-from genrec.models.hf.causal import HFCausalPredictor
-from genrec.models.hf.seq2seq import HFSeq2SeqPredictor
-from genrec.models.hf.vocabulary_head import VocabularyHead, output_scale
+from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead, output_scale
+from genrec.models.hf.whole_rows import decoder_start
 from genrec.models.legal_codes import code_terms
 from genrec.models.llm.base import IGNORE, LanguageBase
 from genrec.models.llm.config import LanguageConfig
+from genrec.models.llm.readers import make_predictor
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.predictor import StepOutput
 from genrec.models.registry import network
 
-logger = logging.getLogger(__name__)
-
 
 class LanguageModelConfig(LanguageConfig):
-    """Configuration of :class:`LanguageModel`."""
+    """Configuration of :class:`LanguageModel`.
+
+    Attributes:
+        decoding: One of :data:`~genrec.models.llm.readers.WAYS`, as a check before training has found it right; None
+            goes by the family.
+        own_logits: Train through the model's own forward and its logits of every token, because it does more than an
+            output layer after the last state.
+    """
 
     model_type = "genrec-language-model"
+
+    decoding: str | None = None
+    own_logits: bool = False
 
 
 @network("language-model")
@@ -39,6 +44,7 @@ class LanguageModel(LanguageBase):
     """
 
     config_class = LanguageModelConfig
+    config: LanguageModelConfig
 
     def forward(  # type: ignore[override]
         self,
@@ -67,6 +73,9 @@ class LanguageModel(LanguageBase):
         return output
 
     def _read(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+        if self.config.own_logits:
+            logits: Tensor = self.base(input_ids=input_ids, attention_mask=mask, use_cache=False).logits
+            return logits
         network = self.base.get_decoder()
         arguments: dict[str, Any] = {"input_ids": input_ids, "attention_mask": mask, "use_cache": False}
         if "position_ids" in inspect.signature(network.forward).parameters:
@@ -76,20 +85,29 @@ class LanguageModel(LanguageBase):
 
     def _read_pair(self, input_ids: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
         base = self.base
-        memory = base.get_encoder()(input_ids=input_ids, attention_mask=mask).last_hidden_state
-        first = torch.full_like(labels[:, :1], int(base.config.decoder_start_token_id))
+        first = torch.full_like(labels[:, :1], decoder_start(base))
         known = torch.cat([first, labels[:, :-1]], dim=1)
+        known = known.masked_fill(known == IGNORE, int(base.config.pad_token_id or 0))
+        if self.config.own_logits:
+            prompt = {"input_ids": input_ids, "attention_mask": mask}
+            logits: Tensor = base(**prompt, decoder_input_ids=known, use_cache=False).logits
+            return logits
+        memory = base.get_encoder()(input_ids=input_ids, attention_mask=mask).last_hidden_state
         hidden: Tensor = base.get_decoder()(
-            input_ids=known.masked_fill(known == IGNORE, int(base.config.pad_token_id or 0)),
-            encoder_hidden_states=memory,
-            encoder_attention_mask=mask,
-            use_cache=False,
+            input_ids=known, encoder_hidden_states=memory, encoder_attention_mask=mask, use_cache=False
         ).last_hidden_state
         return hidden
 
     def _terms(self, hidden: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-        """What every label adds to the loss, and its log-probability: ``hidden (n, dim)``, ``right (n,)`` token ids."""
-        head = VocabularyHead(self.base, self.tokens.ids, scale=output_scale(self.base))
+        """What every label adds to the loss, and its log-probability.
+
+        Args:
+            hidden: ``(n, dim)`` states, or ``(n, vocabulary)`` logits.
+            right: ``(n,)`` token ids.
+        """
+        head: VocabularyHead | _NoHead = _NoHead(self.tokens.ids)
+        if not self.config.own_logits:
+            head = VocabularyHead(self.base, self.tokens.ids, scale=output_scale(self.base))
         smoothing = self.config.label_smoothing if self.training else 0.0
         if self.legal is None:
             return code_terms(head.all_logits(hidden).float(), right, label_smoothing=smoothing)
@@ -114,7 +132,7 @@ class LanguageModel(LanguageBase):
         predictor = self._predictor or self._make_predictor()
         window = getattr(predictor, "window", None)
         if window is not None and input_ids.shape[1] + self.n_levels > window:
-            predictor = HFRowsPredictor(self.lm, self.tokens.ids)
+            predictor = make_predictor("rows", self.lm, self.tokens.ids)
         state: StepState = predictor.prefill(input_ids, attention_mask)
         state.reader = predictor
         return state
@@ -127,9 +145,19 @@ class LanguageModel(LanguageBase):
         return output
 
     def _make_predictor(self) -> Any:
-        try:
-            kind = HFSeq2SeqPredictor if self.seq2seq else HFCausalPredictor
-            return kind(self.lm, self.tokens.ids)
-        except ModelError as refusal:
-            logger.info("Decoding with one row a beam: %s", refusal.what)
-            return HFRowsPredictor(self.lm, self.tokens.ids)
+        return make_predictor(self.config.decoding, self.lm, self.tokens.ids)
+
+
+class _NoHead:
+    """Takes the place of an output layer where logits are known already."""
+
+    def __init__(self, code_token_ids: CodeTokenIds) -> None:
+        self.token_ids = code_token_ids
+
+    def all_logits(self, logits: Tensor) -> Tensor:
+        """As they are, ``(..., vocabulary)``."""
+        return logits
+
+    def logits(self, logits: Tensor, level: int) -> Tensor:
+        """Those of a level's codes."""
+        return logits[..., torch.as_tensor(self.token_ids[level], device=logits.device)]

@@ -243,8 +243,11 @@ def keep_own_head(model: Any) -> None:
     T5, mT5 and UMT5 configurations always say that the two are one, whatever the file holds. The layer would then be
     tied, and what was pretrained lost, as soon as the vocabulary grows; UMT5 would scale its states, too.
     """
-    table, head = model.get_input_embeddings(), model.get_output_embeddings()
-    if head is None or getattr(head, "weight", None) is table.weight:
+    head = model.get_output_embeddings()
+    weight = getattr(head, "weight", None)
+    if weight is None or any(
+        weight is getattr(other, "weight", None) for other in model.modules() if other is not head
+    ):
         return
     for config in (model.config, model.config.get_text_config(), model.config.get_text_config(decoder=True)):
         if getattr(config, "tie_word_embeddings", False):

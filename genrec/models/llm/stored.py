@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genrec.errors import ArtifactError
 from genrec.models.base import CodeModel
-from genrec.models.llm.code_rows import add_code_rows
+from genrec.models.llm.code_rows import add_code_rows, token_tables
 from genrec.models.llm.code_tokens import CodeTokens
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.fewer_layers import truncate_layers
@@ -131,11 +131,9 @@ class StoredLanguageModel(CodeModel):
         if self.config.train_code_rows or not hasattr(self.lm, "peft_config") or self.config.tuning != "lora":
             return {}
         ids = torch.from_numpy(self.tokens.all_ids)
-        tables = {"input": self.base.get_input_embeddings(), "output": self.base.get_output_embeddings()}
         return {
             f"code_rows.{name}": table.weight.detach()[ids.to(table.weight.device)].clone()
-            for name, table in tables.items()
-            if table is not None
+            for name, table in token_tables(self.base).items()
         }
 
     @torch.no_grad()
@@ -146,9 +144,10 @@ class StoredLanguageModel(CodeModel):
 
         rest = load_file(path)
         ids = torch.from_numpy(self.tokens.all_ids)
-        for name, table in (("input", self.base.get_input_embeddings()), ("output", self.base.get_output_embeddings())):
-            rows = rest.pop(f"code_rows.{name}", None)
-            if rows is not None:
+        tables = token_tables(self.base)
+        for name in [name for name in rest if name.startswith("code_rows.")]:
+            table, rows = tables.get(name.removeprefix("code_rows.")), rest.pop(name)
+            if table is not None:
                 table.weight[ids] = rows.to(table.weight)
         self.load_state_dict(rest, strict=False)
 

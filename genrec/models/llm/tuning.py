@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from genrec.errors import ConfigError, MissingExtraError, ModelError
+from genrec.errors import ConfigError, MissingExtraError
+from genrec.models.llm.adapted_layers import ALL_LINEAR, adapted_layers
+from genrec.models.llm.code_rows import part_head_and_decoder, token_tables
 
 logger = logging.getLogger(__name__)
 
 TUNINGS = ("lora", "full", "embeddings-only")
-ALL_LINEAR = "all-linear"
 
 
 def tune(
@@ -47,7 +49,7 @@ def tune(
 
     Raises:
         ConfigError: Unknown tuning or target modules; names those that exist.
-        ModelError: The model's output layer cannot be trained row by row.
+        ModelError: No layer could be adapted.
         MissingExtraError: peft is not installed.
     """
     if tuning == "full":
@@ -59,28 +61,32 @@ def tune(
     peft = require_peft()
     if four_bits:
         model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    _prepare_tables(model)
     tables = _tables(model)
     ids = [int(token) for token in code_ids]
     if tuning == "embeddings-only":
         settings: Any = peft.TrainableTokensConfig(target_modules=tables, token_indices=ids)
     else:
         options = dict(lora or {})
-        targets = options.pop("target_modules", ALL_LINEAR)
-        options["target_modules"] = _targets(model, targets)
+        wanted = options.pop("target_modules", ALL_LINEAR)
+        options["target_modules"] = adapted_layers(model, wanted, _fused_names(peft, model))
         if train_code_rows:
             options["trainable_token_indices"] = dict.fromkeys(tables, ids)
         settings = _lora_config(peft, options)
     with _quiet():
         tuned = peft.get_peft_model(model, settings)
-    _share_embeddings(tuned)
+    _share_rows(tuned)
+    _keep_biases(tuned)
     return tuned
 
 
 def load_adapter(model: Any, folder: Path, *, trainable: bool = False) -> Any:
     """A PEFT model from an adapter that :func:`save_adapter` wrote, around a base with the code tokens."""
+    _prepare_tables(model)
     with _quiet():
         tuned = require_peft().PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
-    _share_embeddings(tuned)
+    _share_rows(tuned)
+    _keep_biases(tuned)
     return tuned
 
 
@@ -94,13 +100,17 @@ def merge_adapter(model: Any) -> Any:
     """The plain model with the adapter's updates inside it; the PEFT model is used up."""
     if not hasattr(model, "merge_and_unload"):
         return model
-    merged = model.merge_and_unload()
-    _share_embeddings(merged)
+    tied = getattr(base_of(model).config, "tie_word_embeddings", None)
+    with _quiet():
+        merged = model.merge_and_unload()
     for module in list(merged.modules()):
         # peft leaves the wrappers of modules that share their weight with one that it has unwrapped.
-        for name, child in list(module.named_children()):
-            if hasattr(child, "token_adapter"):
-                setattr(module, name, child.token_adapter.get_base_layer())
+        for name, child in [] if hasattr(module, "token_adapter") else list(module._modules.items()):
+            layer = getattr(child, "token_adapter", child)
+            if hasattr(layer, "trainable_tokens_delta"):
+                setattr(module, name, layer.get_base_layer())
+    if tied is not None:
+        merged.config.tie_word_embeddings = tied  # peft looks at it before all of its layers are gone
     return merged.requires_grad_(False)
 
 
@@ -149,43 +159,44 @@ def take_out_code_rows(layers: Sequence[Any]) -> None:
         layer.unmerge()
 
 
+def _prepare_tables(model: Any) -> None:
+    """Make every table a layer of its own, which peft can wrap; layers may still share one weight."""
+    part_head_and_decoder(model)
+    seen: set[int] = set()
+    for parent in list(model.modules()):
+        for name, child in list(parent._modules.items()):
+            if not isinstance(child, nn.Embedding):
+                continue
+            if id(child) in seen:
+                again = copy.copy(child)
+                again._parameters = dict(child._parameters)
+                setattr(parent, name, again)
+            seen.add(id(child))
+
+
 def _tables(model: Any) -> list[str]:
-    """Names of the vocabulary tables to train rows of: input, and output where that is another."""
-    table, head = model.get_input_embeddings(), model.get_output_embeddings()
+    """Names of the vocabulary tables to train rows of, each weight once."""
     names = {module: name for name, module in reversed(list(model.named_modules()))}
-    if head is None or head.weight is table.weight:
-        return [names[table]]
-    if getattr(head, "bias", None) is not None:
-        raise ModelError(
-            f"The output layer of {type(model).__name__} has a bias, with which peft cannot train single rows.",
-            where="model.llm.tuning",
-            hint="Use tuning: full.",
-        )
-    return [names[table], names[head]]
+    return [names[table] for table in token_tables(model).values()]
 
 
-def _targets(model: Any, wanted: str | Sequence[str]) -> list[str]:
-    """Names of linear layers, without the output layer."""
-    from transformers.pytorch_utils import Conv1D
-
-    head = model.get_output_embeddings()
-    linear = [
-        name
-        for name, module in model.named_modules()
-        if module is not head and (isinstance(module, nn.Linear | Conv1D) or "Linear" in type(module).__name__)
-    ]
-    known = sorted({name.rsplit(".", 1)[-1] for name in linear})
-    if wanted == ALL_LINEAR:
-        return known
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
-    unknown = [name for name in names if not any(place == name or place.endswith(f".{name}") for place in linear)]
-    if unknown or not names:
-        raise ConfigError(
-            f"This model has no linear layer called {', '.join(repr(name) for name in unknown) or 'nothing'}.",
-            where="model.llm.lora.target_modules",
-            expected=f"{ALL_LINEAR}, or some of {', '.join(known)}",
-        )
-    return names
+def _fused_names(peft: Any, model: Any) -> dict[str, str]:
+    """Last names that peft takes for the experts that they named once: these are fused tensors now, no layers."""
+    try:
+        from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+    except ImportError:
+        return {}
+    names = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    fused = {}
+    for name in sorted(names):
+        settings = peft.LoraConfig(target_modules=[name])
+        try:
+            convert_peft_config_for_transformers(settings, model, None)
+        except ValueError:
+            settings.target_modules = set()
+        if name not in settings.target_modules:
+            fused[name] = f"peft takes '{name}' for the experts of this family, whose layers are fused."
+    return fused
 
 
 def _lora_config(peft: Any, options: dict[str, Any]) -> Any:
@@ -195,11 +206,45 @@ def _lora_config(peft: Any, options: dict[str, Any]) -> Any:
         raise ConfigError(f"peft refuses the LoRA settings: {error}", where="model.llm.lora") from None
 
 
-def _share_embeddings(model: Any) -> None:
-    """Encoder and decoder read the one input table, also where peft has wrapped it and the output layer is untied."""
-    base = base_of(model)
-    if getattr(base.config, "is_encoder_decoder", False) and not getattr(base.config, "tie_word_embeddings", True):
-        base.set_input_embeddings(base.get_input_embeddings())
+def _keep_biases(model: Any) -> None:
+    """Add the bias of an output layer again, which peft leaves out while code rows stand beside the layer."""
+
+    def with_bias(layer: Any, _: Any, output: Tensor) -> Tensor:
+        bias = getattr(layer.base_layer, "bias", None)
+        return output if bias is None or layer.merged or layer.disable_adapters else output + bias
+
+    for module in model.modules():
+        if hasattr(module, "trainable_tokens_delta") and getattr(module.base_layer, "bias", None) is not None:
+            module.register_forward_hook(with_bias)
+
+
+def _share_rows(model: Any) -> None:
+    """Let every layer with a weight whose rows are trained read those rows, not only the one that peft has wrapped.
+
+    Encoders, decoders and output layers hold one table under several names, as one layer or as several.
+    """
+    for parent in list(model.modules()):
+        for name, child in list(parent._modules.items()):
+            # peft ties the input table to itself where its name is not the first of its weight.
+            if hasattr(child, "trainable_tokens_delta") and hasattr(child.base_layer, "trainable_tokens_delta"):
+                setattr(parent, name, child.base_layer)
+    layers = [module for module in model.modules() if hasattr(module, "trainable_tokens_delta")]
+    own = {id(layer.base_layer.weight): layer for layer in layers if layer.tied_adapter is None}
+    inside = {id(layer.base_layer): layer for layer in layers}
+    outside = {id(module.token_adapter): module for module in model.modules() if hasattr(module, "token_adapter")}
+    for parent in list(model.modules()):
+        if hasattr(parent, "token_adapter") or hasattr(parent, "trainable_tokens_delta"):
+            continue
+        for name, child in list(parent._modules.items()):  # also a layer that stands elsewhere, too
+            if child is None:
+                continue
+            layer = inside.get(id(child))
+            if layer is None and isinstance(child, nn.Embedding | nn.Linear) and id(child.weight) in own:
+                first = own[id(child.weight)]
+                layer = type(first)(child, first.active_adapters[0], None, tied_adapter=first)
+                inside[id(child)] = layer
+            if layer is not None:
+                setattr(parent, name, outside.get(id(layer), layer))
 
 
 @contextmanager
