@@ -108,6 +108,12 @@ def remarks(metrics: dict[str, Any]) -> list[str]:
             f"{learned['together']:.4f}. Add it, which trains nothing again: the same command with "
             "--set generation.prior.name=transition-counts."
         )
+    prior = metrics.get("prior") or {}
+    if prior.get("tried") and prior["weight"] == max(one["weight"] for one in prior["tried"]) > 0:
+        said.append(
+            f"The best weight of the item prior is the largest that was tried, {prior['weight']:g}: counting alone may "
+            "be better (genrec baseline transition-counts), or the network needs longer training."
+        )
     if "gain" in learned:
         known = "words and counts"
         figures = f"{learned['gain']:+.4f} {_name(learned['metric'])} ({learned['gain_low']:+.4f} to "

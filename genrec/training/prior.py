@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Weights that are tried where a search is needed for each, beside none at all."""
 
+LARGEST = 64.0
+"""Where the largest weight is the best one, twice as much is tried, up to this."""
+
 ENOUGH = 0.95
 """Share of the best expected gain for which a smaller weight is taken, where all weights are measured at once."""
 
@@ -75,9 +78,9 @@ def fit_prior(
     )
     part = replace(split, validation=sample)
     if settings.weight is None and recommender.scores_all:
-        chosen, tried = _choose_exactly(recommender, part, settings, weights or EXACT_WEIGHTS, experience)
+        chosen, tried = _choose_exactly(recommender, part, settings, weights, experience)
     else:
-        chosen, tried = _choose_by_search(recommender, part, settings, weights or WEIGHTS, progress)
+        chosen, tried = _choose_by_search(recommender, part, settings, weights, progress)
     recommender.set_prior(chosen)
     recommender.metrics["prior"] = {**chosen.model_dump(mode="json"), "tried": tried}
     return tried
@@ -87,7 +90,7 @@ def _choose_by_search(
     recommender: GenerativeRecommender,
     split: Split,
     settings: PriorSettings,
-    weights: Sequence[float],
+    weights: Sequence[float] | None,
     progress: Progress | None,
 ) -> tuple[PriorSettings, list[dict[str, float]]]:
     """Settings that are best alone, then the weight that helps most; sets the recommender's prior."""
@@ -106,14 +109,18 @@ def _choose_by_search(
     if settings.weight is not None:
         return chosen, []
     tried: list[dict[str, float]] = []
-    for number, weight in enumerate((0.0, *sorted(weights))):
+    metric, waiting = f"ndcg@{validation.k}", [0.0, *sorted(weights or WEIGHTS)]
+    while waiting:
+        weight = waiting.pop(0)
         recommender.set_prior(chosen.model_copy(update={"weight": weight}))
         value = _ndcg(recommender, sample, validation.k, validation.beams, seen)
-        tried.append({"weight": weight, f"ndcg@{validation.k}": value})
+        tried.append({"weight": weight, metric: value})
         logger.info("prior weight %g: validation NDCG@%d %.5f", weight, validation.k, value)
+        best = max(tried, key=lambda one: one[metric])
+        if not waiting and weights is None and best["weight"] == weight < LARGEST:
+            waiting.append(2 * weight)  # the end of the grid is not the best by chance
         if progress is not None:
-            progress("prior weights", number + 1, len(weights) + 1)
-    best = max(tried, key=lambda one: one[f"ndcg@{validation.k}"])
+            progress("prior weights", len(tried), len(tried) + len(waiting))
     return chosen.model_copy(update={"weight": best["weight"]}), tried
 
 
@@ -121,17 +128,21 @@ def _choose_exactly(
     recommender: GenerativeRecommender,
     split: Split,
     settings: PriorSettings,
-    weights: Sequence[float],
+    weights: Sequence[float] | None,
     experience: PriorExperience | None,
 ) -> tuple[PriorSettings, list[dict[str, float]]]:
     """Settings and weight of which nearly the most help is expected; sets the recommender's prior."""
     validation, sample = recommender.config.validation, split.validation
-    weights = (0.0, *sorted(set(weights) - {0.0}))
+    open_end, weights = weights is None, (0.0, *sorted(set(weights or EXACT_WEIGHTS) - {0.0}))
     grid = candidates(settings.name, split.train, settings.settings)
     before = as_of_before(split.train)
     priors = [LearnedPrior(one) for one in fitted(settings.name, grid, before, recommender.item_ids)]
     seen = validation.exclude_seen
     values = ndcg_with_priors(recommender, sample, priors, k=validation.k, exclude_seen=seen, weights=weights)
+    told = experience is not None and experience.fits(recommender, settings.name, weights)
+    while open_end and not told and _cautious(values)[1] == len(weights) - 1 and weights[-1] < LARGEST:
+        weights = (*weights, 2 * weights[-1])
+        values = ndcg_with_priors(recommender, sample, priors, k=validation.k, exclude_seen=seen, weights=weights)
     judged = values
     if experience is not None and experience.fits(recommender, settings.name, weights):
         evidence = transitions_per_item(split.train, len(recommender.item_ids))

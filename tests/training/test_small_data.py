@@ -1,10 +1,13 @@
 """Few users: enough steps all the same, and words about what is not good yet."""
 
+import numpy as np
 import pytest
 
+from genrec.decoding.options import PriorSettings
 from genrec.generative.config import load_train_config
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.training.learned import counting, remarks
+from genrec.training.prior import fit_prior
 from genrec.training.trainer import enough_steps
 
 
@@ -53,6 +56,41 @@ def test_remarks_name_what_to_do():
     assert "NDCG@10 0.4000 against 0.0500" in said
     assert "generation.prior.name=transition-counts" in said
     assert remarks({"learned": {**learned, "together": 0.5}, "still_rising": False}) == []
+
+
+class Always:
+    """What is best lies beyond every weight up to a certain one."""
+
+    def __init__(self, best):
+        self.best = best
+
+    def __call__(self, recommender, *_):
+        return -abs(recommender.options.prior.weight - self.best)
+
+
+@pytest.mark.parametrize(("best", "most"), [(1.0, 8.0), (8.0, 16.0), (30.0, 64.0), (500.0, 64.0)])
+def test_the_grid_of_weights_grows_until_its_end_is_not_the_best(copy, split, monkeypatch, best, most):
+    monkeypatch.setattr("genrec.training.prior._ndcg", Always(best))
+    tried = fit_prior(copy, split, PriorSettings())
+    assert max(one["weight"] for one in tried) == most
+    chosen = copy.options.prior.weight
+    assert chosen == min((one["weight"] for one in tried), key=lambda weight: abs(weight - best))
+    said = " ".join(remarks(copy.metrics))
+    assert ("largest that was tried" in said) == (chosen == most)
+    assert len(fit_prior(copy, split, PriorSettings(), weights=(1.0, 2.0))) == 3  # a given grid stays
+
+
+def test_the_exact_grid_grows_too(copy, split, monkeypatch):
+    copy.options = copy.options.model_copy(update={"exact": True})
+    copy.__class__ = type("AllAtOnce", (GenerativeRecommender,), {"scores_all": True})
+
+    def measured(recommender, cases, priors, *, weights, **_):
+        return np.tile([min(weight, 20.0) / 20 for weight in weights], (len(priors), 1))
+
+    monkeypatch.setattr("genrec.training.prior.ndcg_with_priors", measured)
+    fit_prior(copy, split, PriorSettings())
+    assert copy.options.prior.weight == 32.0
+    assert max(one["weight"] for one in copy.metrics["prior"]["tried"]) == 64.0
 
 
 def test_training_measures_counting_on_the_cases_that_it_is_judged_by(trained, split):
