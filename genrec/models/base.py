@@ -18,6 +18,7 @@ from genrec.models.legal_codes import LegalCodes
 from genrec.models.occupancy import SharedModel
 from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches
 from genrec.models.parts import CodeTable, Start
+from genrec.models.quiet import quiet_loading
 from genrec.trie import Trie
 
 if TYPE_CHECKING:
@@ -208,7 +209,13 @@ class CodeModel(SharedModel):
     @classmethod
     def load(cls, folder: Path | str, *, checkpoint: str | None = None) -> Self:
         """What :meth:`save_pretrained` wrote; ``checkpoint`` is where the base of an adapter is now."""
-        return cls.from_pretrained(folder)
+        with quiet_loading():
+            return cls.from_pretrained(folder)
+
+    def save_pretrained(self, folder: Path | str, **options: Any) -> None:  # type: ignore[override]
+        """Write the network; see ``PreTrainedModel.save_pretrained``. Waits for searches in other threads."""
+        with self.occupancy.alone(), quiet_loading():
+            super().save_pretrained(folder, **options)
 
     @classmethod
     def start_fingerprint(cls, settings: ModelSettings) -> str | None:

@@ -21,6 +21,7 @@ from genrec.errors import ConfigError
 from genrec.generative.config import DEFAULT_EPOCHS, TrainConfig
 from genrec.models.base import CodeModel
 from genrec.models.outputs import CodeModelOutput
+from genrec.models.quiet import quiet_loading
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 from genrec.training.divergence import DivergenceGuard
 from genrec.training.loss_meter import LossMeter, Patience
@@ -90,7 +91,8 @@ class RecommenderTrainer(Trainer):
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         self._meter.keep(self.state, self._mean)
-        super()._save_checkpoint(*args, **kwargs)
+        with quiet_loading():
+            super()._save_checkpoint(*args, **kwargs)
 
     def _mean(self, value: float) -> float:
         """Mean over processes."""

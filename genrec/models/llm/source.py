@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 
 from genrec.encoders.sentence_model import MINILM, find_model
 from genrec.errors import ConfigError, ModelError
+from genrec.models.quiet import quiet_loading
 
 logger = logging.getLogger(__name__)
 
@@ -207,22 +207,6 @@ class LanguageSource:
         known = try_to_load_from_cache(self.checkpoint, "model.safetensors", revision=self.revision or "main")
         if not isinstance(known, str):
             logger.warning("Looking up '%s' on the Hugging Face hub (kept for later runs).", self.checkpoint)
-
-
-@contextmanager
-def quiet_loading() -> Iterator[None]:
-    """No progress bars and tables of transformers while weights are read or written: the library does not print."""
-    from transformers.utils import logging as transformers_logging
-
-    level, shown = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if shown:
-            transformers_logging.enable_progress_bar()
 
 
 def sanitise_generation(model: Any) -> None:

@@ -16,8 +16,9 @@ from genrec.models.llm.code_rows import add_code_rows, token_tables
 from genrec.models.llm.code_tokens import CodeTokens
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.fewer_layers import truncate_layers
-from genrec.models.llm.source import LanguageSource, Part, quiet_loading
+from genrec.models.llm.source import LanguageSource, Part
 from genrec.models.llm.tuning import base_of, load_adapter, save_adapter
+from genrec.models.quiet import quiet_loading
 
 _PLAIN, _ADAPTER, _TOKENIZER, _REST = "language_model", "adapter", "tokenizer", "model.safetensors"
 MARK = "genrec_index"
