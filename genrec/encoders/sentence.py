@@ -43,8 +43,10 @@ class SentenceEncoder(TextItemEncoder[SentenceSettings]):
 
     Texts are encoded once each, sorted by length, and kept in a cache on disk (``$GENREC_CACHE``, default
     ``~/.cache/genrec``; ``off`` switches it off), so that a killed run goes on where it stopped. The order of the
-    items does not matter. The weights are not copied into :meth:`state`; their digest is, and is compared before
-    new items are encoded.
+    items does not matter; what the cache held before moves a vector by about 1e-7, because the others are read in other
+    batches (a build with an empty cache, or without one, gives the same bytes again).
+
+    The weights are not copied into :meth:`state`; their digest is, and is compared before new items are encoded.
 
     Reimers, Gurevych: Sentence-BERT (https://arxiv.org/abs/1908.10084).
     """
