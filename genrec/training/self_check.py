@@ -22,10 +22,9 @@ from genrec.decoding.exact import score_items
 from genrec.errors import GenRecError, ModelError
 from genrec.models.base import CodeModel
 from genrec.models.hf.whole_rows import own_logits
-from genrec.models.llm.base import IGNORE, LanguageBase
-from genrec.models.llm.language_model import LanguageModel
 from genrec.models.llm.readers import WAYS
 from genrec.models.outputs import Reader
+from genrec.prompts.rendering import IGNORE
 from genrec.trie import Trie
 
 logger = logging.getLogger(__name__)
@@ -50,15 +49,16 @@ def check_language_model(model: CodeModel, read: Reader, histories: Histories, c
     Raises:
         ModelError: The model cannot read prompts, or nothing that it says about items holds in every batch.
     """
-    if not isinstance(model, LanguageBase):
+    if not model.reads_prompts:
         return
+    language: Any = model
     chosen = codes[np.unique(np.linspace(0, len(codes) - 1, _ITEMS).astype(np.int64))]
     batch = {name: tensor.to(model.device) for name, tensor in read(_a_few(histories)).items()}
     with torch.no_grad(), _at_rest(model), _moved(model):
-        if isinstance(model, LanguageModel):
-            _LanguageCheck(model, batch, chosen).run()
+        if language.codes_only:
+            _check_batch(language, batch, chosen)
         else:
-            _check_batch(model, batch, chosen)
+            _LanguageCheck(language, batch, chosen).run()
 
 
 def _a_few(histories: Histories) -> Histories:
@@ -69,7 +69,7 @@ def _a_few(histories: Histories) -> Histories:
 
 
 @contextmanager
-def _at_rest(model: LanguageBase) -> Iterator[None]:
+def _at_rest(model: Any) -> Iterator[None]:
     """Evaluation mode, and not a number drawn that training would draw otherwise."""
     was_training = model.training
     model.eval()
@@ -81,7 +81,7 @@ def _at_rest(model: LanguageBase) -> Iterator[None]:
 
 
 @contextmanager
-def _moved(model: LanguageBase) -> Iterator[None]:
+def _moved(model: Any) -> Iterator[None]:
     """With an adapter that has moved a little: at the start it adds nothing, and could be anywhere."""
     adapter = [] if model.lm is model.base else [value for value in model.lm.parameters() if value.requires_grad]
     before = [value.detach().clone() for value in adapter]
@@ -106,7 +106,7 @@ class _LanguageCheck:
         codes: ``(n, n_levels)`` of a few items.
     """
 
-    def __init__(self, model: LanguageModel, batch: Batch, codes: np.ndarray) -> None:
+    def __init__(self, model: Any, batch: Batch, codes: np.ndarray) -> None:
         self.model, self.batch, self.codes = model, batch, codes
         self.answers = torch.from_numpy(model.tokens.ids_of(codes)).to(model.device)
         self.name = type(model.base).__name__
@@ -204,7 +204,7 @@ class _LanguageCheck:
         return refusal(self.model, what)
 
 
-def _check_batch(model: LanguageBase, batch: Batch, codes: np.ndarray) -> None:
+def _check_batch(model: Any, batch: Batch, codes: np.ndarray) -> None:
     """A head or a decoder on an encoder must score a user alike, alone and padded in a batch."""
     trie = DeviceTrie(Trie.from_codes(codes.astype(np.int32), model.codebook_sizes), model.device)
 
@@ -231,7 +231,7 @@ def _check_batch(model: LanguageBase, batch: Batch, codes: np.ndarray) -> None:
         raise refusal(model, f"What it says of a user depends on padding or on the batch: scores are {gap:.3g} apart.")
 
 
-def refusal(model: LanguageBase, what: str) -> ModelError:
+def refusal(model: Any, what: str) -> ModelError:
     """The error for a model that cannot be used, whatever the settings are."""
     return ModelError(
         f"{type(model.base).__name__} cannot be used here. {what}",
