@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,31 @@ def _zero_shot(folder: Path | str, *, index: Any = None, device: str | None = No
 
     recommender = FoundationModel.from_pretrained(folder, **options).recommender(index)
     return recommender.to(device) if device else recommender
+
+
+def moved_checkpoint(folder: Path | str, candidates: Sequence[str]) -> str | None:
+    """Where the language model under a recommender's adapter is now, among some places; None where it needs none.
+
+    Args:
+        folder: The recommender.
+        candidates: Folders or hub ids; the one with the weights that the adapter was trained on is taken.
+
+    Raises:
+        ConfigError: A folder does not exist, or holds no model.
+    """
+    model = Path(folder) / "model"
+    if not candidates or not (model / "adapter").is_dir():
+        return None
+    from genrec.models.llm.source import LanguageSource
+
+    try:
+        wanted = json.loads((model / "config.json").read_text(encoding="utf-8")).get("base_fingerprint")
+    except (OSError, ValueError, AttributeError):
+        wanted = None
+    found = (place for place in candidates if LanguageSource(place).fingerprint() == wanted)
+    chosen = next(found, candidates[0])
+    path = Path(chosen).expanduser()
+    return str(path.resolve()) if path.is_dir() else chosen
 
 
 def saved_kind(folder: Path | str) -> str | None:

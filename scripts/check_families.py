@@ -109,7 +109,7 @@ def plain_scores(recommender: Any, histories: Sequence[Sequence[str]]) -> Any:
     model, index = recommender.model, recommender.index
     base, lm = model.base, model.lm
     known = recommender.to_histories(histories).last(recommender.config.model.max_items)
-    batch = recommender.collator(known)
+    batch = model.reader(index, recommender.config)(known)
     ids = torch.as_tensor(np.asarray(model.tokens.ids_of(index.codes)), dtype=torch.int64)
     rows = []
     for user in range(len(histories)):

@@ -69,6 +69,10 @@ def regret(
         Path | None, typer.Option("--index", help="For a pretrained recommender: index of the catalogue.")
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option("--checkpoint", help="Where the language model under an adapter is now, if it has moved."),
+    ] = None,
     *,
     tables: Tables,
 ) -> None:
@@ -79,6 +83,7 @@ def regret(
     from genrec.evaluation.regret import WIDTHS, beam_regret, write_regret
     from genrec.generative.recommender import GenerativeRecommender
     from genrec.index.semantic_index import SemanticIndex
+    from genrec.loading import moved_checkpoint
 
     dataset = interactions.resolve().parent.name
     named = {str(model): model.name, str(interactions): f"{dataset}/{interactions.name}"}
@@ -91,7 +96,8 @@ def regret(
     if out is not None:
         claim(out, overwrite=True, replaces=False)
     grown = None if index is None else SemanticIndex.load(index)
-    recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)
+    place = moved_checkpoint(model, checkpoint or ())
+    recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device, checkpoint=place)
     tables = tables.remembering(*known_columns([recommender]))
     split, about, events = split_of([recommender], interactions, tables)
     tell([events.report], tables.check_options(), index or model, interactions)

@@ -77,6 +77,7 @@ def load_contestants(
     *,
     baselines: Sequence[str] | None = None,
     device: str | None = None,
+    checkpoints: Sequence[str] = (),
     beams: int | None = None,
     changes: Sequence[str] = (),
     index: Path | None = None,
@@ -87,6 +88,7 @@ def load_contestants(
         models: Their folders.
         baselines: Names of baselines to fit; None: the quick ones but those that are among ``models``.
         device: Such as ``cuda``.
+        checkpoints: Where language models under adapters are now, if they have moved.
         beams: Hypotheses a user; None: as trained.
         changes: Decoding settings, ``key=value``.
         index: Of the catalogue, for pretrained recommenders.
@@ -102,7 +104,7 @@ def load_contestants(
     for name in baselines or ():
         if name not in CLASSES:
             raise unknown_name("baseline", name, CLASSES)
-    recommenders = _loaded(models, device, index)
+    recommenders = _loaded(models, device, index, checkpoints)
     given = {type(one).name for one in recommenders if one.kind == "baseline"}
     wanted = [name for name in QUICK_BASELINES if name not in given] if baselines is None else list(baselines)
     names = distinct_names(models, wanted)
@@ -115,14 +117,19 @@ def load_contestants(
     return Contestants(recommenders, list(dict.fromkeys(wanted)), list(models))
 
 
-def _loaded(models: Sequence[Path], device: str | None, index: Path | None) -> list[Recommender]:
+def _loaded(
+    models: Sequence[Path], device: str | None, index: Path | None, checkpoints: Sequence[str]
+) -> list[Recommender]:
     from genrec.index.semantic_index import SemanticIndex
-    from genrec.loading import saved_kind
+    from genrec.loading import moved_checkpoint, saved_kind
     from genrec.recommender import Recommender
 
     options: dict[str, Any] = {} if device is None else {"device": device}
     given = {} if index is None else {"index": SemanticIndex.load(index)}
     extra = [options | (given if saved_kind(model) == "foundation" else {}) for model in models]
+    for model, more in zip(models, extra, strict=True):
+        if place := moved_checkpoint(model, checkpoints):
+            more["checkpoint"] = place
     return [Recommender.from_pretrained(model, **more) for model, more in zip(models, extra, strict=True)]
 
 

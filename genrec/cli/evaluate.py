@@ -78,6 +78,10 @@ def evaluate(
         Path | None, typer.Option("--index", help="For pretrained recommenders: index of the catalogue.")
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option("--checkpoint", help="Where the language model under an adapter is now, if it has moved."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
     *,
     tables: Tables,
@@ -92,7 +96,8 @@ def evaluate(
     check_tables(interactions, candidates, item_table, user_table)
     check_baselines(baseline or ())
     claim(out, overwrite=overwrite)
-    beside = load_contestants(models, baselines=baseline, device=device, beams=beams, changes=set_ or (), index=index)
+    how = {"device": device, "checkpoints": checkpoint or (), "index": index}
+    beside = load_contestants(models, baselines=baseline, beams=beams, changes=set_ or (), **how)  # type: ignore[arg-type]
     first = beside.recommenders[0]
     tables = tables.remembering(*known_columns(beside.recommenders))
     split, about, table = split_of(beside.recommenders, interactions, tables)

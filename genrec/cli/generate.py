@@ -57,6 +57,10 @@ def generate(
     ] = None,
     batch_users: Annotated[int | None, typer.Option("--batch-users", min=1, help="Users decoded together.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option("--checkpoint", help="Where the language model under an adapter is now, if it has moved."),
+    ] = None,
     shard_users: Annotated[
         int | None,
         typer.Option("--shard-users", min=1, help="Write shards of about so many users; goes on after any stop."),
@@ -74,7 +78,7 @@ def generate(
     from genrec.batch import generate as run
     from genrec.data.tables import table_kind
     from genrec.decoding.request import Request
-    from genrec.loading import load, saved_kind
+    from genrec.loading import load, moved_checkpoint, saved_kind
 
     check_recommender(model, set_ or ())
     check_index(index)
@@ -88,6 +92,7 @@ def generate(
         changes += [] if batch_users is None else [f"batch_users={batch_users}"]
         job = {"k": k, "exclude_seen": exclude_seen, "changes": tuple(changes), "where": tuple(where or ())}
         job |= {"index": index, "device": device, "allow": allow, "deny": deny, "prior": prior}
+        job |= {"checkpoint": moved_checkpoint(model, checkpoint or ())}
         generate_shards(
             model, histories, str(out), job, tables, score_column, shard_users, workers, engine, address, overwrite
         )
@@ -99,7 +104,7 @@ def generate(
     if saved_kind(model) == "baseline":
         recommender: Recommender = load(model, device=device)
     else:
-        recommender = loaded = _generative(model, index, device, set_, beams, batch_users)
+        recommender = loaded = _generative(model, index, device, checkpoint, set_, beams, batch_users)
         titles = loaded.index.catalog.titles()
         within = _within(loaded, where)
     tables = tables.remembering(*known_columns([recommender]))
@@ -124,15 +129,18 @@ def _generative(
     model: Path,
     index: Path | None,
     device: str | None,
+    checkpoints: list[str] | None,
     changes: list[str] | None,
     beams: int | None,
     batch_users: int | None,
 ) -> GenerativeRecommender:
     from genrec.generative.recommender import GenerativeRecommender
     from genrec.index.semantic_index import SemanticIndex
+    from genrec.loading import moved_checkpoint
 
     grown = SemanticIndex.load(index) if index else None
-    recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device)
+    place = moved_checkpoint(model, checkpoints or ())
+    recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device, checkpoint=place)
     recommender.options = recommender.options.changed(changes or [])
     recommender.beams = beams or recommender.beams
     recommender.batch_users = batch_users or recommender.batch_users

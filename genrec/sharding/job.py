@@ -50,6 +50,7 @@ class JobSettings:
         prior: Table of item scores that are added.
         id_columns: Pairs of ``allow``, ``deny`` or ``prior`` and the column with the item ids of that table.
         score_column: Scores of the table of ``prior``.
+        checkpoint: Where the language model under an adapter is now, if it has moved.
         trust_remote_code: The caller trusts code that the recommender's language model brings.
     """
 
@@ -65,6 +66,7 @@ class JobSettings:
     prior: str | None = None
     id_columns: tuple[tuple[str, str], ...] = ()
     score_column: str = Columns.Score
+    checkpoint: str | None = None
     trust_remote_code: bool = False
 
     def identity(self) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def _load(settings: JobSettings) -> Recommender:
     from genrec.index import SemanticIndex
 
     grown = None if settings.index is None else SemanticIndex.load(settings.index)
-    recommender = GenerativeRecommender.from_pretrained(settings.model, index=grown, device=settings.device)
+    more = {"index": grown, "device": settings.device, "checkpoint": settings.checkpoint}
+    recommender = GenerativeRecommender.from_pretrained(settings.model, **more)  # type: ignore[arg-type]
     recommender.options = recommender.options.changed(list(settings.changes))
     return recommender
 

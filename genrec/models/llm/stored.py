@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
-from genrec.errors import ArtifactError
+from genrec.errors import ArtifactError, ConfigError, GenRecError, ModelError
 from genrec.models.base import CodeModel
 from genrec.models.llm.code_rows import add_code_rows, token_tables
 from genrec.models.llm.code_tokens import CodeTokens
@@ -21,6 +21,7 @@ from genrec.models.llm.tuning import base_of, load_adapter, save_adapter
 from genrec.models.quiet import quiet_loading
 
 _PLAIN, _ADAPTER, _TOKENIZER, _REST = "language_model", "adapter", "tokenizer", "model.safetensors"
+_NAME_IT = "Say where it is now: --checkpoint FOLDER; in Python, from_pretrained(..., checkpoint=FOLDER)."
 MARK = "genrec_index"
 """In the configuration of a plain model: the index whose codes it speaks."""
 
@@ -155,16 +156,38 @@ class StoredLanguageModel(CodeModel):
 
 def _same_base(source: LanguageSource, config: LanguageConfig, part: Part, folder: Path) -> Any:
     """The base of an adapter, once it is known to be the one that the adapter was trained on."""
-    base = source.model(part)
+    base = _where_it_was(source, part, folder)
     found = None if source.random_weights else source.fingerprint()
     if found is not None and config.base_fingerprint is not None and found != config.base_fingerprint:
         raise ArtifactError(
             f"The checkpoint '{source.checkpoint}' is not the one that this adapter was trained on.",
             where=folder,
             expected=f"weights with the fingerprint {config.base_fingerprint}, these have {found}",
-            hint="Give the right folder as checkpoint.",
+            hint=_NAME_IT,
         )
     return base
+
+
+def _where_it_was(source: LanguageSource, part: Part, folder: Path) -> Any:
+    """The base; where it cannot be found, the error says how to name its place of today."""
+    try:
+        if source.folder is not None:
+            return source.model(part)
+    except ConfigError as error:
+        raise _lost(source, folder, error) from None
+    try:
+        return source.model(part)
+    except ModelError as error:
+        raise _lost(source, folder, error) from None
+
+
+def _lost(source: LanguageSource, folder: Path, error: GenRecError) -> ArtifactError:
+    return ArtifactError(
+        f"The language model under this adapter is not where it was: {error.what}",
+        where=folder,
+        expected=f"the checkpoint that it was trained on, '{source.checkpoint}'",
+        hint=_NAME_IT,
+    )
 
 
 def _without_type(content: dict[str, Any]) -> dict[str, Any]:
