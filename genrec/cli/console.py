@@ -17,6 +17,7 @@ from rich.text import Text
 
 from genrec.cli.failures import explained
 from genrec.cli.outputs import claims
+from genrec.cli.plain import aligned, plain_markdown
 from genrec.cli.stopping import exit_code, terminable
 from genrec.cli.visible import VisibleFormatter, one_line, visible
 from genrec.errors import GenRecError
@@ -97,13 +98,13 @@ def heading(text: str) -> None:
 
 
 def markdown(text: str) -> None:
-    """Print Markdown: rendered on a terminal, as it is into a file."""
+    """Print Markdown: drawn on a terminal, as plain text elsewhere."""
     if out.is_terminal:
         from rich.markdown import Markdown
 
-        out.print(Markdown(visible(text)))
+        out.print(Markdown(visible(text)), soft_wrap=False)  # else lines are cut where the terminal ends
     else:
-        say(text)
+        say(plain_markdown(text))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
@@ -134,15 +135,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
 def _plain(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None) -> None:
     """A table as lines of text with all of its headings and cells."""
     cells = [[f"{cell:.4f}" if isinstance(cell, float) else one_line(cell) for cell in row] for row in rows]
-    lines = [[one_line(name) for name in columns], *cells]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
     right = [at > 0 and all(isinstance(row[at], int | float) for row in rows) for at in range(len(columns))]
     if title is not None:
         say(one_line(title))
-    for line in lines:
-        parts = zip(line, widths, right, strict=True)
-        texts = (cell.rjust(width) if to else cell.ljust(width) for cell, width, to in parts)
-        say("  ".join(texts).rstrip())
+    for line in aligned([[one_line(name) for name in columns], *cells], right):
+        say(line)
 
 
 def summary(made: dict[str, object], then: Sequence[str] = ()) -> None:
@@ -155,20 +152,6 @@ def summary(made: dict[str, object], then: Sequence[str] = ()) -> None:
         out.print("next", style="bold")
         for command in then:
             out.print(f"  {command}", style="cyan")
-
-
-def split_bounds(validation_from: str | None, test_from: str | None) -> dict[str, Any]:
-    """Options of a global-time split; a share such as ``0.8`` is a number, whatever else is a date or a time."""
-    given = {"validation_from": validation_from, "test_from": test_from}
-    return {name: _moment(value) for name, value in given.items() if value is not None}
-
-
-def _moment(text: str) -> float | str:
-    try:
-        share = float(text)
-    except ValueError:
-        return text
-    return share if 0 < share < 1 else text
 
 
 def duration(seconds: float) -> str:

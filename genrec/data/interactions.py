@@ -190,7 +190,9 @@ class Interactions:
             keep &= ~repeats
         kept_users = users[keep]
         counts = np.bincount(kept_users, minlength=len(self.user_ids))
-        self.report.add("users-without-items", int((counts == 0).sum()))
+        nobody = np.flatnonzero(counts == 0)
+        names = self.user_ids.gather(nobody[:N_EXAMPLES].astype(np.uint32)).to_list()
+        self.report.add("users-without-items", len(nobody), [f"user {name!r}" for name in names])
         left = np.flatnonzero(counts)
         offsets = np.r_[0, np.cumsum(counts[left])].astype(np.int64)
         times = None if self.ordinal else self.timestamps[keep]
@@ -254,6 +256,9 @@ def _build(
     if not keep.any():
         raise DataError("No row has a user, an item and a time.", where=where, expected="at least one usable row")
     report.require_few_lost(where)
+    gone = np.setdiff1d(users[users >= 0], users[keep])
+    some = user_ids.gather(gone[:N_EXAMPLES].astype(np.uint32)).to_list()
+    report.add("users-without-rows", len(gone), [f"user {name!r}" for name in some])
     rows = np.flatnonzero(keep)
     order = rows[sort_rows(users[rows], None if times is None else times.order[rows])]
     stamps = counters(users[order]) if times is None else times.values[order]

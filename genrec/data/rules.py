@@ -113,6 +113,12 @@ RULES: dict[str, Rule] = {
         "Add the items to the catalogue, or check that both tables use the same ids.",
         "lost",
     ),
+    "users-without-rows": Rule(
+        "users of whom no row can be read are left out",
+        "See broken-rows, missing-ids and unreadable-timestamps.",
+        "lost",
+        "users",
+    ),
     "users-without-items": Rule(
         "users of whom no known item is left are left out",
         "See unknown-items.",

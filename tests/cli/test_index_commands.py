@@ -1,6 +1,7 @@
 """genrec index: show, diff, compare and add as a user meets them."""
 
 import json
+import re
 
 import numpy as np
 import polars as pl
@@ -38,7 +39,8 @@ def built(tables, tmp_path_factory):
 def test_show_writes_a_page_with_joint_purchases(built, tables, tmp_path):
     out = genrec("show", built, "--interactions", tables[1], "--html", tmp_path / "page.html")
     assert "bought together" in out
-    assert "| validation | " in out
+    assert re.search(r"^validation +\d", out, flags=re.MULTILINE)
+    assert "|" not in out
     page = (tmp_path / "page.html").read_text()
     assert "Is it good?" in page
     assert page.count("<svg") == 4
@@ -52,7 +54,7 @@ def test_diff_names_what_was_added(built, tmp_path):
     genrec("add", built, new, "--out", tmp_path / "grown")
     out = genrec("diff", built, tmp_path / "grown")
     assert "From 60 to 61 items" in out
-    assert "| added | 1 |" in out
+    assert re.search(r"^added +1$", out, flags=re.MULTILINE)
     assert "new1 (green cup 9)" in out
     found = json.loads(genrec("diff", built, tmp_path / "grown", "--json"))
     assert (found["lineage"], found["added"], found["moved"]) == ("grown", ["new1"], [])

@@ -129,3 +129,16 @@ def test_verbs_print_nothing_that_a_terminal_obeys(arguments, tmp_path):
     assert not OBEYED & set(result.output)
     if arguments[1] == "check" and arguments[-1] == "ROWS":
         assert "[/b] red cup" in result.output
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_markdown_is_neither_cut_nor_left_with_its_signs(terminal, monkeypatch, capsys):
+    text = f"# Heading\n\n| name | n |\n|---|--:|\n| a \\| b | 7 |\n\n- **{'long words ' * 20}end**\n- *kind*: 2 * 3\n"
+    monkeypatch.setattr(console, "out", console.PlainConsole(force_terminal=terminal, color_system=None, width=60))
+    console.markdown(text)
+    shown = capsys.readouterr().out
+    assert "end" in shown  # nothing is cut off at the width of the terminal
+    assert "**" not in shown
+    assert "# " not in shown
+    assert "kind: 2 * 3" in shown
+    assert terminal or shown.splitlines()[2:4] == ["name   n", "a | b  7"]
