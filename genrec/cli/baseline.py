@@ -13,6 +13,7 @@ from genrec.cli.console import duration, guarded, say, summary
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
+from genrec.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,8 +64,9 @@ def baseline(
     parts, table = read_split(tables, interactions, catalog, choice)
     tell([catalog.report, table.report], tables.check_options(), items, interactions)
     say(
-        f"{len(catalog):,} items, {len(parts.train):,} training users, {len(parts.validation):,} validation cases; "
-        f"{len(parts.test):,} test cases are held out ({split_text(choice)})."
+        f"{count(len(catalog), 'item')}, {count(len(parts.train), 'training user')}, "
+        f"{count(len(parts.validation), 'validation case')}; {count(len(parts.test), 'test case')} held out "
+        f"({split_text(choice)})."
     )
     began = time.monotonic()
     with progress(name) as update:

@@ -11,6 +11,7 @@ from genrec.cli.columns import Html, Tables, reads
 from genrec.cli.console import err, guarded, heading, say, show_error, summary, table
 from genrec.cli.reading import free_path, shell_command
 from genrec.cli.visible import json_text
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
@@ -89,7 +90,7 @@ def _then(result: CheckResult, items: Path, interactions: Path | None, tables: T
 def _show(result: CheckResult, items: Path, interactions: Path | None) -> None:
     if result.items:
         heading(f"Items ({items})")
-        say(f"{result.items['items']:,} items; a person would read: {result.items['example_title']}")
+        say(f"{count(result.items['items'], 'item')}; a person would read: {result.items['example_title']}")
         rows = [
             (f["name"], f["type"], f"{f['filled']:.0%}", f["median_length"] or "", f["example"][:50])
             for f in result.items["fields"]
@@ -114,8 +115,9 @@ def _show(result: CheckResult, items: Path, interactions: Path | None) -> None:
 
 def _show_interactions(facts: dict[str, Any]) -> None:
     say(
-        f"{facts['interactions']:,} interactions of {facts['users']:,} users with {facts['items']:,} items "
-        f"({facts['density']:.3%} of all pairs, {facts['repeated_pairs']:,} repeated pairs)"
+        f"{count(facts['interactions'], 'interaction')} of {count(facts['users'], 'user')} with "
+        f"{count(facts['items'], 'item')} ({facts['density']:.3%} of all pairs, "
+        f"{count(facts['repeated_pairs'], 'repeated pair')})"
     )
     say(
         f"history length: {facts['length_min']} to {facts['length_max']}, median {facts['length_median']:.0f}, "

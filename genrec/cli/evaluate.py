@@ -16,6 +16,7 @@ from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, known_columns, own_command, shell_command, tell
 from genrec.cli.slicing import column_slices
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.histories import Histories
@@ -137,7 +138,7 @@ def evaluate(
         without=pairs,
         overwrite=overwrite,
     )
-    within = "within given candidates" if lists is not None else f"full ranking of {len(first.item_ids):,} items"
+    within = "within given candidates" if lists is not None else f"full ranking of {count(len(first.item_ids), 'item')}"
     _show(results, comparison, f"{part} cases, item level, {within} ({split.name})")
     made: dict[str, object] = {
         "report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)",
@@ -166,7 +167,6 @@ def _official(
 
     from genrec.audit.leaks import beyond_history
     from genrec.data.cases import read_cases
-    from genrec.wording import count
 
     columns = {"history_column": history_column, "target_column": target_column}
     found, lost = read_cases(path, first.item_ids, **columns)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
 from genrec.cli.shards import Engine, generate_shards
+from genrec.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,11 +163,11 @@ def _refuse(options: dict[str, Any]) -> None:
 
 def _show(result: GenerateResult, out: Path, seconds: float) -> None:
     made: dict[str, object] = {
-        "table": f"{out} ({result.frame.height:,} rows: {', '.join(result.frame.columns)})",
+        "table": f"{out} ({count(result.frame.height, 'row')}: {', '.join(result.frame.columns)})",
         "users": f"{result.users:,} in {duration(seconds)} ({result.users / max(seconds, 1e-9):,.0f} users/s)",
     }
     if result.short:
-        made["fewer than k"] = f"{result.short:,} users, because fewer items are allowed for them"
+        made["fewer than k"] = f"{count(result.short, 'user')}, because fewer items are allowed for them"
     summary(made)
 
 
@@ -179,7 +180,7 @@ def _within(recommender: GenerativeRecommender, where: list[str] | None) -> str 
     name = " and ".join(where)
     mask = items_where(recommender.index.catalog, where)
     recommender.define(name, recommender.item_ids[mask])
-    say(f"{int(mask.sum()):,} of {len(mask):,} items: {name}")
+    say(f"{int(mask.sum()):,} of {count(len(mask), 'item')}: {name}")
     return name
 
 

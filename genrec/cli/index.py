@@ -14,6 +14,7 @@ from genrec.cli.outputs import claim, claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, own_command, read_split, shell_command, split_text, tell
 from genrec.cli.visible import json_text
+from genrec.wording import agree, count
 
 if TYPE_CHECKING:
     from genrec.data.split import Split
@@ -64,7 +65,7 @@ def build(
         train = parts.train
         reports.append(table.report)
         held = f"({split_text(choice)}; the rest is held out)"
-        say(f"{len(train.items):,} training interactions of {len(train):,} users {held}.")
+        say(f"{count(len(train.items), 'training interaction')} of {count(len(train), 'user')} {held}.")
     tell(reports, tables.check_options(), items, interactions)
     began = time.monotonic()
     with progress("encoding items") as update:
@@ -74,7 +75,7 @@ def build(
     stats = index.stats()
     summary(
         {
-            "index": f"{out} ({len(catalog):,} items, fingerprint {index.fingerprint[:12]})",
+            "index": f"{out} ({count(len(catalog), 'item')}, fingerprint {index.fingerprint[:12]})",
             "semantic IDs": " × ".join(str(size) for size in index.codebook_sizes) + " codes",
             "collisions": collision_line(stats),
             "time": duration(time.monotonic() - began),
@@ -214,7 +215,7 @@ def compare(
         index.columns, index.split = tables.names, choice if parts is not None else None
 
     rows = []
-    title = f"Tokenizers on {len(catalog):,} items"
+    title = f"Tokenizers on {count(len(catalog), 'item')}"
     kept = out if keep else None
     with progress("encoding items") as update:
         for row in compare_recipes(catalog, recipes, split=parts, keep=kept, on_index=remember, progress=update):
@@ -284,9 +285,10 @@ def add(
     tell([table.report], tables.check_options(), new_items)
     catalog, known = new_items_of(table, before.catalog)
     if known:
-        say(f"{known:,} items are in the index already, with the same fields: they stay as they are.")
+        there = f"{count(known, 'item')} {agree(known, 'is', 'are')} in the index already, with the same fields"
+        say(f"{there}: {agree(known, 'it stays as it is', 'they stay as they are')}.")
     if out is None and not len(catalog):
-        summary({"index": f"{index} ({len(before):,} items, nothing to add)"})
+        summary({"index": f"{index} ({count(len(before), 'item')}, nothing to add)"})
         return
     grown = before.encode_new(catalog, vectors_from=vectors) if len(catalog) else before
     grown.save(target, overwrite=overwrite or out is None)

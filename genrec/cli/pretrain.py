@@ -14,6 +14,7 @@ from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, shell_command, tell
 from genrec.cli.stopping import on_signals
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,8 @@ def pretrain(
     domains = read_domains(settings, **tables.how)
     for one, source in zip(domains, named, strict=True):
         tell([one.report], _options(source, tables), source.items, source.interactions)
-        say(f"{one.name}: {len(one.catalog):,} items, {len(one.split.train.items):,} training interactions.")
+        training = count(len(one.split.train.items), "training interaction")
+        say(f"{one.name}: {count(len(one.catalog), 'item')}, {training}.")
 
     from genrec.cli.reporter import Reporter
     from genrec.training.pretrain import pretrain as fit

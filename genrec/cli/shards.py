@@ -11,6 +11,7 @@ from genrec.cli.console import duration, say, summary
 from genrec.cli.progress import progress
 from genrec.cli.reading import tell
 from genrec.schema import Columns
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.sharding.spool import HistoryColumns
@@ -83,12 +84,13 @@ def generate_shards(
         report.add(kind, number)
     tell([report])
     seconds = time.monotonic() - began
+    size = f"{count(len(made['parts']), 'file')}, {count(made['rows'], 'row')}"
     shown: dict[str, object] = {
-        "shards": f"{out} ({len(made['parts']):,} files, {made['rows']:,} rows; generate.json says what they hold)",
+        "shards": f"{out} ({size}; generate.json says what they hold)",
         "users": f"{made['users']:,} in {duration(seconds)} ({made['users'] / max(seconds, 1e-9):,.0f} users/s)",
     }
     if made["short"]:
-        shown["fewer than k"] = f"{made['short']:,} users, because fewer items are allowed for them"
+        shown["fewer than k"] = f"{count(made['short'], 'user')}, because fewer items are allowed for them"
     summary(shown)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genrec.cli.reading import tell
+from genrec.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +108,7 @@ def _few(name: str, values: np.ndarray) -> np.ndarray:
     distinct = len({value for value in values.tolist() if value is not None})
     if distinct > _MOST_VALUES:
         raise ConfigError(
-            f"The column '{name}' has {distinct:,} values.", where="--slice", expected=f"at most {_MOST_VALUES}"
+            f"The column '{name}' has {count(distinct, 'value')}.", where="--slice", expected=f"at most {_MOST_VALUES}"
         )
     return values
 

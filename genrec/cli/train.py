@@ -15,6 +15,7 @@ from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
 from genrec.cli.stopping import on_signals
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.split import Split, SplitSettings
@@ -89,7 +90,9 @@ def train(
     if "prior" in metrics:
         made["item prior"] = _prior_line(metrics["prior"])
     if metrics.get("learned"):
-        made["validation"] = f"{figures_line(metrics['learned'])} ({epoch}, {metrics['learned']['cases']:,} cases)"
+        made["validation"] = (
+            f"{figures_line(metrics['learned'])} ({epoch}, {count(metrics['learned']['cases'], 'case')})"
+        )
     for remark in remarks(metrics):
         say(remark)
     summary(
@@ -109,9 +112,9 @@ def _usual_split(settings: TrainConfig, changes: list[str] | None, index: Semant
 def _show_parts(index: SemanticIndex, split: Split, choice: SplitSettings) -> None:
     """Sizes of the parts, and a warning where the index has seen another training part."""
     say(
-        f"{len(index.item_ids):,} items, {len(split.train):,} training users with "
-        f"{len(split.train.items):,} interactions, {len(split.validation.targets):,} validation and "
-        f"{len(split.test.targets):,} test cases held out ({split_text(choice)})."
+        f"{count(len(index.item_ids), 'item')}, {count(len(split.train), 'training user')} with "
+        f"{count(len(split.train.items), 'interaction')}, {len(split.validation.targets):,} validation and "
+        f"{count(len(split.test.targets), 'test case')} held out ({split_text(choice)})."
     )
     if index.split not in (None, choice):
         err.print(

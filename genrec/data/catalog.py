@@ -21,8 +21,7 @@ from genrec.data.signs import without_nul
 from genrec.data.tables import first_line, read_rows, table_kind
 from genrec.errors import DataError
 from genrec.schema import Columns
-from genrec.wording import agree
-from genrec.wording import count as counted
+from genrec.wording import agree, count
 
 _NO_TEXT = (*(text.lower() for text in MISSING), "unknown", "n/a")
 _TITLE_PARTS = 2
@@ -114,7 +113,7 @@ class Catalog:
             places = ", ".join(lines.of(int(row)) for row in missing[:3]) + (", ..." if len(missing) > 3 else "")
             given = ", ".join(repr(value) for value in frame[id_column].gather(missing[:3]).to_list())
             raise DataError(
-                f"{counted(len(missing), 'item')} {agree(len(missing), 'has', 'have')} no {id_column}.",
+                f"{count(len(missing), 'item')} {agree(len(missing), 'has', 'have')} no {id_column}.",
                 where=f"{where}: {places} ({given})",
                 expected=f"an id in every row; blanks and the words {MISSING_WORDS} mean that there is none",
                 hint="Fill the ids in, or remove these rows.",
@@ -149,7 +148,7 @@ class Catalog:
         return self.frame.height
 
     def __repr__(self) -> str:
-        return f"Catalog({counted(len(self), 'item')}, fields: {', '.join(self.fields) or 'none'})"
+        return f"Catalog({count(len(self), 'item')}, fields: {', '.join(self.fields) or 'none'})"
 
     def positions(self, ids: Sequence[str] | np.ndarray | pl.Series) -> np.ndarray:
         """Positions of item ids, ``(n,)`` int64, -1 where the catalogue has no such item.
@@ -185,7 +184,8 @@ class Catalog:
         known = np.flatnonzero(self.positions(other.frame[Columns.Item]) >= 0)
         if len(known):
             raise DataError(
-                f"{len(known)} of the {len(other)} new items are already in the catalogue.",
+                f"{len(known):,} of {count(len(other), 'new item')} {agree(len(known), 'is', 'are')} already in the "
+                "catalogue.",
                 where=", ".join(repr(other.item_ids[row]) for row in known[:3]),
                 expected="new item ids only",
                 hint="Remove these rows from the table of new items.",

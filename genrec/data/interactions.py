@@ -24,7 +24,7 @@ from genrec.data.tables import read_rows
 from genrec.data.timestamps import parse_times
 from genrec.errors import ConfigError, DataError
 from genrec.schema import Columns
-from genrec.wording import count
+from genrec.wording import agree, count
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,8 @@ class Interactions:
         spelling = other_spelling(strange, known, "this table") if n_rows else None
         if n_rows and (unknown == "error" or n_rows == len(keep)):
             raise DataError(
-                f"{n_rows} of {len(keep)} interactions are with items that the catalogue does not have.",
+                f"{n_rows:,} of {count(len(keep), 'interaction')} {agree(n_rows, 'is', 'are')} with items that the "
+                "catalogue does not have.",
                 where="items " + ", ".join(repr(name) for name in names),
                 expected="item ids of the catalogue",
                 hint=spelling or "Check that both tables use the same ids, or add the items to the catalogue.",

@@ -11,6 +11,7 @@ import numpy as np
 
 from genrec.data.rules import RULES, Effect, Rule
 from genrec.errors import DataError
+from genrec.wording import count
 
 __all__ = [
     "ALLOW_LOST",
@@ -141,7 +142,7 @@ class DataReport:
             told = [one for one in self.problems if one.table == table and one.effect != "noted"]
             taken = sum(one.count for one in told if one.takes_rows)
             if taken and table in self.rows:
-                found.append(f"{table}: {self.rows[table] - taken:,} of {self.rows[table]:,} rows are used.")
+                found.append(f"{table}: {self.rows[table] - taken:,} of {count(self.rows[table], 'row')} are used.")
             found += [one.line() for one in told]
         return found
 
@@ -160,13 +161,13 @@ class DataReport:
         """
         rows = self.rows.get(self.table, 0)
         lost = [one for one in self.problems if one.table == self.table and one.kind in kinds]
-        count = sum(one.count for one in lost)
+        n_lost = sum(one.count for one in lost)
         allowed = usual if self.allow_lost is None else self.allow_lost
-        if not rows or count / rows <= allowed:
+        if not rows or n_lost / rows <= allowed:
             return
-        share = math.ceil(count / rows * 100) / 100
+        share = math.ceil(n_lost / rows * 100) / 100
         raise DataError(
-            f"{count:,} of {rows:,} rows ({count / rows:.0%}) would be lost.",
+            f"{n_lost:,} of {count(rows, 'row')} ({n_lost / rows:.0%}) would be lost.",
             where=f"{where}: " + "; ".join(one.place() for one in lost),
             expected=f"at most {allowed:.0%}",
             hint=f"{max(lost, key=lambda one: one.count).fix} Or allow it: --allow-lost {share:g} "

@@ -13,6 +13,7 @@ from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.text import TextTemplate, TextView
 from genrec.errors import DataError, ModelError
+from genrec.wording import count
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the number of items in all."""
@@ -156,7 +157,7 @@ def check_vectors(vectors: np.ndarray, item_ids: np.ndarray, where: str) -> np.n
         broken.extend((start + np.flatnonzero(~finite)).tolist())
     if broken:
         raise DataError(
-            f"The vectors of {len(broken)} items are not finite: {shown_ids(item_ids[broken])}.",
+            f"The vectors of {count(len(broken), 'item')} are not finite: {shown_ids(item_ids[broken])}.",
             where=where,
             expected="no NaN and no infinity",
             hint="Mend or remove these items.",

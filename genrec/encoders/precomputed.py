@@ -16,6 +16,7 @@ from genrec.data.histories import Histories
 from genrec.encoders.base import ItemEncoder, normalize_rows, shown_ids
 from genrec.errors import ConfigError, DataError
 from genrec.schema import Columns
+from genrec.wording import agree, count
 
 
 class PrecomputedSettings(Settings):
@@ -135,7 +136,7 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
         if rows.null_count():
             missing = catalog.item_ids[rows.is_null().to_numpy()]
             raise DataError(
-                f"{len(missing)} items have no vector: {shown_ids(missing)}.",
+                f"{count(len(missing), 'item')} {agree(len(missing), 'has', 'have')} no vector: {shown_ids(missing)}.",
                 where=self._path,
                 expected="a row for every item of the catalogue",
                 hint="Add rows for them to the file.",
@@ -188,7 +189,7 @@ def _matrix(frame: pl.DataFrame, column: str | None, path: Path) -> np.ndarray:
         usual = int(lengths.drop_nulls().mode().sort()[0]) if lengths.null_count() < len(lengths) else 0
         odd = ids.filter((lengths != usual).fill_null(True) | (lengths == 0).fill_null(True)).to_numpy()
         raise DataError(
-            f"The vectors of {len(odd)} items have another length: {shown_ids(odd)}.",
+            f"The vectors of {count(len(odd), 'item')} have another length: {shown_ids(odd)}.",
             where=path,
             expected=f"{usual or 'some'} numbers in every row",
         )

@@ -20,6 +20,7 @@ from genrec.data.split import EvaluationSet
 from genrec.errors import DataError
 from genrec.recommender import Recommendations, Recommender
 from genrec.schema import Columns
+from genrec.wording import agree, count
 
 CANDIDATES_REMARK = "ranked within given candidates"
 _CELLS = 1 << 24
@@ -69,7 +70,7 @@ def read_candidates(
     missing = [user for user in dict.fromkeys(cases.histories.user_ids.tolist()) if user not in rows]
     if missing:
         raise DataError(
-            f"{len(missing)} users of the cases have no candidates.",
+            f"{count(len(missing), 'user')} of the cases {agree(len(missing), 'has', 'have')} no candidates.",
             where=f"{path}: users {', '.join(map(repr, missing[:3]))}",
             expected="a list for every user that is evaluated",
         )

@@ -9,6 +9,7 @@ import polars as pl
 
 from genrec.data.catalog import Catalog
 from genrec.errors import DataError
+from genrec.wording import agree, count
 
 
 def new_items_of(table: Catalog, index: Catalog) -> tuple[Catalog, int]:
@@ -32,7 +33,8 @@ def new_items_of(table: Catalog, index: Catalog) -> tuple[Catalog, int]:
     if other.any():
         first = after["item_id"][int(np.flatnonzero(other)[0])]
         raise DataError(
-            f"{int(other.sum()):,} items are already in the catalogue with other fields, such as {first!r}.",
+            f"{count(int(other.sum()), 'item')} {agree(int(other.sum()), 'is', 'are')} already in the catalogue with "
+            f"other fields, such as {first!r}.",
             where="new items",
             expected="items that the index does not have, or with the same fields",
             hint="Leave these rows out: published semantic IDs never change. Or build the index again.",

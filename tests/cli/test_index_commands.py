@@ -102,7 +102,7 @@ def test_new_items_of_precomputed_vectors_bring_a_file(tables, tmp_path):
     add = ("add", tmp_path / "index", new, "--out", tmp_path / "grown", "--vectors")
     assert "expected: (2, dim)" in refused(*add, tmp_path / "three.npy")
     pl.DataFrame({"item_id": ["new2"], "v": [vectors[1].tolist()]}).write_parquet(tmp_path / "part.parquet")
-    assert "1 items have no vector: 'new1'" in refused(*add, tmp_path / "part.parquet")
+    assert "1 item has no vector: 'new1'" in refused(*add, tmp_path / "part.parquet")
     assert not (tmp_path / "grown").exists()
     np.save(tmp_path / "two.npy", vectors[:2])
     genrec(*add, tmp_path / "two.npy")

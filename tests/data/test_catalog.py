@@ -188,7 +188,7 @@ def test_concat_appends_and_refuses_known_items():
     assert both.frame.row(2) == ("c", "z", 3, ["plain"], "e")
     assert both.frame.row(0) == ("a", "x", 1, ["k"], None)
     assert old.concat(catalog(item_id=["c"], price=["cheap"])).frame["price"].to_list() == ["1", "2", "cheap"]
-    with pytest.raises(DataError, match="1 of the 2 new items are already"):
+    with pytest.raises(DataError, match="1 of 2 new items is already"):
         old.concat(catalog(item_id=["z", "b"], title=["x", "y"]))
 
 

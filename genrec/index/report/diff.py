@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from genrec.wording import count
+
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
 
@@ -111,7 +113,7 @@ def render_diff(first: SemanticIndex, second: SemanticIndex, *, examples: int = 
         examples: Items that are named of each kind.
     """
     diff = diff_indexes(first, second)
-    lines = [f"# From {diff.items[0]:,} to {diff.items[1]:,} items", "", _LINEAGES[diff.lineage], ""]
+    lines = [f"# From {diff.items[0]:,} to {count(diff.items[1], 'item')}", "", _LINEAGES[diff.lineage], ""]
     lines += ["| items | number |", "|---|--:|"]
     kinds = (("added", diff.added), ("removed", diff.removed), ("moved (another semantic ID)", diff.moved))
     lines += [f"| {name} | {len(ids):,} |" for name, ids in kinds] + [f"| kept as they are | {diff.kept:,} |"]

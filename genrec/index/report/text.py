@@ -27,14 +27,14 @@ def render_report(index: SemanticIndex, stats: IndexStats | None = None, *, exam
         examples: Number of first codes, and of two-code prefixes, that are shown with titles.
     """
     stats = stats or compute_stats(index)
-    lines = [f"# Semantic index of {stats.n_items:,} items, tokenizer {stats.tokenizer}", "", overall(stats), ""]
+    lines = [f"# Semantic index of {count(stats.n_items, 'item')}, tokenizer {stats.tokenizer}", "", overall(stats), ""]
     lines += [*_check_table(stats), "", *(f"- {check.sentence}" for check in checks(stats)), ""]
     lines += ["## Levels", "", *_level_table(stats), "", "## Quality", "", *_table(quality(stats)), ""]
     if stats.agreement:
         lines += ["## Bought together", "", *_agreement_table(stats), ""]
     for length, prefixes in example_prefixes(index, stats, examples):
         lines += [f"## Largest prefixes of {length} code{'s' if length > 1 else ''}, with their most typical items", ""]
-        lines += [f"- `{path}` ({n:,} items): {'; '.join(titles)}" for path, n, titles in prefixes]
+        lines += [f"- `{path}` ({count(n, 'item')}): {'; '.join(titles)}" for path, n, titles in prefixes]
         lines.append("")
     return "\n".join(lines)
 
@@ -167,7 +167,7 @@ def show_prefix(index: SemanticIndex, prefix: Sequence[int], *, items: int = 10)
             expected=f"after '{_path(prefix[:known])}' one of {follow[:20]}{' …' if len(follow) > 20 else ''}",
         )
     titles, cosine = index.catalog.titles(), Cosine(index.vectors())
-    lines = [f"# {len(rows):,} items under `{_path(prefix)}` ({len(rows) / len(index):.2%} of all)", ""]
+    lines = [f"# {count(len(rows), 'item')} under `{_path(prefix)}` ({len(rows) / len(index):.2%} of all)", ""]
     lines += [
         f"- `{_path(index.codes[n])}` {_short(titles[n])} ({index.item_ids[n]})" for n in cosine.central(rows, items)
     ]
@@ -177,7 +177,7 @@ def show_prefix(index: SemanticIndex, prefix: Sequence[int], *, items: int = 10)
         for code in codes[np.argsort(-counts, kind="stable")[:items]].tolist():
             below = index.trie.items_under([*prefix, code])
             shown = "; ".join(_short(titles[n], 50) for n in cosine.central(below, 3))
-            lines.append(f"- `{code}` ({len(below):,} items): {shown}")
+            lines.append(f"- `{code}` ({count(len(below), 'item')}): {shown}")
     return "\n".join(lines) + "\n"
 
 
