@@ -151,3 +151,51 @@ def test_a_split_by_time_goes_through_every_command(made, tmp_path):
     assert "global-time, validation from 0.6, test from 0.8" in result.output
     other = ("train", tmp_path / "index", log, *settings(TINY_TRAINING), "--split", "leave-one-out")
     assert "may know held-out interactions" in run(*other, "--out", tmp_path / "m2").stderr
+
+
+def test_titles_under_another_name_are_remembered_for_new_items(made, tmp_path):
+    """What --title-column named once is the title of the index, and of later tables."""
+    items = pl.read_csv(made / "items.csv").rename({"title": "words of it"})
+    items[:50].write_csv(tmp_path / "items.csv")
+    items[50:].write_csv(tmp_path / "new.csv")
+    build = ("index", "build", tmp_path / "items.csv", *settings(TINY_TOKENIZER), "--id-column", "sku")
+    run(*build, "--title-column", "words of it", "--out", tmp_path / "index")
+    assert json.loads((tmp_path / "index" / "index.json").read_text())["columns"]["title"] == "words of it"
+    result = run("index", "add", tmp_path / "index", tmp_path / "new.csv", "--out", tmp_path / "grown")
+    assert "title words of it" in result.stderr
+    from genrec.index.semantic_index import SemanticIndex
+
+    for folder in ("index", "grown"):
+        catalog = SemanticIndex.load(tmp_path / folder).catalog
+        assert catalog.fields == ["title", "categories"]
+        assert catalog.frame["title"].null_count() == 0
+
+
+def test_a_recommender_remembers_columns_that_a_grown_index_does_not_know(made, tmp_path):
+    """The index was built from items alone: only training has seen the interactions."""
+    build = ("index", "build", made / "items.csv", *settings(TINY_TOKENIZER), "--id-column", "sku")
+    run(*build, "--out", tmp_path / "index")
+    names = ("--user-column", "customer", "--time-column", "bought_at")
+    train = ("train", tmp_path / "index", made / "log.csv", *names)  # items have the name that the index knows
+    run(*train, *settings(TINY_TRAINING), "--out", tmp_path / "model")
+    run("index", "add", tmp_path / "index", _new(made), "--out", tmp_path / "grown")
+    words = ("generate", tmp_path / "model", made / "log.csv", "--index", tmp_path / "grown", "--k", "3")
+    result = run(*words, "--out", tmp_path / "recs.csv")
+    assert "user customer, item sku, time bought_at" in result.stderr
+
+
+def test_lists_of_a_shop_have_its_column_of_items(made, tmp_path):
+    deny = tmp_path / "deny.csv"
+    deny.write_text("sku,reason\ni000,recalled\n")
+    words = ("generate", made / "model", made / "log.csv", "--k", "5", "--include-seen", "--deny", deny)
+    run(*words, "--out", tmp_path / "recs.csv")
+    assert "i000" not in pl.read_csv(tmp_path / "recs.csv")["item_id"].to_list()
+
+
+def test_baselines_remember_columns_and_split(made, tmp_path):
+    tables = ("popularity", made / "items.csv", made / "log.csv", *SAID, "--part-column", "part")
+    run("baseline", *tables, "--out", tmp_path / "popular")
+    result = run("evaluate", tmp_path / "popular", made / "log.csv", "--out", tmp_path / "eval")
+    assert "user customer, item sku, time bought_at" in result.stderr
+    assert "custom, by the column 'part'" in result.output
+    run("generate", tmp_path / "popular", made / "log.csv", "--k", "3", "--out", tmp_path / "recs.csv")
