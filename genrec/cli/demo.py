@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from genrec.cli.console import duration, guarded, heading, out, say, summary
+from genrec.cli.reading import shell_command
 
 USERS_SHOWN = 3
 
@@ -31,12 +31,12 @@ def demo(
     say(f"{items}, {interactions}; its rules are in {folder / 'data' / 'README.md'}")
 
     heading("2. What is in the tables")
-    _command(f"genrec data check {items} {interactions}")
+    _command("data", "check", items, interactions)
     data.check(items, interactions)
 
     heading("3. A semantic ID for every item")
     target = folder / "index"
-    _command(f"genrec index build {items} --interactions {interactions} --tokenizer demo --out {target}")
+    _command("index", "build", items, "--interactions", interactions, "--tokenizer", "demo", "--out", target)
     if overwrite or not (target / "index.json").is_file():
         index.build(items, target, tokenizer="demo", interactions=interactions, overwrite=overwrite)
     else:
@@ -45,26 +45,24 @@ def demo(
     heading("4. A recommender that generates semantic IDs")
     model = folder / "model"
     options = ["--set", f"seed={seed}"] if seed else []
-    _command(f"genrec train {target} {interactions} --config demo --out {model}", *options)
+    _command("train", target, interactions, "--config", "demo", "--out", model, *options)
     train.train(target, interactions, model, config="demo", set_=[f"seed={seed}"], overwrite=overwrite)
 
     heading("5. Measured beside honest baselines")
-    _command(f"genrec evaluate {model} {interactions} --out {folder / 'eval'} --overwrite")
+    _command("evaluate", model, interactions, "--out", folder / "eval", "--overwrite")
     evaluate.evaluate([model], interactions, folder / "eval", overwrite=True)
 
     heading("6. Recommendations for everybody")
     recommendations = folder / "recommendations.parquet"
-    _command(f"genrec generate {model} {interactions} --k 10 --out {recommendations} --overwrite")
+    _command("generate", model, interactions, "--k", 10, "--out", recommendations, "--overwrite")
     generate.generate(model, interactions, recommendations, overwrite=True)
     _show_users(items, interactions, recommendations)
-    summary(
-        {"everything is in": folder, "time": duration(time.monotonic() - began)},
-        ["genrec data check YOUR_ITEMS.csv YOUR_INTERACTIONS.csv"],
-    )
+    made = {"everything is in": folder, "time": duration(time.monotonic() - began)}
+    summary({**made, "on your own tables": "begin with genrec data check ITEMS INTERACTIONS"})
 
 
-def _command(*parts: str) -> None:
-    out.print("$ " + " ".join([parts[0], *map(shlex.quote, parts[1:])]), style="cyan")
+def _command(*words: object) -> None:
+    out.print(f"$ {shell_command(*words)}", style="cyan")
 
 
 def _show_users(items: Path, interactions: Path, recommendations: Path) -> None:
