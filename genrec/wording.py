@@ -11,8 +11,10 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
         noun: Singular; its last word is what gets the ending.
         plural: Where no rule gives it.
 
-    >>> count(1, "item"), count(12101, "item"), count(0, "history"), count(2, "test case"), count(2, "loss")
-    ('1 item', '12,101 items', '0 histories', '2 test cases', '2 losses')
+    >>> count(1, "item"), count(12101, "item"), count(0, "history"), count(2, "test case")
+    ('1 item', '12,101 items', '0 histories', '2 test cases')
+    >>> count(2, "loss"), count(3, "batch"), count(12, "epoch")
+    ('2 losses', '3 batches', '12 epochs')
     """
     return f"{n:,} {noun if n == 1 else plural or _plural(noun)}"
 
@@ -29,4 +31,4 @@ def agree(n: int, singular: str, plural: str) -> str:
 def _plural(noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return noun[:-1] + "ies"
-    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("epoch") else "s")
