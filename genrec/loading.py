@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genrec.artifacts import read_manifest
+from genrec.artifacts import read_manifest, read_whole
 from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError
 from genrec.index.item_tokenizer import ItemTokenizer
@@ -28,6 +28,7 @@ def load(folder: Path | str, **options: Any) -> Recommender:
     """
     kind = saved_kind(folder)
     if kind == "baseline":
+        options.pop("trust_remote_code", None)  # a baseline has no code, nor anything of a model
         from genrec.baselines import load_baseline
 
         return load_baseline(folder, **options)
@@ -99,8 +100,12 @@ def read_tokenizer(folder: Path | str) -> ItemTokenizer:
     """
     folder = Path(folder)
     if (folder / "tokenizer").is_dir():
-        read_manifest(folder, MANIFEST, "recommender")
-        return ItemTokenizer.load(folder / "tokenizer")
+
+        def load_frozen() -> ItemTokenizer:
+            read_manifest(folder, MANIFEST, "recommender")
+            return ItemTokenizer.load(folder / "tokenizer")
+
+        return read_whole(folder, "recommender", load_frozen)
     for place in (folder, folder / "index"):
         if (place / "index.json").is_file():
             return SemanticIndex.load(place).tokenizer

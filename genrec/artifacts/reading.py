@@ -53,12 +53,13 @@ def read_whole(folder: Path | str, kind: str, load: Callable[[], T]) -> T:
 
 
 @contextmanager
-def saved_content(kind: str, where: object) -> Iterator[None]:
+def saved_content(kind: str, where: object, *, settings: bool = True) -> Iterator[None]:
     """Around the reading of what an artefact brings: what is wrong with it is wrong with the artefact.
 
     Args:
         kind: What is read, for messages.
         where: File or folder.
+        settings: Whether errors of settings and data are those of the artefact, too.
 
     Raises:
         ArtifactError: In place of a ConfigError, a DataError, and of whatever foreign content breaks: keys, types,
@@ -68,6 +69,8 @@ def saved_content(kind: str, where: object) -> Iterator[None]:
     try:
         yield
     except (ConfigError, DataError) as error:
+        if not settings:
+            raise
         place = where if error.where is None else f"{where}: {error.where}"
         raise ArtifactError(error.what, where=place, expected=error.expected, hint=error.hint or COPY_AGAIN) from error
     except GenRecError:

@@ -171,8 +171,16 @@ class TransformerBaseline(NeuralBaseline):
         return to_arrays(self._network, "network")
 
     def _load(self, tensors: Mapping[str, np.ndarray], device: str | None) -> None:
+        import torch
+
+        from genrec.models.saved import check_counts, check_skeleton
         from genrec.quantizers.autoencoder import from_arrays
 
+        own = "network."
+        shapes = {name.removeprefix(own): array.shape for name, array in tensors.items() if name.startswith(own)}
+        check_counts(self.settings.model_dump(), shapes, f"baseline '{self.name}'")
+        with torch.device("meta"):  # before memory is taken
+            check_skeleton(self._build("meta"), shapes, f"baseline '{self.name}'")
         self._network = self._build(None)
         from_arrays(self._network, tensors, "network")
         self._network.to(device or "cpu").eval()

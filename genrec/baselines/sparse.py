@@ -53,4 +53,6 @@ def unpack_sparse(name: str, tensors: Mapping[str, np.ndarray]) -> sp.csr_array:
     """
     data, indices, indptr = (tensors[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
     rows, columns = tensors[f"{name}.shape"].tolist()
-    return sp.csr_array((data, indices, indptr), shape=(rows, columns))
+    matrix = sp.csr_array((data, indices, indptr), shape=(rows, columns))
+    matrix.check_format(full_check=True)  # an index outside would be read outside of the memory
+    return matrix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,10 @@ def _load(folder: Path, device: str | None) -> Baseline:
         raise ArtifactError(f"The item ids are not {n_items} texts, as the manifest says.", where=folder / _ITEMS)
     baseline.item_ids = np.empty(len(ids), dtype=object)
     baseline.item_ids[:] = ids
+    tensors = load_tensors(folder / _ARRAYS)
+    _check_lengths(tensors, n_items, folder / _ARRAYS)
     try:
-        baseline.load_state(load_tensors(folder / _ARRAYS), device=device)
+        baseline.load_state(tensors, device=device)
     except KeyError as error:
         raise ArtifactError(f"The array {error} is missing.", where=folder / _ARRAYS) from None
     baseline.choices, baseline.info = manifest.need("choices", list), manifest.need("info", dict)
@@ -60,3 +63,16 @@ def _load(folder: Path, device: str | None) -> Baseline:
     seconds = manifest.get("fit_seconds")
     baseline.fit_seconds = float("nan") if seconds is None else float(seconds)
     return baseline
+
+
+def _check_lengths(tensors: Mapping[str, np.ndarray], n_items: int, where: Path) -> None:
+    """Arrays have one row an item, but for parts of networks and of sparse matrices, whose shape says it."""
+    for name, array in tensors.items():
+        stem, _, part = name.rpartition(".")
+        if name.startswith("network.") or part in ("data", "indices", "indptr"):
+            continue
+        rows = array.tolist()[:1] if part == "shape" and stem else list(array.shape[:1])
+        if rows != [n_items] or (part == "shape" and stem != "words" and array.tolist() != [n_items, n_items]):
+            raise ArtifactError(f"The array {name} is not of the {n_items} items.", where=where)
+        if name == "popularity" and (array.ndim != 1 or array.dtype.kind != "i" or (array < 0).any()):
+            raise ArtifactError("The popularity of the items is no list of counts.", where=where)

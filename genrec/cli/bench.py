@@ -14,6 +14,7 @@ from genrec.cli.console import guarded, say, summary, table
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
+from genrec.cli.trust import loads_models
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -54,6 +55,7 @@ def decode(
 
 @app.command()
 @guarded
+@loads_models
 @reads("interactions", "part")
 def regret(
     model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],

@@ -16,6 +16,7 @@ from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, known_columns, own_command, shell_command, tell
 from genrec.cli.slicing import column_slices
+from genrec.cli.trust import loads_models
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 @guarded
+@loads_models
 @reads("interactions", "lists", "part")
 def evaluate(
     models: Annotated[list[Path], typer.Argument(help="Folders of recommenders on the same catalogue.")],

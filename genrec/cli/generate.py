@@ -15,6 +15,7 @@ from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
 from genrec.cli.shards import Engine, generate_shards
+from genrec.cli.trust import loads_models
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 @guarded
+@loads_models
 @reads("interactions", "lists")
 def generate(
     model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
@@ -80,6 +82,7 @@ def generate(
     from genrec.data.tables import table_kind
     from genrec.decoding.request import Request
     from genrec.loading import load, moved_checkpoint, saved_kind
+    from genrec.trust import trusts_remote_code
 
     check_recommender(model, set_ or ())
     check_index(index)
@@ -94,6 +97,7 @@ def generate(
         job = {"k": k, "exclude_seen": exclude_seen, "changes": tuple(changes), "where": tuple(where or ())}
         job |= {"index": index, "device": device, "allow": allow, "deny": deny, "prior": prior}
         job |= {"checkpoint": moved_checkpoint(model, checkpoint or ())}
+        job["trust_remote_code"] = trusts_remote_code()
         generate_shards(
             model, histories, str(out), job, tables, score_column, shard_users, workers, engine, address, overwrite
         )

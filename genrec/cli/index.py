@@ -13,6 +13,7 @@ from genrec.cli.console import duration, err, guarded, markdown, say, summary
 from genrec.cli.outputs import claim, claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, own_command, read_split, shell_command, split_text, tell
+from genrec.cli.trust import loads_models
 from genrec.cli.visible import json_text
 from genrec.wording import agree, count
 
@@ -26,6 +27,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("build")
 @guarded
+@loads_models
 @reads("items", "interactions", "split")
 def build(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
@@ -180,6 +182,7 @@ def diff(
 
 @app.command("compare")
 @guarded
+@loads_models
 @reads("items", "interactions", "split")
 def compare(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
@@ -257,6 +260,7 @@ def _after_comparison(rows: list[dict[str, Any]], given: dict[str, str], build: 
 
 @app.command("add")
 @guarded
+@loads_models
 @reads("items")
 def add(
     index: Annotated[Path, typer.Argument(help="Folder of the index; it is replaced by the grown one.")],

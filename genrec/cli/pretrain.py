@@ -14,6 +14,7 @@ from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, shell_command, tell
 from genrec.cli.stopping import on_signals
+from genrec.cli.trust import loads_models
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 @guarded
+@loads_models
 @reads("domains", "split")
 def pretrain(
     out: Annotated[Path, typer.Option("--out", help="Folder of the pretrained recommender.")],

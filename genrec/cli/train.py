@@ -15,6 +15,7 @@ from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
 from genrec.cli.stopping import on_signals
+from genrec.cli.trust import loads_models
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 @guarded
+@loads_models
 @reads("interactions", "split")
 def train(
     index: Annotated[Path, typer.Argument(help="Folder of the semantic index.")],

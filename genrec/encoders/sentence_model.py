@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from genrec.artifacts import sha256_of
+from genrec.encoders.sentence_files import check_sentence_model
 from genrec.errors import ConfigError, ModelError
+from genrec.trust import brings_code, trusts_remote_code
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +52,19 @@ class SentenceModel:
         """
         from sentence_transformers import SentenceTransformer
 
+        if not (trusted := trusts_remote_code()):
+            check_sentence_model(self.folder)
+        options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trusted}
+        if not trusted:
+            options["model_kwargs"] = {"use_safetensors": True}
         try:
             with _quiet_loading():
-                return SentenceTransformer(str(self.folder), device=device, local_files_only=True)
+                return SentenceTransformer(str(self.folder), device=device, **options)
         except Exception as error:  # damaged weights, unknown devices and wrong files each raise something else
+            if "trust_remote_code" in str(error):
+                raise brings_code(
+                    self.folder, f"The sentence model '{self.name}' brings Python code of its own"
+                ) from None
             raise ModelError(
                 f"The sentence model '{self.name}' cannot be loaded: {error}",
                 where=self.folder,

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from genrec.artifacts import atomic_dir, read_manifest, write_manifest
+from genrec.artifacts import atomic_dir, read_manifest, read_whole, write_manifest
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
@@ -24,6 +24,7 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel, load_model
 from genrec.models.portable import PortableModel
 from genrec.recommender import MANIFEST
+from genrec.trust import trusting, trusts_remote_code
 
 KIND = "foundation"
 _EXPERIENCE = "prior.json"
@@ -121,13 +122,27 @@ class FoundationModel:
             write_manifest(work, MANIFEST, content)
 
     @classmethod
-    def from_pretrained(cls, folder: Path | str) -> FoundationModel:
+    def from_pretrained(cls, folder: Path | str, *, trust_remote_code: bool = False) -> FoundationModel:
         """Load a folder written by :meth:`save_pretrained`.
+
+        Args:
+            folder: The pretrained recommender.
+            trust_remote_code: Run the Python code that its item encoder brings, when an index is built with it. What
+                the folder says about that is not read.
 
         Raises:
             ArtifactError: The folder is missing or damaged, or holds another kind of recommender.
         """
         folder = Path(folder)
+
+        def load() -> FoundationModel:
+            with trusting(trust_remote_code or trusts_remote_code()):
+                return cls._load(folder)
+
+        return read_whole(folder, "recommender", load)
+
+    @classmethod
+    def _load(cls, folder: Path) -> FoundationModel:
         manifest = read_manifest(folder, MANIFEST, "recommender")
         if manifest.get("kind") != KIND:
             raise ArtifactError(
@@ -177,8 +192,13 @@ def read_experience(folder: Path | str | None) -> PriorExperience | None:
     """
     if folder is None:
         return None
-    read_manifest(Path(folder), MANIFEST, "recommender")
-    return PriorExperience.load(Path(folder) / _EXPERIENCE)
+    place = Path(folder)
+
+    def load() -> PriorExperience | None:
+        read_manifest(place, MANIFEST, "recommender")
+        return PriorExperience.load(place / _EXPERIENCE)
+
+    return read_whole(place, "recommender", load)
 
 
 def pretrained_network(config: TrainConfig, index: SemanticIndex) -> CodeModel:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from genrec.artifacts import atomic_dir, read_manifest, saved_content, write_manifest
+from genrec.artifacts import Manifest, atomic_dir, read_manifest, read_whole, saved_content, write_manifest
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
 from genrec.data.id_lists import positions_of_set
@@ -28,6 +28,7 @@ from genrec.index.storage import save_index
 from genrec.models import CodeModel, load_model
 from genrec.prompts.reader import save_templates, with_saved_templates
 from genrec.recommender import HistoriesLike, Recommendations, Recommender
+from genrec.trust import trusting, trusts_remote_code
 from genrec.wording import count
 
 logger = logging.getLogger(__name__)
@@ -204,6 +205,8 @@ class GenerativeRecommender(Recommender):
                 "kind": "generative",
                 "architecture": self.config.model.architecture,
                 "index_fingerprint": self.index.fingerprint,
+                "n_items": len(self.index),
+                "vectors_fingerprint": self.index.vectors_fingerprint(),
                 "run": self.metrics.get("run"),
                 "columns": self.columns.over(self.index.columns).model_dump(exclude_none=True),
             }
@@ -217,6 +220,7 @@ class GenerativeRecommender(Recommender):
         index: SemanticIndex | None = None,
         device: str | None = None,
         checkpoint: str | None = None,
+        trust_remote_code: bool = False,
     ) -> GenerativeRecommender:
         """Load a folder written by :meth:`save_pretrained`.
 
@@ -226,29 +230,40 @@ class GenerativeRecommender(Recommender):
                 recommender (:mod:`~genrec.generative.pretrained`) has none and takes any built with its quantizer.
             device: Where to put the model (default: CPU).
             checkpoint: Where the language model is now that an adapter was trained on, if it has moved.
+            trust_remote_code: Run the Python code that its language model brings. What the folder says about that is
+                not read.
 
         Raises:
             ArtifactError: The folder is missing or damaged, or ``index`` is of another catalogue.
+            ModelError: The language model is not there, or needs code of its own.
         """
         folder = Path(folder)
+
+        def load() -> GenerativeRecommender:
+            with trusting(trust_remote_code or trusts_remote_code()):
+                return cls._load(folder, index, checkpoint)
+
+        recommender = read_whole(folder, "recommender", load)
+        return recommender.to(device) if device else recommender
+
+    @classmethod
+    def _load(cls, folder: Path, index: SemanticIndex | None, checkpoint: str | None) -> GenerativeRecommender:
         manifest = read_manifest(folder, MANIFEST, "recommender")
-        if manifest.get("kind") == "foundation":
+        kind = manifest.need("kind", str)
+        if kind == "foundation":
             import genrec
 
-            return genrec.load(folder, index=index, device=device)  # type: ignore[return-value]
+            return genrec.load(folder, index=index)  # type: ignore[return-value]
+        if kind != "generative":
+            raise ArtifactError(f"This recommender is of the kind '{kind}'.", where=folder, expected="a generative one")
         config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
         if index is None:
             index = SemanticIndex.load(folder / "index")
-        elif manifest["index_fingerprint"] not in index.lineage:
-            raise ArtifactError(
-                "The recommender was trained on another index.",
-                where=folder,
-                expected=f"index {manifest['index_fingerprint']} or one grown from it",
-                hint=f"This index is {index.fingerprint} ({len(index.item_ids)} items). Train on it, or leave it out.",
-            )
-        tasks = with_saved_templates(config.tasks, folder / "prompts")
-        config = config.model_copy(update={"tasks": tasks})
+        _check_index(manifest, index, config)
         model = load_model(folder / "model", checkpoint=checkpoint)
+        if model.reads_prompts:
+            tasks = with_saved_templates(config.tasks, folder / "prompts")
+            config = config.model_copy(update={"tasks": tasks})
         model.eval()
         model.stays_ready = True
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -257,7 +272,7 @@ class GenerativeRecommender(Recommender):
         with saved_content("columns", manifest.path):
             remembered = parse(ColumnNames, manifest.get("columns") or {})
         recommender.columns = remembered.over(index.columns)
-        return recommender.to(device) if device else recommender
+        return recommender
 
     def _card(self) -> str:
         best = self.metrics.get("validation", {})
@@ -272,4 +287,22 @@ class GenerativeRecommender(Recommender):
             "```python\nfrom genrec import Recommender\n\n"
             'recommender = Recommender.from_pretrained("this folder")\n'
             'recommender.recommend([["an item id", "another"]], k=10).item_ids\n```\n'
+        )
+
+
+def _check_index(manifest: Manifest, index: SemanticIndex, config: TrainConfig) -> None:
+    """Refuse an index that is neither the one of training nor grown from it, by its codes and, if read, its vectors."""
+    fingerprint = manifest.need("index_fingerprint", str)
+    known = manifest.get("vectors_fingerprint") if config.model.item_vectors else None
+    same = fingerprint in index.lineage
+    if same and known is not None and index.vectors_fingerprint(manifest.need("n_items", int)) == known:
+        return
+    if not same or known is not None:
+        raise ArtifactError(
+            "The recommender was trained on another index."
+            if not same
+            else "The items of this index have other vectors than those that the recommender was trained on.",
+            where=manifest.path.parent,
+            expected=f"index {fingerprint} or one grown from it",
+            hint=f"This index is {index.fingerprint} ({len(index.item_ids)} items). Train on it, or leave it out.",
         )

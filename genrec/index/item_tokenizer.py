@@ -20,6 +20,7 @@ from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambig
 from genrec.errors import ConfigError
 from genrec.index.recipe import TokenizerRecipe
 from genrec.quantizers import ItemContext, Quantizer, build_quantizer
+from genrec.trust import trusts_remote_code
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
@@ -104,6 +105,7 @@ class ItemTokenizer:
         self, recipe: TokenizerRecipe, tensors: Mapping[str, np.ndarray], rests: Mapping[str, Mapping[str, Any]]
     ) -> None:
         self.recipe, self.tensors, self.rests = recipe, dict(tensors), dict(rests)
+        self.trusts = trusts_remote_code()  # as who fits or loads it has said; encoders are loaded when needed
 
     def __repr__(self) -> str:
         recipe = self.recipe
@@ -220,14 +222,16 @@ class ItemTokenizer:
         order = _canonical(catalog)
         ordered, quantizer = _in_order(vectors, order), self.quantizer
         sizes = quantizer.codebook_sizes
-        codes = quantizer.place(ordered, items=_context(catalog, order), published=published[:, : len(sizes)])
+        with self._saved("quantizer", settings=False):
+            codes = quantizer.place(ordered, items=_context(catalog, order), published=published[:, : len(sizes)])
         items = QuantizedItems(catalog.item_ids[order], codes, sizes, ordered, quantizer)
         return TokenizedItems(vectors, _unsorted(self.disambiguation.resolve(items, published), order))
 
     def nearest_codes(self, catalog: Catalog, vectors: np.ndarray) -> np.ndarray:
         """Each item's own codes, ``(n_items, quantizer_levels)`` int32, whatever is taken."""
         order = _canonical(catalog)
-        codes = self.quantizer.encode(_in_order(vectors, order), items=_context(catalog, order))
+        with self._saved("quantizer", settings=False):
+            codes = self.quantizer.encode(_in_order(vectors, order), items=_context(catalog, order))
         return _unsorted(codes, order)
 
     @cached_property
@@ -243,8 +247,8 @@ class ItemTokenizer:
             encoder.load_state(self._tensors_of("encoder"), dict(self.rests["encoder"]))
         return encoder
 
-    def _saved(self, part: str) -> AbstractContextManager[None]:
-        return saved_content(f"fitted {part}", f"item tokenizer '{self.recipe.name}'")
+    def _saved(self, part: str, *, settings: bool = True) -> AbstractContextManager[None]:
+        return saved_content(f"fitted {part}", f"item tokenizer '{self.recipe.name}'", settings=settings)
 
     def _encoder_for(self, vectors_from: Path | str | None) -> ItemEncoder[Any]:
         if vectors_from is None:

@@ -20,6 +20,7 @@ from genrec.index.item_tokenizer import EncodedItems, ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.index.storage import IndexFiles, Origin, load_parts, save_index
 from genrec.trie import Trie, group_paths
+from genrec.trust import trusting, trusts_remote_code
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class SemanticIndex:
         progress: Callable[[int, int], None] | None = None,
         encoded: EncodedItems | None = None,
         tokenizer: ItemTokenizer | None = None,
+        trust_remote_code: bool = False,
     ) -> SemanticIndex:
         """Give every item of a catalogue a semantic ID.
 
@@ -97,6 +99,7 @@ class SemanticIndex:
                 histories.
             tokenizer: A fitted one whose quantizer is taken as it is: an unseen catalogue then speaks the codes of the
                 catalogues that it was fitted on.
+            trust_remote_code: Run the Python code that a sentence model brings. What a recipe says is not read.
 
         Raises:
             ConfigError: The recipe is unknown or wrong.
@@ -105,7 +108,10 @@ class SemanticIndex:
         chosen = load_recipe(recipe) if isinstance(recipe, str) else recipe
         if seed is not None:
             chosen = chosen.model_copy(update={"seed": seed})
-        fitted, items = ItemTokenizer.fit(chosen, catalog, train, progress=progress, encoded=encoded, frozen=tokenizer)
+        with trusting(trust_remote_code or trusts_remote_code() or (tokenizer is not None and tokenizer.trusts)):
+            fitted, items = ItemTokenizer.fit(
+                chosen, catalog, train, progress=progress, encoded=encoded, frozen=tokenizer
+            )
         return cls(catalog, items.codes, fitted, items.vectors)
 
     def encode_new(self, catalog: Catalog, *, vectors_from: Path | str | None = None) -> SemanticIndex:
@@ -123,7 +129,8 @@ class SemanticIndex:
             DataError: An item is already in the index, cannot be encoded, or finds no free path.
         """
         both = self.catalog.concat(catalog)  # refuses known ids before any work
-        added = self.tokenizer.encode_new(catalog, self.codes, vectors_from)
+        with trusting(self.tokenizer.trusts or trusts_remote_code()):
+            added = self.tokenizer.encode_new(catalog, self.codes, vectors_from)
         return SemanticIndex(
             both,
             np.concatenate([self.codes, added.codes]),
@@ -174,7 +181,8 @@ class SemanticIndex:
         quantizer = self.tokenizer.quantizer
         if not (quantizer.moves or self.tokenizer.disambiguation.moves):
             return self.codes[:, : self.quantizer_levels]
-        return self.tokenizer.nearest_codes(self.catalog, self.vectors())
+        with trusting(self.tokenizer.trusts or trusts_remote_code()):
+            return self.tokenizer.nearest_codes(self.catalog, self.vectors())
 
     @cached_property
     def quantizer_codes(self) -> np.ndarray:
@@ -289,14 +297,19 @@ class SemanticIndex:
         )
 
     @classmethod
-    def load(cls, folder: Path | str) -> SemanticIndex:
+    def load(cls, folder: Path | str, *, trust_remote_code: bool = False) -> SemanticIndex:
         """Read an index folder after checking every file's SHA-256.
+
+        Args:
+            folder: Written by :meth:`save`.
+            trust_remote_code: As in :meth:`build`.
 
         Raises:
             ArtifactError: Not an index, a newer format, or a file is missing, damaged or does not fit the others.
         """
         folder = Path(folder)
-        return read_whole(folder, "index", lambda: cls._load(folder))
+        with trusting(trust_remote_code or trusts_remote_code()):
+            return read_whole(folder, "index", lambda: cls._load(folder))
 
     @classmethod
     def _load(cls, folder: Path) -> SemanticIndex:
@@ -317,9 +330,9 @@ class SemanticIndex:
         self.save(folder, overwrite=overwrite)
 
     @classmethod
-    def from_pretrained(cls, folder: Path | str) -> SemanticIndex:
+    def from_pretrained(cls, folder: Path | str, **options: Any) -> SemanticIndex:
         """The same as :meth:`load`, under the name that Hugging Face users know."""
-        return cls.load(folder)
+        return cls.load(folder, **options)
 
     def position(self, item_id: str) -> int:
         """Position of an item.

@@ -19,6 +19,7 @@ from genrec.models.occupancy import SharedModel
 from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches
 from genrec.models.parts import CodeTable, Start
 from genrec.models.quiet import quiet_loading
+from genrec.models.saved import load_network
 from genrec.trie import Trie
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ class CodeModel(SharedModel):
     def load(cls, folder: Path | str, *, checkpoint: str | None = None) -> Self:
         """What :meth:`save_pretrained` wrote; ``checkpoint`` is where the base of an adapter is now."""
         with quiet_loading():
-            return cls.from_pretrained(folder)
+            return load_network(cls, Path(folder))
 
     def save_pretrained(self, folder: Path | str, **options: Any) -> None:  # type: ignore[override]
         """Write the network; see ``PreTrainedModel.save_pretrained``. Waits for searches in other threads."""

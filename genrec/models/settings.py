@@ -19,9 +19,7 @@ class LanguageModelSettings(Settings):
 
     revision: str | None = Field(None, description="version of the checkpoint on the hub: a branch, tag or commit")
     random_weights: bool = Field(False, description="start from random weights of the same architecture, as a control")
-    trust_remote_code: bool = Field(
-        False, description="run code that comes with the checkpoint; only the person who trains can say so"
-    )
+    trust_remote_code: bool = Field(False, description="not read: only who runs a command can say --trust-remote-code")
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(
         "float32", description="number format of the frozen weights"
     )

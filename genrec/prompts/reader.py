@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genrec.data.histories import Histories
-from genrec.errors import ConfigError
+from genrec.errors import ArtifactError, ConfigError
 from genrec.prompts.items import ItemTexts
 from genrec.prompts.rendering import PromptRenderer, make_renderer
 from genrec.prompts.settings import PromptSettings, TaskSettings
@@ -49,19 +49,33 @@ class PromptReader:
 
 
 def save_templates(tasks: Sequence[TaskSettings], folder: Path) -> None:
-    """Copy the templates of tasks into ``folder``, under their names."""
+    """Copy the templates of tasks into ``folder``, under their names.
+
+    Raises:
+        ConfigError: Two templates have the same name and are not the same.
+    """
     folder.mkdir(parents=True)
     for task in tasks:
         path = task_path(task.prompt)
-        shutil.copyfile(path, folder / path.name)
+        place = folder / path.name
+        if place.is_file() and place.read_bytes() != path.read_bytes():
+            raise ConfigError(
+                f"Two tasks have templates of the name {path.name}.", where="tasks", hint="Rename one of the files."
+            )
+        shutil.copyfile(path, place)
 
 
 def with_saved_templates(tasks: Sequence[TaskSettings], folder: Path) -> tuple[TaskSettings, ...]:
-    """The tasks with the templates that :func:`save_templates` kept, whatever the shipped ones are by now."""
-    return tuple(
-        task.model_copy(update={"prompt": str(kept)}) if (kept := _kept(task.prompt, folder)).is_file() else task
-        for task in tasks
-    )
+    """The tasks with the templates that :func:`save_templates` kept, whatever the shipped ones are by now.
+
+    Raises:
+        ArtifactError: One was not kept: a saved recommender names no files of other places.
+    """
+    kept = [_kept(task.prompt, folder) for task in tasks]
+    for path in kept:
+        if not path.is_file():
+            raise ArtifactError("A template of this recommender is missing.", where=path)
+    return tuple(task.model_copy(update={"prompt": str(path)}) for task, path in zip(tasks, kept, strict=True))
 
 
 def _kept(prompt: str, folder: Path) -> Path:

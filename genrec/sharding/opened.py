@@ -11,6 +11,7 @@ from genrec.loading import saved_kind
 from genrec.recommender import Recommender
 from genrec.schema import Columns
 from genrec.sharding.job import JobSettings
+from genrec.trust import trusting
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ class OpenedJob:
         Raises:
             GenRecError: One of them is not there or does not fit.
         """
-        recommender = _load(settings)
+        with trusting(settings.trust_remote_code):
+            recommender = _load(settings)
         columns = dict(settings.id_columns)
         allowed, denied = (
             _ids(path, recommender, f"{name} list", columns.get(name, Columns.Item), needed=needed)

@@ -44,6 +44,7 @@ def pretrain(
     overwrite: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
     progress: Callable[[str, int, int], None] | None = None,
+    trust_remote_code: bool = False,
 ) -> FoundationModel:
     """Pretrain and save; the same call again continues a stopped run or returns the finished one.
 
@@ -58,6 +59,7 @@ def pretrain(
         overwrite: Replace what is at ``out`` and forget an unfinished run.
         callbacks: transformers callbacks, for progress of the training.
         progress: Called with what is being done afterwards, steps done, and steps in all.
+        trust_remote_code: Run the Python code that a sentence model brings. What settings say about it is not read.
 
     Raises:
         ArtifactError: ``out`` holds something else, or an unfinished run with other inputs.

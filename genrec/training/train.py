@@ -32,10 +32,12 @@ from genrec.training.session import TrainingFolder, check_stopped, is_finished, 
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.training.validation import GeneratedValidation
+from genrec.trust import says_trust
 
 logger = logging.getLogger(__name__)
 
 
+@says_trust
 @one_at_a_time
 def train(
     index: SemanticIndex,
@@ -46,6 +48,7 @@ def train(
     overrides: Sequence[str] = (),
     overwrite: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
+    trust_remote_code: bool = False,
 ) -> GenerativeRecommender:
     """Train a recommender and save it; the same call again continues a stopped run or returns the finished one.
 
@@ -61,6 +64,7 @@ def train(
         overrides: ``key.sub=value`` strings, when ``config`` is a name.
         overwrite: Replace what is at ``out`` and forget an unfinished run.
         callbacks: transformers callbacks, for progress.
+        trust_remote_code: Run the Python code that the checkpoint brings. What settings say about it is not read.
 
     Raises:
         ArtifactError: ``out`` holds something else, or an unfinished run with other inputs; or ``config.init`` is no

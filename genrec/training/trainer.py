@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from zipfile import is_zipfile
 
 import torch
 from accelerate.data_loader import prepare_data_loader
@@ -17,7 +18,8 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from genrec.errors import ConfigError
+from genrec.artifacts import tensor_shapes
+from genrec.errors import ArtifactError, ConfigError
 from genrec.generative.config import DEFAULT_EPOCHS, TrainConfig
 from genrec.models.base import CodeModel
 from genrec.models.outputs import CodeModelOutput
@@ -331,7 +333,11 @@ def _complete(checkpoint: Path) -> bool:
         json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return all((checkpoint / name).is_file() for name in ("model.safetensors", "optimizer.pt", "scheduler.pt"))
+    try:  # where power failed, files may have their names and not all of their content
+        tensor_shapes(checkpoint / "model.safetensors")
+        return all(is_zipfile(checkpoint / name) for name in ("optimizer.pt", "scheduler.pt"))
+    except ArtifactError:
+        return False
 
 
 def set_seed(seed: int) -> None:

@@ -4,11 +4,14 @@ import json
 import threading
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError
 from genrec.generative.config import TrainConfig
 from genrec.training.session import TrainingFolder, changes, one_at_a_time, run_identity
+from genrec.training.trainer import usable_checkpoint
 
 HISTORIES = Histories.from_lists([[0, 1, 2], [1]])
 
@@ -89,3 +92,28 @@ def test_one_call_at_a_time_trains_into_a_folder(tmp_path):
     assert work(out=tmp_path / "model") == tmp_path / "model"
     assert "being written by another thread" in str(caught[0].value)
     assert work() is None
+
+
+def test_a_checkpoint_that_was_not_written_to_its_end_is_left_out(tmp_path):
+    """Whatever was cut off: a file is missing, or has its name and not all of its content."""
+
+    def make(step):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        save_file({"a": torch.zeros(100)}, folder / "model.safetensors")
+        for name in ("optimizer.pt", "scheduler.pt"):
+            torch.save({"a": torch.zeros(100)}, folder / name)
+        (folder / "trainer_state.json").write_text("{}")
+        return folder
+
+    good = make(1)
+    for name in ("model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json"):
+        for keep in (None, 0, 1, -1):
+            file = make(2) / name
+            content = file.read_bytes()
+            file.unlink()
+            if keep is not None:
+                file.write_bytes(content[:keep])
+            assert usable_checkpoint(tmp_path) == str(good), (name, keep)
+            assert not file.parent.exists()
+    assert usable_checkpoint(tmp_path / "nothing") is None

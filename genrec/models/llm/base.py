@@ -165,7 +165,7 @@ class LanguageBase(StoredLanguageModel):
             ModelError: The checkpoint cannot be loaded.
             ArtifactError: The checkpoint speaks the codes of another index.
         """
-        source = LanguageSource(**(config.source or {}))
+        source = LanguageSource.stored(config.source or {})
         tokenizer = source.tokenizer()
         model = source.model(cls.part)
         _refuse_other_index(model.config, config.index_fingerprint, source.checkpoint)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
 
 _LONGEST = 20  # texts whose tokens are counted: those with the most characters
-_SOURCE = ("revision", "random_weights", "trust_remote_code", "dtype", "quantize", "attention")
+_SOURCE = ("revision", "random_weights", "dtype", "quantize", "attention")
 
 
 def language_fields(config: RunSettings, index: SemanticIndex) -> dict[str, Any]:

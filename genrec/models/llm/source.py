@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 from genrec.encoders.sentence_model import MINILM, find_model
 from genrec.errors import ConfigError, ModelError
 from genrec.models.quiet import quiet_loading
+from genrec.trust import brings_code, refuse_code, trusts_remote_code
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +36,8 @@ class LanguageSource:
         checkpoint: Id on the Hugging Face hub, a folder, or ``minilm`` for all-MiniLM-L6-v2.
         revision: Branch, tag or commit on the hub.
         random_weights: Build the same network with random weights; configuration and tokenizer are still read.
-        trust_remote_code: Run the Python code that the checkpoint brings. Never happens unless asked for.
+        trust_remote_code: Run the Python code that the checkpoint brings, and read pickled weights. Never happens
+            unless the caller asks for it, here or around the load (:mod:`genrec.trust`).
         dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for that of the checkpoint.
         quantize: ``4bit`` loads NF4 weights through bitsandbytes.
         attention: Attention implementation of transformers; families without it are loaded with ``eager``.
@@ -47,6 +50,31 @@ class LanguageSource:
     dtype: str = "float32"
     quantize: str | None = None
     attention: str = "sdpa"
+
+    @classmethod
+    def stored(cls, fields: Mapping[str, Any], **changes: Any) -> LanguageSource:
+        """A source as a saved network names it; what that says about trust is not read.
+
+        Args:
+            fields: As saved.
+            changes: What is known better.
+
+        Raises:
+            ConfigError: A value is not one of a source.
+        """
+        known = {one.name for one in dataclasses.fields(cls)} - {"trust_remote_code"}
+        kept = {name: value for name, value in {**fields, **changes}.items() if name in known}
+        for name, value in kept.items():
+            if not isinstance(value, bool if name == "random_weights" else str | None):
+                raise ConfigError(f"The language model's '{name}' is {value!r}.", where=f"source.{name}")
+        if not kept.get("checkpoint"):
+            raise ConfigError("The language model has no name.", where="source.checkpoint")
+        return cls(**kept)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the caller trusts the code of this checkpoint."""
+        return self.trust_remote_code or trusts_remote_code()
 
     @property
     def folder(self) -> Path | None:
@@ -76,7 +104,10 @@ class LanguageSource:
         """The transformers configuration; see :meth:`model` for what is raised."""
         from transformers import AutoConfig
 
-        return self._read(lambda where, common: AutoConfig.from_pretrained(where, **common), token)
+        config = self._read(lambda where, common: AutoConfig.from_pretrained(where, **common), token)
+        if not self.trusted:
+            refuse_code(config.to_dict(), self.checkpoint)
+        return config
 
     def tokenizer(self, token: str | None = None) -> Any:
         """The tokenizer, with a padding token; see :meth:`model` for what is raised."""
@@ -114,7 +145,7 @@ class LanguageSource:
             if self.quantize:
                 raise ConfigError("Random weights are not quantized.", where="model.llm.quantize", hint="Leave it out.")
             settings["dtype"] = torch.float32 if self.dtype == "auto" else settings["dtype"]
-            settings["trust_remote_code"] = self.trust_remote_code
+            settings["trust_remote_code"] = self.trusted
             model = self._guarded(lambda: self._attending(partial(loader.from_config, config, **settings)))
         else:
             model = self._pretrained(loader, settings, token)
@@ -130,6 +161,7 @@ class LanguageSource:
 
         def load(where: str, common: dict[str, Any]) -> Any:
             known = {**settings, **common, "output_loading_info": True}
+            known["use_safetensors"] = None if self.trusted else True  # pickled weights can hold code, too
             return self._attending(partial(loader.from_pretrained, where, **known))
 
         model, found = self._read(load, token)
@@ -168,7 +200,7 @@ class LanguageSource:
 
     def _read(self, call: Callable[[str, dict[str, Any]], T], token: str | None) -> T:
         folder = self.folder
-        common: dict[str, Any] = {"trust_remote_code": self.trust_remote_code}
+        common: dict[str, Any] = {"trust_remote_code": self.trusted}
         if folder is None:
             common |= {"revision": self.revision or "main", "token": token}
         else:
@@ -184,11 +216,9 @@ class LanguageSource:
             reason = str(error).strip()
             first = reason.splitlines()[0] if reason else type(error).__name__
             if "trust_remote_code" in reason:
-                raise ModelError(
-                    "This checkpoint brings Python code of its own, which is not run.",
-                    where=self.checkpoint,
-                    hint="Read that code; then set model.llm.trust_remote_code: true.",
-                ) from None
+                raise brings_code(self.checkpoint) from None
+            if _only_pickled(self.folder) and not self.trusted:
+                raise brings_code(self.checkpoint, "This checkpoint has only pickled weights, a kind of code") from None
             if self.folder is None and isinstance(error, OSError):
                 raise ModelError(
                     f"The language model '{self.checkpoint}' is not on this machine and the Hugging Face hub did not "
@@ -207,6 +237,10 @@ class LanguageSource:
         known = try_to_load_from_cache(self.checkpoint, "model.safetensors", revision=self.revision or "main")
         if not isinstance(known, str):
             logger.warning("Looking up '%s' on the Hugging Face hub (kept for later runs).", self.checkpoint)
+
+
+def _only_pickled(folder: Path | None) -> bool:
+    return folder is not None and any(folder.glob("*.bin")) and not any(folder.glob("*.safetensors"))
 
 
 def sanitise_generation(model: Any) -> None:

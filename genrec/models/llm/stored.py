@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,6 +15,7 @@ from genrec.models.llm.code_rows import add_code_rows, token_tables
 from genrec.models.llm.code_tokens import CodeTokens
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.fewer_layers import truncate_layers
+from genrec.models.llm.foreign import check_plain, checked_config, stored_tokenizer
 from genrec.models.llm.source import LanguageSource, Part
 from genrec.models.llm.tuning import base_of, load_adapter, save_adapter
 from genrec.models.quiet import quiet_loading
@@ -104,18 +104,16 @@ class StoredLanguageModel(CodeModel):
             ArtifactError: The base is another one than the adapter was trained on.
             ModelError: The base cannot be loaded.
         """
-        from transformers import AutoTokenizer
-
         folder = Path(folder)
-        config = cls.config_class(**_without_type(json.loads((folder / "config.json").read_text(encoding="utf-8"))))
+        config = cls.config_class(**_without_type(checked_config(folder)))
         plain = folder / _PLAIN
-        tokenizer = AutoTokenizer.from_pretrained(str(plain if plain.is_dir() else folder / _TOKENIZER))
+        tokenizer = stored_tokenizer(plain if plain.is_dir() else folder / _TOKENIZER)
         fields = dict(config.source or {})
         if plain.is_dir():
             kept = {"dtype": fields.get("dtype", "float32"), "attention": fields.get("attention", "sdpa")}
-            lm = cls._plain(LanguageSource(str(plain), trust_remote_code=bool(fields.get("trust_remote_code")), **kept))
+            lm = cls._plain(LanguageSource.stored({"checkpoint": str(plain), **kept}))
         else:
-            source = LanguageSource(**(fields | ({"checkpoint": checkpoint} if checkpoint else {})))
+            source = LanguageSource.stored(fields, **({"checkpoint": checkpoint} if checkpoint else {}))
             base = _same_base(source, config, cls.part, folder)
             truncate_layers(base, keep=config.keep_layers, every=config.every_layer)
             add_code_rows(base, tokenizer, CodeTokens(config.codebook_sizes or ()), None)
@@ -126,6 +124,7 @@ class StoredLanguageModel(CodeModel):
 
     @classmethod
     def _plain(cls, source: LanguageSource) -> Any:
+        check_plain(source, cls.part)
         return source.model(cls.part)
 
     def _frozen_rows(self) -> dict[str, Tensor]:
@@ -140,18 +139,23 @@ class StoredLanguageModel(CodeModel):
 
     @torch.no_grad()
     def _load_rest(self, path: Path) -> None:
-        if not path.is_file():
-            return
         from safetensors.torch import load_file
 
-        rest = load_file(path)
+        rest = load_file(path) if path.is_file() else {}
         ids = torch.from_numpy(self.tokens.all_ids)
         tables = token_tables(self.base)
         for name in [name for name in rest if name.startswith("code_rows.")]:
             table, rows = tables.get(name.removeprefix("code_rows.")), rest.pop(name)
             if table is not None:
                 table.weight[ids] = rows.to(table.weight)
-        self.load_state_dict(rest, strict=False)
+        found = self.load_state_dict(rest, strict=False)
+        missing = [name for name in found.missing_keys if not name.startswith("lm.")]
+        if wrong := [*missing, *found.unexpected_keys]:
+            raise ArtifactError(
+                "Configuration and weights of this network do not belong together.",
+                where=path,
+                expected=", ".join(wrong[:3]),
+            )
 
 
 def _same_base(source: LanguageSource, config: LanguageConfig, part: Part, folder: Path) -> Any:

@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from genrec.errors import ConfigError, MissingExtraError
+from genrec.artifacts import tensor_shapes
+from genrec.errors import ArtifactError, ConfigError, MissingExtraError
 from genrec.models.llm.adapted_layers import ALL_LINEAR, adapted_layers
 from genrec.models.llm.code_rows import part_head_and_decoder, token_tables
+from genrec.models.saved import check_sizes, read_config
 
 logger = logging.getLogger(__name__)
 
 TUNINGS = ("lora", "full", "embeddings-only")
+_ADAPTER_CONFIG, _ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def tune(
@@ -81,13 +84,35 @@ def tune(
 
 
 def load_adapter(model: Any, folder: Path, *, trainable: bool = False) -> Any:
-    """A PEFT model from an adapter that :func:`save_adapter` wrote, around a base with the code tokens."""
+    """A PEFT model from an adapter that :func:`save_adapter` wrote, around a base with the code tokens.
+
+    Raises:
+        ArtifactError: Its weights are missing or pickled, or its settings ask for more than an adapter needs.
+    """
+    _check_adapter(folder, len(model.get_input_embeddings().weight))
     _prepare_tables(model)
     with _quiet():
         tuned = require_peft().PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
     _share_rows(tuned)
     _keep_biases(tuned)
     return tuned
+
+
+def _check_adapter(folder: Path, vocabulary: int) -> None:
+    """Refuse what peft would do beside reading weights: unpickle, import modules by name, copy layers."""
+    content, weights = read_config(folder / _ADAPTER_CONFIG), folder / _ADAPTER_WEIGHTS
+    if not weights.is_file():
+        what = "The weights of this adapter are missing or pickled."
+        raise ArtifactError(what, where=folder, expected=_ADAPTER_WEIGHTS)
+    for key in ("megatron_config", "layer_replication"):
+        if content.get(key):
+            raise ArtifactError(f"This adapter asks for {key}.", where=folder / _ADAPTER_CONFIG, expected="none")
+    if (kind := content.get("peft_type")) not in ("LORA", "TRAINABLE_TOKENS"):
+        raise ArtifactError(f"This is an adapter of the kind {kind}.", where=folder, expected="LORA")
+    check_sizes({"r": content.get("r")}, tensor_shapes(weights), folder, least=1)
+    for ids in dict(content.get("trainable_token_indices") or {}).values():
+        if not all(type(one) is int and 0 <= one < vocabulary for one in ids):
+            raise ArtifactError("This adapter trains tokens that the vocabulary does not have.", where=folder)
 
 
 def save_adapter(model: Any, folder: Path) -> None:

@@ -1,0 +1,267 @@
+"""Artefacts of every kind whose content was changed: one ArtifactError, or a load that works; never anything else.
+
+``edited`` leaves the digests as they were, as an accident would. ``signed`` makes them right again, as somebody would
+who wants the artefact to be loaded; then every value may be anything.
+"""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from safetensors.numpy import load_file, save_file
+from torch import nn
+
+from genrec.artifacts import write_manifest
+from genrec.baselines.sparse import pack_sparse, unpack_sparse
+from genrec.errors import ArtifactError, GenRecError
+from genrec.generative.pretrained import FoundationModel
+from genrec.index import SemanticIndex
+from genrec.loading import load
+from genrec.models import load_model
+from genrec.recommender import Recommender
+
+OLD = Path(__file__).parent / "fixtures" / "artifacts-0.1"
+BASELINES = ["baseline-popularity", "baseline-item-knn", "baseline-sasrec"]
+NETWORKS = ["decoder", "item-decoder-prior", "seq2seq", "recgpt", "llm-merged", "llm-lora", "llm-item-head"]
+KINDS = ["index-text", "index-slots", "index-grown", *BASELINES, *NETWORKS, "pretrained"]
+MANIFESTS = ("index.json", "recommender.json")
+
+
+@pytest.fixture
+def copied(tmp_path):
+    def copy(name):
+        shutil.rmtree(tmp_path / name, ignore_errors=True)
+        shutil.copytree(OLD / name, tmp_path / name)
+        return tmp_path / name
+
+    return copy
+
+
+def sign(folder):
+    for path in sorted(folder.rglob("*"), key=lambda path: -len(path.parts)):
+        if path.name in MANIFESTS:
+            content = json.loads(path.read_text())
+            if isinstance(content, dict):
+                write_manifest(path.parent, path.name, content)
+    return folder
+
+
+def used(name, folder):
+    """Load an artefact and ask it for what everybody asks it for."""
+    if name.startswith("index"):
+        index = SemanticIndex.load(folder)
+        return index.trie, index.vectors(), index.nearest_codes
+    options = {"checkpoint": str(OLD / "llama")} if name in ("llm-lora", "llm-item-head") else {}
+    if name == "pretrained":
+        options = {"index": SemanticIndex.load(OLD / "index-pretrained")}
+    return load(folder, **options).recommend([["i001", "i002"]], 3)
+
+
+def manifest_of(folder):
+    return next(folder / name for name in MANIFESTS if (folder / name).is_file())
+
+
+def parsed(path):
+    return yaml.safe_load(path.read_text()) if path.suffix == ".yaml" else json.loads(path.read_text())
+
+
+def written(path, content):
+    path.write_text(yaml.safe_dump(content) if path.suffix == ".yaml" else json.dumps(content))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_edit_of_a_file_or_a_manifest_is_noticed(name, copied):
+    folder = copied(name)
+    used(name, sign(folder))
+    manifest = manifest_of(folder)
+    whole = manifest.read_bytes()
+    content = json.loads(whole)
+    edits = [
+        {**content, "kind": "other"},
+        {**content, "files": {}},
+        {**content, "extra": 1},
+        [],
+        None,
+        content["files"],
+    ]
+    edits += [{key: value for key, value in content.items() if key != gone} for gone in content]
+    for edit in edits:
+        manifest.write_text(json.dumps(edit))
+        with pytest.raises(ArtifactError):
+            used(name, folder)
+    manifest.write_bytes(whole)
+    for relative in list(content["files"])[:4]:
+        file = folder / relative
+        before = file.read_bytes()
+        file.write_bytes(before[:-1])
+        with pytest.raises(ArtifactError, match="changed or damaged"):
+            used(name, folder)
+        file.write_bytes(before)
+    (folder / "deep").mkdir()
+    (folder / "deep" / "extra.safetensors").write_text("x")
+    with pytest.raises(ArtifactError, match="does not know"):
+        used(name, folder)
+
+
+def places(content, place=()):
+    """Where values stand in nested content, but for the parts that are lists of files and logs of training."""
+    items = (
+        content.items() if isinstance(content, dict) else enumerate(content[:2]) if isinstance(content, list) else ()
+    )
+    for key, value in items:
+        if key not in ("files", "run", "log", "sha256"):
+            yield (*place, key)
+            yield from places(value, (*place, key))
+
+
+VALUES = [None, [], {}, "x", "", -1, 0, 10**6, 10**12, 1e308, True, [1], {"a": 1}, "../../etc", [[[]]], "gone"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_any_value_of_any_setting_loads_or_is_one_error(name, copied):
+    chance = random.Random(name)
+    texts = [path for path in (OLD / name).rglob("*") if path.suffix in (".json", ".yaml") and "token" not in path.name]
+    known = [(path, place) for path in sorted(texts) for place in places(parsed(path))]
+    for path, place in chance.sample(known, 10):
+        folder = copied(name)
+        content = parsed(path)
+        node = content
+        for key in place[:-1]:
+            node = node[key]
+        value = chance.choice(VALUES)
+        if value == "gone":
+            del node[place[-1]]
+        else:
+            node[place[-1]] = value
+        written(folder / path.relative_to(OLD / name), content)
+        try:
+            used(name, sign(folder))
+        except GenRecError:
+            continue
+
+
+CHANGES = {
+    "short": lambda a: a[:-1].copy(),
+    "long": lambda a: np.concatenate([a, a]),
+    "flat": lambda a: a.reshape(-1).copy(),
+    "empty": lambda a: a[:0].copy(),
+    "double": lambda a: a.astype(np.float64),
+    "largest": lambda a: np.full_like(a, np.iinfo(a.dtype).max if a.dtype.kind in "iu" else np.inf),
+    "negative": lambda a: np.full_like(a, -1),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_any_array_loads_or_is_one_error(name, copied):
+    chance = random.Random(name)
+    files = sorted((OLD / name).rglob("*.safetensors"))
+    known = [(path, key, how) for path in files for key in load_file(path) for how in [*CHANGES, "gone"]]
+    for path, key, how in chance.sample(known, 8):
+        folder = copied(name)
+        arrays = load_file(path)
+        if how == "gone":
+            del arrays[key]
+        elif arrays[key].ndim:
+            arrays[key] = CHANGES[how](arrays[key])
+        save_file(arrays, folder / path.relative_to(OLD / name), metadata={"format": "pt"})
+        try:
+            used(name, sign(folder))
+        except GenRecError:
+            continue
+
+
+@pytest.mark.parametrize(
+    "columns", [{"item_id": [1, 2]}, {"title": ["a"]}, {"item_id": ["a", "a"]}, {"item_id": [None]}]
+)
+def test_any_table_of_items_is_one_error(columns, copied):
+    folder = copied("index-text")
+    pl.DataFrame(columns).write_parquet(folder / "items.parquet")
+    with pytest.raises(ArtifactError):
+        SemanticIndex.load(sign(folder))
+    (folder / "items.parquet").write_bytes(b"PAR1" + bytes(100) + b"PAR1")
+    with pytest.raises(ArtifactError):
+        SemanticIndex.load(sign(folder))
+
+
+HUGE = [
+    ("decoder", "model/config.json", ("backbone", "num_hidden_layers")),
+    ("decoder", "model/config.json", ("backbone", "hidden_size")),
+    ("decoder", "model/config.json", ("backbone", "intermediate_size")),
+    ("decoder", "model/config.json", ("codebook_sizes", 0)),
+    ("item-decoder-prior", "model/config.json", ("backbone", "num_hidden_layers")),
+    ("seq2seq", "model/config.json", ("backbone", "num_layers")),
+    ("seq2seq", "model/config.json", ("backbone", "d_ff")),
+    ("recgpt", "model/config.json", ("backbone", "num_hidden_layers")),
+    ("recgpt", "model/config.json", ("vector_dim",)),
+    ("pretrained", "model/config.json", ("backbone", "num_hidden_layers")),
+    ("llm-merged", "model/language_model/config.json", ("num_hidden_layers",)),
+    ("llm-merged", "model/language_model/config.json", ("vocab_size",)),
+    ("llm-merged", "model/language_model/config.json", ("hidden_size",)),
+    ("llm-merged", "model/config.json", ("codebook_sizes", 0)),
+    ("llm-lora", "model/config.json", ("codebook_sizes", 0)),
+    ("llm-lora", "model/adapter/adapter_config.json", ("r",)),
+    ("llm-item-head", "model/config.json", ("n_items",)),
+    ("baseline-sasrec", "recommender.json", ("settings", "layers")),
+    ("baseline-sasrec", "recommender.json", ("settings", "dim")),
+    ("index-text", "index.json", ("recipe", "quantizer", "levels")),
+    ("index-text", "index.json", ("codebook_sizes", 0)),
+    ("index-slots", "index.json", ("recipe", "quantizer", "slots")),
+]
+
+
+@pytest.mark.parametrize("size", [10**5, 10**9, 10**15])
+@pytest.mark.parametrize(("name", "file", "place"), HUGE, ids=lambda value: str(value)[-40:])
+def test_absurd_sizes_are_refused_before_anything_is_built(name, file, place, size, copied, monkeypatch):
+    folder = copied(name)
+    content = parsed(folder / file)
+    node = content
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = size
+    written(folder / file, content)
+    sign(folder)
+    built, make = [0], nn.Module.__init__
+
+    def counted(module, *arguments, **options):
+        built[0] += 1
+        make(module, *arguments, **options)
+
+    monkeypatch.setattr(nn.Module, "__init__", counted)
+    with pytest.raises(GenRecError):
+        used(name, folder)
+    assert built[0] < 10_000
+
+
+def test_weights_that_a_network_lacks_do_not_start_from_chance(copied):
+    """A file that lacks a weight would else be loaded without a word, and recommend nonsense."""
+    for name, file in (("decoder", "model.safetensors"), ("llm-item-head", "model.safetensors")):
+        folder = copied(name) / "model"
+        arrays = load_file(folder / file)
+        arrays.pop(next(iter(arrays)))
+        save_file(arrays, folder / file, metadata={"format": "pt"})
+        with pytest.raises(ArtifactError, match="do not belong together"):
+            load_model(folder, **({"checkpoint": str(OLD / "llama")} if name == "llm-item-head" else {}))
+
+
+def test_sparse_matrices_point_inside_themselves():
+    """scipy reads whatever an index points to."""
+    import scipy.sparse as sp
+
+    packed = pack_sparse("m", sp.csr_array(np.eye(3)))
+    for wrong in ([-1, 1, 2], [0, 1, 10**6]):
+        with pytest.raises(ValueError, match="indices"):
+            unpack_sparse("m", {**packed, "m.indices": np.array(wrong)})
+
+
+def test_other_kinds_are_told_apart():
+    with pytest.raises(ArtifactError, match="no pretrained recommender"):
+        FoundationModel.from_pretrained(OLD / "decoder")
+    with pytest.raises(ArtifactError):
+        Recommender.from_pretrained(OLD / "index-text")
+    with pytest.raises(ArtifactError):
+        SemanticIndex.load(OLD / "decoder")
