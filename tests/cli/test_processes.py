@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from genrec.artifacts import files, folders
 from genrec.cli.main import app
+from genrec.data import Catalog, Interactions
 from genrec.index.semantic_index import SemanticIndex
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,18 +119,22 @@ def test_training_that_is_terminated_keeps_a_checkpoint_and_goes_on(tables, inde
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_output_that_cannot_be_written_is_found_before_any_work(verb, tables, place, monkeypatch):
-    """Inputs that do not exist would be found later."""
+def test_an_output_that_cannot_be_written_is_found_before_any_work(verb, tables, index, trained, place, monkeypatch):
+    def work(*arguments, **options):
+        raise RuntimeError("A table or an artefact is being read.")
+
+    for owner, name in ((Catalog, "read"), (Interactions, "read"), (SemanticIndex, "load")):
+        monkeypatch.setattr(owner, name, work)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     (place / "file").write_text("x")
-    nowhere = (place / "no-items.csv", place / "no-interactions.csv"), place / "no-index", place / "no-model"
     for out in (place / "file" / "out", Path("/proc/genrec/out")):
-        text = refused(*commands(*nowhere, out)[verb])
+        text = refused(*commands(tables, index, trained[1], out)[verb])
         assert "cannot be written" in text
         assert str(out.parent) in text.replace("\n", "")
+    command = commands(tables, index, trained[1], place / "deep" / "out")[verb]
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        assert "cannot be written: File too large" in refused(*commands(*nowhere, place / "deep" / "out")[verb])
+        assert "cannot be written: File too large" in refused(*command)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert left(place) == ["file"]
