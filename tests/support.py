@@ -90,7 +90,7 @@ def answers(recommend, requests, threads=8, rounds=4):
 def assert_threads_agree(recommend, requests, **options):
     """Every request has the same answer from many threads as from one alone, asked for afterwards."""
     found = answers(recommend, requests, **options)
-    alone = {str(request): recommend(request) for request in requests}
+    alone = {id(request): recommend(request) for request in requests}
     for request, answer in found:
-        np.testing.assert_array_equal(answer.items, alone[str(request)].items)
-        np.testing.assert_allclose(answer.scores, alone[str(request)].scores, atol=1e-5)
+        np.testing.assert_array_equal(answer.items, alone[id(request)].items)
+        np.testing.assert_allclose(answer.scores, alone[id(request)].scores, atol=1e-5)

@@ -236,7 +236,7 @@ def test_adding_a_table_again_changes_nothing(tables, place):
     assert "nothing to add" in genrec(*add)
     assert (place / "index" / "index.json").read_bytes() == before
     (place / "new.csv").write_text("item_id,title\nn1,green cup\nn2,tea\n")
-    assert "1 items are in the index already" in genrec(*add)
+    assert "1 item is in the index already" in genrec(*add)
     assert SemanticIndex.load(place / "index").item_ids.tolist()[60:] == ["n1", "n2"]
     (place / "new.csv").write_text("item_id,title\nn1,another cup\n")
     assert "with other fields, such as 'n1'" in refused(*add)
