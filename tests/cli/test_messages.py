@@ -95,7 +95,12 @@ def texts_of(path):
 
 # Who can be the speaker of a message with such an option, where it is not said in the message or in EVERYWHERE.
 OUTPUTS = {verb for verb, options in VERBS.items() if "--out" in options}
+TRUSTING = {"train", "pretrain", "generate", "evaluate", "index build", "index add", "index compare", "bench regret"}
+"""Commands that load language models or sentence encoders, which may bring code."""
+
 SPEAKERS = {
+    "trust.py": TRUSTING,
+    "models/settings.py": TRUSTING,
     "artifacts/": OUTPUTS - {"bench regret", "bench decode", "demo"},
     "training/learned.py": {"train"},
     "training/session.py": {"train", "pretrain"},
