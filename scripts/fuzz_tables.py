@@ -197,7 +197,8 @@ def _interactions(maker, table, path, quotes, told, result):
     names = {f"{role}_column": table.columns[role] for role in ("user", "item") if told}
     if told or maker.chance(0.5):
         names["time_column"] = table.columns.get("time")
-    found = Interactions.read(path, allow_lost=maker.pick([None, 1.0, 1.0, 1.0, 0.2]), quotes=quotes, **names)
+    part = {"part_column": maker.pick(list(table.columns.values()))} if maker.chance(0.05) else {}
+    found = Interactions.read(path, allow_lost=maker.pick([None, 1.0, 1.0, 1.0, 0.2]), quotes=quotes, **names, **part)
     _count(result, table, found.report, len(found), quotes)
     check_tables(None, path, **{key: value for key, value in names.items() if value})
     with contextlib.suppress(GenRecError):

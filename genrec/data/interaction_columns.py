@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from genrec.data.columns import nearest_column, require_column
+from genrec.data.columns import as_strings, nearest_column, require_column
 from genrec.data.guesses import likely_time
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.timestamps import Times
@@ -56,7 +56,7 @@ def note_times(times: Times, given: pl.Series, keep: np.ndarray, report: DataRep
 def read_parts(frame: pl.DataFrame, name: str, where: str) -> np.ndarray:
     """The part of every row, ``(n_rows,)`` int8 positions in :data:`PARTS`."""
     require_column(frame, name, "part_column", where)
-    words = frame[name].cast(pl.String).str.strip_chars().str.to_lowercase()
+    words = as_strings(frame[name], where).str.strip_chars().str.to_lowercase()
     parts = words.replace_strict(_PART_NAMES, default=None, return_dtype=pl.Int8)
     if parts.null_count():
         wrong = frame[name].filter(parts.is_null())[0]

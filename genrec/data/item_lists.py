@@ -109,7 +109,7 @@ def read_scores(
     frame, positions, lines = _read(path, known, own, id_column, quotes)
     require_column(frame, score_column, "score_column", path)
     given = frame[score_column]
-    if given.dtype.is_nested() or given.dtype == pl.Binary:
+    if not given.dtype.is_numeric() and given.dtype not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         raise DataError(f"The column '{score_column}' holds {given.dtype}.", where=path, expected="numbers")
     given = given if given.dtype.is_numeric() else given.cast(pl.String)
     values = given.cast(pl.Float32, strict=False).fill_null(np.nan).to_numpy()

@@ -86,7 +86,10 @@ def table_pieces(
 def _text(series: pl.Series, path: Path) -> pl.Series:
     """A column of ids or times as text."""
     if series.dtype.is_temporal() and series.dtype not in (pl.Time, pl.Duration):
-        return series.cast(pl.String)
+        try:
+            return series.cast(pl.String)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise DataError(f"The column '{series.name}' cannot be read: {first_line(error)}.", where=path) from None
     return as_strings(series, path)
 
 

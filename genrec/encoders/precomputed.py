@@ -12,7 +12,9 @@ from pydantic import Field
 
 from genrec.config import Settings
 from genrec.data.catalog import Catalog
+from genrec.data.columns import as_strings
 from genrec.data.histories import Histories
+from genrec.data.tables import as_source
 from genrec.encoders.base import ItemEncoder, normalize_rows, shown_ids
 from genrec.errors import ConfigError, DataError
 from genrec.schema import Columns
@@ -117,8 +119,8 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
 
     def _read_parquet(self, catalog: Catalog) -> np.ndarray:
         try:
-            frame = pl.read_parquet(self._path)
-        except (pl.exceptions.PolarsError, OSError) as error:
+            frame = pl.read_parquet(as_source(self._path))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise DataError(f"The file of item vectors cannot be read: {error}", where=self._path) from None
         if Columns.Item not in frame.columns:
             raise DataError(
@@ -127,7 +129,7 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
                 expected=f"a column {Columns.Item}; found {', '.join(frame.columns)}",
             )
         wanted = pl.DataFrame({Columns.Item: pl.Series(catalog.item_ids.tolist(), dtype=pl.String)})
-        ids = frame.get_column(Columns.Item).cast(pl.String)
+        ids = as_strings(frame.get_column(Columns.Item), self._path)
         position = pl.DataFrame({Columns.Item: ids, "row": np.arange(len(ids))})
         if (twice := ids.is_duplicated() & ids.is_in(wanted.get_column(Columns.Item).implode())).any():
             shown = shown_ids(ids.filter(twice).unique(maintain_order=True).to_numpy())
@@ -185,7 +187,7 @@ def _matrix(frame: pl.DataFrame, column: str | None, path: Path) -> np.ndarray:
         raise DataError(f"The column '{names[0]}' does not hold lists of numbers.", where=path) from None
     lengths = vectors.list.len()
     if lengths.null_count() or lengths.n_unique() != 1 or not lengths[0]:
-        ids = frame.get_column(Columns.Item).cast(pl.String)
+        ids = as_strings(frame.get_column(Columns.Item), path)
         usual = int(lengths.drop_nulls().mode().sort()[0]) if lengths.null_count() < len(lengths) else 0
         odd = ids.filter((lengths != usual).fill_null(True) | (lengths == 0).fill_null(True)).to_numpy()
         raise DataError(

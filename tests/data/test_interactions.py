@@ -290,3 +290,10 @@ def test_parts_are_sorted_with_their_rows():
     assert found.parts.tolist() == [0, 2, 1]
     with pytest.raises(DataError, match="'holdout' is unknown"):
         table([("u", "b", 5, "holdout")], ("user_id", "item_id", "timestamp", "split"), part_column="split")
+
+
+@pytest.mark.parametrize("kind", [pl.Duration("us"), pl.Time, pl.List(pl.Int64), pl.Boolean])
+def test_parts_of_a_type_that_names_nothing_are_refused(kind):
+    frame = pl.DataFrame({"user_id": ["u"], "item_id": ["a"]}).with_columns(pl.lit(None, dtype=kind).alias("part"))
+    with pytest.raises(DataError, match="holds"):
+        Interactions.from_frame(frame, part_column="part")

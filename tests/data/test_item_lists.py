@@ -1,4 +1,5 @@
 import logging
+import re
 
 import numpy as np
 import polars as pl
@@ -93,9 +94,13 @@ def test_scores_of_any_type_that_holds_numbers(tmp_path, kind):
     assert read_scores(tmp_path / "p.parquet", ITEMS)[1] == 2
 
 
-def test_scores_that_are_lists_are_refused(tmp_path):
-    write_table(pl.DataFrame({"item_id": ["00001"], "score": [[1.0]]}), tmp_path / "p.parquet")
-    with pytest.raises(DataError, match="holds List"):
+@pytest.mark.parametrize("kind", [pl.List(pl.Int64), pl.Duration("us"), pl.Time, pl.Date, pl.Boolean, pl.Binary])
+def test_scores_that_are_no_numbers_are_refused(tmp_path, kind):
+    score = (
+        pl.Series("score", [[1]], dtype=kind) if kind == pl.List(pl.Int64) else pl.Series("score", [None], dtype=kind)
+    )
+    write_table(pl.DataFrame([pl.Series("item_id", ["00001"]), score]), tmp_path / "p.parquet")
+    with pytest.raises(DataError, match=re.escape(f"holds {kind}")):
         read_scores(tmp_path / "p.parquet", ITEMS)
 
 

@@ -91,6 +91,13 @@ def test_ids_and_times_of_any_type_are_text_and_others_are_refused(tmp_path):
         list(table_pieces(tmp_path / "t.parquet", NAMES, DataReport("t")))
 
 
+def test_moments_that_cannot_be_written_are_refused(tmp_path):
+    far = pl.Series("timestamp", [2**31 - 1], dtype=pl.Int32).cast(pl.Date)
+    pl.DataFrame([pl.Series("user_id", ["u"]), pl.Series("item_id", ["a"]), far]).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="'timestamp' cannot be read"):
+        list(table_pieces(tmp_path / "t.parquet", NAMES, DataReport("t")))
+
+
 def test_line_numbers_go_on_from_piece_to_piece(monkeypatch, tmp_path):
     monkeypatch.setattr(pieces, "BLOCK", 40)
     monkeypatch.setattr("genrec.data.tables._CHUNK", 20)
