@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import polars as pl
 from genrec.data.histories import Histories
 from genrec.data.tables import write_table
 from genrec.decoding.request import Request
+from genrec.progress import Progress
 from genrec.recommender import Recommender
 from genrec.schema import Columns
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def generate(
         out: Table to write when all is done (``.parquet``, ``.csv``, ``.jsonl``); it never exists half-written.
         titles: ``n_items`` titles to put beside the ids.
         chunk: Users asked at once.
-        progress: Called with (users done, users in all).
+        progress: Called with (what, users done, users in all).
     """
     request = Request(request) if isinstance(request, int) else request
     frames, short = [], 0
@@ -67,7 +65,7 @@ def generate(
         counts = (found.items >= 0).sum(axis=1)
         short += int((counts < request.k).sum())
         if progress is not None:
-            progress(at + len(part), len(histories))
+            progress("generating", at + len(part), len(histories))
     table = pl.concat(frames) if frames else pl.DataFrame(schema={Columns.User: pl.String, Columns.Item: pl.String})
     if out is not None:
         write_table(table, out)

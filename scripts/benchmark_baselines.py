@@ -206,7 +206,7 @@ def encode(catalog: Catalog, name: str) -> np.ndarray:
     started = time.monotonic()
     settings = {"name": "lsa"} if name == "lsa" else {"name": "sentence", "model": name}
     encoder = build_encoder(settings)
-    encoder.progress = lambda done, total: print(f"\r  {name}: {done:,} of {total:,} texts", end="", flush=True)
+    encoder.progress = lambda what, done, total: print(f"\r  {name}: {done:,} of {total:,} texts", end="", flush=True)
     encoder.fit(catalog)
     vectors = encoder.encode(catalog)
     print(f"\r  {name}: {len(vectors):,} vectors in {time.monotonic() - started:.0f} s", flush=True)

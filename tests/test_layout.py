@@ -10,7 +10,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
-    ("data", "schema", "config", "artifacts", "assets", "drawing", "errors", "metrics", "registry", "trust", "wording"),
+    (
+        "data",
+        "schema",
+        "config",
+        "artifacts",
+        "assets",
+        "drawing",
+        "errors",
+        "metrics",
+        "progress",
+        "registry",
+        "trust",
+        "wording",
+    ),
     ("encoders", "quantizers", "disambiguation", "trie"),
     ("index",),
     ("models", "prompts"),

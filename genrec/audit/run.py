@@ -21,6 +21,7 @@ from genrec.data.split import Split, custom_split, make_split
 from genrec.encoders import build_encoder
 from genrec.encoders.base import normalize_rows
 from genrec.errors import DataError, unknown_name
+from genrec.progress import Progress
 from genrec.wording import count
 
 VECTORS: dict[str, dict[str, Any]] = {
@@ -29,7 +30,6 @@ VECTORS: dict[str, dict[str, Any]] = {
 }
 """Item encoders that an audit can use for texts, with their settings."""
 
-Progress = Callable[[int, int], None]
 _STEPS = 4 + len(TransitionCounts.candidates(Histories.from_lists([])))
 _SAMPLED = "Checks of cases and shortcuts read a fixed sample of {cases_read:,} of the {cases:,} test cases."
 _REPEATS = "Repeats in a row are kept here ({events}); training counts them once unless it is told otherwise."
@@ -160,7 +160,7 @@ def audit(
         options: Of the named split.
         vectors: ``lsa``, ``minilm``, ``(n_items, dim)`` vectors of the items, or None: no checks of texts as vectors.
         seed: Of samples and shuffles.
-        progress: Called with steps done and steps in all.
+        progress: Called with (what, steps done, steps in all).
 
     Raises:
         DataError: The tables do not fit each other, or the split is not possible.
@@ -229,7 +229,7 @@ def _shortcuts(material: Material, found: list[Finding | None], tick: Callable[[
     """Rankings without learning; their findings are appended to ``found``."""
     copied, popular = shortcuts.copy_last(material), shortcuts.popularity(material)
     text = shortcuts.last_text(material)
-    counts, single = shortcuts.transitions(material, tick)
+    counts, single = shortcuts.transitions(material, lambda *_: tick())
     found += [
         shortcuts.copying(copied),
         shortcuts.popular(popular),
@@ -279,6 +279,6 @@ def _ticker(progress: Progress | None) -> Callable[[], None]:
         nonlocal done
         done += 1
         if progress is not None:
-            progress(min(done, _STEPS), _STEPS)
+            progress("auditing", min(done, _STEPS), _STEPS)
 
     return tick

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from genrec.data.split import EvaluationSet
 from genrec.evaluation.evaluator import evaluate
 from genrec.evaluation.uncertainty import Difference, Interval, bootstrap_metrics, paired_difference
 from genrec.metrics import metric_values
+from genrec.progress import Progress
 
 METRICS = ("recall@1", "recall@10", "ndcg@10")
 SOLVED = 0.2
@@ -78,11 +78,11 @@ def popularity(material: Material) -> Shortcut:
     return shortcut("popularity", "the same popular items for everybody", ranks, material.cases)
 
 
-def transitions(material: Material, progress: Callable[[], None] | None = None) -> list[Shortcut]:
+def transitions(material: Material, progress: Progress | None = None) -> list[Shortcut]:
     """Transition counts with window and history length chosen on validation, and the best that reads one item only."""
     split, ids = material.split, material.catalog.item_ids
     choosing = replace(split, validation=sample(split.validation, material.seed))
-    best = choose(TransitionCounts, choosing, ids, progress=lambda *_: progress() if progress is not None else None)
+    best = choose(TransitionCounts, choosing, ids, progress=progress)
     single = max(
         (choice for choice in best.choices if choice["settings"]["last"] == 1), key=lambda choice: choice["ndcg@10"]
     )["settings"]

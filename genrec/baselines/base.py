@@ -7,7 +7,7 @@ import json
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -20,6 +20,7 @@ from genrec.data.histories import Histories
 from genrec.decoding.request import Request
 from genrec.errors import ConfigError, ModelError
 from genrec.metrics import ndcg_at
+from genrec.progress import Progress
 from genrec.recommender import MANIFEST, HistoriesLike, Recommendations, Recommender
 from genrec.wording import count
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from genrec.data.split import EvaluationSet
-
-FitProgress = Callable[[str, int, int], None]
-"""Called with what is being done, steps done, and steps in all."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class FitInputs:
     seed: int = 0
     deadline: float | None = None
     device: str | None = None
-    progress: FitProgress | None = None
+    progress: Progress | None = None
 
     @property
     def late(self) -> bool:
@@ -117,7 +115,7 @@ class Baseline(Recommender):
         seed: int = 0,
         seconds: float | None = None,
         device: str | None = None,
-        progress: FitProgress | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Learn from the training part.
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genrec.baselines.base import Baseline, FitProgress
+from genrec.baselines.base import Baseline
 from genrec.baselines.registry import CLASSES, QUICK_BASELINES
 from genrec.baselines.tuning import choose
 from genrec.errors import unknown_name
+from genrec.progress import Progress
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -32,7 +33,7 @@ def train_baseline(
     exclude_seen: bool = True,
     seconds: float | None = None,
     device: str | None = None,
-    progress: FitProgress | None = None,
+    progress: Progress | None = None,
 ) -> Baseline:
     """Fit one baseline on the training part; what is not given, it chooses on the validation part.
 
@@ -98,7 +99,7 @@ def fit_baselines(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     seconds: float | None = None,
     device: str | None = None,
-    progress: FitProgress | None = None,
+    progress: Progress | None = None,
 ) -> list[Baseline]:
     """Fit several baselines, see :func:`train_baseline`.
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import scipy.sparse as sp
 
-from genrec.baselines.base import Baseline, FitInputs, FitProgress
+from genrec.baselines.base import Baseline, FitInputs
 from genrec.baselines.ranking import TopK, tie_order
 from genrec.data.histories import Histories
 from genrec.decoding.request import Request
 from genrec.errors import DataError
+from genrec.progress import Progress
 
 if TYPE_CHECKING:
     from genrec.data.split import EvaluationSet
@@ -47,7 +48,7 @@ class LearnedBaseline(Baseline):
         seed: int = 0,
         seconds: float | None = None,
         device: str | None = None,
-        progress: FitProgress | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """See :meth:`Baseline.fit`."""
         n_items = len(item_ids)

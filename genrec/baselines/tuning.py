@@ -13,11 +13,11 @@ import numpy as np
 from genrec.baselines.base import Baseline, FitInputs
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError
+from genrec.progress import Progress
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from genrec.baselines.base import FitProgress
     from genrec.data.split import Split
 
 _LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def choose(
     seed: int = 0,
     seconds: float | None = None,
     device: str | None = None,
-    progress: FitProgress | None = None,
+    progress: Progress | None = None,
 ) -> B:
     """Fit on ``split.train`` with the settings of the best validation NDCG@10.
 

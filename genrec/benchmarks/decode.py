@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from genrec.decoding.options import DecodingOptions, even_slices
 from genrec.errors import ConfigError, unknown_name
 from genrec.models.hf.causal import HFCausalPredictor
 from genrec.models.hf.seq2seq import HFSeq2SeqPredictor
+from genrec.progress import Progress
 from genrec.trie import Trie
 
 logger = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ def run(
     *,
     out: Path | None = None,
     add: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Row]:
     """Measure settings one after the other.
 
@@ -157,7 +158,7 @@ def run(
         bench: How.
         out: Folder of ``decode.json`` and ``decode.md``, written anew after every setting.
         add: Keep what the files there say of other settings, so that a grid can be measured in pieces.
-        progress: Called with the number of settings done and of all.
+        progress: Called with (what, settings done, settings in all).
 
     Returns:
         Flat rows, one per setting and variant.
@@ -172,7 +173,7 @@ def run(
             if out is not None:
                 write(out, merged(before, rows))
             if progress is not None:
-                progress(done, len(settings))
+                progress("measuring", done, len(settings))
     finally:
         torch.set_num_threads(threads)
     return rows

@@ -81,7 +81,7 @@ def baseline(
             exclude_seen=exclude_seen,
             seconds=seconds,
             device=device,
-            progress=lambda what, done, total: update(done, total, what),
+            progress=update,
         )
     fitted.info["split_options"], fitted.columns = choice.options, tables.names
     fitted.save_pretrained(out, overwrite=overwrite)

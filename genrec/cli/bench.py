@@ -114,7 +114,7 @@ def regret(
             k=k,
             widths=beams or WIDTHS,
             exclude_seen=exclude_seen,
-            progress=lambda name, done, total: update(done, total, name),
+            progress=update,
             on_row=keep,
         )
     columns = [key for key in rows[0] if key not in ("users", "items")]

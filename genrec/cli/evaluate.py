@@ -222,9 +222,9 @@ def _measure(
             exclude_seen=exclude_seen,
             vectors=facts.vectors,
             words=beside.words(),
-            progress=lambda what, done, total: update(done, total, f"fitting {what}"),
+            progress=lambda what, done, total: update(f"fitting {what}", done, total),
         )
-        shared["progress"] = lambda name, done, total: update(done, total, name)
+        shared["progress"] = update
         everybody = [*beside.recommenders, *beside.without_networks(), *fitted]
         results = evaluate_all(everybody, split, baselines=(), ks=ks or KS, facts=facts, **shared, **options)
         if not noisy_users:

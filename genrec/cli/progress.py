@@ -6,22 +6,16 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from genrec.cli import console
 from genrec.cli.visible import one_line
+from genrec.progress import Progress
 
 SECONDS = 10.0
 """Least time between two lines where there is no terminal."""
-
-
-class Update(Protocol):
-    """Called with how much of a stage is done, how much there is, and the stage's name where there are several."""
-
-    def __call__(self, done: int, total: int, stage: str = "") -> None:
-        """Tell how far a stage is."""
 
 
 class Stages:
@@ -30,27 +24,27 @@ class Stages:
     What stands behind a colon in a stage's name are details, such as the loss of an epoch: the stage stays the same.
 
     >>> stages = Stages("encoding items")
-    >>> stages.name(5), stages.name(9), stages.name(2), stages.name(1, "texts")
-    ('encoding items', 'encoding items', 'encoding items, pass 2', 'encoding items (texts)')
+    >>> stages.name("encoding items", 5), stages.name("encoding items", 2), stages.name("texts", 1)
+    ('encoding items', 'encoding items, pass 2', 'encoding items (texts)')
     """
 
     def __init__(self, label: str) -> None:
         self._label = label
         self._last: dict[str, tuple[int, int]] = {}  # stage: pass, done
 
-    def name(self, done: int, stage: str = "") -> str:
-        """The name of a stage that has come this far."""
+    def name(self, stage: str, done: int) -> str:
+        """The name of a stage that has come this far; one that is called like the whole stays without its own."""
         key = stage.partition(":")[0]
         number, before = self._last.get(key, (1, -1))
         number += done < before
         self._last[key] = number, done
-        name = f"{self._label} ({stage})" if stage else self._label
+        name = self._label if stage == self._label else f"{self._label} ({stage})"
         return name if number == 1 else f"{name}, pass {number}"
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Update]:
-    """Show progress; yields an :class:`Update`. What libraries of ours log about the same steps is kept back."""
+def progress(label: str) -> Iterator[Progress]:
+    """Show progress; yields what is to be called. What libraries of ours log about the same steps is kept back."""
     log = logging.getLogger("genrec.baselines")
     before = log.level
     log.setLevel(logging.WARNING)
@@ -65,7 +59,7 @@ def progress(label: str) -> Iterator[Update]:
 
 
 @contextmanager
-def _bar(label: str) -> Iterator[Update]:
+def _bar(label: str) -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -73,12 +67,12 @@ def _bar(label: str) -> Iterator[Update]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console.err, transient=True) as bar:
+    with Bar(*columns, console=console.err, transient=True) as bar:
         task, stages, shown = bar.add_task(one_line(label), total=None), Stages(label), label
 
-        def update(done: int, total: int, stage: str = "") -> None:
+        def update(stage: str, done: int, total: int) -> None:
             nonlocal shown
-            name = stages.name(done, stage)
+            name = stages.name(stage, done)
             if name.partition(":")[0] != shown:  # its own time, not that of the stage before
                 bar.reset(task)
                 shown = name.partition(":")[0]
@@ -89,7 +83,7 @@ def _bar(label: str) -> Iterator[Update]:
 
 def plain_progress(
     label: str, say: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic, seconds: float = SECONDS
-) -> Update:
+) -> Progress:
     """An update that says a line when enough time has passed, and none twice.
 
     Args:
@@ -100,9 +94,9 @@ def plain_progress(
     """
     last, said, stages = clock(), "", Stages(label)
 
-    def update(done: int, total: int, stage: str = "") -> None:
+    def update(stage: str, done: int, total: int) -> None:
         nonlocal last, said
-        line = f"{stages.name(done, stage)}: {done:,} of {total:,}"
+        line = f"{stages.name(stage, done)}: {done:,} of {total:,}"
         if clock() - last >= seconds and line != said:
             last, said = clock(), line
             say(line)

@@ -77,7 +77,7 @@ def generate_shards(
             columns=columns,
             overwrite=overwrite,
             allow_lost=tables.how.get("allow_lost"),
-            progress=lambda what, done, total: update(done, total) if what == "generating" else None,
+            progress=lambda what, *now: update(what, *now) if what == "generating" else None,
         )
     report = DataReport("histories")
     for kind, number in made["left_out"].items():

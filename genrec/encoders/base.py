@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -13,9 +12,9 @@ from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.text import TextTemplate, TextView
 from genrec.errors import DataError, ModelError
+from genrec.progress import Progress
 from genrec.wording import count
 
-Progress = Callable[[int, int], None]
 """Called with the number of items done and the number of items in all."""
 
 S = TypeVar("S", bound=Settings)
@@ -39,11 +38,16 @@ class ItemEncoder(ABC, Generic[S]):
 
     settings: S
     progress: Progress | None = None
-    """Optional hook of encoders that take long."""
+    """Optional hook of encoders that take long; see :meth:`tell`."""
 
     def __init__(self, settings: S | None = None) -> None:
         self.settings = self.settings_type() if settings is None else settings  # type: ignore[assignment]
         self._fitted = False
+
+    def tell(self, done: int, total: int) -> None:
+        """Tell ``progress``, where there is one, how many of all texts are encoded."""
+        if self.progress is not None:
+            self.progress("encoding items", done, total)
 
     def __repr__(self) -> str:
         settings = ", ".join(

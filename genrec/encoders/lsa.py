@@ -74,8 +74,7 @@ class LsaEncoder(TextItemEncoder[LsaSettings]):
         for start in range(0, len(texts), _CHUNK):
             weighed = self._weigh(counter.transform(texts[start : start + _CHUNK]))
             vectors[start : start + _CHUNK] = normalize_rows(weighed @ basis)
-            if self.progress is not None:
-                self.progress(min(start + _CHUNK, len(texts)), len(texts))
+            self.tell(min(start + _CHUNK, len(texts)), len(texts))
         return vectors
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -176,5 +176,4 @@ class _Job:
         total = len(self.row_of)
         done = total - len(self.missing)
         logger.info("sentence vectors: %d of %d texts", done, total)
-        if self.encoder.progress is not None:
-            self.encoder.progress(done, total)
+        self.encoder.tell(done, total)

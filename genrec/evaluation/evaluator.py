@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,11 +17,11 @@ from genrec.evaluation.candidates import candidates_remark, check_candidates, ra
 from genrec.evaluation.slices import Slicer, by_novelty
 from genrec.evaluation.tally import Tally
 from genrec.metrics import mean_metrics, metric_values
+from genrec.progress import Progress
 from genrec.recommender import Recommender
 
 KS = (1, 5, 10, 20)
 REPEATS_REMARK = "seen items allowed: it can only repeat them"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def evaluate(
         candidates: One list of positions a case (their order means nothing) within which is ranked; None: the whole
             catalogue. A target outside its list cannot be hit; the remark of the result says how many are inside.
         batch_users: Cases given to ``recommend`` at once.
-        progress: Called with the number of cases done and of all cases, after every batch.
+        progress: Called with (name of the recommender, cases done, cases in all), after every batch.
 
     Raises:
         ConfigError: A cut-off or batch below 1.
@@ -172,7 +172,7 @@ def evaluate(
     for batch in _batches(len(cases), batch_users):
         _add_batch(tally, recommender, cases.select(batch), batch, excluded, candidates)
         if progress is not None:
-            progress(int(batch[-1]) + 1, len(cases))
+            progress(recommender.name, int(batch[-1]) + 1, len(cases))
     remarks = [REPEATS_REMARK] if repeats else []
     if candidates is not None:
         remarks.append(candidates_remark(candidates, cases.targets))

@@ -15,10 +15,10 @@ from genrec.data.split import EvaluationSet
 from genrec.errors import ConfigError
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at, recall_at
+from genrec.progress import Progress
 from genrec.recommender import Recommendations
 
 WIDTHS = (10, 20, 50, 100)
-Progress = Callable[[str, int, int], None]
 
 
 def beam_regret(

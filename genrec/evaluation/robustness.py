@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,6 +17,7 @@ from genrec.evaluation.evaluator import EvaluationResult, evaluate
 from genrec.evaluation.report import Row
 from genrec.evaluation.tables import as_markdown
 from genrec.evaluation.uncertainty import bootstrap_metrics
+from genrec.progress import Progress
 from genrec.recommender import Recommender
 
 Noise = Literal["replace", "delete", "inject-popular"]
@@ -92,7 +93,7 @@ def robustness(
     exclude_seen: bool = True,
     seed: int = 0,
     clean: EvaluationResult | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     more: dict[str, Any] | None = None,
 ) -> list[Row]:
     """Metrics of a recommender under growing noise in the histories.
@@ -107,7 +108,7 @@ def robustness(
         exclude_seen: Never recommend items of the (noisy) history.
         seed: Of the noise.
         clean: Result on the same cases without noise, if it is there.
-        progress: Called with evaluations done and in all.
+        progress: Called with (what, evaluations done, evaluations in all).
         more: Further keys of the rows.
 
     Returns:
@@ -132,7 +133,7 @@ def robustness(
         about = {"recommender": recommender.name, "kind": recommender.kind, "seed": seed, "cases": len(cases)}
         rows.append({"benchmark": "robustness", **about, "noise": noise, "share": share, **figures, **(more or {})})
         if progress is not None:
-            progress(done, len(noises) + len(plan))
+            progress(f"{recommender.name}, noisy histories", done, len(noises) + len(plan))
     order = {noise: place for place, noise in enumerate(noises)}
     return sorted(rows, key=lambda row: (order[row["noise"]], row["share"]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,12 +24,12 @@ from genrec.evaluation.names import file_names
 from genrec.evaluation.report import MAIN_SLICES, Row, rows, write_per_user, write_results
 from genrec.evaluation.robustness import robustness, write_robustness
 from genrec.evaluation.slices import Slicer, default_slices
+from genrec.progress import Progress
 from genrec.recommender import Recommender
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-NamedProgress = Callable[[str, int, int], None]
 Part = Literal["validation", "test"]
 
 
@@ -47,7 +47,7 @@ def evaluate_all(
     candidates: Histories | None = None,
     users: int | None = None,
     seed: int = 0,
-    progress: NamedProgress | None = None,
+    progress: Progress | None = None,
 ) -> list[EvaluationResult]:
     """Evaluate recommenders and baselines on the same cases.
 
@@ -86,7 +86,7 @@ def evaluate_all(
             slices=default_slices(split, item_ids) if slices is None else slices,
             facts=_own_facts(one, known),
             candidates=None if candidates is None else candidates.select(chosen),
-            progress=None if progress is None else _named(progress, one.name),
+            progress=progress,
         )
         for one in everybody
     ]
@@ -119,7 +119,7 @@ def robustness_all(
     users: int = 1000,
     exclude_seen: bool = True,
     seed: int = 0,
-    progress: NamedProgress | None = None,
+    progress: Progress | None = None,
     more: dict[str, Any] | None = None,
 ) -> list[Row]:
     """Robustness curves of recommenders and transition counts, see :mod:`genrec.evaluation.robustness`.
@@ -149,7 +149,7 @@ def robustness_all(
             popularity,
             exclude_seen=exclude_seen,
             seed=seed,
-            progress=None if progress is None else _named(progress, f"{one.name}, noisy histories"),
+            progress=progress,
             more=more,
         )
     ]
@@ -169,10 +169,6 @@ def _one_catalogue(recommenders: Sequence[Recommender]) -> np.ndarray:
 def _own_facts(recommender: Recommender, facts: ItemFacts) -> ItemFacts:
     index = getattr(recommender, "index", None)
     return facts if index is None else replace(facts, codes=index.codes[:, : index.quantizer_levels])
-
-
-def _named(progress: NamedProgress, name: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress(name, done, total)
 
 
 def write_evaluation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +19,7 @@ from genrec.config import parse
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
 from genrec.errors import ConfigError
 from genrec.index.recipe import TokenizerRecipe
+from genrec.progress import Progress
 from genrec.quantizers import ItemContext, Quantizer, build_quantizer
 from genrec.trust import trusts_remote_code
 
@@ -64,7 +65,7 @@ def encode_items(
     catalog: Catalog,
     train: Histories | None = None,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     frozen: ItemTokenizer | None = None,
 ) -> EncodedItems:
     """Fit the encoder of a recipe and encode a catalogue.
@@ -73,7 +74,7 @@ def encode_items(
         recipe: Only its encoder and text template matter.
         catalog: The items.
         train: Training histories, for collaborative encoders.
-        progress: Called by slow encoders with the items done and the items in all.
+        progress: Called by slow encoders with (what, items done, items in all).
         frozen: Take its encoder where that learned something.
 
     Raises:
@@ -118,7 +119,7 @@ class ItemTokenizer:
         catalog: Catalog,
         train: Histories | None = None,
         *,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
         encoded: EncodedItems | None = None,
         frozen: ItemTokenizer | None = None,
     ) -> tuple[ItemTokenizer, TokenizedItems]:
@@ -128,7 +129,7 @@ class ItemTokenizer:
             recipe: What to build.
             catalog: The items.
             train: Training histories (positions into ``catalog``), for collaborative encoders and popularity.
-            progress: Called by slow encoders with the items done and the items in all.
+            progress: Called by slow encoders with (what, items done, items in all).
             encoded: What :func:`encode_items` gave for the same encoder, catalogue and histories.
             frozen: Take its quantizer as it is, and its encoder where that learned something; only the disambiguation
                 is fitted to this catalogue. The recipe may differ from its recipe in settings of the encoder.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from genrec.index.card import index_card
 from genrec.index.item_tokenizer import EncodedItems, ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.index.storage import IndexFiles, Origin, load_parts, save_index
+from genrec.progress import Progress
 from genrec.trie import Trie, group_paths
 from genrec.trust import trusting, trusts_remote_code
 from genrec.wording import count
@@ -77,7 +77,7 @@ class SemanticIndex:
         *,
         train: Histories | None = None,
         seed: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
         encoded: EncodedItems | None = None,
         tokenizer: ItemTokenizer | None = None,
         trust_remote_code: bool = False,
@@ -94,7 +94,7 @@ class SemanticIndex:
             train: Training histories over ``catalog``, never validation or test: for encoders that learn from
                 interactions, and to put popular items first where codes collide.
             seed: Other seed than the recipe's.
-            progress: Called by slow encoders with the items done and the items in all.
+            progress: Called by slow encoders with (what, items done, items in all).
             encoded: What :func:`~genrec.index.item_tokenizer.encode_items` gave for the same encoder, items and
                 histories.
             tokenizer: A fitted one whose quantizer is taken as it is: an unseen catalogue then speaks the codes of the

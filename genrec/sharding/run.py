@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from genrec.artifacts import write_atomic
 from genrec.data.report import ALLOW_UNKNOWN, LOST_IN_READING, UNKNOWN, DataReport
+from genrec.progress import Progress
 from genrec.sharding.job import SPOOLED, WORK, JobSettings, ShardedJob, check_counts, read_manifest
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, left_out, measure
 from genrec.sharding.store import LocalStore, Store, open_store
 
-Progress = Callable[[str, int, int], None]
 _ENOUGH = 10_000
 SHARD_USERS = 50_000
 """Users of a shard, about: large enough for full batches, small enough that a stop costs little."""

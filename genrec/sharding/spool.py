@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from genrec.data.pieces import table_files, table_pieces
 from genrec.data.report import DataReport
 from genrec.data.timestamps import parse_times
 from genrec.errors import DataError
+from genrec.progress import Progress
 from genrec.schema import Columns
 
 _SKETCH = 1 << 16
@@ -25,7 +26,6 @@ _SKETCH = 1 << 16
 _FRAME = struct.Struct("<Q")
 ROWS_READ = "rows-read"
 """Beside the counts of what was left out: how many rows there were."""
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

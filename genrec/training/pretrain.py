@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from genrec.models import find_network
 from genrec.models.portable import PortableModel
 from genrec.models.settings import PORTABLE
 from genrec.models.vector_store import VectorStore
+from genrec.progress import Progress
 from genrec.quantizers import ItemContext
 from genrec.training.domains import Domain
 from genrec.training.learning import learn
@@ -43,7 +45,7 @@ def pretrain(
     *,
     overwrite: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
     trust_remote_code: bool = False,
 ) -> FoundationModel:
     """Pretrain and save; the same call again continues a stopped run or returns the finished one.
@@ -104,12 +106,8 @@ def pretrain(
     if start is not None:
         foundation.metrics.update(start.settle(trainer))
 
-    def tick(domain: str = "", done: int = 0) -> None:
-        check_stopped(trainer, callbacks, session.folder)
-        if domain and progress is not None:
-            progress(f"counts of transitions in {domain}", done, len(all_domains))
-
-    foundation.experience = _experience(foundation, all_domains, config, tick)
+    stop = partial(check_stopped, trainer, callbacks, session.folder)
+    foundation.experience = _experience(foundation, all_domains, config, stop, progress)
     foundation.save_pretrained(out, overwrite=overwrite)
     session.remove()
     return foundation
@@ -211,14 +209,20 @@ class _OnDomains:
 
 
 def _experience(
-    foundation: FoundationModel, domains: Sequence[Domain], config: PretrainConfig, tick: Callable[..., None]
+    foundation: FoundationModel,
+    domains: Sequence[Domain],
+    config: PretrainConfig,
+    stop: Callable[[], None],
+    progress: Progress | None,
 ) -> PriorExperience | None:
-    """What counts add on every domain with validation users; None where that is not asked for."""
+    """What counts add on every domain with validation users; None where that is not asked for. ``stop`` may raise."""
     gained = []
     for number, domain in enumerate(domains):
         if not config.prior_shares or not len(domain.split.validation):
             continue
-        tick(domain.name, number)
+        stop()
+        if progress is not None:
+            progress(f"counts of transitions in {domain.name}", number, len(domains))
         validation, cases = config.validation, domain.split.validation
         gained.append(
             gain_experience(
@@ -230,7 +234,7 @@ def _experience(
                 k=validation.k,
                 exclude_seen=validation.exclude_seen,
                 seed=config.seed,
-                progress=tick,
+                progress=lambda *_: stop(),
             )
         )
     return pooled(gained)

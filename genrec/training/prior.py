@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from genrec.generative.learned_prior import LearnedPrior
 from genrec.generative.prior_experience import WEIGHTS as EXACT_WEIGHTS
 from genrec.generative.prior_experience import PriorExperience
 from genrec.metrics import ndcg_at
+from genrec.progress import Progress
 from genrec.training.prior_experience import transitions_per_item
 from genrec.training.prior_grid import as_of_before, candidates, fitted, ndcg_with_priors
 
@@ -32,8 +33,6 @@ LARGEST = 64.0
 
 ENOUGH = 0.95
 """Share of the best expected gain for which a smaller weight is taken, where all weights are measured at once."""
-
-Progress = Callable[[str, int, int], None]
 
 
 def fit_prior(

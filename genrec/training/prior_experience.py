@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genrec.generative.prior_experience import WEIGHTS, PriorExperience, Trial, logger
+from genrec.progress import Progress
 from genrec.training.prior_grid import as_of_before, candidates, fitted, ndcg_with_priors
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def gain_experience(
     k: int = 10,
     exclude_seen: bool = True,
     seed: int = 0,
-    progress: Callable[[], None] | None = None,
+    progress: Progress | None = None,
 ) -> PriorExperience:
     """Count shares of a catalogue's users and measure what that adds to a recommender.
 
@@ -47,7 +48,7 @@ def gain_experience(
         k: Cut-off of NDCG.
         exclude_seen: Items of the history cannot be recommended.
         seed: Of the shares.
-        progress: Called when a share has been counted.
+        progress: Called with (what, shares counted, shares in all).
     """
     from genrec.generative.learned_prior import LearnedPrior
 
@@ -55,10 +56,10 @@ def gain_experience(
     settings, n_items = candidates(name, train), len(recommender.item_ids)
     parts = [train.select(np.sort(order[: max(1, round(share * len(order)))])) for share in shares]
     priors: list[LearnedPrior] = []
-    for part in parts:
+    for done, part in enumerate(parts, start=1):
         priors += [LearnedPrior(one) for one in fitted(name, settings, as_of_before(part), recommender.item_ids)]
         if progress is not None:
-            progress()
+            progress(f"counts of transitions in {catalogue}", done, len(parts))
     values = ndcg_with_priors(recommender, cases, priors, k=k, exclude_seen=exclude_seen)
     trials = []
     for share, part, own in zip(shares, parts, values.reshape(len(shares), len(settings), -1), strict=True):

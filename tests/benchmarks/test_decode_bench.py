@@ -18,7 +18,7 @@ def test_rows_agree_with_the_baseline_and_say_where_time_goes(tmp_path):
     bench = Bench(rounds=1, vocabulary=300)
     settings = [Setting("t5", 8, 3, 4, 500), Setting("decoder", 6, 1, 3, 500)]
     seen = []
-    rows = run(settings, bench, out=tmp_path, progress=lambda done, total: seen.append((done, total)))
+    rows = run(settings, bench, out=tmp_path, progress=lambda what, done, total: seen.append((done, total)))
     assert seen == [(1, 2), (2, 2)]
     assert [(row["model"], row["dtype"], row["normalize"]) for row in rows] == [
         ("t5", "float32", "vocabulary"),

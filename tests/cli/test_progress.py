@@ -30,7 +30,7 @@ def lines_of(calls, label="evaluating", step=100.0):
 
 def test_stages_are_named_and_counted_apart():
     """Fitting counts candidates, ranking counts users: under one name that would run backwards."""
-    calls = [(1, 9, "fitting a"), (9, 9, "fitting a"), (1024, 5000, "a"), (5000, 5000, "a"), (1024, 5000, "b")]
+    calls = [("fitting a", 1, 9), ("fitting a", 9, 9), ("a", 1024, 5000), ("a", 5000, 5000), ("b", 1024, 5000)]
     assert lines_of(calls) == [
         "evaluating (fitting a): 1 of 9",
         "evaluating (fitting a): 9 of 9",
@@ -41,7 +41,7 @@ def test_stages_are_named_and_counted_apart():
 
 
 def test_nothing_is_said_twice_and_nothing_goes_back_under_one_name():
-    assert lines_of([(1, 4), (1, 4), (3, 4), (2, 4), (2, 4), (4, 4)]) == [
+    assert lines_of([("evaluating", done, 4) for done in (1, 1, 3, 2, 2, 4)]) == [
         "evaluating: 1 of 4",
         "evaluating: 3 of 4",
         "evaluating, pass 2: 2 of 4",
@@ -50,7 +50,7 @@ def test_nothing_is_said_twice_and_nothing_goes_back_under_one_name():
 
 
 def test_details_do_not_make_a_new_stage():
-    assert lines_of([(1, 3, "net: loss 3.0"), (2, 3, "net: loss 2.0"), (1, 3, "net: loss 4.0")]) == [
+    assert lines_of([("net: loss 3.0", 1, 3), ("net: loss 2.0", 2, 3), ("net: loss 4.0", 1, 3)]) == [
         "evaluating (net: loss 3.0): 1 of 3",
         "evaluating (net: loss 2.0): 2 of 3",
         "evaluating (net: loss 4.0), pass 2: 1 of 3",
@@ -58,7 +58,7 @@ def test_details_do_not_make_a_new_stage():
 
 
 def test_lines_keep_their_distance():
-    assert len(lines_of([(n, 100) for n in range(100)], step=3.0)) < 40
+    assert len(lines_of([("evaluating", n, 100) for n in range(100)], step=3.0)) < 40
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -66,7 +66,7 @@ def test_what_is_shown_as_progress_is_not_logged_as_well(terminal, monkeypatch, 
     monkeypatch.setattr(type(console.err), "is_terminal", terminal)
     split = leave_one_out(Histories.from_lists([[0, 1, 2, 0]] * 5))
     with caplog.at_level(logging.INFO, logger="genrec"), progress("fitting") as update:
-        train_baseline("transition-counts", split, list("abc"), progress=lambda what, *now: update(*now, what))
+        train_baseline("transition-counts", split, list("abc"), progress=update)
     assert not caplog.records
     train_baseline("transition-counts", split, list("abc"))
     assert logging.getLogger("genrec.baselines").level == logging.NOTSET

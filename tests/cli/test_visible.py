@@ -60,7 +60,7 @@ def test_every_way_to_print_shows_text_as_it_is(text, terminal, monkeypatch, cap
     console.show_error(DataError(text, where=text))
     console.out.print(text, style="bold")
     with progress(text) as update:
-        update(1, 2)
+        update(text, 1, 2)
     shown = capsys.readouterr()
     assert shown.out.count(as_shown(text)) >= 9
     assert shown.err.count(as_shown(text)) >= 2

@@ -82,7 +82,7 @@ def test_learns_from_a_sample_and_reports_progress():
     catalog = catalog_of(random_titles(300))
     calls = []
     encoder = fitted(catalog, fit_items=100, max_features=20)
-    encoder.progress = lambda done, total: calls.append((done, total))
+    encoder.progress = lambda what, done, total: calls.append((done, total))
     assert encoder.encode(catalog).shape == (300, 6)
     assert calls == [(300, 300)]
     assert len(encoder.state()[1]["terms"]) <= 20

@@ -104,7 +104,7 @@ def test_a_killed_run_goes_on_where_it_stopped(folder, model, monkeypatch):
     model.die_after = None
     progress = []
     encoder = fitted(folder, catalog_of(titles))
-    encoder.progress = lambda done, total: progress.append((done, total))
+    encoder.progress = lambda what, done, total: progress.append((done, total))
     x = encoder.encode(catalog_of(titles))
     assert len(items_read(model)) == 3
     assert progress == [(4, 7), (6, 7), (7, 7)]

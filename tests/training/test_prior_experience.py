@@ -115,8 +115,10 @@ def test_few_cases_follow_the_trials_and_many_the_own_measurement():
 
 def test_experience_is_gained_saved_and_pooled(copy, split, tmp_path):
     ticks = []
-    one = gain_experience(copy, "shop", split.train, split.validation, (0.1, 1.0), progress=lambda: ticks.append(1))
-    assert len(ticks) == 2
+    one = gain_experience(
+        copy, "shop", split.train, split.validation, (0.1, 1.0), progress=lambda *now: ticks.append(now)
+    )
+    assert ticks == [("counts of transitions in shop", done, 2) for done in (1, 2)]
     assert [trial.share for trial in one.trials] == [0.1, 1.0]
     assert one.trials[1].transitions == pytest.approx(transitions_per_item(split.train, len(copy.item_ids)))
     assert np.asarray(one.trials[0].ndcg).shape == (4, len(WEIGHTS))

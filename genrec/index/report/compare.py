@@ -16,6 +16,7 @@ from genrec.index.item_tokenizer import EncodedItems, encode_items
 from genrec.index.report.verdicts import checks
 from genrec.index.semantic_index import SemanticIndex
 from genrec.index.stats import IndexStats, compute_stats
+from genrec.progress import Progress
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
@@ -70,9 +71,7 @@ class SharedEncoders:
         self.catalog, self.train = catalog, train
         self._made: dict[str, tuple[EncodedItems, float]] = {}
 
-    def of(
-        self, recipe: TokenizerRecipe, progress: Callable[[int, int], None] | None = None
-    ) -> tuple[EncodedItems, float]:
+    def of(self, recipe: TokenizerRecipe, progress: Progress | None = None) -> tuple[EncodedItems, float]:
         """Encoded items of a recipe and the seconds that encoding took (once).
 
         Raises:
@@ -93,7 +92,7 @@ def compare_recipes(
     split: Split | None = None,
     keep: Path | None = None,
     on_index: Callable[[SemanticIndex], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Row]:
     """Build recipes on a catalogue and measure them, one row a recipe, as soon as it is there.
 
@@ -107,7 +106,7 @@ def compare_recipes(
             people buy.
         keep: Folder in which every index is saved under its recipe's name; None: they are not kept.
         on_index: Called with every index that is kept, before it is saved.
-        progress: Called by slow encoders with the items done and the items in all.
+        progress: Called by slow encoders with (what, items done, items in all).
 
     Yields:
         JSON-able rows; see :data:`LEGEND`.
@@ -155,7 +154,7 @@ def _measure(
     split: Split | None,
     keep: Path | None,
     on_index: Callable[[SemanticIndex], None] | None,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> Row:
     encoded, encode_seconds = encoders.of(recipe, progress)
     began, busy = time.perf_counter(), time.process_time()
