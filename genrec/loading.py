@@ -68,7 +68,7 @@ def moved_checkpoint(folder: Path | str, candidates: Sequence[str]) -> str | Non
     found = (place for place in candidates if LanguageSource(place).fingerprint() == wanted)
     chosen = next(found, candidates[0])
     path = Path(chosen).expanduser()
-    return str(path.resolve()) if path.is_dir() else chosen
+    return str(path.resolve()) if path.exists() else chosen
 
 
 def saved_kind(folder: Path | str) -> str | None:

@@ -112,6 +112,10 @@ def _grow(model: Any, size: int) -> None:
         model.resize_token_embeddings(size, mean_resizing=False)
     except Exception as error:  # families with a vocabulary of another make refuse it in ways of their own
         raise _no_new_tokens(model, f"{type(error).__name__}: {error}") from None
+    with torch.no_grad():
+        for table in token_tables(model).values():
+            # A tokenizer may know tokens that its checkpoint has no row for: they get the same one in every process.
+            table.weight[before:] = table.weight[:before].float().mean(0).to(table.weight)
     if _rows(model) < size:
         raise _no_new_tokens(model, f"after it grew it has {_rows(model)} rows, not {size}.")
     for config in configs_of(model.config):

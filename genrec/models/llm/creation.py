@@ -42,7 +42,7 @@ def language_fields(config: RunSettings, index: SemanticIndex) -> dict[str, Any]
     llm = settings.llm
     folder = Path(settings.checkpoint).expanduser()
     # An absolute path, because the recommender is loaded from anywhere.
-    checkpoint = str(folder.resolve()) if folder.is_dir() else settings.checkpoint
+    checkpoint = str(folder.resolve()) if folder.exists() else settings.checkpoint
     return {
         "codebook_sizes": list(index.codebook_sizes),
         "backbone": dict(settings.backbone),

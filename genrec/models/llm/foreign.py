@@ -11,7 +11,8 @@ import torch
 
 from genrec.artifacts import tensor_shapes
 from genrec.errors import ArtifactError
-from genrec.models.llm.source import LanguageSource, Part
+from genrec.models.llm.loaders import Part
+from genrec.models.llm.source import LanguageSource
 from genrec.models.quiet import quiet_loading
 from genrec.models.saved import check_counts, check_sizes, read_config, refuse_buffers, weight_shapes
 from genrec.trust import brings_code, trusts_remote_code

@@ -15,7 +15,7 @@ from genrec.models.beam_tree import last_real, positions
 from genrec.models.legal_codes import LegalCodes, code_terms
 from genrec.models.llm.base import IGNORE, LanguageBase, of_one_item_each
 from genrec.models.llm.config import LanguageConfig
-from genrec.models.llm.source import Part, is_causal
+from genrec.models.llm.loaders import Part, is_causal
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.predictor import ItemScores
 from genrec.models.registry import network

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.util
+import io
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 from genrec.encoders.sentence_model import MINILM, find_model
 from genrec.errors import ConfigError, ModelError
+from genrec.models.llm.gguf import gguf_in, not_a_model, require_gguf, without_quantizer
+from genrec.models.llm.loaders import Part, has_pooler, loader_of
 from genrec.models.quiet import quiet_loading
 from genrec.trust import brings_code, refuse_code, trusts_remote_code
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Part = Literal["generation", "states"]
-"""``generation``: the model with its output layer. ``states``: what is below it, of an encoder-decoder the encoder."""
-
+_TROUBLE = (OSError, ValueError, KeyError, ImportError, RuntimeError)
 _EDGE = 1 << 20  # bytes at either end of a weights file that go into its fingerprint
 
 
@@ -33,7 +35,7 @@ class LanguageSource:
     """Where a language model comes from and how it is loaded.
 
     Attributes:
-        checkpoint: Id on the Hugging Face hub, a folder, or ``minilm`` for all-MiniLM-L6-v2.
+        checkpoint: Id on the Hugging Face hub, a folder, a GGUF file, or ``minilm`` for all-MiniLM-L6-v2.
         revision: Branch, tag or commit on the hub.
         random_weights: Build the same network with random weights; configuration and tokenizer are still read.
         trust_remote_code: Run the Python code that the checkpoint brings, and read pickled weights. Never happens
@@ -77,26 +79,29 @@ class LanguageSource:
         return self.trust_remote_code or trusts_remote_code()
 
     @property
+    def gguf(self) -> Path | None:
+        """The GGUF file, where the checkpoint is one; see :func:`~genrec.models.llm.gguf.gguf_in`."""
+        return None if self.checkpoint == MINILM else gguf_in(Path(self.checkpoint).expanduser())
+
+    @property
     def folder(self) -> Path | None:
-        """The folder, where the checkpoint is one.
+        """The folder, where the checkpoint is one or a file in one.
 
         Raises:
             ConfigError: It looks like a path, and nothing is there; or the folder holds no model.
         """
+        if (file := self.gguf) is not None:
+            return file.parent
         path = find_model(MINILM).folder if self.checkpoint == MINILM else Path(self.checkpoint).expanduser()
-        if path.is_dir():
+        if path.exists():
             if not (path / "config.json").is_file():
-                raise ConfigError(
-                    "This folder holds no language model.",
-                    where=path,
-                    expected="a folder with config.json, as save_pretrained of transformers writes it",
-                )
+                raise not_a_model(path)
             return path
         if self.checkpoint.startswith((".", "/", "~")) or self.checkpoint.count("/") > 1:
             raise ConfigError(
                 f"The checkpoint '{self.checkpoint}' does not exist.",
                 where="model.checkpoint",
-                expected="a folder, or the id of a model on the Hugging Face hub such as Qwen/Qwen3-0.6B",
+                expected="a folder, a GGUF file, or the id of a model on the Hugging Face hub such as Qwen/Qwen3-0.6B",
             )
         return None
 
@@ -137,9 +142,9 @@ class LanguageSource:
             ModelError: The hub cannot be reached or lacks the model; the model is not made for this; it brings code.
         """
         config = self.config(token)
-        loader = _loader(config, part, self.checkpoint)
+        loader = loader_of(config, part, self.checkpoint)
         settings: dict[str, Any] = {"dtype": _dtype(self.dtype)}
-        if part == "states" and _pools(config):
+        if part == "states" and has_pooler(config):
             settings["add_pooling_layer"] = False
         if self.random_weights:
             if self.quantize:
@@ -149,12 +154,16 @@ class LanguageSource:
             model = self._guarded(lambda: self._attending(partial(loader.from_config, config, **settings)))
         else:
             model = self._pretrained(loader, settings, token)
+        if self.gguf is not None:
+            without_quantizer(model)
         sanitise_generation(model)
         keep_own_head(model)
         return model.eval()
 
     def _pretrained(self, loader: Any, settings: dict[str, Any], token: str | None) -> Any:
         """The model with the weights of the checkpoint; those that it lacks are named."""
+        if self.quantize and self.gguf is not None:
+            raise ConfigError("A GGUF file is not quantized again.", where="model.llm.quantize", hint="Leave it out.")
         if self.quantize:
             settings["quantization_config"] = _four_bits()
         self._announce()
@@ -189,7 +198,8 @@ class LanguageSource:
         if folder is None:
             return str(getattr(self.config(), "_commit_hash", None) or self.revision or "main")
         digest = hashlib.sha256()
-        for path in sorted([folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+        files = [folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("*.bin")]
+        for path in sorted(files) if self.gguf is None else [self.gguf]:
             size = path.stat().st_size
             digest.update(f"{path.name} {size} ".encode())
             with path.open("rb") as stream:
@@ -205,14 +215,19 @@ class LanguageSource:
             common |= {"revision": self.revision or "main", "token": token}
         else:
             common["local_files_only"] = True
+        if self.gguf is not None:
+            require_gguf()
+            common["gguf_file"] = self.gguf.name
         return self._guarded(lambda: call(str(folder or self.checkpoint), common))
 
     def _guarded(self, call: Callable[[], T]) -> T:
         """Translate what transformers raises, and keep its reports and progress bars to itself."""
+        bars = contextlib.nullcontext() if self.gguf is None else contextlib.redirect_stderr(io.StringIO())
+        trouble = _TROUBLE if self.gguf is None else (Exception,)  # a damaged file can end in anything
         try:
-            with quiet_loading():
+            with quiet_loading(), bars:  # the bar of GGUF files has no switch
                 return call()
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        except trouble as error:
             reason = str(error).strip()
             first = reason.splitlines()[0] if reason else type(error).__name__
             if "trust_remote_code" in reason:
@@ -227,7 +242,10 @@ class LanguageSource:
                     expected="the id of a model that you may read and a network connection, or a folder",
                     hint="Copy the model's folder here and give its path; private models need HF_TOKEN.",
                 ) from None
-            raise ModelError(f"transformers cannot load this model: {first}", where=self.checkpoint) from None
+            hint = None if self.gguf is None else "Fetch the file again; if it is whole, use a folder with safetensors."
+            raise ModelError(
+                f"transformers cannot load this model: {first}", where=self.checkpoint, hint=hint
+            ) from None
 
     def _announce(self) -> None:
         if self.folder is not None:
@@ -270,47 +288,6 @@ def keep_own_head(model: Any) -> None:
     for config in (model.config, model.config.get_text_config(), model.config.get_text_config(decoder=True)):
         if getattr(config, "tie_word_embeddings", False):
             config.tie_word_embeddings = False
-
-
-def is_causal(config: Any) -> bool:
-    """Whether a position sees only what stands before it (decoders), by configuration."""
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
-
-    if config.is_encoder_decoder or type(config) in MODEL_FOR_MASKED_LM_MAPPING:
-        return False
-    return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
-
-
-def _loader(config: Any, part: Part, checkpoint: str) -> Any:
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForTextEncoding
-
-    if part == "states":
-        if config.model_type in ("t5", "mt5", "umt5"):  # with a decoder or, saved by itself, without
-            return AutoModelForTextEncoding
-        if config.is_encoder_decoder:
-            raise ModelError(
-                f"The encoder of a '{config.model_type}' cannot be loaded by itself.",
-                where=checkpoint,
-                expected="a T5, an encoder (BERT, MiniLM …) or a decoder",
-                hint="Use architecture: language-model, which takes the whole of it.",
-            )
-        return AutoModel
-    if config.is_encoder_decoder:
-        return AutoModelForSeq2SeqLM
-    remote = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
-    if not is_causal(config) and not remote:
-        raise ModelError(
-            f"A model of type '{config.model_type}' does not generate.",
-            where=checkpoint,
-            expected="a decoder (Qwen, Llama, GPT-2 …) or an encoder-decoder (T5, BART …)",
-            hint="Use architecture: text-encoder, which puts a code decoder on an encoder.",
-        )
-    return AutoModelForCausalLM
-
-
-def _pools(config: Any) -> bool:
-    # BERT-like encoders have a pooling layer that nothing here reads; its weights would train to nothing.
-    return config.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra", "data2vec-text")
 
 
 def _dtype(name: str) -> Any:

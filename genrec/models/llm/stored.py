@@ -16,7 +16,8 @@ from genrec.models.llm.code_tokens import CodeTokens
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.fewer_layers import truncate_layers
 from genrec.models.llm.foreign import check_plain, checked_config, stored_tokenizer
-from genrec.models.llm.source import LanguageSource, Part
+from genrec.models.llm.loaders import Part
+from genrec.models.llm.source import LanguageSource
 from genrec.models.llm.tuning import base_of, load_adapter, save_adapter
 from genrec.models.quiet import quiet_loading
 

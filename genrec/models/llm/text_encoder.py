@@ -12,7 +12,7 @@ from transformers import T5Config, T5Model
 from genrec.errors import ModelError
 from genrec.models.llm.base import IGNORE, LanguageBase, of_one_item_each
 from genrec.models.llm.config import LanguageConfig
-from genrec.models.llm.source import Part
+from genrec.models.llm.loaders import Part
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, level_terms
 from genrec.models.registry import network
