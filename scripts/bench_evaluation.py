@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from genrec.baselines.base import FitInputs
 from genrec.baselines.scoring import ScoringBaseline
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, Split, leave_one_out
@@ -47,7 +48,7 @@ class DenseScores(ScoringBaseline):
         self.busy, self.wall = self.busy + time.process_time() - busy, self.wall + time.perf_counter() - wall
         return lists
 
-    def _learn(self, train: Histories, inputs: Any) -> None:
+    def _learn(self, train: Histories, inputs: FitInputs) -> None:
         self._vectors = np.random.default_rng(inputs.seed).normal(size=(len(self.item_ids), DIM)).astype(np.float32)
 
     def score(self, histories: Histories) -> np.ndarray:
@@ -105,7 +106,7 @@ class Clock:
 def beside_scoring(users: int, items: int, seed: int) -> Steps:
     """Full ranking of the catalogue: what ranking costs, and what evaluation adds to it."""
     split, item_ids, clock = made_up(users, items, seed), ids_of(items), Clock()
-    model = DenseScores().fit(split.train, item_ids, seed=seed)
+    model = DenseScores().fit(split.train, item_ids, FitInputs(seed=seed))
     slices = default_slices(split, item_ids)
     start, busy = time.perf_counter(), time.process_time()
     result = evaluate(model, split.test, slices=slices, facts=ItemFacts.of(split.train, items))

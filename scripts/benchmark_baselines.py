@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from genrec.baselines import BASELINES, Baseline, load_baseline
+from genrec.baselines import BASELINES, Baseline, FitInputs, load_baseline
 from genrec.baselines.fit import train_baseline
 from genrec.baselines.neural import NeuralBaseline
 from genrec.baselines.registry import CLASSES
@@ -226,16 +226,18 @@ def fitted(
         name,
         split,
         catalog.item_ids,
-        vectors=vectors,
-        words=word_vectors(catalog) if CLASSES[name].needs_words else None,
-        seed=options.seed,
-        settings=fixed(options).get(name),
-        exclude_seen=not options.include_seen,
-        seconds=options.seconds,
-        device=options.device,
-        progress=lambda what, done, total: print(
-            f"  {time.monotonic() - started:6.0f} s  {what}  {done}/{total}", flush=True
+        FitInputs(
+            vectors=vectors,
+            words=word_vectors(catalog) if CLASSES[name].needs_words else None,
+            exclude_seen=not options.include_seen,
+            seed=options.seed,
+            seconds=options.seconds,
+            device=options.device,
+            progress=lambda what, done, total: print(
+                f"  {time.monotonic() - started:6.0f} s  {what}  {done}/{total}", flush=True
+            ),
         ),
+        settings=fixed(options).get(name),
     )
     return made, time.process_time() - busy
 

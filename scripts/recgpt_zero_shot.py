@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from genrec.baselines.base import FitInputs
 from genrec.baselines.fit import train_baseline
 from genrec.data.split import EvaluationSet, Split
 from genrec.encoders.words import word_vectors
@@ -243,11 +244,13 @@ class Experiment:
             name,
             split,
             domain.catalog.item_ids,
-            vectors=vectors,
-            words=words,
-            seed=self.options.seed,
+            FitInputs(
+                vectors=vectors,
+                words=words,
+                seed=self.options.seed,
+                seconds=self.options.seconds if name == "sasrec" else None,
+            ),
             settings=settings,
-            seconds=self.options.seconds if name == "sasrec" else None,
         )
         limit = self.options.seconds
         cut = name == "sasrec" and baseline.fit_seconds >= limit

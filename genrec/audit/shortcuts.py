@@ -9,7 +9,7 @@ import numpy as np
 
 from genrec.audit.finding import Finding, figure, graded, percent
 from genrec.audit.material import Material, sample
-from genrec.baselines import Popularity, RepeatLast, TransitionCounts
+from genrec.baselines import FitInputs, Popularity, RepeatLast, TransitionCounts
 from genrec.baselines.tuning import choose
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
@@ -82,7 +82,7 @@ def transitions(material: Material, progress: Progress | None = None) -> list[Sh
     """Transition counts with window and history length chosen on validation, and the best that reads one item only."""
     split, ids = material.split, material.catalog.item_ids
     choosing = replace(split, validation=sample(split.validation, material.seed))
-    best = choose(TransitionCounts, choosing, ids, progress=progress)
+    best = choose(TransitionCounts, choosing, ids, inputs=FitInputs(progress=progress))
     single = max(
         (choice for choice in best.choices if choice["settings"]["last"] == 1), key=lambda choice: choice["ndcg@10"]
     )["settings"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genrec.baselines.base import Baseline, save_baseline
+from genrec.baselines.base import Baseline, FitInputs, save_baseline
 from genrec.baselines.bert4rec import Bert4Rec
 from genrec.baselines.bsarec import BSARec
 from genrec.baselines.fit import fit_baselines, train_baseline
@@ -27,6 +27,7 @@ __all__ = [
     "BSARec",
     "Baseline",
     "Bert4Rec",
+    "FitInputs",
     "GraphHeuristic",
     "ItemKNN",
     "LearnedBaseline",

@@ -8,7 +8,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -32,17 +32,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FitInputs:
-    """What a baseline may use beside the training part; see :meth:`Baseline.fit`.
+    """What fitting reads beside the training part; every baseline takes what it needs.
 
     Attributes:
         vectors: ``(n_items, dim)`` float32 item vectors.
-        words: ``(n_items, n_words)`` sparse rows of unit length.
-        validation: Cases that decide when to stop.
+        words: ``(n_items, n_words)`` sparse rows of unit length, from :func:`genrec.encoders.words.word_vectors`.
+        validation: Cases that decide when networks stop training; None: after all epochs. Where settings are chosen,
+            the split's own take their place.
         exclude_seen: As the baseline will be used.
-        seed: Of everything random.
-        deadline: On the clock of ``time.monotonic``.
-        device: Of networks.
-        progress: Called after every epoch.
+        seed: Seed of everything random.
+        seconds: Nothing new is tried after so long, and a network that is training stops; its result then depends on
+            the speed of the machine.
+        device: Where networks are trained and used, such as ``cuda``; None: CPU.
+        progress: Called after every epoch and every candidate.
+        deadline: When ``seconds`` are over, on the clock of ``time.monotonic``; set by :meth:`begin`.
     """
 
     vectors: np.ndarray | None = None
@@ -50,14 +53,25 @@ class FitInputs:
     validation: EvaluationSet | None = None
     exclude_seen: bool = True
     seed: int = 0
-    deadline: float | None = None
+    seconds: float | None = None
     device: str | None = None
     progress: Progress | None = None
+    deadline: float | None = None
+
+    def begin(self) -> FitInputs:
+        """The same with the clock running; one that runs already goes on."""
+        if self.seconds is None or self.deadline is not None:
+            return self
+        return replace(self, deadline=time.monotonic() + self.seconds)
 
     @property
     def late(self) -> bool:
         """Whether the deadline has passed."""
         return self.deadline is not None and time.monotonic() >= self.deadline
+
+
+NOTHING_MORE = FitInputs()
+"""The training part alone, seed 0."""
 
 
 class Baseline(Recommender):
@@ -103,33 +117,13 @@ class Baseline(Recommender):
         self.info: dict[str, Any] = {}
 
     @abstractmethod
-    def fit(
-        self,
-        train: Histories,
-        item_ids: Sequence[str] | np.ndarray,
-        *,
-        vectors: np.ndarray | None = None,
-        words: csr_array | None = None,
-        validation: EvaluationSet | None = None,
-        exclude_seen: bool = True,
-        seed: int = 0,
-        seconds: float | None = None,
-        device: str | None = None,
-        progress: Progress | None = None,
-    ) -> Self:
+    def fit(self, train: Histories, item_ids: Sequence[str] | np.ndarray, inputs: FitInputs = NOTHING_MORE) -> Self:
         """Learn from the training part.
 
         Args:
             train: Training sequences, nothing held out among them.
             item_ids: ``(n_items,)`` the catalogue that ``train`` points into.
-            vectors: ``(n_items, dim)`` float32 item vectors, for those that need them.
-            words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for those that need them.
-            validation: Cases that decide when to stop training, for those that train in epochs; None: all epochs.
-            exclude_seen: Whether seen items are excluded in that decision.
-            seed: Of everything random.
-            seconds: Networks stop training after so long (their result then depends on the speed of the machine).
-            device: Where networks are trained and used, such as ``cuda``; None: CPU.
-            progress: Called after every epoch.
+            inputs: What else it may use; see :class:`FitInputs`.
 
         Returns:
             The baseline itself.

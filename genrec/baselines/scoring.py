@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Self
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 
-from genrec.baselines.base import Baseline, FitInputs
+from genrec.baselines.base import NOTHING_MORE, Baseline, FitInputs
 from genrec.baselines.ranking import TopK, tie_order
 from genrec.data.histories import Histories
 from genrec.decoding.request import Request
 from genrec.errors import DataError
-from genrec.progress import Progress
-
-if TYPE_CHECKING:
-    from genrec.data.split import EvaluationSet
 
 _CHUNK_CELLS = 1 << 25
 _CHUNK_USERS = 1024
@@ -36,20 +32,7 @@ class LearnedBaseline(Baseline):
 
     popularity: np.ndarray
 
-    def fit(
-        self,
-        train: Histories,
-        item_ids: Sequence[str] | np.ndarray,
-        *,
-        vectors: np.ndarray | None = None,
-        words: sp.csr_array | None = None,
-        validation: EvaluationSet | None = None,
-        exclude_seen: bool = True,
-        seed: int = 0,
-        seconds: float | None = None,
-        device: str | None = None,
-        progress: Progress | None = None,
-    ) -> Self:
+    def fit(self, train: Histories, item_ids: Sequence[str] | np.ndarray, inputs: FitInputs = NOTHING_MORE) -> Self:
         """See :meth:`Baseline.fit`."""
         n_items = len(item_ids)
         if not n_items:
@@ -63,9 +46,11 @@ class LearnedBaseline(Baseline):
         self.__dict__.pop("_position_of", None)
         self.item_ids = np.asarray(item_ids, dtype=object)
         self._set_popularity(np.bincount(train.items, minlength=n_items).astype(np.int64))
-        deadline = None if seconds is None else time.monotonic() + seconds
-        given = vectors if self.needs_vectors else None, words if self.needs_words else None
-        self._learn(train, FitInputs(*given, validation, exclude_seen, seed, deadline, device, progress))
+        needed: dict[str, Any] = {
+            "vectors": inputs.vectors if self.needs_vectors else None,
+            "words": inputs.words if self.needs_words else None,
+        }
+        self._learn(train, replace(inputs.begin(), **needed))
         return self
 
     def _set_popularity(self, popularity: np.ndarray) -> None:

@@ -30,8 +30,9 @@ class TextNeighbours(ScoringBaseline):
     others. The content-based profile of Pazzani and Billsus (https://doi.org/10.1007/978-3-540-72079-9_10), with
     sentence vectors in the place of weighted terms.
 
+    >>> vectors = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     >>> neighbours = TextNeighbours(last=1).fit(
-    ...     Histories.from_lists([[0]]), ["a", "b", "c"], vectors=np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+    ...     Histories.from_lists([[0]]), ["a", "b", "c"], FitInputs(vectors=vectors))
     >>> neighbours.recommend([["b", "a"]], 3, exclude_seen=False).item_ids
     [['a', 'c', 'b']]
     """

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import itertools
 import logging
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from genrec.baselines.base import Baseline, FitInputs
+from genrec.baselines.base import NOTHING_MORE, Baseline, FitInputs
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError
-from genrec.progress import Progress
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
     from genrec.data.split import Split
 
 _LOG = logging.getLogger(__name__)
@@ -39,14 +36,7 @@ def choose(
     split: Split,
     item_ids: Sequence[str] | np.ndarray,
     grid: Sequence[Mapping[str, Any]] | None = None,
-    *,
-    vectors: np.ndarray | None = None,
-    words: csr_array | None = None,
-    exclude_seen: bool = True,
-    seed: int = 0,
-    seconds: float | None = None,
-    device: str | None = None,
-    progress: Progress | None = None,
+    inputs: FitInputs = NOTHING_MORE,
 ) -> B:
     """Fit on ``split.train`` with the settings of the best validation NDCG@10.
 
@@ -55,13 +45,7 @@ def choose(
         split: Only its training and validation parts are read.
         item_ids: ``(n_items,)`` the catalogue.
         grid: Settings to try, see :func:`product`; None: :meth:`Baseline.candidates`.
-        vectors: ``(n_items, dim)`` float32 item vectors, for those that need them.
-        words: ``(n_items, n_words)`` from :func:`genrec.encoders.words.word_vectors`, for those that need them.
-        exclude_seen: As the baseline will be used.
-        seed: Of everything random.
-        seconds: Nothing new is tried after so long; the best until then is taken.
-        device: Of networks.
-        progress: Called after every epoch and every candidate.
+        inputs: What else fitting reads. When its time is over, the best until then is taken.
 
     Returns:
         The fitted baseline; of equally good settings the first ones of the grid.
@@ -69,18 +53,8 @@ def choose(
     Raises:
         ConfigError: The grid is empty, or has an unknown or wrong setting.
     """
-    inputs = FitInputs(
-        vectors=vectors,
-        words=words,
-        validation=split.validation,
-        exclude_seen=exclude_seen,
-        seed=seed,
-        deadline=None if seconds is None else time.monotonic() + seconds,
-        device=device,
-        progress=progress,
-    )
     tried = make.candidates(split.train) if grid is None else grid
-    return search(make, split.train, item_ids, tried, inputs)
+    return search(make, split.train, item_ids, tried, replace(inputs, validation=split.validation))
 
 
 def search(
@@ -104,9 +78,10 @@ def search(
     """
     if not grid:
         raise ConfigError(f"The grid of '{make.name}' is empty.", expected="at least one set of settings")
+    inputs = inputs.begin()
     hopefuls = [make(**candidate) for candidate in grid]
     if len(hopefuls) == 1:
-        return _fit(hopefuls[0], train, item_ids, inputs)
+        return hopefuls[0].fit(train, item_ids, inputs)
     best, best_value = hopefuls[0], -1.0
     choices: list[dict[str, Any]] = []
     for number, fitted in enumerate(fit_each(hopefuls, train, item_ids, inputs)):
@@ -138,23 +113,8 @@ def fit_each(
     previous: B | None = None
     for hopeful in hopefuls:
         fitted = None if previous is None else previous.adapted(hopeful.settings)
-        previous = _fit(hopeful, train, item_ids, inputs) if fitted is None else fitted
+        previous = hopeful.fit(train, item_ids, inputs) if fitted is None else fitted
         yield previous
-
-
-def _fit(baseline: B, train: Histories, item_ids: Sequence[str] | np.ndarray, inputs: FitInputs) -> B:
-    return baseline.fit(
-        train,
-        item_ids,
-        vectors=inputs.vectors,
-        words=inputs.words,
-        validation=inputs.validation,
-        exclude_seen=inputs.exclude_seen,
-        seed=inputs.seed,
-        seconds=None if inputs.deadline is None else max(0.0, inputs.deadline - time.monotonic()),
-        device=inputs.device,
-        progress=inputs.progress,
-    )
 
 
 def _value(baseline: Baseline, inputs: FitInputs) -> float:

@@ -33,7 +33,7 @@ class WordNeighbours(ScoringBaseline):
     (https://doi.org/10.1007/978-3-540-72079-9_10), forgetting with the distance from the end of the history.
 
     >>> words = sp.csr_array(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]))
-    >>> neighbours = WordNeighbours(last=1).fit(Histories.from_lists([[0]]), ["a", "b", "c"], words=words)
+    >>> neighbours = WordNeighbours(last=1).fit(Histories.from_lists([[0]]), ["a", "b", "c"], FitInputs(words=words))
     >>> neighbours.recommend([["b", "a"]], 3, exclude_seen=False).item_ids
     [['a', 'c', 'b']]
     """

@@ -47,7 +47,7 @@ def baseline(
     tables: Tables,
 ) -> None:
     """Fit a baseline; settings that are not given are chosen on validation. The test part is not read."""
-    from genrec.baselines import BASELINES
+    from genrec.baselines import BASELINES, FitInputs
     from genrec.baselines.fit import train_baseline
     from genrec.baselines.registry import CLASSES
     from genrec.config import apply_overrides
@@ -74,14 +74,16 @@ def baseline(
             name,
             parts,
             catalog.item_ids,
-            vectors=_vectors(catalog, vectors) if CLASSES[name].needs_vectors else None,
-            words=word_vectors(catalog) if CLASSES[name].needs_words else None,
-            seed=seed,
+            FitInputs(
+                vectors=_vectors(catalog, vectors) if CLASSES[name].needs_vectors else None,
+                words=word_vectors(catalog) if CLASSES[name].needs_words else None,
+                exclude_seen=exclude_seen,
+                seed=seed,
+                seconds=seconds,
+                device=device,
+                progress=update,
+            ),
             settings=settings,
-            exclude_seen=exclude_seen,
-            seconds=seconds,
-            device=device,
-            progress=update,
         )
     fitted.info["split_options"], fitted.columns = choice.options, tables.names
     fitted.save_pretrained(out, overwrite=overwrite)

@@ -208,6 +208,7 @@ def _measure(
     **options: Any,
 ) -> tuple[list[EvaluationResult], list[dict[str, Any]]]:
     """Results of recommenders and baselines (fitted once), and curves under noise."""
+    from genrec.baselines.base import FitInputs
     from genrec.baselines.fit import fit_baselines
     from genrec.evaluation.evaluator import KS
     from genrec.evaluation.suite import evaluate_all, robustness_all
@@ -219,10 +220,12 @@ def _measure(
             split,
             beside.item_ids,
             beside.baselines,
-            exclude_seen=exclude_seen,
-            vectors=facts.vectors,
-            words=beside.words(),
-            progress=lambda what, done, total: update(f"fitting {what}", done, total),
+            FitInputs(
+                vectors=facts.vectors,
+                words=beside.words(),
+                exclude_seen=exclude_seen,
+                progress=lambda what, done, total: update(f"fitting {what}", done, total),
+            ),
         )
         shared["progress"] = update
         everybody = [*beside.recommenders, *beside.without_networks(), *fitted]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from genrec.artifacts import atomic_dir, write_atomic
-from genrec.baselines import QUICK_BASELINES
+from genrec.baselines import QUICK_BASELINES, FitInputs
 from genrec.baselines.fit import fit_baselines
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, Split
@@ -73,9 +73,8 @@ def evaluate_all(
     item_ids = _one_catalogue(recommenders)
     cases, chosen = sampled_cases(split, part, users, seed)
     known = facts or ItemFacts.of(split.train, len(item_ids))
-    fitted = fit_baselines(
-        split, item_ids, baselines, exclude_seen=exclude_seen, vectors=known.vectors, words=words, seed=seed
-    )
+    inputs = FitInputs(vectors=known.vectors, words=words, exclude_seen=exclude_seen, seed=seed)
+    fitted = fit_baselines(split, item_ids, baselines, inputs)
     everybody = [*recommenders, *fitted]
     return [
         evaluate(
@@ -139,7 +138,7 @@ def robustness_all(
     cases, _ = sampled_cases(split, part, users, seed)
     popularity = np.bincount(split.train.items, minlength=len(item_ids))
     if beside is None:
-        beside = fit_baselines(split, item_ids, ["transition-counts"], exclude_seen=exclude_seen)
+        beside = fit_baselines(split, item_ids, ["transition-counts"], FitInputs(exclude_seen=exclude_seen))
     return [
         row
         for one in [*recommenders, *beside]

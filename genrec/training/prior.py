@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genrec.baselines.base import FitInputs
 from genrec.baselines.fit import train_baseline
 from genrec.decoding.options import PriorSettings
 from genrec.generative.learned_prior import LearnedPrior
@@ -99,9 +100,8 @@ def _choose_by_search(
         settings.name,
         split,
         recommender.item_ids,
+        FitInputs(exclude_seen=seen, progress=progress),
         settings=settings.settings,
-        exclude_seen=seen,
-        progress=progress,
     )
     recommender.prior = LearnedPrior(baseline)
     chosen = settings.model_copy(update={"settings": baseline.settings.model_dump(mode="json")})

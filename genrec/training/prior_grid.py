@@ -14,7 +14,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from genrec.baselines.base import FitInputs
+from genrec.baselines.base import NOTHING_MORE
 from genrec.baselines.registry import CLASSES
 from genrec.baselines.tuning import fit_each
 from genrec.generative.prior_experience import WEIGHTS
@@ -58,7 +58,7 @@ def fitted(
         ConfigError: A setting that the baseline does not have.
     """
     hopefuls: list[Any] = [CLASSES[name](**one) for one in settings]
-    return fit_each(hopefuls, train, item_ids, FitInputs())
+    return fit_each(hopefuls, train, item_ids, NOTHING_MORE)
 
 
 def as_of_before(train: Histories) -> Histories:

@@ -6,6 +6,7 @@ from support import assert_threads_agree
 from genrec.baselines import (
     BASELINES,
     QUICK_BASELINES,
+    FitInputs,
     Popularity,
     RepeatLast,
     TransitionCounts,
@@ -51,7 +52,7 @@ FLOATING = ("sasrec", "bsarec", "bert4rec")
 
 def fit_all(split):
     """All baselines, the trained ones small and with fixed settings."""
-    return fit_baselines(split, IDS, BASELINES, vectors=VECTORS, words=WORDS, settings=SETTINGS)
+    return fit_baselines(split, IDS, BASELINES, FitInputs(vectors=VECTORS, words=WORDS), settings=SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_impossible_settings_are_refused(settings):
 @pytest.mark.parametrize("name", BASELINES)
 def test_unknown_settings_are_refused(split, name):
     with pytest.raises(ConfigError, match="nonsense"):
-        train_baseline(name, split, IDS, vectors=VECTORS, words=WORDS, settings={"nonsense": 1})
+        train_baseline(name, split, IDS, FitInputs(vectors=VECTORS, words=WORDS), settings={"nonsense": 1})
 
 
 def test_an_empty_grid_is_refused(split):
@@ -144,7 +145,7 @@ def test_only_the_quick_baselines_are_fitted_unless_others_are_named(split):
 
 
 def test_out_of_time_takes_the_best_so_far(split):
-    chosen = train_baseline("transition-counts", split, IDS, seconds=0.0)
+    chosen = train_baseline("transition-counts", split, IDS, FitInputs(seconds=0.0))
     assert len(chosen.choices) == 1
 
 
@@ -153,11 +154,11 @@ def test_missing_and_wrong_vectors_are_refused(split, name):
     with pytest.raises(DataError, match="needs item vectors"):
         train_baseline(name, split, IDS)
     with pytest.raises(DataError, match="29 item vectors for 30 items"):
-        train_baseline(name, split, IDS, vectors=VECTORS[1:])
+        train_baseline(name, split, IDS, FitInputs(vectors=VECTORS[1:]))
     broken = VECTORS.copy()
     broken[3, 2] = np.nan
     with pytest.raises(DataError, match="not finite"):
-        train_baseline(name, split, IDS, vectors=broken)
+        train_baseline(name, split, IDS, FitInputs(vectors=broken))
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -178,7 +179,7 @@ def test_saved_and_loaded_it_recommends_the_same(fitted, split, name, tmp_path):
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_same_seed_gives_the_same_bytes(fitted, split, name):
-    again = train_baseline(name, split, IDS, vectors=VECTORS, words=WORDS, settings=SETTINGS.get(name))
+    again = train_baseline(name, split, IDS, FitInputs(vectors=VECTORS, words=WORDS), settings=SETTINGS.get(name))
     before, after = fitted[name].state(), again.state()
     assert before.keys() == after.keys()
     for key in before:

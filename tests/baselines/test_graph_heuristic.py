@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from genrec.baselines import GraphHeuristic
+from genrec.baselines import FitInputs, GraphHeuristic
 from genrec.data.histories import Histories
 
 N_ITEMS = 40
@@ -54,7 +54,7 @@ def by_hand(train, history, variant, k, allowed, popularity):
 def test_lists_follow_the_published_budgets(variant, users, k):
     train, cases = walks(0, users), walks(1, 20, 5)
     allowed = np.random.default_rng(4).random(N_ITEMS) < 0.9
-    baseline = GraphHeuristic(variant=variant).fit(train, IDS, vectors=VECTORS)
+    baseline = GraphHeuristic(variant=variant).fit(train, IDS, FitInputs(vectors=VECTORS))
     lists = baseline.recommend(cases, k, allow=[item for item, ok in zip(IDS, allowed, strict=True) if ok])
     for user, history in enumerate(cases):
         expected = by_hand(train, history.tolist(), variant, k, allowed, baseline.popularity)
@@ -62,11 +62,13 @@ def test_lists_follow_the_published_budgets(variant, users, k):
 
 
 def test_a_catalogue_smaller_than_the_list():
-    baseline = GraphHeuristic().fit(Histories.from_lists([[0, 1, 2]]), IDS[:3], vectors=VECTORS[:3])
+    baseline = GraphHeuristic().fit(Histories.from_lists([[0, 1, 2]]), IDS[:3], FitInputs(vectors=VECTORS[:3]))
     assert baseline.recommend([["i0"]], 10).item_ids == [["i1", "i2"]]
     assert baseline.recommend([["i0"]], 10, exclude_seen=False).item_ids == [["i1", "i2", "i0"]]
 
 
 def test_without_any_pair_the_most_popular_come():
-    baseline = GraphHeuristic(variant="tgh-2").fit(Histories.from_lists([[2], [2], [1]]), IDS[:4], vectors=VECTORS[:4])
+    baseline = GraphHeuristic(variant="tgh-2").fit(
+        Histories.from_lists([[2], [2], [1]]), IDS[:4], FitInputs(vectors=VECTORS[:4])
+    )
     assert baseline.recommend([["i3"]], 3).item_ids == [["i2", "i1", "i0"]]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from genrec.baselines import LinearProbe, TextNeighbours
+from genrec.baselines import FitInputs, LinearProbe, TextNeighbours
 from genrec.data.histories import Histories
 from genrec.data.split import leave_one_out
 from genrec.errors import DataError
@@ -23,15 +23,15 @@ def shop(seed=0, users=150):
 def test_it_learns_which_directions_matter():
     split, vectors = shop()
     probe = LinearProbe(dim=8, epochs=10, patience=10, last=None, learning_rate=0.1, batch_size=64, negatives=64)
-    probe.fit(split.train, IDS, vectors=vectors, validation=split.validation)
-    untrained = TextNeighbours(last=None).fit(split.train, IDS, vectors=vectors)
+    probe.fit(split.train, IDS, FitInputs(vectors=vectors, validation=split.validation))
+    untrained = TextNeighbours(last=None).fit(split.train, IDS, FitInputs(vectors=vectors))
     # Nobody can know which of the three items left on a shelf comes next: 0.71 is the best that can be expected.
     assert probe.ndcg(split.test) > untrained.ndcg(split.test) + 0.06
 
 
 def test_it_starts_from_the_inner_products_of_the_vectors():
     split, vectors = shop()
-    probe = LinearProbe(dim=8, epochs=1, learning_rate=1e-12, last=2).fit(split.train, IDS, vectors=vectors)
+    probe = LinearProbe(dim=8, epochs=1, learning_rate=1e-12, last=2).fit(split.train, IDS, FitInputs(vectors=vectors))
     expected = vectors @ vectors.T
     np.testing.assert_allclose(probe._mapped @ probe._mapped.T, expected, atol=1e-4)
 
@@ -57,7 +57,7 @@ def test_new_items_are_recommended_by_their_vector():
     split, vectors = shop()
     seen = split.train.take(split.train.items != 23)
     probe = LinearProbe(dim=8, epochs=4, last=None, learning_rate=0.1, batch_size=64, negatives=64)
-    probe.fit(seen, IDS, vectors=vectors)
+    probe.fit(seen, IDS, FitInputs(vectors=vectors))
     lists = probe.recommend([["i2", "i5", "i8"]], 8)
     assert probe.popularity[23] == 0
     assert "i23" in lists.item_ids[0]
@@ -65,4 +65,4 @@ def test_new_items_are_recommended_by_their_vector():
 
 def test_histories_of_one_item_teach_nothing():
     with pytest.raises(DataError, match="two items"):
-        LinearProbe().fit(Histories.from_lists([[1], [2]]), IDS[:3], vectors=np.eye(3, dtype=np.float32))
+        LinearProbe().fit(Histories.from_lists([[1], [2]]), IDS[:3], FitInputs(vectors=np.eye(3, dtype=np.float32)))

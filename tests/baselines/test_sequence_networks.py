@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from genrec.baselines import Bert4Rec, BSARec, SASRec, load_baseline
+from genrec.baselines import Bert4Rec, BSARec, FitInputs, SASRec, load_baseline
 from genrec.baselines.softmax import full_softmax_loss
 from genrec.baselines.transformer import FrequencyTransformer, ItemTransformer, low_pass_filter
 from genrec.data.histories import Histories
@@ -65,7 +65,7 @@ def test_training_stops_early_and_keeps_the_best_epoch(make, monkeypatch):
     seen = []
     monkeypatch.setattr(make, "_quick_ndcg", lambda self, *given: (seen.append(self.state()), next(values))[1])
     split = leave_one_out(circle(20))
-    baseline = make(**SMALL, epochs=9, patience=2).fit(split.train, IDS, validation=split.validation)
+    baseline = make(**SMALL, epochs=9, patience=2).fit(split.train, IDS, FitInputs(validation=split.validation))
     assert baseline.curve == [0.2, 0.5, 0.4, 0.3]
     assert len(seen) == 4
 
@@ -75,14 +75,16 @@ def test_training_stops_early_and_keeps_the_best_epoch(make, monkeypatch):
 def test_the_quick_metric_is_that_of_the_lists(make, exclude_seen):
     split = leave_one_out(circle(30))
     baseline = make(**SMALL, epochs=3)
-    baseline.fit(split.train, IDS, validation=split.validation, exclude_seen=exclude_seen)
+    baseline.fit(split.train, IDS, FitInputs(validation=split.validation, exclude_seen=exclude_seen))
     assert baseline.ndcg(split.validation, exclude_seen=exclude_seen) == pytest.approx(max(baseline.curve), abs=1e-6)
 
 
 @pytest.mark.parametrize("make", [SASRec, BSARec, Bert4Rec])
 def test_without_validation_all_epochs_are_trained(make):
     steps = []
-    make(**SMALL, epochs=3).fit(circle(10), IDS, progress=lambda what, done, total: steps.append((done, total)))
+    make(**SMALL, epochs=3).fit(
+        circle(10), IDS, FitInputs(progress=lambda what, done, total: steps.append((done, total)))
+    )
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -128,7 +130,7 @@ def test_the_caller_keeps_its_random_numbers(make):
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    make(**SMALL, epochs=1).fit(circle(5), IDS, seed=7)
+    make(**SMALL, epochs=1).fit(circle(5), IDS, FitInputs(seed=7))
     torch.testing.assert_close(torch.rand(3), expected)
 
 
@@ -205,7 +207,7 @@ def test_newest_states_do_not_depend_on_padding_or_the_batch(alpha):
 
 def test_frequencies_change_what_is_learned_only_where_they_have_a_share():
     def scores(**settings):
-        baseline = BSARec(**{**SMALL, "heads": 2}, epochs=1, **settings).fit(circle(20), IDS, seed=1)
+        baseline = BSARec(**{**SMALL, "heads": 2}, epochs=1, **settings).fit(circle(20), IDS, FitInputs(seed=1))
         return baseline.score(Histories.from_lists([[1, 2, 3]]))
 
     np.testing.assert_array_equal(scores(alpha=0.0, cutoff=1), scores(alpha=0.0, cutoff=5))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from genrec.baselines import WordNeighbours
+from genrec.baselines import FitInputs, WordNeighbours
 from genrec.data.histories import Histories
 from genrec.errors import DataError
 
@@ -13,7 +13,7 @@ IDS = list("abcd")
 
 
 def fitted(**settings):
-    return WordNeighbours(**settings).fit(Histories.from_lists([[0]]), IDS, words=sp.csr_array(WORDS))
+    return WordNeighbours(**settings).fit(Histories.from_lists([[0]]), IDS, FitInputs(words=sp.csr_array(WORDS)))
 
 
 def test_newer_items_weigh_more():
@@ -30,7 +30,7 @@ def test_only_the_last_items_are_read():
 def test_a_user_does_not_depend_on_the_batch():
     rng = np.random.default_rng(0)
     words = sp.csr_array(sp.random(200, 90, 0.1, rng=rng))
-    baseline = WordNeighbours().fit(Histories.from_lists([[0]]), [str(n) for n in range(200)], words=words)
+    baseline = WordNeighbours().fit(Histories.from_lists([[0]]), [str(n) for n in range(200)], FitInputs(words=words))
     histories = Histories.from_lists([rng.integers(0, 200, n).tolist() for n in (1, 5, 30)])
     together = baseline.score(histories)
     for user in range(3):
@@ -41,4 +41,4 @@ def test_missing_words_are_refused():
     with pytest.raises(DataError, match="needs the words of 4 items"):
         WordNeighbours().fit(Histories.from_lists([[0]]), IDS)
     with pytest.raises(DataError, match="needs the words of 4 items"):
-        WordNeighbours().fit(Histories.from_lists([[0]]), IDS, words=sp.csr_array(WORDS[1:]))
+        WordNeighbours().fit(Histories.from_lists([[0]]), IDS, FitInputs(words=sp.csr_array(WORDS[1:])))

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from genrec.baselines import train_baseline
+from genrec.baselines import FitInputs, train_baseline
 from genrec.cli import console
 from genrec.cli.progress import plain_progress, progress
 from genrec.data.histories import Histories
@@ -66,7 +66,7 @@ def test_what_is_shown_as_progress_is_not_logged_as_well(terminal, monkeypatch, 
     monkeypatch.setattr(type(console.err), "is_terminal", terminal)
     split = leave_one_out(Histories.from_lists([[0, 1, 2, 0]] * 5))
     with caplog.at_level(logging.INFO, logger="genrec"), progress("fitting") as update:
-        train_baseline("transition-counts", split, list("abc"), progress=update)
+        train_baseline("transition-counts", split, list("abc"), FitInputs(progress=update))
     assert not caplog.records
     train_baseline("transition-counts", split, list("abc"))
     assert logging.getLogger("genrec.baselines").level == logging.NOTSET
