@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,97 +15,15 @@ from genrec.data.id_lists import as_numbers, listed, positions_of_lists, positio
 from genrec.data.naming import ColumnNames
 from genrec.decoding.request import Prior, Request
 from genrec.errors import DataError
-from genrec.schema import Columns
-from genrec.wording import count
-
-if TYPE_CHECKING:
-    import polars as pl
-
+from genrec.explanation import Explanations
+from genrec.recommendations import Recommendations
 
 HistoriesLike = Histories | Sequence[Sequence[str]]
 
 MANIFEST = "recommender.json"
 """The file that makes a folder a saved recommender."""
 
-_SHOWN = 3  # items of a list that stand in its repr
-
-
-@dataclass(frozen=True, repr=False)
-class Recommendations:
-    """Ranked items of many users, best first.
-
-    Attributes:
-        items: ``(n_users, k)`` int32 catalogue positions; -1, only at the end, where fewer items are allowed.
-        scores: ``(n_users, k)`` float32, not increasing along a row; ``-inf`` where ``items`` is -1.
-        catalogue_ids: ``(n_items,)`` object array of the item ids that the positions point into.
-    """
-
-    items: np.ndarray
-    scores: np.ndarray
-    catalogue_ids: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __repr__(self) -> str:
-        found = (self.items >= 0).sum(axis=1)
-        short = int((found < self.items.shape[1]).sum())
-        note = f", {short:,} with fewer" if short else ""
-        return f"Recommendations({count(len(self), 'list')} of {self.items.shape[1]}{note}{self._first()})"
-
-    def _first(self) -> str:
-        """The best items of the first user, for people."""
-        ids = self.catalogue_ids[self.items[0][self.items[0] >= 0][:_SHOWN]].tolist() if len(self) else []
-        if not ids:
-            return ""
-        more = ", ..." if (self.items[0] >= 0).sum() > _SHOWN else ""
-        return f"; the first: {', '.join(map(repr, ids))}{more}"
-
-    @property
-    def item_ids(self) -> list[list[str]]:
-        """Recommended ids of every user, without fillers: row ``u`` has at most ``k`` entries."""
-        return [self.catalogue_ids[row[row >= 0]].tolist() for row in self.items]
-
-    def ranks_of(self, targets: np.ndarray) -> np.ndarray:
-        """Rank of one target item a user: ``(n_users,)`` int32, from 1; 0 where the target is not in the list.
-
-        Args:
-            targets: ``(n_users,)`` catalogue positions.
-
-        >>> lists, ids = np.array([[4, 2], [1, -1]]), np.arange(5).astype(str)
-        >>> Recommendations(lists, lists.astype(np.float32), ids).ranks_of(np.array([2, 3])).tolist()
-        [2, 0]
-        """
-        targets = np.asarray(targets)
-        if targets.shape != (len(self),):
-            raise DataError(f"{len(self)} lists but targets of shape {targets.shape}.", expected="one target a list")
-        hits = (self.items == targets[:, None]) & (self.items >= 0)
-        width = hits.shape[1]
-        first = np.where(hits, np.arange(1, width + 1), width + 1).min(axis=1, initial=width + 1)
-        return np.where(first > width, 0, first).astype(np.int32)
-
-    def to_frame(self, user_ids: Sequence[str] | np.ndarray) -> pl.DataFrame:
-        """Long table ``user_id, rank, item_id, score`` with ranks from 1.
-
-        Raises:
-            DataError: There are not as many user ids as lists.
-        """
-        import polars as pl
-
-        if len(user_ids) != len(self):
-            raise DataError(
-                f"{count(len(self), 'list')} but {count(len(user_ids), 'user id')}.", expected="one user id a list"
-            )
-        rows, columns = np.nonzero(self.items >= 0)
-        return pl.DataFrame(
-            {
-                Columns.User: np.asarray(user_ids, dtype=object)[rows].tolist(),
-                Columns.Rank: (columns + 1).astype(np.int32),
-                Columns.Item: self.catalogue_ids[self.items[rows, columns]].tolist(),
-                Columns.Score: self.scores[rows, columns],
-            },
-            schema_overrides={Columns.User: pl.String, Columns.Item: pl.String},
-        )
+__all__ = ["MANIFEST", "HistoriesLike", "Recommendations", "Recommender"]
 
 
 class Recommender(ABC):
@@ -159,6 +77,16 @@ class Recommender(ABC):
             DataError: An item id that the catalogue does not have, or something that does not fit the users.
             ConfigError: The recommender has no such thing.
         """
+        known = self.known(histories)
+        items, scores = self._rank(known, self.resolved(request))
+        return Recommendations(items, scores, self.item_ids)
+
+    def known(self, histories: HistoriesLike) -> Histories:
+        """Histories over this catalogue.
+
+        Raises:
+            DataError: An item id, or a position, that the catalogue does not have.
+        """
         known = histories if isinstance(histories, Histories) else self.to_histories(histories)
         if len(known.items) and not 0 <= known.items.min() <= known.items.max() < len(self.item_ids):
             raise DataError(
@@ -167,8 +95,60 @@ class Recommender(ABC):
                 expected=f"positions from 0 to {len(self.item_ids) - 1}",
                 hint="Build the histories with the catalogue that the recommender was made for.",
             )
-        items, scores = self._rank(known, self.resolved(request))
-        return Recommendations(items, scores, self.item_ids)
+        return known
+
+    def explain(
+        self,
+        histories: HistoriesLike,
+        items: Sequence[Collection[str]] | None = None,
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        allow: Collection[str] | None = None,
+        deny: Collection[str] | None = None,
+    ) -> Explanations:
+        """Why the ``k`` best items of every history are recommended, or why others stand where they do.
+
+        Args:
+            histories: As in :meth:`recommend`.
+            items: One collection of item ids a user that are explained in the place of the best ones.
+            k: Length of a list, where ``items`` does not say it.
+            exclude_seen: As in :meth:`recommend`, like the others.
+            allow: As there.
+            deny: As there.
+
+        Returns:
+            The parts of every score, which add up to what :meth:`recommend` gives. A recommender without parts has one.
+
+        Raises:
+            DataError: As in :meth:`recommend`; or an item cannot be recommended to the user.
+        """
+        return self.explain_answer(histories, Request(k, exclude_seen, allow, deny), items)
+
+    def explain_answer(
+        self, histories: HistoriesLike, request: Request, items: Sequence[Collection[str]] | None = None
+    ) -> Explanations:
+        """:meth:`explain` for a request that is made once and asked often.
+
+        Raises:
+            DataError: As in :meth:`explain`.
+        """
+        wanted = None if items is None else self._wanted(items, histories)
+        found = self.answer(histories, request if wanted is None else replace(request, k=len(self.item_ids)))
+        if wanted is not None:
+            found = found.only(wanted)
+        return Explanations(found, {self.name: np.where(found.items >= 0, found.scores, 0).astype(np.float32)})
+
+    def _wanted(self, items: Sequence[Collection[str]], histories: HistoriesLike) -> np.ndarray:
+        """``(n_users, longest)`` int32 positions of items that are to be explained, -1 for padding."""
+        given = listed(items, "items", "one collection of item ids a user")
+        lists = [positions_of_set(one, self._positions, f"items, user {user}") for user, one in enumerate(given)]
+        if len(lists) != len(histories):
+            raise DataError(f"Items of {len(lists)} users for {len(histories)} histories.", where="items")
+        wanted = np.full((len(lists), max(map(len, lists), default=0)), -1, dtype=np.int32)
+        for row, positions in zip(wanted, lists, strict=True):
+            row[: len(positions)] = positions
+        return wanted
 
     def resolved(self, request: Request) -> Request:
         """The request with catalogue positions in the place of item ids, and no more items than there are.

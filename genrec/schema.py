@@ -12,3 +12,4 @@ class Columns:
     Rank = "rank"
     Score = "score"
     Title = "title"
+    SemanticId = "semantic_id"

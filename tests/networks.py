@@ -28,6 +28,16 @@ NETWORKS = {
     "recgpt-autoregressive": {"backbone": QWEN, "slots": 3, "vector_dim": DIM, **AUTOREGRESSIVE},
 }
 
+HISTORIES = [["i3", "i9", "i15", "i2"], ["i20"], [], ["i50", "i4", "i5", "i6", "i7", "i8"]]
+IDS = [f"i{n}" for n in range(N)]
+REQUESTS = {
+    "seen": {},
+    "all": {"exclude_seen": False},
+    "lists": {"allow_each": [IDS[:20], None, ["i7"], IDS[10:55]], "deny": ["i12", "i13"]},
+    "allow": {"allow": IDS[::2]},
+}
+"""Of requests to a tiny recommender: what :data:`HISTORIES` may get."""
+
 
 def tiny_index():
     """Sixty items ``i0`` to ``i59`` with three codes each."""

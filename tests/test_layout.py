@@ -28,7 +28,7 @@ FLOORS = (
     ("index",),
     ("models", "prompts"),
     ("decoding",),
-    ("recommender",),
+    ("recommender", "recommendations", "explanation"),
     ("baselines",),
     ("generative",),
     ("loading",),

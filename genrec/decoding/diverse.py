@@ -77,9 +77,11 @@ def diverse_beam_search(
     )
     items, scores = _in_turn(*found, groups, k)
     if bool((items[:, :k] < 0).any()):
-        taken = items if forbidden is None else torch.cat([forbidden, items], dim=1)
-        more = beam_search(model, fresh, trie, n_users, beams=k, forbidden=taken, **settings)
-        items, scores = torch.cat([items, more[0]], dim=1), torch.cat([scores, more[1]], dim=1)
+        # forbidding what the groups found would count the others as if these were no children
+        more, keys = beam_search(model, fresh, trie, n_users, beams=2 * k, forbidden=forbidden, **settings)
+        again = contained(more, items.sort(dim=1).values)
+        items = torch.cat([items, more.masked_fill(again, -1)], dim=1)
+        scores = torch.cat([scores, keys.masked_fill(again, -torch.inf)], dim=1)
     return _best_first(*_live_first(items, scores, k))
 
 

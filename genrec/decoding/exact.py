@@ -134,7 +134,7 @@ class _Walk:
         if living is not None:
             found = found.masked_fill(~living, -torch.inf)
         if self.normalize == "children":
-            total = _log_sum_exp_of(found, parents, logits.shape[1])
+            total = grouped_log_sum_exp(found, parents, logits.shape[1])
         elif self.normalize == "vocabulary" and vocabulary is not None:
             total = vocabulary().float()
         else:
@@ -142,7 +142,7 @@ class _Walk:
         return found - total[:, parents]
 
 
-def _log_sum_exp_of(values: Tensor, groups: Tensor, n_groups: int) -> Tensor:
+def grouped_log_sum_exp(values: Tensor, groups: Tensor, n_groups: int) -> Tensor:
     """Log-sum-exp of each group, ``(users, n)`` and ``(n,)`` to ``(users, n_groups)``; 0 where all values are -inf."""
     highest = values.new_full((len(values), n_groups), -torch.inf)
     highest = highest.scatter_reduce(1, groups.expand_as(values), values, "amax")

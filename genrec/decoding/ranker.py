@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
 from genrec.data.histories import Histories
+from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.exact import score_items
 from genrec.decoding.options import DecodingOptions, even_slices
+from genrec.decoding.path_scores import path_scores
 from genrec.decoding.request import Request
 from genrec.decoding.search import search
 from genrec.decoding.subtries import SubTries
@@ -22,6 +26,25 @@ from genrec.models.base import CodeModel
 from genrec.models.outputs import Reader
 
 _CELLS = 1 << 26  # users times items that are scored by words at once
+
+
+@dataclass(frozen=True)
+class _Round:
+    """Users that are searched together.
+
+    Attributes:
+        users: ``(n,)`` their rows.
+        batch: What the network reads of them.
+        trie: What they may all get.
+        seen: Their items, where they must not get these.
+        filters: ``forbidden`` and ``allowed``, see :func:`~genrec.decoding.search.search`.
+    """
+
+    users: np.ndarray
+    batch: dict[str, torch.Tensor]
+    trie: DeviceTrie
+    seen: Histories | None
+    filters: dict[str, torch.Tensor | None]
 
 
 class Ranker:
@@ -74,28 +97,64 @@ class Ranker:
         if options.words:
             size = min(size, max(1, _CELLS // len(self.index.item_ids)))
         priors = self._priors(histories, request, options, learned)
-        vectors = None if options.mmr is None else self._item_vectors()
+        vectors = None if options.mmr is None else self.item_vectors()
         with self._evaluating():
-            for members, mask in request.parts(len(histories), self._tries):
-                trie = self._tries(mask)
-                for rows, batch in self._batches(histories.select(members), size):
-                    users = members[rows]
-                    seen = histories.select(users) if request.exclude_seen else None
-                    found, found_scores = search(
-                        self.model,
-                        self.model.prefill(**batch),
-                        trie,
-                        len(users),
-                        request.k,
-                        options,
-                        forbidden=self._tensor(None if seen is None else seen.padded()),
-                        allowed=self._tensor(request.own_items(users)),
-                        prior=priors.of(trie, users, seen),
-                        vectors=vectors,
-                    )
-                    items[users, : found.shape[1]] = found.cpu().numpy()
-                    scores[users, : found.shape[1]] = found_scores.cpu().numpy()
+            for one in self._rounds(histories, request, size):
+                found, found_scores = search(
+                    self.model,
+                    self.model.prefill(**one.batch),
+                    one.trie,
+                    len(one.users),
+                    request.k,
+                    options,
+                    **one.filters,
+                    prior=priors.of(one.trie, one.users, one.seen),
+                    vectors=vectors,
+                )
+                items[one.users, : found.shape[1]] = found.cpu().numpy()
+                scores[one.users, : found.shape[1]] = found_scores.cpu().numpy()
         return items, scores
+
+    def path_scores(
+        self, histories: Histories, request: Request, options: DecodingOptions, items: np.ndarray
+    ) -> np.ndarray:
+        """Log-probability of every code of some items, as :meth:`rank` counts it for the same request.
+
+        Args:
+            histories: As there.
+            request: As there.
+            options: As there.
+            items: ``(n_users, n)`` catalogue positions, -1 for padding.
+
+        Returns:
+            ``(n_users, n, n_levels)`` float32; -inf where the user cannot get the item, 0 at padding.
+
+        Raises:
+            DataError: Something does not fit the users or the catalogue.
+        """
+        request.check(len(histories), len(self.index.item_ids))
+        found = np.where(items[..., None] >= 0, -np.inf, np.zeros(self.index.codes.shape[1])).astype(np.float32)
+        size = options.users_at_once(items.shape[1], self.model.device.type)
+        with self._evaluating():
+            for one in self._rounds(histories, request, size):
+                wanted = self._tensor(items[one.users])
+                state = self.model.prefill(**one.batch)
+                settings: dict[str, Any] = {"normalize": options.normalize, **one.filters}
+                found[one.users] = path_scores(self.model, state, one.trie, wanted, **settings).cpu().numpy()
+        return found
+
+    def _rounds(self, histories: Histories, request: Request, size: int) -> Iterator[_Round]:
+        """Users that are searched together."""
+        for members, mask in request.parts(len(histories), self._tries):
+            trie = self._tries(mask)
+            for rows, batch in self._batches(histories.select(members), size):
+                users = members[rows]
+                seen = histories.select(users) if request.exclude_seen else None
+                filters = {
+                    "forbidden": None if seen is None else self._tensor(seen.padded()),
+                    "allowed": self._optional(request.own_items(users)),
+                }
+                yield _Round(users, batch, trie, seen, filters)
 
     def score_items(self, histories: Histories, options: DecodingOptions) -> np.ndarray:
         """Exact score of every item, ``(n_users, n_items)`` float32; no beam is involved.
@@ -111,19 +170,19 @@ class Ranker:
                 scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
                 result[users] = scores.cpu().numpy()
                 if options.words:
-                    result[users] += self._shared_words(histories.select(users), options.words)
+                    result[users] += self.shared_words(histories.select(users), options.words)
         return result
 
     def _priors(
         self, histories: Histories, request: Request, options: DecodingOptions, learned: sp.csr_array | None
     ) -> UserPriors:
         def words(users: np.ndarray) -> np.ndarray:
-            return self._shared_words(histories.select(users), options.words)
+            return self.shared_words(histories.select(users), options.words)
 
         given = None if request.prior is None else request.scores
         return UserPriors(given, options.prior_weight, learned, words if options.words else None)
 
-    def _shared_words(self, histories: Histories, weight: float) -> np.ndarray:
+    def shared_words(self, histories: Histories, weight: float) -> np.ndarray:
         """What the words that items share with histories add, ``(n_users, n_items)`` float32."""
         scores = WordMatches(self.index.word_vectors).scores(histories)
         scores *= np.float32(weight)
@@ -143,10 +202,14 @@ class Ranker:
         with self.model.decoding(), torch.inference_mode():
             yield
 
-    def _tensor(self, positions: np.ndarray | None) -> torch.Tensor | None:
-        return None if positions is None else torch.from_numpy(positions.astype(np.int64)).to(self.model.device)
+    def _tensor(self, positions: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(positions.astype(np.int64)).to(self.model.device)
 
-    def _item_vectors(self) -> torch.Tensor:
+    def _optional(self, positions: np.ndarray | None) -> torch.Tensor | None:
+        return None if positions is None else self._tensor(positions)
+
+    def item_vectors(self) -> torch.Tensor:
+        """Vectors of all items where the network is, ``(n_items, dim)`` float32."""
         device = self.model.device
         if device not in self._vectors:
             self._vectors[device] = torch.from_numpy(np.array(self.index.vectors())).to(device)

@@ -21,7 +21,10 @@ from genrec.decoding.options import DecodingOptions, PriorSettings
 from genrec.decoding.ranker import Ranker
 from genrec.decoding.request import Prior, Request
 from genrec.errors import ArtifactError, ConfigError
+from genrec.explanation import Explanations
+from genrec.generative.card import recommender_card
 from genrec.generative.config import TrainConfig
+from genrec.generative.explained import explained
 from genrec.generative.learned_prior import LearnedPrior, learned_scores
 from genrec.index.semantic_index import SemanticIndex
 from genrec.index.storage import save_index
@@ -151,10 +154,60 @@ class GenerativeRecommender(Recommender):
             DataError: An unknown item, or something that does not fit the users or the catalogue.
             ConfigError: An unknown sub-catalogue or setting.
         """
-        chosen = options if options is None or isinstance(options, DecodingOptions) else self._changed(options)
+        chosen = self._changed(options)
         return self.answer(histories, Request(k, exclude_seen, allow, deny, within, allow_each, prior, options=chosen))
 
-    def _changed(self, options: Mapping[str, Any]) -> DecodingOptions:
+    def explain(
+        self,
+        histories: HistoriesLike,
+        items: Sequence[Collection[str]] | None = None,
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        allow: Collection[str] | None = None,
+        deny: Collection[str] | None = None,
+        within: str | Sequence[str | None] | None = None,
+        allow_each: Sequence[Collection[str] | None] | None = None,
+        prior: Prior | None = None,
+        options: DecodingOptions | Mapping[str, Any] | None = None,
+    ) -> Explanations:
+        """Why the ``k`` best items of every history are recommended, or why others stand where they do.
+
+        The parts are ``network``, which is also given code by code, ``words``, ``counts`` (the learned prior) and
+        ``prior`` (that of the request). They add up to the score of :meth:`recommend`.
+
+        Args:
+            histories: As in :meth:`recommend`, like the arguments from ``k`` on.
+            items: One collection of item ids a user that are explained in the place of the best ones.
+            k: Length of a list, where ``items`` does not say it.
+            exclude_seen: As in :meth:`recommend`.
+            allow: As there.
+            deny: As there.
+            within: As there.
+            allow_each: As there.
+            prior: As there.
+            options: As there; ``mmr`` must be None where ``items`` are given.
+
+        Raises:
+            DataError: As in :meth:`recommend`; or an item cannot be recommended to the user.
+            ConfigError: As in :meth:`recommend`.
+        """
+        chosen = self._changed(options)
+        request = Request(k, exclude_seen, allow, deny, within, allow_each, prior, options=chosen)
+        return self.explain_answer(histories, request, items)
+
+    def explain_answer(
+        self, histories: HistoriesLike, request: Request, items: Sequence[Collection[str]] | None = None
+    ) -> Explanations:
+        """:meth:`explain` for a request that is made once and asked often."""
+        known, options = self.known(histories), request.options or self.options
+        learned = learned_scores(self.prior, options.prior, known, len(self.item_ids))
+        wanted = None if items is None else self._wanted(items, known)
+        return explained(self._ranker, known, self.resolved(request), options, learned, wanted)
+
+    def _changed(self, options: DecodingOptions | Mapping[str, Any] | None) -> DecodingOptions | None:
+        if options is None or isinstance(options, DecodingOptions):
+            return options
         if not isinstance(options, Mapping):
             raise ConfigError(
                 f"Decoding options are given by {type(options).__name__}.",
@@ -200,7 +253,9 @@ class GenerativeRecommender(Recommender):
                 self.prior.save(work / "prior")
             write_yaml(work / "config.yaml", self.config)
             (work / "metrics.json").write_text(json.dumps(self.metrics, indent=2) + "\n", encoding="utf-8")
-            (work / "README.md").write_text(self._card(), encoding="utf-8")
+            (work / "README.md").write_text(
+                recommender_card(self.model, self.index, self.config, self.metrics), encoding="utf-8"
+            )
             content = {
                 "kind": "generative",
                 "architecture": self.config.model.architecture,
@@ -273,21 +328,6 @@ class GenerativeRecommender(Recommender):
             remembered = parse(ColumnNames, manifest.get("columns") or {})
         recommender.columns = remembered.over(index.columns)
         return recommender
-
-    def _card(self) -> str:
-        best = self.metrics.get("validation", {})
-        figures = "".join(f"| {name} | {value:.4f} |\n" for name, value in best.items())
-        table = f"\n| validation (generated) | |\n|---|---|\n{figures}" if figures else ""
-        return (
-            f"# genrec recommender\n\n"
-            f"- network: {self.config.model.architecture}, {self.model.num_parameters():,} parameters\n"
-            f"- index: {len(self.item_ids):,} items, codebook sizes {list(self.index.codebook_sizes)}, "
-            f"fingerprint `{self.index.fingerprint}`\n"
-            f"- training histories: {self.metrics.get('train_users', 0):,} users\n{table}\n"
-            "```python\nfrom genrec import Recommender\n\n"
-            'recommender = Recommender.from_pretrained("this folder")\n'
-            'recommender.recommend([["an item id", "another"]], k=10).item_ids\n```\n'
-        )
 
 
 def _check_index(manifest: Manifest, index: SemanticIndex, config: TrainConfig) -> None:

@@ -2,16 +2,7 @@
 
 import numpy as np
 import pytest
-from networks import NETWORKS, N, recommender
-
-HISTORIES = [["i3", "i9", "i15", "i2"], ["i20"], [], ["i50", "i4", "i5", "i6", "i7", "i8"]]
-IDS = [f"i{n}" for n in range(N)]
-REQUESTS = {
-    "seen": {},
-    "all": {"exclude_seen": False},
-    "lists": {"allow_each": [IDS[:20], None, ["i7"], IDS[10:55]], "deny": ["i12", "i13"]},
-    "allow": {"allow": IDS[::2]},
-}
+from networks import HISTORIES, NETWORKS, REQUESTS, N, recommender
 
 
 @pytest.mark.parametrize("request_of", sorted(REQUESTS))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from genrec.errors import ModelError
+from genrec.index.code_names import code_name
 
 
 class CodeTokens:
@@ -32,8 +33,7 @@ class CodeTokens:
     def __init__(self, codebook_sizes: Sequence[int]) -> None:
         self.codebook_sizes = tuple(int(size) for size in codebook_sizes)
         self.names = [
-            [f"<{level_letter(level)}_{code}>" for code in range(size)]
-            for level, size in enumerate(self.codebook_sizes)
+            [code_name(level, code) for code in range(size)] for level, size in enumerate(self.codebook_sizes)
         ]
         self.ids: list[np.ndarray] = []
 
@@ -95,17 +95,3 @@ class CodeTokens:
         if not self.ids:
             raise ModelError("The code tokens have no ids yet.", hint="Call add_to(tokenizer) first.")
         return self.ids
-
-
-def level_letter(level: int) -> str:
-    """``a`` for the first level, ``b`` for the second; ``aa`` after ``z``.
-
-    >>> level_letter(0), level_letter(26)
-    ('a', 'aa')
-    """
-    letters = ""
-    level += 1
-    while level:
-        level, rest = divmod(level - 1, 26)
-        letters = chr(ord("a") + rest) + letters
-    return letters
