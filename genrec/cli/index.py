@@ -32,7 +32,9 @@ app = typer.Typer(no_args_is_help=True)
 def build(
     items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the index.")],
-    tokenizer: Annotated[str, typer.Option("--tokenizer", help="Recipe, or a YAML file.")] = "rq-kmeans-3x256",
+    tokenizer: Annotated[
+        str, typer.Option("--tokenizer", help="Recipe, or a YAML file; auto: sizes by the catalogue.")
+    ] = "rq-kmeans-3x256",
     quantizer: Annotated[
         Path | None,
         typer.Option("--quantizer", help="Folder of a pretrained recommender or index: take its recipe, frozen."),
@@ -49,7 +51,7 @@ def build(
     """Turn a catalogue into semantic IDs."""
     from genrec.config import apply_overrides, parse
     from genrec.index.recipe import TokenizerRecipe, load_recipe
-    from genrec.index.report import collision_line
+    from genrec.index.report import collision_line, overall, reasons
     from genrec.index.semantic_index import SemanticIndex
 
     frozen = None
@@ -75,15 +77,39 @@ def build(
     index.columns, index.split = tables.names, choice if train is not None else None
     index.save(out, overwrite=overwrite)
     stats = index.stats()
+    weak = reasons(stats)
+    for sentence in weak:
+        say(sentence)
+    if weak and frozen is None:
+        same = [*([] if interactions is None else ["--interactions", interactions]), *tables.options()]
+        _propose_sizes(index, tokenizer, set_ or [], ["index", "build", items, *same, *tables.split_options()], out)
     summary(
         {
             "index": f"{out} ({count(len(catalog), 'item')}, fingerprint {index.fingerprint[:12]})",
             "semantic IDs": " × ".join(str(size) for size in index.codebook_sizes) + " codes",
+            "verdict": overall(stats),
             "collisions": collision_line(stats),
             "time": duration(time.monotonic() - began),
         },
         _after_build(out, quantizer, interactions, tables),
     )
+
+
+def _propose_sizes(index: SemanticIndex, recipe: str, changes: list[str], build: list[object], out: Path) -> None:
+    """Where an index has weak points and sizes that are not those for so many items: the command that has these."""
+    from genrec.index.sizes import fitting_sizes
+
+    own, (levels, size) = index.recipe.quantizer, fitting_sizes(len(index))
+    if own.get("codebook_size") in (None, size) or "levels" not in own:
+        return
+    if recipe == "rq-kmeans-3x256":
+        recipe, wanted = "auto", []
+    else:
+        wanted = [f"quantizer.levels={levels}", f"quantizer.codebook_size={size}"]
+    kept = [one for one in changes if not one.startswith(("quantizer.levels=", "quantizer.codebook_size="))]
+    sets = [word for one in (*kept, *wanted) for word in ("--set", one)]
+    command = shell_command(*build, "--tokenizer", recipe, *sets, "--out", free_path(f"{out}-{levels}x{size}"))
+    say(f"{levels} × {size} codes fit {count(len(index), 'item')}: {command}")
 
 
 def _after_build(index: Path, quantizer: Path | None, interactions: Path | None, tables: Tables) -> list[str]:

@@ -64,6 +64,13 @@ class Disambiguation(ABC):
             DataError: The settings leave no room for the items; names the remedy.
         """
 
+    def room(self, paths: int) -> int | None:
+        """Most items that can have paths of their own, given the quantizer's number of paths; None: as many as come.
+
+        It is known before anything is fitted, so that a code space that is too small is refused at once.
+        """
+        return paths if self.moves else None
+
     @abstractmethod
     def codebook_sizes(self, quantizer_sizes: tuple[int, ...]) -> tuple[int, ...]:
         """Sizes of all levels of a path, given those of the quantizer."""

@@ -48,6 +48,10 @@ class NearestFree(Disambiguation):
     def fit(self, items: QuantizedItems) -> None:
         """Nothing to choose; that there is room shows when items are placed."""
 
+    def room(self, paths: int) -> int | None:
+        """The paths as often as ``capacity``."""
+        return paths * self.settings.capacity
+
     def codebook_sizes(self, quantizer_sizes: tuple[int, ...]) -> tuple[int, ...]:
         """The quantizer's, and the level that numbers the items of a path where there is one."""
         return (*quantizer_sizes, self.settings.capacity) if self.settings.capacity > 1 else quantizer_sizes

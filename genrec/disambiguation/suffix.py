@@ -84,6 +84,10 @@ class Suffix(Disambiguation):
                 "levels, larger codebooks, or more text per item.",
             )
 
+    def room(self, paths: int) -> int | None:
+        """The paths as often as ``capacity``, where that is given."""
+        return None if self.settings.capacity is None else paths * self.settings.capacity
+
     def codebook_sizes(self, quantizer_sizes: tuple[int, ...]) -> tuple[int, ...]:
         """The quantizer's sizes and the size of the suffix level, where there is one."""
         return (*quantizer_sizes, self._capacity) if self._capacity else quantizer_sizes

@@ -19,6 +19,7 @@ from genrec.config import parse
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
 from genrec.errors import ConfigError
 from genrec.index.recipe import TokenizerRecipe
+from genrec.index.sizes import check_sizes, sized
 from genrec.progress import Progress
 from genrec.quantizers import ItemContext, Quantizer, build_quantizer
 from genrec.trust import trusts_remote_code
@@ -141,9 +142,12 @@ class ItemTokenizer:
         from genrec.encoders import build_encoder
 
         build_encoder(recipe.encoder_settings())
+        recipe = sized(recipe, len(catalog))
         quantizer, rule = build_quantizer(recipe.quantizer), build_disambiguation(recipe.disambiguation)
         if frozen is not None:
             quantizer = frozen._reusable(recipe)
+        else:
+            check_sizes(quantizer, rule, len(catalog))
         encoded = encoded or encode_items(recipe, catalog, train, progress=progress, frozen=frozen)
         encoder, vectors = encoded.encoder, encoded.vectors
         order = _canonical(catalog)
@@ -177,7 +181,7 @@ class ItemTokenizer:
         """
         from genrec.encoders import build_encoder
 
-        vectors = []
+        recipe, vectors = sized(recipe, sum(map(len, catalogs))), []
         for catalog in catalogs:
             encoder = build_encoder(recipe.encoder_settings())
             if not encoder.ready_made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,10 @@ class TokenizerRecipe(Settings):
     encoder: dict[str, Any] = Field({"name": "lsa"}, description="item encoder: items to vectors")
     quantizer: dict[str, Any] = Field({"name": "rq-kmeans"}, description="quantizer: vectors to codes")
     disambiguation: dict[str, Any] = Field({"name": "suffix"}, description="rule that makes paths unique")
+    sizes: Literal["fixed", "catalogue"] = Field(
+        "fixed",
+        description="catalogue: levels and codebook_size that quantizer leaves out are chosen by the number of items",
+    )
     seed: int = Field(0, ge=0, description="of everything that draws random numbers")
 
     def encoder_settings(self) -> dict[str, Any]:

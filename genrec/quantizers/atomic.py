@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from genrec.config import Settings
-from genrec.quantizers.base import ItemContext
+from genrec.quantizers.base import MOST_SIZE, ItemContext
 from genrec.quantizers.item_table import Numbered
 
 
@@ -17,7 +17,7 @@ class AtomicSettings(Settings):
     """Settings of :class:`AtomicCodes`."""
 
     capacity: int | None = Field(
-        None, ge=1, description="codes, for items now and later; None: twice the items, a power of two"
+        None, ge=1, le=MOST_SIZE, description="codes, for items now and later; None: twice the items, a power of two"
     )
 
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 CHUNK = 16_384
 
+MOST_LEVELS = 64
+"""Codes per item that a method may be asked for; every one is a step of the search."""
+
+MOST_SIZE = 1 << 30
+"""Codes per level that a method may be asked for; codes are 32-bit numbers."""
+
 
 @dataclass(frozen=True)
 class ItemContext:
@@ -77,6 +83,10 @@ class Quantizer(ABC):
     @abstractmethod
     def codebook_sizes(self) -> tuple[int, ...]:
         """Number of codes of every level, known before fitting."""
+
+    def room(self) -> int | None:
+        """Most items that the method can tell apart, known before fitting; None: items may share their codes."""
+        return None
 
     @property
     def moves(self) -> bool:

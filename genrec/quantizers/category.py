@@ -11,7 +11,7 @@ from pydantic import Field
 
 from genrec.config import Settings
 from genrec.errors import DataError
-from genrec.quantizers.base import ItemContext, Quantizer, check_vectors, not_fitted
+from genrec.quantizers.base import MOST_LEVELS, MOST_SIZE, ItemContext, Quantizer, check_vectors, not_fitted
 from genrec.quantizers.item_table import require_catalog
 
 _SEPARATOR = " > "
@@ -21,8 +21,10 @@ class CategorySettings(Settings):
     """Settings of :class:`CategoryPath`."""
 
     field: str = Field("categories", description="field with the path: a list of names, or one text 'a > b > c'")
-    levels: int = Field(3, ge=1, description="steps of the path that become codes")
-    codebook_size: int = Field(256, ge=2, description="codes per level; one more than the children of any category")
+    levels: int = Field(3, ge=1, le=MOST_LEVELS, description="steps of the path that become codes")
+    codebook_size: int = Field(
+        256, ge=2, le=MOST_SIZE, description="codes per level; one more than the children of any category"
+    )
 
 
 class CategoryPath(Quantizer):

@@ -70,6 +70,10 @@ class Concat(Quantizer):
         parts = zip(self.quantizers, rest["parts"], strict=True)
         return tuple(size for quantizer, own in parts for size in quantizer.fitted_sizes(own["quantizer"]))
 
+    def room(self) -> int | None:
+        """What the part with the least room has."""
+        return min((room for quantizer in self.quantizers if (room := quantizer.room()) is not None), default=None)
+
     @property
     def moves(self) -> bool:
         """Whether a part moves items."""

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from genrec.config import Settings
 from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, seeded, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
-from genrec.quantizers.base import ItemContext, check_vectors, sample_rows
+from genrec.quantizers.base import MOST_LEVELS, ItemContext, check_vectors, sample_rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class FSQSettings(TrainingSettings):
     """Settings of :class:`FSQ`."""
 
-    slots: int = Field(4, ge=1, description="codes per item")
+    slots: int = Field(4, ge=1, le=MOST_LEVELS, description="codes per item")
     levels: tuple[int, ...] = Field((8, 8, 8, 6, 5), min_length=1, description="steps of every scalar of a slot")
     encoder: Literal["split", "mlp"] = Field(
         "split", description="split: each slot sees its own part of the vector; mlp: every slot sees all of it"

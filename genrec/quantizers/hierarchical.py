@@ -11,6 +11,8 @@ from pydantic import Field
 from genrec.config import Settings
 from genrec.quantizers.assignment import spread
 from genrec.quantizers.base import (
+    MOST_LEVELS,
+    MOST_SIZE,
     ItemContext,
     Quantizer,
     centroid_scores,
@@ -28,8 +30,10 @@ Path = tuple[int, ...]
 class HierarchicalSettings(Settings):
     """Settings of :class:`HierarchicalKMeans`."""
 
-    levels: int = Field(3, ge=2, description="codes per item; the last one numbers the items of a cluster")
-    codebook_size: int = Field(32, ge=2, description="clusters that a cluster is cut into")
+    levels: int = Field(
+        3, ge=2, le=MOST_LEVELS, description="codes per item; the last one numbers the items of a cluster"
+    )
+    codebook_size: int = Field(32, ge=2, le=MOST_SIZE, description="clusters that a cluster is cut into")
     slack: float = Field(1.2, ge=1, description="a cluster may be so many times as large as an even share")
     rounds: int = Field(3, ge=1, description="times that capacities and centroids are fitted to each other")
     iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm at the start of every cluster")
@@ -69,6 +73,10 @@ class HierarchicalKMeans(Quantizer):
     def codebook_sizes(self) -> tuple[int, ...]:
         """Number of codes of every level."""
         return (self.settings.codebook_size,) * self.settings.levels
+
+    def room(self) -> int | None:
+        """One item for every path."""
+        return int(self.settings.codebook_size**self.settings.levels)
 
     @property
     def moves(self) -> bool:

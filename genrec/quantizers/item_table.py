@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,10 @@ class Numbered(ItemTable):
     def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
         """The remembered codes; other items get the next numbers in their order. See :meth:`Quantizer.encode`."""
         return super().encode(x, items=items)
+
+    def room(self) -> int | None:
+        """One item for every path, where the settings give the number of codes."""
+        return math.prod(self.codebook_sizes) or None
 
     def place(
         self, x: np.ndarray, *, items: ItemContext | None = None, published: np.ndarray | None = None

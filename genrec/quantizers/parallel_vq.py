@@ -10,7 +10,7 @@ from pydantic import Field
 from genrec.config import Settings
 from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, quiet, seeded, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
-from genrec.quantizers.base import ItemContext, check_vectors, nearest, sample_rows
+from genrec.quantizers.base import MOST_LEVELS, MOST_SIZE, ItemContext, check_vectors, nearest, sample_rows
 from genrec.quantizers.placement import LastLevelSettings
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ _KMEANS_ROWS = 16_384
 class ParallelVQSettings(TrainingSettings, LastLevelSettings):
     """Settings of :class:`ParallelVQ`."""
 
-    slots: int = Field(4, ge=1, description="codes per item, each from its own expert")
-    codebook_size: int = Field(256, ge=1, description="entries per slot")
+    slots: int = Field(4, ge=1, le=MOST_LEVELS, description="codes per item, each from its own expert")
+    codebook_size: int = Field(256, ge=1, le=MOST_SIZE, description="entries per slot")
     latent_dim: int = Field(16, ge=1, description="width of an expert's output")
     hidden: tuple[int, ...] = Field((512, 256), description="widths of the inner layers; the decoder mirrors")
     orthogonality: float = Field(0.1, ge=0, description="weight of the loss that keeps the experts' outputs apart")

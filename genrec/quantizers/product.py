@@ -9,7 +9,16 @@ import numpy as np
 from pydantic import Field
 
 from genrec.config import Settings
-from genrec.quantizers.base import ItemContext, check_vectors, chunks, nearest, not_fitted, sample_rows
+from genrec.quantizers.base import (
+    MOST_LEVELS,
+    MOST_SIZE,
+    ItemContext,
+    check_vectors,
+    chunks,
+    nearest,
+    not_fitted,
+    sample_rows,
+)
 from genrec.quantizers.kmeans import Backend, kmeans, means, resolve_backend
 from genrec.quantizers.placement import LastLevelSettings, SpreadsLastLevel
 
@@ -17,8 +26,8 @@ from genrec.quantizers.placement import LastLevelSettings, SpreadsLastLevel
 class ProductSettings(LastLevelSettings):
     """Settings of :class:`ProductQuantizer`."""
 
-    slots: int = Field(4, ge=1, description="codes per item; each sees its own part of the vector")
-    codebook_size: int = Field(256, ge=1, description="centroids per slot")
+    slots: int = Field(4, ge=1, le=MOST_LEVELS, description="codes per item; each sees its own part of the vector")
+    codebook_size: int = Field(256, ge=1, le=MOST_SIZE, description="centroids per slot")
     optimise: bool = Field(True, description="turn the vectors first so that the parts lose least (OPQ)")
     rounds: int = Field(10, ge=0, description="times that rotation and centroids are fitted to each other")
     iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm at the start")

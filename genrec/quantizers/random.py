@@ -11,14 +11,14 @@ from pydantic import Field
 
 from genrec.config import Settings
 from genrec.errors import DataError
-from genrec.quantizers.base import ItemContext, Quantizer, check_vectors
+from genrec.quantizers.base import MOST_LEVELS, MOST_SIZE, ItemContext, Quantizer, check_vectors
 
 
 class RandomCodesSettings(Settings):
     """Settings of :class:`RandomCodes`."""
 
-    levels: int = Field(3, ge=1, description="codes per item")
-    codebook_size: int = Field(256, ge=1, description="codes per level")
+    levels: int = Field(3, ge=1, le=MOST_LEVELS, description="codes per item")
+    codebook_size: int = Field(256, ge=1, le=MOST_SIZE, description="codes per level")
 
 
 class RandomCodes(Quantizer):

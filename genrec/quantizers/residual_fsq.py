@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from genrec.config import Settings
 from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, seeded, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
-from genrec.quantizers.base import ItemContext, check_vectors, residual_decode, sample_rows
+from genrec.quantizers.base import MOST_LEVELS, ItemContext, check_vectors, residual_decode, sample_rows
 from genrec.quantizers.placement import LastLevelSettings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ResidualFSQSettings(TrainingSettings, LastLevelSettings):
     """Settings of :class:`ResidualFSQ`."""
 
-    levels: int = Field(3, ge=1, description="codes per item")
+    levels: int = Field(3, ge=1, le=MOST_LEVELS, description="codes per item")
     steps: tuple[int, ...] = Field((4, 4, 4, 4), min_length=1, description="steps of every scalar of a code")
     hidden: tuple[int, ...] = Field((512, 256), description="widths of the encoder's inner layers; the decoder mirrors")
     loss: Literal["l1", "mse"] = Field("mse", description="reconstruction loss")

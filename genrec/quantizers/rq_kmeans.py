@@ -10,6 +10,8 @@ from pydantic import Field
 
 from genrec.config import Settings
 from genrec.quantizers.base import (
+    MOST_LEVELS,
+    MOST_SIZE,
     ItemContext,
     check_vectors,
     chunks,
@@ -28,8 +30,8 @@ _SETTLE_ROUNDS = 3
 class ResidualKMeansSettings(LastLevelSettings):
     """Settings of :class:`ResidualKMeans`."""
 
-    levels: int = Field(3, ge=1, description="codes per item")
-    codebook_size: int = Field(256, ge=1, description="centroids per level")
+    levels: int = Field(3, ge=1, le=MOST_LEVELS, description="codes per item")
+    codebook_size: int = Field(256, ge=1, le=MOST_SIZE, description="centroids per level")
     iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm per level")
     sample: int | None = Field(65_536, ge=1, description="most rows used for fitting; None: all")
     normalize: bool = Field(False, description="scale vectors to unit length first")

@@ -12,6 +12,8 @@ from genrec.config import Settings
 from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, quiet, seeded, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import (
+    MOST_LEVELS,
+    MOST_SIZE,
     ItemContext,
     check_vectors,
     nearest,
@@ -33,8 +35,8 @@ _REVIVALS = 10
 class RQVAESettings(TrainingSettings, LastLevelSettings):
     """Settings of :class:`RQVAE`."""
 
-    levels: int = Field(3, ge=1, description="codes per item")
-    codebook_size: int = Field(256, ge=1, description="entries per level")
+    levels: int = Field(3, ge=1, le=MOST_LEVELS, description="codes per item")
+    codebook_size: int = Field(256, ge=1, le=MOST_SIZE, description="entries per level")
     latent_dim: int = Field(32, ge=1, description="width of the quantized latent vector")
     hidden: tuple[int, ...] = Field((512, 256), description="widths of the encoder's inner layers; the decoder mirrors")
     commitment: float = Field(0.25, ge=0, description="weight that pulls latents to their entries")

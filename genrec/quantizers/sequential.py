@@ -10,16 +10,19 @@ import numpy as np
 from pydantic import Field
 
 from genrec.config import Settings
-from genrec.quantizers.base import ItemContext
+from genrec.quantizers.base import MOST_LEVELS, MOST_SIZE, ItemContext
 from genrec.quantizers.item_table import Numbered, require_train
 
 
 class SequentialSettings(Settings):
     """Settings of :class:`SequentialCodes`."""
 
-    levels: int = Field(3, ge=1, description="codes per item")
+    levels: int = Field(3, ge=1, le=MOST_LEVELS, description="codes per item")
     codebook_size: int | None = Field(
-        None, ge=1, description="codes per level; None: the smallest that leaves room for as many new items"
+        None,
+        ge=1,
+        le=MOST_SIZE,
+        description="codes per level; None: the smallest that leaves room for as many new items",
     )
 
 

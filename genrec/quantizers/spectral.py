@@ -12,7 +12,7 @@ from genrec.config import Settings
 from genrec.encoders.base import normalize_rows, truncated_svd
 from genrec.encoders.cooccurrence import count_pairs
 from genrec.errors import DataError
-from genrec.quantizers.base import ItemContext, nearest
+from genrec.quantizers.base import MOST_LEVELS, MOST_SIZE, ItemContext, nearest
 from genrec.quantizers.item_table import ItemTable, require_train
 from genrec.quantizers.kmeans import Backend, kmeans
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 class SpectralSettings(Settings):
     """Settings of :class:`SpectralCodes`."""
 
-    levels: int = Field(2, ge=1, description="codes per item; items of a cluster are numbered by the disambiguation")
-    codebook_size: int = Field(32, ge=2, description="clusters that a cluster is cut into")
+    levels: int = Field(
+        2, ge=1, le=MOST_LEVELS, description="codes per item; items of a cluster are numbered by the disambiguation"
+    )
+    codebook_size: int = Field(32, ge=2, le=MOST_SIZE, description="clusters that a cluster is cut into")
     smallest: int = Field(16, ge=1, description="a cluster of at most so many items is not cut further")
     window: int = Field(5, ge=1, description="two items of a history count when at most this many places apart")
     iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm per cluster")

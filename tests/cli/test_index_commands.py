@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import numpy as np
 import polars as pl
@@ -120,3 +121,26 @@ def test_vectors_for_an_encoder_that_makes_its_own(built, tmp_path):
     text = refused("add", built, new, "--vectors", tmp_path / "v.npy", "--out", tmp_path / "grown")
     assert "The item encoder 'lsa' makes its own vectors." in text
     assert not (tmp_path / "grown").exists()
+
+
+def test_build_says_what_show_says_and_its_own_advice_runs(tmp_path):
+    rng = np.random.default_rng(0)
+    words = "red blue green small large wooden steel soft cotton lamp chair table cup plate bowl towel".split()
+    items = tmp_path / "shop items.csv"
+    titles = [" ".join(rng.choice(words, 4, replace=False)) for _ in range(60)]
+    pl.DataFrame({"sku": [f"i{n}" for n in range(60)], "title": titles}).write_csv(items)
+    built = genrec("build", items, "--id-column", "sku", "--out", tmp_path / "index")
+    verdict = re.search(r"^verdict +(.*)$", built, flags=re.MULTILINE).group(1)
+    shown = genrec("show", tmp_path / "index")
+    assert verdict.startswith("Not a good index")
+    assert verdict in shown
+    reason = "No two items share a code, so the codes say nothing about the items"
+    assert reason in built
+    assert reason in shown
+    advised = re.search(r"3 × 16 codes fit 60 items: genrec index (.*)$", built, flags=re.MULTILINE).group(1)
+    again = genrec(*shlex.split(advised))
+    assert "--tokenizer auto" in advised
+    assert "Not a good index" not in again
+    assert "codes fit" not in again
+    for change, said in (("levels=1000000", "to 64"), ("codebook_size=1000000", "to do: 3 × 16 codes fit 60 items")):
+        assert said in refused("build", items, "--id-column", "sku", "--set", f"quantizer.{change}", "--out", "no")

@@ -1,7 +1,7 @@
 """What there is to know about semantic indexes: numbers, verdicts, pages, differences and comparisons."""
 
 from genrec.index.report.text import render_report, show_item, show_prefix
-from genrec.index.report.verdicts import Check, checks, collision_line, overall
+from genrec.index.report.verdicts import Check, checks, collision_line, overall, reasons
 from genrec.index.stats import CodeAgreement, IndexStats, LevelStats, compute_stats, level_stats
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "compute_stats",
     "level_stats",
     "overall",
+    "reasons",
     "render_report",
     "show_item",
     "show_prefix",

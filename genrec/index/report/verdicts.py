@@ -68,6 +68,11 @@ def overall(stats: IndexStats) -> str:
     return _judged(made)
 
 
+def reasons(stats: IndexStats) -> list[str]:
+    """Why :func:`overall` finds an index not good: the sentences of the checks that grade it poor."""
+    return [check.sentence for check in checks(stats) if check.grade == "poor"]
+
+
 def collision_line(stats: IndexStats) -> str:
     """What became of items with equal codes, step by step: nearest codes, after moving, after disambiguation.
 
