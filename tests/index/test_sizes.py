@@ -14,7 +14,26 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.index.sizes import MOST_CODES, check_sizes, fitting_sizes, sized
 from genrec.quantizers import build_quantizer
 
-WORDS = "red blue green small large wooden steel soft cotton lamp chair table cup plate bowl towel brush soap".split()
+WORDS = [
+    "red",
+    "blue",
+    "green",
+    "small",
+    "large",
+    "wooden",
+    "steel",
+    "soft",
+    "cotton",
+    "lamp",
+    "chair",
+    "table",
+    "cup",
+    "plate",
+    "bowl",
+    "towel",
+    "brush",
+    "soap",
+]
 
 
 @pytest.fixture(scope="module")
