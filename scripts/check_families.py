@@ -197,7 +197,7 @@ def check(family: Any, tuning: str, index: Any, interactions: Any, tokenizer: An
     return {**row, **made, **way, "seconds": round(time.process_time() - began, 1), **({} if right else {"gaps": gaps})}
 
 
-def worker(names: Sequence[str], tunings: Sequence[str], out: Path) -> None:
+def worker(pairs: Sequence[tuple[str, str]], out: Path) -> None:
     """Check some families in this process, one line of JSON each."""
     import torch
     import transformers
@@ -217,60 +217,76 @@ def worker(names: Sequence[str], tunings: Sequence[str], out: Path) -> None:
         index, interactions = shop(Path(folder))
         texts = [" ".join(map(str, values)) for values in index.catalog.frame.rows()]
         tokenizer_texts = [*texts, *["A user chose these items, oldest first: The next item is:"] * 50]
-        for name in names:
-            for tuning in tunings:
-                signal.alarm(SECONDS)
-                with tempfile.TemporaryDirectory(dir=folder) as work:
-                    row = check(known[name], tuning, index, interactions, make_tokenizer(tokenizer_texts), Path(work))
-                signal.alarm(0)
-                with out.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps(row) + "\n")
+        for name, tuning in pairs:
+            signal.alarm(SECONDS)
+            with tempfile.TemporaryDirectory(dir=folder) as work:
+                row = check(known[name], tuning, index, interactions, make_tokenizer(tokenizer_texts), Path(work))
+            signal.alarm(0)
+            with out.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(row) + "\n")
 
 
-def run(names: Sequence[str], tunings: Sequence[str], batch: int) -> Iterator[dict[str, Any]]:
-    """Rows of all families; a process that dies is a fault of the family that it was at, and the others go on."""
-    waiting = list(names)
+def run(pairs: Sequence[tuple[str, str]], batch: int, until: float) -> Iterator[list[dict[str, Any]]]:
+    """Rows of all families, some at a time; a process that dies is a fault of the family that it was at.
+
+    Args:
+        pairs: Family and tuning.
+        batch: Pairs a process.
+        until: No process starts after this time (of ``time.monotonic``).
+    """
+    waiting = list(pairs)
     with tempfile.TemporaryDirectory() as folder:
-        while waiting:
+        while waiting and time.monotonic() < until:
             lines = Path(folder) / "rows"
             lines.write_text("")
-            part = waiting[:batch]
-            command = [sys.executable, __file__, "--worker", str(lines), "--tunings", *tunings, "--families", *part]
+            part, waiting = waiting[:batch], waiting[batch:]
+            named = [":".join(pair) for pair in part]
+            command = [sys.executable, __file__, "--worker", str(lines), "--pairs", *named]
             done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
             rows = [json.loads(line) for line in lines.read_text().splitlines()]
-            yield from rows
-            waiting = waiting[batch:]
-            if done.returncode:
-                at = len(rows) // len(tunings)
+            if done.returncode and len(rows) < len(part):
+                family, tuning = part[len(rows)]
                 died = {"outcome": "raw error", "reason": f"the process ended with {done.returncode}"}
-                yield {"benchmark": "families", "family": part[at], "tuning": tunings[len(rows) % len(tunings)], **died}
-                waiting = part[at + 1 :] + waiting
+                rows.append({"benchmark": "families", "family": family, "tuning": tuning, **died})
+                waiting = part[len(rows) :] + waiting
+            yield rows
 
 
 def main() -> None:
     """Check families and write the table."""
     from family_configs import families
+    from family_table import known_rows, write
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", nargs="*", default=list(families()))
+    parser.add_argument("--kind", choices=["causal", "seq2seq", "encoder"], help="families of this kind only")
     parser.add_argument("--tunings", nargs="*", default=["lora", "full"])
-    parser.add_argument("--batch", type=int, default=12, help="families a process")
-    parser.add_argument("--out", type=Path, help="the table, without suffix")
+    parser.add_argument("--batch", type=int, default=16, help="runs a process")
+    parser.add_argument("--out", type=Path, help="the table, without suffix; what it holds already is not run again")
+    parser.add_argument("--again", action="store_true", help="run again what the table holds")
+    parser.add_argument("--minutes", type=float, default=1e6, help="start nothing after so long")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--pairs", nargs="*", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        worker(arguments.families, arguments.tunings, arguments.worker)
+        worker([tuple(pair.split(":")) for pair in arguments.pairs], arguments.worker)
         return
-    rows = []
-    for row in run(arguments.families, arguments.tunings, arguments.batch):
-        shown = {key: value for key, value in row.items() if key not in ("benchmark",)}
-        print(json.dumps(shown), flush=True)
-        rows.append(row)
-    if arguments.out:
-        from family_table import write
-
-        write(rows, arguments.out)
-    raise SystemExit(any(row["outcome"] not in ("exact", "refused", "not built") for row in rows))
+    kinds = {name: family.kind for name, family in families().items()}
+    done = set() if arguments.again or not arguments.out else set(known_rows(arguments.out))
+    pairs = [
+        (name, tuning)
+        for name in arguments.families
+        for tuning in arguments.tunings
+        if arguments.kind in (None, kinds[name]) and (name, tuning) not in done
+    ]
+    faults = 0
+    for rows in run(pairs, arguments.batch, time.monotonic() + 60 * arguments.minutes):
+        for row in rows:
+            print(json.dumps({key: value for key, value in row.items() if key != "benchmark"}), flush=True)
+            faults += row["outcome"] not in ("exact", "refused", "not built")
+        if arguments.out:
+            write(rows, arguments.out)
+    raise SystemExit(faults > 0)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,17 @@ WAYS = {
 }
 
 
+def known_rows(out: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Rows of ``OUT.json`` by family and tuning.
+
+    Args:
+        out: Without suffix.
+    """
+    path = out.with_suffix(".json")
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return {(row["family"], row["tuning"]): row for row in before}
+
+
 def write(rows: Sequence[dict[str, Any]], out: Path) -> None:
     """Write ``OUT.json`` and ``OUT.md``.
 
@@ -29,23 +40,20 @@ def write(rows: Sequence[dict[str, Any]], out: Path) -> None:
         rows: Of one run.
         out: Without suffix.
     """
-    path = out.with_suffix(".json")
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    known = {(row["family"], row["tuning"]): row for row in before}
+    known = known_rows(out)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     for row in rows:
         made = {key: row.get(key) for key in KEYS} | {"commit": commit, "command": COMMAND}
         known[row["family"], row["tuning"]] = made | {key: row[key] for key in ("gaps", "place") if row.get(key)}
     order = {"causal": 0, "seq2seq": 1, "encoder": 2}
-    kept = sorted(
-        (row for row in known.values() if row["outcome"] != "not built"),
-        key=lambda row: (order.get(row["kind"], 3), row["family"], row["tuning"]),
-    )
-    write_atomic(path, json.dumps(kept, indent=1) + "\n")
+    kept = sorted(known.values(), key=lambda row: (order.get(row["kind"], 3), row["family"], row["tuning"]))
+    write_atomic(out.with_suffix(".json"), json.dumps(kept, indent=1) + "\n")
     write_atomic(out.with_suffix(".md"), _page(kept))
 
 
 def _page(rows: Sequence[dict[str, Any]]) -> str:
+    unbuilt = sorted({row["family"] for row in rows if row["outcome"] == "not built"})
+    rows = [row for row in rows if row["outcome"] != "not built"]
     counts = Counter(row["outcome"] for row in rows)
     families = {row["family"] for row in rows}
     exact = [row["difference"] for row in rows if row["outcome"] == "exact"]
@@ -72,4 +80,6 @@ def _page(rows: Sequence[dict[str, Any]]) -> str:
         lines.append(
             f"| {row['family']} | {row['kind']} | {row['tuning']} | {row['outcome']} | {gap} | {way} | {reason} |"
         )
+    if unbuilt:
+        lines += ["", f"Not built small by the script, so without a row: {', '.join(unbuilt)}."]
     return "\n".join(lines) + "\n"

@@ -36,8 +36,10 @@ def test_rows_of_earlier_runs_stay_and_the_same_ones_are_replaced(tmp_path):
     table.write([exact, refused, {**row, "family": "c", "outcome": "not built", "reason": "x"}], tmp_path / "t")
     table.write([{**exact, "difference": 3e-6}], tmp_path / "t")
     rows = json.loads((tmp_path / "t.json").read_text())
-    assert [(one["family"], one["difference"]) for one in rows] == [("a", 3e-6), ("b", None)]
+    assert [(one["family"], one["difference"]) for one in rows] == [("a", 3e-6), ("b", None), ("c", None)]
+    assert set(table.known_rows(tmp_path / "t")) == {(name, "lora") for name in "abc"}
     page = (tmp_path / "t.md").read_text()
     assert "2 families, 2 runs: 1 exact" in page
     assert "0 faults" in page
+    assert "so without a row: c." in page
     assert "It \\| sees more." in page
