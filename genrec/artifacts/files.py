@@ -18,6 +18,7 @@ from genrec.errors import ArtifactError
 _PROBE = 1 << 16
 IN_THE_MAKING = re.compile(r"\..+\.tmp-[0-9a-f]{16}")
 """Names of folders that are being written."""
+_TEMPORARY = re.compile(r"\.(?P<of>.+)\.([0-9a-f]{16}|\d+)\.tmp", re.DOTALL)
 
 
 @contextmanager
@@ -100,10 +101,14 @@ def require_writable(target: Path) -> None:
 
 def sweep_files(path: Path) -> None:
     """Remove temporary files of an output that nobody is writing: they hold no lock."""
-    pattern = re.compile(rf"\.{re.escape(_short(path.name))}\.([0-9a-f]{{16}}|\d+)\.tmp")
-    for name in _names(path.parent):
-        if pattern.fullmatch(name):
-            _remove_abandoned(path.with_name(name))
+    sweep_folder(path.parent, re.compile(re.escape(_short(path.name))))
+
+
+def sweep_folder(folder: Path, outputs: re.Pattern[str]) -> None:
+    """Remove temporary files of a folder that nobody is writing, of outputs with such names."""
+    for name in _names(folder):
+        if (found := _TEMPORARY.fullmatch(name)) and outputs.fullmatch(found["of"]):
+            _remove_abandoned(folder / name)
 
 
 def behind_links(path: Path) -> Path:

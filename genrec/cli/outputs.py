@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from genrec.artifacts import output_lock, recover, require_free, require_free_file
+from genrec.artifacts.files import require_writable
 
 _commands: list[ExitStack] = []
 
@@ -58,6 +59,16 @@ def claim_file(path: Path, *, overwrite: bool = False) -> None:
     """
     if _reserve(path):
         require_free_file(path, overwrite=overwrite)
+
+
+def claim_job(folder: Path) -> None:
+    """Reserve an output folder of which the job itself says whether it may go on there.
+
+    Raises:
+        ArtifactError: It cannot be written, or another process is writing it.
+    """
+    if _reserve(folder):
+        require_writable(folder / "part")
 
 
 def _reserve(target: Path, on_wait: Callable[[str], None] | None = None) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genrec.cli.columns import Tables
 from genrec.cli.console import duration, say, summary
+from genrec.cli.outputs import claim_job
 from genrec.cli.progress import progress
 from genrec.cli.reading import tell
 from genrec.schema import Columns
@@ -52,6 +53,8 @@ def generate_shards(
     from genrec.sharding import JobSettings, run_sharded
     from genrec.sharding.run import SHARD_USERS
 
+    if "://" not in out:
+        claim_job(Path(out))
     known = [saved_columns(folder) for folder in (model, job["index"] or model / "index")]
     tables = tables.remembering(*known)
     columns = _columns(tables, histories)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ FORMAT = 1
 WORK = ".work"
 SPOOLED = "spooled.json"
 """Written when the histories are cut; counts of what was left out."""
+_OUTPUTS = re.compile(rf"part-\d{{5,}}\.parquet|{re.escape(MANIFEST)}")
 SCHEMA = {
     Columns.User: pl.String,
     Columns.Rank: pl.Int32,
@@ -121,6 +123,7 @@ class ShardedJob:
         Raises:
             ArtifactError: The folder holds something else, or a job with other inputs or settings (it says which).
         """
+        self.sweep()
         saved = read_manifest(self.store)
         if saved is None:
             if set(self.store.names()) - {WORK}:
@@ -131,8 +134,11 @@ class ShardedJob:
                 )
         else:
             differ = differences(saved["identity"], self.identity)
+            if not differ and saved.get("complete"):
+                self._remove_work()
+                return True
             if not differ:
-                return bool(saved.get("complete"))
+                return False
             if not overwrite:
                 raise ArtifactError(
                     "The output folder holds a job with other inputs or settings.",
@@ -148,9 +154,16 @@ class ShardedJob:
         """Remove what the job of a manifest made, and nothing else."""
         for name in {part_name(shard) for shard in range(int(saved["shards"]))} & set(self.store.names()):
             self.store.remove(name)
+        self._remove_work()
+        self.store.remove(MANIFEST)
+
+    def _remove_work(self) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
         self.store.remove(WORK)
-        self.store.remove(MANIFEST)
+
+    def sweep(self) -> None:
+        """Remove the unfinished files of processes that were killed."""
+        self.store.sweep(_OUTPUTS)
 
     def _write(self, state: dict[str, Any]) -> dict[str, Any]:
         content = {"format_version": FORMAT, "shards": self.shards, "identity": self.identity, **state}
@@ -184,8 +197,7 @@ class ShardedJob:
         left_out.pop(ROWS_READ, None)
         totals = {name: sum(int(part[name]) for part in parts) for name in ("users", "rows", "short")}
         written = self._write({"complete": True, **totals, "left_out": left_out, "parts": parts})
-        self.store.remove(WORK)
-        shutil.rmtree(self.work, ignore_errors=True)
+        self._remove_work()
         return written
 
 

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from genrec.artifacts import write_atomic
+from genrec.artifacts import output_lock, write_atomic
+from genrec.artifacts.files import require_writable
 from genrec.data.report import ALLOW_UNKNOWN, LOST_IN_READING, UNKNOWN, DataReport
 from genrec.progress import Progress
-from genrec.sharding.job import SPOOLED, WORK, JobSettings, ShardedJob, check_counts, read_manifest
+from genrec.sharding.job import MANIFEST, SPOOLED, WORK, JobSettings, ShardedJob, check_counts, read_manifest
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, left_out, measure
 from genrec.sharding.store import LocalStore, Store, open_store
 
@@ -59,20 +60,20 @@ def run_sharded(
         The manifest: ``users``, ``rows``, ``short``, ``left_out`` (counts by kind) and ``parts``.
 
     Raises:
-        ArtifactError: ``out`` holds something else.
+        ArtifactError: ``out`` holds something else, cannot be written, or another process is writing it.
         DataError: The histories cannot be read, or too many rows of them are lost.
     """
     check_counts(shard_users, workers)
     source, store = Path(histories), open_store(out)
     columns = columns or HistoryColumns()
-    measured = measure(source, columns)
-    shards = max(1, round(measured.users / shard_users))
-    identity = {
-        "histories": {"files": measured.files, "columns": columns.names},
-        "settings": settings.identity(),
-        "shard_users": shard_users,
-    }
-    with _working_folder(store) as work:
+    with _reserved(store), _working_folder(store) as work:
+        measured = measure(source, columns)
+        shards = max(1, round(measured.users / shard_users))
+        identity = {
+            "histories": {"files": measured.files, "columns": columns.names},
+            "settings": settings.identity(),
+            "shard_users": shard_users,
+        }
         job = ShardedJob(store, work, identity, shards, columns)
         if job.open(overwrite=overwrite):
             return read_manifest(store) or {}
@@ -94,9 +95,23 @@ def run_sharded(
             if progress is not None:
                 progress("generating", min(done[0], measured.users), measured.users)
 
-        if left:
-            _make(job, settings, left, workers, engine, address, count)
-        return job.finish(bound)
+        try:
+            if left:
+                _make(job, settings, left, workers, engine, address, count)
+            return job.finish(bound)
+        finally:
+            job.sweep()  # what workers that were killed or ended had begun
+
+
+@contextmanager
+def _reserved(store: Store) -> Iterator[None]:
+    """Be the only one who writes a local result, which must be writable."""
+    if not isinstance(store, LocalStore):  # places of a cluster know no locks
+        yield
+        return
+    require_writable(store.folder / MANIFEST)
+    with output_lock(store.folder):
+        yield
 
 
 @contextmanager

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
 from genrec.artifacts import atomic_file
+from genrec.artifacts.files import sweep_folder
 from genrec.errors import ArtifactError, MissingExtraError
+
+_TEMPORARY = re.compile(r"(?P<of>.+)\.\d+\.tmp", re.DOTALL)
+"""Names that :class:`ArrowStore` gives to files until they are whole."""
 
 
 class Store(Protocol):
@@ -28,6 +33,9 @@ class Store(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file or folder, if it is there."""
+
+    def sweep(self, outputs: re.Pattern[str]) -> None:
+        """Remove what killed processes left of files with such names; only while nobody else writes here."""
 
     def uri(self, name: str) -> str:
         """Path of a file as other libraries read it."""
@@ -74,6 +82,10 @@ class LocalStore:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+    def sweep(self, outputs: re.Pattern[str]) -> None:
+        """See :class:`Store`; what a living process writes is locked and stays."""
+        sweep_folder(self.folder, outputs)
 
     def uri(self, name: str) -> str:
         """See :class:`Store`."""
@@ -126,6 +138,12 @@ class ArrowStore:
             self.system.delete_dir(info.path)
         elif info.type == fs.FileType.File:
             self.system.delete_file(info.path)
+
+    def sweep(self, outputs: re.Pattern[str]) -> None:
+        """See :class:`Store`."""
+        for name in self.names():
+            if (found := _TEMPORARY.fullmatch(name)) and outputs.fullmatch(found["of"]):
+                self.remove(name)
 
     def uri(self, name: str) -> str:
         """See :class:`Store`."""

@@ -115,13 +115,7 @@ class TrainingFolder:
 
     def _refuse_foreign(self) -> None:
         """Only a folder of a run is ever emptied."""
-        if (self.folder / _RUN).is_file() or not os.path.lexists(self.folder):
-            return
-        found = [] if self.folder.is_dir() else [self.folder.name]
-        found += [
-            path.name for path in self.folder.glob("*") if path.name not in _PARTS and not path.match(f".{_RUN}.*.tmp")
-        ]
-        if found:
+        if not (self.folder / _RUN).is_file() and (found := self._foreign()):
             raise ArtifactError(
                 f"The place for unfinished training holds what is not of a run: {', '.join(sorted(found)[:5])}.",
                 where=self.folder,
@@ -129,9 +123,28 @@ class TrainingFolder:
                 hint="Move it, or choose another --out.",
             )
 
+    def _foreign(self) -> list[str]:
+        """What is in the folder and no part of a run."""
+        if not os.path.lexists(self.folder):
+            return []
+        found = [] if self.folder.is_dir() else [self.folder.name]
+        return found + [
+            path.name for path in self.folder.glob("*") if path.name not in _PARTS and not path.match(f".{_RUN}.*.tmp")
+        ]
+
     def remove(self) -> None:
         """Delete the working folder: the run is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def remove_finished(self, identity: dict[str, Any]) -> None:
+        """Delete what is left of a run that was killed when its result was already in its place.
+
+        A folder of another run stays: with ``overwrite`` one may have been begun that is to replace the result.
+        """
+        path = self.folder / _RUN
+        others = bool(changes(self._begun(path), identity)) if path.is_file() else bool(self._foreign())
+        if not others:
+            self.remove()
 
 
 def changes(before: Any, after: dict[str, Any]) -> list[str]:
@@ -210,5 +223,6 @@ def is_finished(
             expected="the same settings and data; different: " + "; ".join(changed[:5]),
             hint="Choose another --out, or pass --overwrite.",
         )
+    TrainingFolder(out).remove_finished(identity)
     logger.info("%s is already trained with these settings; nothing to do.", out)
     return True

@@ -59,6 +59,7 @@ def commands(tables, index, model, out):
         "audit": ("audit", items, interactions, "--vectors", "none", "--out", out),
         "generate": ("generate", model, interactions, "--out", out.with_suffix(".parquet")),
         "train": ("train", index, interactions, *settings(TINY_TRAINING), "--out", out),
+        "shards": ("generate", model, interactions, "--shard-users", 40, "--out", out),
     }
 
 
@@ -118,7 +119,7 @@ def test_training_that_is_terminated_keeps_a_checkpoint_and_goes_on(tables, inde
     assert left(place) == ["out"]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, "shards"])
 def test_an_output_that_cannot_be_written_is_found_before_any_work(verb, tables, index, trained, place, monkeypatch):
     def work(*arguments, **options):
         raise RuntimeError("A table or an artefact is being read.")
@@ -197,15 +198,15 @@ def test_an_output_inside_an_artefact_is_refused(tables, index, trained, place):
     assert not list(trained[1].glob(".*"))
 
 
-def test_the_same_output_at_the_same_time_is_refused(tables, index, place):
+def test_the_same_output_at_the_same_time_is_refused(tables, index, trained, place):
     holder = subprocess.Popen(
         [sys.executable, "-c", "import sys\nfrom genrec.artifacts import output_lock\n"
          "with output_lock(sys.argv[1]):\n    print(flush=True)\n    sys.stdin.readline()", str(place / "out")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     holder.stdout.readline()
-    for verb in ("index build", "train", "baseline"):
-        text = refused(*commands(tables, index, None, place / "out")[verb])
+    for verb in ("index build", "train", "baseline", "shards"):
+        text = refused(*commands(tables, index, trained[1], place / "out")[verb])
         assert f"process {holder.pid}" in text
     holder.communicate("\n")
 

@@ -17,9 +17,9 @@ from genrec.data import Interactions
 from genrec.errors import ArtifactError, DataError, ModelError
 from genrec.recommender import Recommender
 from genrec.sharding import JobSettings, run_sharded
-from genrec.sharding.job import read_manifest
+from genrec.sharding.job import ShardedJob, read_manifest
 from genrec.sharding.spool import HistoryColumns, Spool, measure, user_hashes
-from genrec.sharding.store import LocalStore
+from genrec.sharding.store import ArrowStore, LocalStore
 from genrec.sharding.workers import run_workers
 
 
@@ -178,6 +178,56 @@ def test_a_job_goes_on_where_it_stopped_and_ends_with_the_same_bytes(baseline, t
     assert files_of(tmp_path / "out") == before
 
 
+def test_what_killed_processes_left_in_the_result_is_removed(baseline, tables, tmp_path):
+    """Of the first manifest, of shards, and the working files where the job had ended; nothing of others."""
+    settings, out = JobSettings(str(baseline), k=5), tmp_path / "out"
+    run_sharded(settings, tables[1], tmp_path / "whole", shard_users=20)
+    out.mkdir()
+    temporary = f".{'0' * 16}.tmp"
+    left = [out / f".generate.json{temporary}", out / f".part-00003.parquet{temporary}"]
+    left[0].touch()
+    run_sharded(settings, tables[1], out, shard_users=20)
+    assert files_of(out) == files_of(tmp_path / "whole")
+    (out / "part-00003.parquet").unlink()
+    manifest = json.loads((out / "generate.json").read_text())
+    (out / "generate.json").write_text(json.dumps(manifest | {"complete": False}))
+    for path in left:
+        path.touch()
+    run_sharded(settings, tables[1], out, shard_users=20)
+    (out / ".work" / "rows").mkdir(parents=True)
+    for path in left:
+        path.touch()
+    (out / f".notes{temporary}").touch()
+    run_sharded(settings, tables[1], out, shard_users=20)
+    assert sorted(set(os.listdir(out)) ^ set(os.listdir(tmp_path / "whole"))) == [f".notes{temporary}"]
+
+
+def test_places_of_a_cluster_are_swept_too(tmp_path):
+    pytest.importorskip("pyarrow")
+    store = ArrowStore(f"file://{tmp_path}")
+    for name in ("part-00001.parquet.77.tmp", "part-00001.parquet", "notes.77.tmp"):
+        (tmp_path / name).touch()
+    ShardedJob(store, tmp_path / "work", {}, 1).sweep()
+    assert store.names() == ["notes.77.tmp", "part-00001.parquet"]
+
+
+def test_one_job_at_a_time_writes_a_result(baseline, tables, tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import sys\nfrom genrec.artifacts import output_lock\n"
+         "with output_lock(sys.argv[1]):\n    print(flush=True)\n    sys.stdin.readline()", str(tmp_path / "out")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    holder.stdout.readline()
+    with pytest.raises(ArtifactError, match=f"being written by process {holder.pid}"):
+        run_sharded(JobSettings(str(baseline)), tables[1], tmp_path / "out")
+    holder.communicate("\n")
+    with pytest.raises(ArtifactError, match="inside an artefact"):
+        run_sharded(JobSettings(str(baseline)), tables[1], baseline / "recs")
+    with pytest.raises(ArtifactError, match="cannot be written"):
+        run_sharded(JobSettings(str(baseline)), tables[1], "/proc/genrec/recs")
+    assert os.listdir(tmp_path) == []
+
+
 def test_changed_inputs_and_settings_are_refused_by_name(baseline, tables, tmp_path):
     source = tmp_path / "h.csv"
     source.write_bytes(tables[1].read_bytes())
@@ -268,7 +318,6 @@ def test_a_killed_worker_is_replaced(baseline, tables, tmp_path, monkeypatch):
 
 def test_a_shard_that_kills_every_process_ends_the_job(baseline, tables, tmp_path, monkeypatch):
     from genrec.sharding import workers
-    from genrec.sharding.job import ShardedJob
 
     monkeypatch.setattr(workers, "_work", _die)
     job = ShardedJob(LocalStore(tmp_path), tmp_path / "work", {}, 1)

@@ -1,6 +1,7 @@
 """What a run is recognised by."""
 
 import json
+import shutil
 import threading
 
 import pytest
@@ -117,3 +118,36 @@ def test_a_checkpoint_that_was_not_written_to_its_end_is_left_out(tmp_path):
             assert usable_checkpoint(tmp_path) == str(good), (name, keep)
             assert not file.parent.exists()
     assert usable_checkpoint(tmp_path / "nothing") is None
+
+
+def test_what_is_left_beside_a_finished_run_is_removed_and_no_other_run(tmp_path):
+    folder = TrainingFolder(tmp_path / "out")
+    checkpoint = folder.checkpoints / "checkpoint-3"
+
+    def left_over(run):
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        if run is not None:
+            (folder.folder / "run.json").write_text(json.dumps(run))
+        folder.remove_finished(identity(seed=1))
+        return folder.folder.exists()
+
+    assert not left_over(identity(seed=1))
+    assert not left_over(None)  # killed while the folder was emptied
+    assert left_over(identity(seed=2))
+    (folder.folder / "run.json").unlink()
+    (folder.folder / "thesis.tex").touch()
+    assert left_over(None)
+
+
+def test_training_that_was_killed_after_its_last_step_leaves_nothing_when_it_is_run_again(trained, tables, tmp_path):
+    """The result was in its place, the working folder not yet removed."""
+    from genrec.data import Interactions
+    from genrec.training.train import train
+
+    recommender, folder = trained
+    shutil.copytree(folder, tmp_path / "out")
+    run = json.loads((folder / "recommender.json").read_text())["run"]
+    (tmp_path / "out.training" / "checkpoints" / "checkpoint-1").mkdir(parents=True)
+    (tmp_path / "out.training" / "run.json").write_text(json.dumps(run))
+    train(recommender.index, Interactions.read(tables[1]), recommender.config, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
