@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
+from genrec.models.hf.base import HFPredictor
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.hf.whole_rows import decoder_start
 from genrec.models.outputs import StepState
@@ -26,7 +27,7 @@ class HFRowsState(StepState):
     memory: Tensor | None = None
 
 
-class HFRowsPredictor:
+class HFRowsPredictor(HFPredictor):
     """Puts ``prefill`` and ``step`` on an unmodified model of any family, with the cache that the family has.
 
     Every beam is a row of the batch with its own copy of the cache: slower than the predictors that keep the beams of a
@@ -38,19 +39,8 @@ class HFRowsPredictor:
     """
 
     def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
-        self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self.seq2seq = bool(self.model.config.is_encoder_decoder)
+        super().__init__(model, code_token_ids)
         self.head = VocabularyHead(self.model, code_token_ids, scale=output_scale(self.model))
-
-    @property
-    def codebook_sizes(self) -> tuple[int, ...]:
-        """Number of codes of every level."""
-        return self.head.codebook_sizes
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> HFRowsState:
         """Read prompts: ``input_ids (users, n)`` int64 and ``attention_mask (users, n)``, 1 at real tokens."""

@@ -6,12 +6,12 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import DynamicCache
 
 from genrec.errors import ModelError
 from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
+from genrec.models.hf.base import HFPredictor
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead
 from genrec.models.outputs import StepState
 from genrec.models.predictor import StepOutput
@@ -31,7 +31,7 @@ class HFCausalState(StepState):
     lengths: Tensor | None = None
 
 
-class HFCausalPredictor:
+class HFCausalPredictor(HFPredictor):
     """Puts ``prefill`` and ``step`` on an unmodified causal model (Qwen, Llama, Mistral, GPT-2, SmolLM, Gemma …).
 
     The prompt is read once per user, all beams of a user are query positions behind it (see
@@ -45,6 +45,7 @@ class HFCausalPredictor:
         ModelError: The model cannot be decoded this way; says why.
 
     Example:
+        >>> import torch
         >>> from transformers import LlamaConfig, LlamaForCausalLM
         >>> config = LlamaConfig(vocab_size=30, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
         ...                      num_attention_heads=2)
@@ -55,20 +56,10 @@ class HFCausalPredictor:
     """
 
     def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
-        self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
+        super().__init__(model, code_token_ids)
         self.head = VocabularyHead(self.model, code_token_ids)
         self.backbone = self.model.get_decoder()
         self.window = _window(self.model, self.backbone)
-
-    @property
-    def codebook_sizes(self) -> tuple[int, ...]:
-        """Number of codes of every level."""
-        return self.head.codebook_sizes
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> HFCausalState:
         """Read prompts.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from genrec.errors import ModelError
+from genrec.models.hf.base import HFPredictor
 from genrec.models.hf.vocabulary_head import T5_FAMILY, CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.hf.whole_rows import decoder_start
 from genrec.models.predictor import StepOutput
@@ -15,7 +16,7 @@ from genrec.models.t5.fused import Rows
 from genrec.models.t5.search import T5Search, T5State
 
 
-class HFSeq2SeqPredictor:
+class HFSeq2SeqPredictor(HFPredictor):
     """Puts ``prefill`` and ``step`` on an unmodified ``T5ForConditionalGeneration`` (T5, FLAN-T5, mT5).
 
     The input is encoded once per user, its keys and values are projected once, and all beams of a user share them.
@@ -30,7 +31,7 @@ class HFSeq2SeqPredictor:
     """
 
     def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
-        self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
+        super().__init__(model, code_token_ids)
         config = self.model.config
         if config.model_type not in T5_FAMILY:
             raise ModelError(
@@ -42,16 +43,6 @@ class HFSeq2SeqPredictor:
         self.start = decoder_start(self.model)
         self.embeddings = self.model.get_input_embeddings()
         self.search = T5Search(self.model.encoder, self.model.decoder)
-
-    @property
-    def codebook_sizes(self) -> tuple[int, ...]:
-        """Number of codes of every level."""
-        return self.head.codebook_sizes
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> T5State:
         """Encode inputs: ``input_ids (users, n)`` int64 and ``attention_mask (users, n)``, 1 at real tokens."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genrec.models.hf.vocabulary_head import CodeTokenIds
+from genrec.models.hf.base import HFPredictor
 from genrec.models.outputs import StepState
 from genrec.models.packed_products import log_sum_exp
 from genrec.models.predictor import StepOutput
@@ -25,7 +25,7 @@ class HFWholeState(StepState):
     paths: Tensor | None = None
 
 
-class HFWholePredictor:
+class HFWholePredictor(HFPredictor):
     """Puts ``prefill`` and ``step`` on a model through nothing but its own ``forward``.
 
     The last resort, slow and right: for families without a cache that beams can share, or whose own forward does more
@@ -35,21 +35,6 @@ class HFWholePredictor:
         model: ``AutoModelForCausalLM``, ``AutoModelForSeq2SeqLM`` or a PEFT model around one, in evaluation mode.
         code_token_ids: Per level ``(codebook_size,)`` token ids, code 0 first.
     """
-
-    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
-        self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self.seq2seq = bool(self.model.config.is_encoder_decoder)
-        self.token_ids = [torch.as_tensor(ids, dtype=torch.int64, device=self.device) for ids in code_token_ids]
-
-    @property
-    def codebook_sizes(self) -> tuple[int, ...]:
-        """Number of codes of every level."""
-        return tuple(len(ids) for ids in self.token_ids)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> HFWholeState:
         """Keep prompts: ``input_ids (users, n)`` int64 and ``attention_mask (users, n)``, 1 at real tokens."""
