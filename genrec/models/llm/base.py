@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -129,6 +129,33 @@ class LanguageBase(StoredLanguageModel):
         """The table of input vectors of the language model."""
         return self.base.get_input_embeddings()
 
+    # -- learning --
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> CodeModelOutput:
+        """Training loss of a batch of examples.
+
+        Args:
+            input_ids: ``(rows, n)`` int64. Where answers stand in the text, prompt and answer; else the prompt.
+            attention_mask: ``(rows, n)``, 1 at real tokens.
+            labels: ``(rows, n)`` or, of answers apart, ``(rows, m)`` right tokens; -100 where there is no loss.
+            num_items_in_batch: Labels over which the mean is taken, where that is not this batch alone.
+        """
+        targets = self.targets(input_ids, attention_mask, labels)
+        output = CodeModelOutput.of(targets.terms, targets.rows, len(input_ids))
+        whole = None if num_items_in_batch is None else num_items_in_batch / targets.labels
+        output.loss = targets.terms[0].sum() / (max(1, len(targets.rows)) if whole is None else whole)
+        return output
+
+    def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
+        """What every target of a batch adds to its loss; the arguments are those of :meth:`forward`."""
+        raise NotImplementedError
+
     # -- making --
 
     @classmethod
@@ -209,20 +236,23 @@ class LanguageBase(StoredLanguageModel):
         return None
 
 
-def of_one_item_each(
-    terms: tuple[Tensor, Tensor], codes: Tensor, num_items_in_batch: Tensor | int | None
-) -> CodeModelOutput:
-    """The output of a batch whose every row has one item as its target.
+class Targets(NamedTuple):
+    """What a batch is to predict, and how well it does.
 
-    Args:
-        terms: What every item adds to the loss, and its log-probability, each ``(rows,)``.
-        codes: ``(rows, n_levels)`` right codes.
-        num_items_in_batch: Labels over which the mean is taken, where that is not this batch alone.
+    Attributes:
+        terms: What every target adds to the loss, and its log-probability, each ``(n_targets,)``.
+        rows: ``(n_targets,)`` int64 example of every target.
+        labels: Labels that are one target: 1 where every token is one, the levels where an item is.
     """
-    output = CodeModelOutput.of(terms, torch.arange(len(codes), device=codes.device), len(codes))
-    if num_items_in_batch is not None and output.loss is not None:
-        output.loss = output.loss * (codes.numel() / num_items_in_batch)
-    return output
+
+    terms: tuple[Tensor, Tensor]
+    rows: Tensor
+    labels: int = 1
+
+    @classmethod
+    def one_item_each(cls, terms: tuple[Tensor, Tensor], codes: Tensor) -> Targets:
+        """Of a batch whose every row has one item as its target, with right codes ``(rows, n_levels)``."""
+        return cls(terms, torch.arange(len(codes), device=codes.device), codes.shape[1])
 
 
 def _tokens_read(model: Any, wanted: int, checkpoint: str) -> int:

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from genrec.errors import ArtifactError, ModelError
 from genrec.models.beam_tree import last_real, positions
 from genrec.models.legal_codes import LegalCodes, code_terms
-from genrec.models.llm.base import IGNORE, LanguageBase, of_one_item_each
+from genrec.models.llm.base import IGNORE, LanguageBase, Targets
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.loaders import Part, is_causal
-from genrec.models.outputs import CodeModelOutput, StepState
+from genrec.models.outputs import StepState
 from genrec.models.predictor import ItemScores
 from genrec.models.registry import network
 from genrec.trie import Trie
@@ -80,20 +80,8 @@ class ItemHeadModel(LanguageBase):
         logits: Tensor = self.items(self.dropout(state.to(self.items.weight.dtype)))
         return logits
 
-    def forward(  # type: ignore[override]
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> CodeModelOutput:
-        """Loss of prompts ``(rows, n)``, each with the code tokens of one item as ``labels (rows, n_levels)``.
-
-        Args:
-            input_ids: Prompts.
-            attention_mask: 1 at real tokens.
-            labels: Code tokens.
-            num_items_in_batch: Labels over which the mean is taken, where that is not this batch alone.
+    def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
+        """See :meth:`LanguageBase.targets`: one item a row, its code tokens are the labels.
 
         Raises:
             ModelError: The model does not know the catalogue's paths (:meth:`prepare`).
@@ -104,7 +92,7 @@ class ItemHeadModel(LanguageBase):
         smoothing = self.config.label_smoothing if self.training else 0.0
         logits = self._logits(input_ids, attention_mask).float()
         terms = code_terms(logits, self.paths.items(codes), label_smoothing=smoothing)
-        return of_one_item_each(terms, codes, num_items_in_batch)
+        return Targets.one_item_each(terms, codes)
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> ItemScores:  # type: ignore[override]
         """Scores of all items for prompts ``(users, n)``."""

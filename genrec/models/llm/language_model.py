@@ -12,10 +12,10 @@ from genrec.models.beam_tree import positions
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.hf.whole_rows import decoder_start
 from genrec.models.legal_codes import code_terms
-from genrec.models.llm.base import IGNORE, LanguageBase
+from genrec.models.llm.base import IGNORE, LanguageBase, Targets
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.readers import make_predictor
-from genrec.models.outputs import CodeModelOutput, StepState
+from genrec.models.outputs import StepState
 from genrec.models.predictor import StepOutput
 from genrec.models.registry import network
 
@@ -46,31 +46,14 @@ class LanguageModel(LanguageBase):
     config_class = LanguageModelConfig
     config: LanguageModelConfig
 
-    def forward(  # type: ignore[override]
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> CodeModelOutput:
-        """Training loss of a batch of examples.
-
-        Args:
-            input_ids: ``(rows, n)`` int64. Decoder: prompt and answer; encoder-decoder: the prompt.
-            attention_mask: ``(rows, n)``, 1 at real tokens.
-            labels: ``(rows, n)`` of a decoder, ``(rows, m)`` of an encoder-decoder; -100 where there is no loss.
-            num_items_in_batch: Labels over which the mean is taken, where that is not this batch alone.
-        """
+    def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
+        """See :meth:`LanguageBase.targets`: every token with a label is one."""
         if self.seq2seq:
             hidden, chosen = self._read_pair(input_ids, attention_mask, labels), labels
         else:
             hidden, chosen = self._read(input_ids, attention_mask)[:, :-1], labels[:, 1:]
         real = chosen != IGNORE
-        right = chosen[real]
-        terms, likelihood = self._terms(hidden[real], right)
-        output = CodeModelOutput.of((terms, likelihood), real.nonzero()[:, 0], len(input_ids))
-        output.loss = terms.sum() / (max(1, len(right)) if num_items_in_batch is None else num_items_in_batch)
-        return output
+        return Targets(self._terms(hidden[real], chosen[real]), real.nonzero()[:, 0])
 
     def _read(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         if self.config.own_logits:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from transformers import T5Config, T5Model
 
 from genrec.errors import ModelError
-from genrec.models.llm.base import IGNORE, LanguageBase, of_one_item_each
+from genrec.models.llm.base import IGNORE, LanguageBase, Targets
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.loaders import Part
-from genrec.models.outputs import CodeModelOutput, StepState
+from genrec.models.outputs import StepState
 from genrec.models.parts import CodeTable, Start, level_terms
 from genrec.models.registry import network
 from genrec.models.seq2seq import read_answers, read_codes, without_type
@@ -65,28 +65,15 @@ class TextEncoderModel(LanguageBase):
         memory = self.bridge(hidden.to(self.bridge.weight.dtype))
         return memory, key_bias(mask.bool(), memory.dtype)
 
-    def forward(  # type: ignore[override]
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> CodeModelOutput:
-        """Loss of prompts ``(rows, n)`` with one semantic ID each as ``labels (rows, n_levels)``.
-
-        Args:
-            input_ids: Prompts.
-            attention_mask: 1 at real tokens.
-            labels: Code tokens.
-            num_items_in_batch: Labels over which the mean is taken, where that is not this batch alone.
-        """
+    def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
+        """See :meth:`LanguageBase.targets`: one semantic ID a row, its code tokens are the labels."""
         _, right = self.labels.find(labels[labels != IGNORE])
         hidden = read_answers(
             self.decoder, self.decoder_start, self.input_table, right, *self._encode(input_ids, attention_mask)
         )
         smoothing = self.config.label_smoothing if self.training else 0.0
         terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
-        return of_one_item_each(terms, right, num_items_in_batch)
+        return Targets.one_item_each(terms, right)
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> StepState:  # type: ignore[override]
         """Read prompts: ``input_ids (users, n)`` int64 and ``attention_mask (users, n)``."""
