@@ -21,6 +21,7 @@ FLOORS = (
         "metrics",
         "progress",
         "registry",
+        "tensors",
         "trust",
         "wording",
     ),

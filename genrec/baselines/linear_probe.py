@@ -17,6 +17,7 @@ from genrec.baselines.vectors import item_vectors, products, profiles, unit_rows
 from genrec.config import Settings
 from genrec.data.histories import Histories
 from genrec.errors import DataError
+from genrec.tensors import seeded
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -63,8 +64,6 @@ class LinearProbe(NeuralBaseline):
     def _learn(self, train: Histories, inputs: FitInputs) -> None:
         import torch
         from torch import nn
-
-        from genrec.quantizers.autoencoder import seeded
 
         raw = item_vectors(inputs.vectors, len(self.item_ids), self.name)
         rows = _targets(train, self.name)

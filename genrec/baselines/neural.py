@@ -17,6 +17,7 @@ from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
 from genrec.errors import ConfigError, DataError
 from genrec.metrics import ndcg_at, ranks_from_scores
+from genrec.tensors import from_arrays, seeded, to_arrays
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -102,7 +103,6 @@ class TransformerBaseline(NeuralBaseline):
         return [{"dropout": dropout, "dim": dim, **sizes_for(train, cls.Config)} for dropout, dim in pairs]
 
     def _learn(self, train: Histories, inputs: FitInputs) -> None:
-        from genrec.quantizers.autoencoder import seeded
 
         usable = train.select(train.lengths >= 2)
         if not len(usable):
@@ -166,7 +166,6 @@ class TransformerBaseline(NeuralBaseline):
         return np.asarray(scores)
 
     def _state(self) -> dict[str, np.ndarray]:
-        from genrec.quantizers.autoencoder import to_arrays
 
         return to_arrays(self._network, "network")
 
@@ -174,7 +173,6 @@ class TransformerBaseline(NeuralBaseline):
         import torch
 
         from genrec.models.saved import check_counts, check_skeleton
-        from genrec.quantizers.autoencoder import from_arrays
 
         own = "network."
         shapes = {name.removeprefix(own): array.shape for name, array in tensors.items() if name.startswith(own)}

@@ -1,9 +1,9 @@
-"""What the trained quantizers share: scaling of the vectors, small networks, and training with early stopping."""
+"""What the trained quantizers share: small networks, and training with early stopping."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -34,31 +34,6 @@ class TrainingSettings(Settings):
     sample: int | None = Field(65_536, ge=1, description="most vectors used for training; None: all")
 
 
-class Scaler:
-    """Shift by the mean and division by one number, so that the average component has variance one.
-
-    One number for all components keeps angles and relative distances as they are.
-    """
-
-    def __init__(self, mean: np.ndarray, scale: float) -> None:
-        self.mean, self.scale = mean, scale
-
-    @classmethod
-    def of(cls, x: np.ndarray) -> Scaler:
-        """Measure rows ``(n, dim)``; constant rows get scale 1."""
-        mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
-        scale = float(np.sqrt(np.mean((x - mean) ** 2, dtype=np.float64)))
-        return cls(mean, scale if scale > 1e-12 else 1.0)
-
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Vectors to scaled vectors, both ``(n, dim)`` float32."""
-        return ((x - self.mean) / np.float32(self.scale)).astype(np.float32)
-
-    def backward(self, z: np.ndarray) -> np.ndarray:
-        """The inverse of :meth:`forward`."""
-        return (z * np.float32(self.scale) + self.mean).astype(np.float32)
-
-
 def mlp(widths: Sequence[int]) -> nn.Sequential:
     """Linear layers with ReLU between them: ``widths[0]`` in, ``widths[-1]`` out."""
     from torch import nn
@@ -67,16 +42,6 @@ def mlp(widths: Sequence[int]) -> nn.Sequential:
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Torch's global CPU generator seeded inside the block and put back after it."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 @contextmanager
@@ -149,17 +114,3 @@ def apply(module: Callable[[Tensor], Tensor], x: np.ndarray) -> np.ndarray:
 
     with torch.inference_mode():
         return np.concatenate([module(torch.from_numpy(chunk)).numpy() for _, chunk in chunks(x)])
-
-
-def to_arrays(module: nn.Module, prefix: str) -> dict[str, np.ndarray]:
-    """Parameters of a network as named arrays."""
-    return {f"{prefix}.{name}": value.detach().cpu().numpy() for name, value in module.state_dict().items()}
-
-
-def from_arrays(module: nn.Module, tensors: Mapping[str, np.ndarray], prefix: str) -> None:
-    """Put back what :func:`to_arrays` gave."""
-    import torch
-
-    own = {n.removeprefix(f"{prefix}."): a for n, a in tensors.items() if n.startswith(f"{prefix}.")}
-    module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in own.items()})
-    module.eval()

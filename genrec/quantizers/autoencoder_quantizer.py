@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 import numpy as np
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import Scaler, apply, from_arrays, to_arrays
+from genrec.quantizers.autoencoder import apply
 from genrec.quantizers.base import ItemContext, check_vectors, chunks, not_fitted
 from genrec.quantizers.placement import SpreadsLastLevel
+from genrec.quantizers.scaling import Scaler
+from genrec.tensors import from_arrays, to_arrays
 
 if TYPE_CHECKING:
     from torch import nn

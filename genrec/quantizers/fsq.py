@@ -10,9 +10,11 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, seeded, train
+from genrec.quantizers.autoencoder import TrainingSettings, apply, mlp, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import MOST_LEVELS, ItemContext, check_vectors, sample_rows
+from genrec.quantizers.scaling import Scaler
+from genrec.tensors import seeded
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

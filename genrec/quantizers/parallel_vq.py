@@ -8,10 +8,12 @@ import numpy as np
 from pydantic import Field
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, quiet, seeded, train
+from genrec.quantizers.autoencoder import TrainingSettings, apply, mlp, quiet, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import MOST_LEVELS, MOST_SIZE, ItemContext, check_vectors, nearest, sample_rows
 from genrec.quantizers.placement import LastLevelSettings
+from genrec.quantizers.scaling import Scaler
+from genrec.tensors import seeded
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

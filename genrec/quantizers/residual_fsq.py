@@ -9,10 +9,12 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, seeded, train
+from genrec.quantizers.autoencoder import TrainingSettings, apply, mlp, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import MOST_LEVELS, ItemContext, check_vectors, residual_decode, sample_rows
 from genrec.quantizers.placement import LastLevelSettings
+from genrec.quantizers.scaling import Scaler
+from genrec.tensors import seeded
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

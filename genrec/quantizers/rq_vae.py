@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from genrec.config import Settings
-from genrec.quantizers.autoencoder import Scaler, TrainingSettings, apply, mlp, quiet, seeded, train
+from genrec.quantizers.autoencoder import TrainingSettings, apply, mlp, quiet, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import (
     MOST_LEVELS,
@@ -23,6 +23,8 @@ from genrec.quantizers.base import (
 )
 from genrec.quantizers.letter import alignment_loss, collaborative_vectors, diversity_loss
 from genrec.quantizers.placement import LastLevelSettings
+from genrec.quantizers.scaling import Scaler
+from genrec.tensors import seeded
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

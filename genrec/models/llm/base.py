@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -152,9 +153,9 @@ class LanguageBase(StoredLanguageModel):
         output.loss = targets.terms[0].sum() / (max(1, len(targets.rows)) if whole is None else whole)
         return output
 
+    @abstractmethod
     def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
         """What every target of a batch adds to its loss; the arguments are those of :meth:`forward`."""
-        raise NotImplementedError
 
     # -- making --
 
