@@ -158,6 +158,7 @@ class FewShot:
 
         wanted = foundation.config.model.model_dump(include={"backbone", "max_items", "options"})
         settings = [f"model.{key}={json.dumps(value)}" for key, value in wanted.items()]
+        settings += ["min_steps=0"]  # the committed figures are of batches as large as with many users
         settings += [f"seed={seed}", *([] if "counts" in counts else ["generation.prior=null"])]
         settings += [] if "words" in counts else [NO_WORDS]
         settings += [f"init={init}"] if init else []

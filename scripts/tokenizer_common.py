@@ -28,7 +28,7 @@ def load(folder: Path) -> tuple[Catalog, Split]:
 
 def recipes(names: Sequence[str] | None, encoder: str) -> list[TokenizerRecipe]:
     """Recipes by name, those that are there; ``encoder`` takes the place of ``lsa`` in each."""
-    there = [name for name in asset_names("tokenizers", ".yaml") if name != "demo"]
+    there = [name for name in asset_names("tokenizers", ".yaml") if name not in ("auto", "demo")]
     chosen = there if names is None else [name for name in names if name in there or name.endswith(".yaml")]
     for name in names or ():
         if name not in chosen:

@@ -141,6 +141,7 @@ def evaluate(
         overwrite=overwrite,
     )
     within = "within given candidates" if lists is not None else f"full ranking of {count(len(first.item_ids), 'item')}"
+    _caution(beside.recommenders)
     _show(results, comparison, f"{part} cases, item level, {within} ({split.name})")
     made: dict[str, object] = {
         "report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)",
@@ -241,6 +242,15 @@ def _pairs(results: list[EvaluationResult]) -> dict[str, str]:
     """Recommenders and, of each, the result without its network."""
     names = [result.recommender for result in results]
     return {name: f"{name} without network" for name in names if f"{name} without network" in names}
+
+
+def _caution(recommenders: list[Recommender]) -> None:
+    """What training found that a reader of the figures must know, as each recommender has kept it."""
+    from genrec.training.learned import cautions
+
+    for one in recommenders:
+        for sentence in cautions(getattr(one, "metrics", {})):
+            say(f"{one.name}, as its training found: {sentence}")
 
 
 def _show(results: list[EvaluationResult], comparison: Comparison, what: str) -> None:

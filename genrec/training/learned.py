@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from genrec.baselines.base import FitInputs
 from genrec.baselines.transitions import TransitionCounts
+from genrec.baselines.tuning import choose
 from genrec.data.split import EvaluationSet, Split
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.generative.without_network import without_network
 from genrec.metrics import ndcg_at
 from genrec.recommender import Recommender
 from genrec.training.validation import validation_sample
+from genrec.wording import count
 
 _NORMAL = 1.96  # standard errors to each side of a 95 % interval
 
@@ -58,11 +62,15 @@ def what_was_learned(recommender: GenerativeRecommender, cases: EvaluationSet, *
 
 
 def counting(recommender: GenerativeRecommender, split: Split) -> float:
-    """The same metric of transition counts of the training part alone, on the same cases."""
+    """The same metric, on the same cases, of transition counts with the settings that are best on them.
+
+    So ``genrec baseline transition-counts`` chooses its settings, and an item prior is chosen on these cases, too.
+    """
     settings = recommender.config.validation
     cases = split.validation
     sample = cases.select(validation_sample(settings.users, len(cases), recommender.config.seed))
-    counts = TransitionCounts().fit(split.train, recommender.item_ids)
+    inputs = FitInputs(exclude_seen=settings.exclude_seen)
+    counts = choose(TransitionCounts, replace(split, validation=sample), recommender.item_ids, inputs=inputs)
     return float(_values(counts, sample, settings.k, settings.exclude_seen, None).mean())
 
 
@@ -90,6 +98,15 @@ def remarks(metrics: dict[str, Any]) -> list[str]:
     Args:
         metrics: Of a trained recommender, with ``learned``.
     """
+    return [*cautions(metrics), *_gained(metrics.get("learned") or {})]
+
+
+def cautions(metrics: dict[str, Any]) -> list[str]:
+    """Signs that a run could be better, and what to do, in sentences; empty where there are none.
+
+    Args:
+        metrics: Of a trained recommender, as it keeps them.
+    """
     learned, said = metrics.get("learned") or {}, []
     if learned.get("kept") == "start":
         said.append(
@@ -105,7 +122,7 @@ def remarks(metrics: dict[str, Any]) -> list[str]:
     if learned.get("counting", 0.0) > learned.get("together", 0.0):
         said.append(
             f"Counting alone recommends better: {_name(learned['metric'])} {learned['counting']:.4f} against "
-            f"{learned['together']:.4f}. Add it, which trains nothing again: the same command with "
+            f"{learned['together']:.4f}. Add it, which trains nothing again: genrec train as before with "
             "--set generation.prior.name=transition-counts."
         )
     prior = metrics.get("prior") or {}
@@ -114,24 +131,29 @@ def remarks(metrics: dict[str, Any]) -> list[str]:
             f"The best weight of the item prior is the largest that was tried, {prior['weight']:g}: counting alone may "
             "be better (genrec baseline transition-counts), or the network needs longer training."
         )
-    if "gain" in learned:
-        known = "words and counts"
-        figures = f"{learned['gain']:+.4f} {_name(learned['metric'])} ({learned['gain_low']:+.4f} to "
-        figures += f"{learned['gain_high']:+.4f})"
-        if learned["gain_low"] > 0:
-            said.append(f"The network adds {figures} to {known} on {learned['cases']:,} validation cases.")
-        elif learned["gain_high"] < 0:
-            said.append(
-                f"The network makes {known} worse: {figures}. Use them without it (genrec baseline "
-                "transition-counts), train longer, or try another preset (--config)."
-            )
-        else:
-            said.append(
-                f"The network adds nothing to {known} that {learned['cases']:,} validation cases can show: {figures}. "
-                "Train longer, try another preset (--config), or recommend by counting (genrec baseline "
-                "transition-counts)."
-            )
     return said
+
+
+def _gained(learned: dict[str, Any]) -> list[str]:
+    """What the network adds to words and counts, in a sentence, where that was measured."""
+    if "gain" not in learned:
+        return []
+    known = "words and counts"
+    figures = f"{learned['gain']:+.4f} {_name(learned['metric'])} ({learned['gain_low']:+.4f} to "
+    figures += f"{learned['gain_high']:+.4f})"
+    cases = count(learned["cases"], "validation case")
+    if learned["gain_low"] > 0:
+        return [f"The network adds {figures} to {known} on {cases}."]
+    if learned["gain_high"] < 0:
+        return [
+            f"The network makes {known} worse: {figures}. Use them without it (genrec baseline "
+            "transition-counts), train longer, or try another preset (--config)."
+        ]
+    return [
+        f"The network adds nothing to {known} that {cases} can show: {figures}. "
+        "Train longer, try another preset (--config), or recommend by counting (genrec baseline "
+        "transition-counts)."
+    ]
 
 
 def figures_line(learned: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ from genrec.baselines import Popularity, TransitionCounts
 from genrec.cli.main import app
 from genrec.data.interactions import Interactions
 from genrec.data.split import leave_one_out
+from genrec.generative.recommender import GenerativeRecommender
+from genrec.training.learned import remarks
 
 IDS = [f"i{n}" for n in range(30)]
 
@@ -201,3 +203,18 @@ def test_official_cases_stand_in_the_place_of_those_of_the_split(files, tmp_path
     told = invoke(model, events, "--out", tmp_path / "leaky", "--cases", leaky, "--baseline", "popularity")
     assert told.exit_code == 0, told.output
     assert "these figures are too good" in told.output
+
+
+def test_what_training_found_is_said_beside_the_figures(trained, tables, tmp_path):
+    recommender = GenerativeRecommender.from_pretrained(trained[1])
+    own = {"metric": "ndcg@10", "cases": 40, "kept": "trained", "together": 0.05, "counting": 0.4}
+    recommender.metrics.update(learned=own, still_rising=True, epochs=2.0)
+    recommender.metrics["prior"] = {"name": "transition-counts", "weight": 8.0, "tried": [{"weight": 8.0}]}
+    recommender.save_pretrained(tmp_path / "doubtful")
+    result = invoke(tmp_path / "doubtful", tables[1], "--out", tmp_path / "report", "--baseline", "popularity")
+    assert result.exit_code == 0, result.output
+    for sentence in remarks(recommender.metrics):
+        assert f"as its training found: {sentence}" in result.output
+    assert "Validation was still rising when the epochs ended" in result.output
+    assert "is the largest that was tried" in result.output
+    assert "Counting alone recommends better: NDCG@10 0.4000 against 0.0500" in result.output

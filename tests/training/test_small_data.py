@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from genrec.assets import asset_names
+from genrec.baselines.transitions import TransitionCounts
+from genrec.baselines.tuning import choose
 from genrec.decoding.options import PriorSettings
 from genrec.generative.config import load_train_config
 from genrec.generative.recommender import GenerativeRecommender
@@ -24,6 +27,20 @@ def test_few_users_get_smaller_batches_and_a_short_warm_up(rows):
     assert 1000 <= made < 2000
     assert changed["per_device_train_batch_size"] < 256
     assert config.trainer["warmup_steps"] <= made / 5 or changed["warmup_steps"] <= made / 5
+
+
+@pytest.mark.parametrize("preset", [name for name in asset_names("presets", ".yaml") if name != "recgpt-pretrain"])
+@pytest.mark.parametrize("rows", [100, 1000])
+def test_no_preset_ends_before_a_small_shop_has_been_learned(preset, rows):
+    config = load_train_config(preset)
+    made, changed = steps(config, rows)
+    assert config.min_steps >= 500
+    assert made >= min(config.min_steps, rows // 16 * int(config.epochs))
+    assert changed.get("warmup_steps", config.trainer["warmup_steps"]) <= made / 5
+
+
+def test_the_demo_shop_is_large_enough():
+    assert enough_steps(load_train_config("demo"), 4000, 1) == {}
 
 
 def test_enough_users_change_nothing():
@@ -91,6 +108,16 @@ def test_the_exact_grid_grows_too(copy, split, monkeypatch):
     fit_prior(copy, split, PriorSettings())
     assert copy.options.prior.weight == 32.0
     assert max(one["weight"] for one in copy.metrics["prior"]["tried"]) == 64.0
+
+
+def test_what_is_said_of_counting_uses_the_settings_that_are_best_on_validation(trained, split):
+    recommender = GenerativeRecommender.from_pretrained(trained[1])
+    usual = TransitionCounts().fit(split.train, recommender.item_ids)
+    chosen = choose(TransitionCounts, split, recommender.item_ids)
+    everybody = recommender.config.validation.model_copy(update={"users": len(split.validation)})
+    recommender.config = recommender.config.model_copy(update={"validation": everybody})
+    assert counting(recommender, split) == pytest.approx(chosen.ndcg(split.validation))
+    assert counting(recommender, split) > usual.ndcg(split.validation)
 
 
 def test_training_measures_counting_on_the_cases_that_it_is_judged_by(trained, split):
