@@ -16,7 +16,8 @@ from genrec.artifacts import atomic_file, write_atomic
 
 logger = logging.getLogger(__name__)
 
-_KEY_BYTES = 16
+KEY_BYTES = 16
+"""Length of a key."""
 
 
 def cache_root() -> Path | None:
@@ -41,7 +42,7 @@ class VectorCache:
 
     def __init__(self, folder: Path | None, identity: dict[str, Any]) -> None:
         content = json.dumps(identity, sort_keys=True, ensure_ascii=False)
-        self._seed = hashlib.blake2b(content.encode(), digest_size=_KEY_BYTES)
+        self._seed = hashlib.blake2b(content.encode(), digest_size=KEY_BYTES)
         self._identity = identity
         self.folder = None if folder is None else folder / self._seed.hexdigest()
 
@@ -62,7 +63,7 @@ class VectorCache:
             try:
                 keys = np.load(path, allow_pickle=False)
                 vectors = np.load(_vectors_path(path), mmap_mode="r", allow_pickle=False)
-                sound = keys.dtype == np.uint8 and keys.shape == (len(vectors), _KEY_BYTES)
+                sound = keys.dtype == np.uint8 and keys.shape == (len(vectors), KEY_BYTES)
                 sound = sound and vectors.dtype == np.float32 and vectors.ndim == 2
             except (OSError, ValueError, EOFError):
                 sound = False
@@ -75,7 +76,7 @@ class VectorCache:
         """Keep vectors ``(n, dim)`` as one shard; a folder that cannot be written switches the cache off."""
         if self.folder is None:
             return
-        name = hashlib.blake2b(b"".join(keys), digest_size=_KEY_BYTES).hexdigest()
+        name = hashlib.blake2b(b"".join(keys), digest_size=KEY_BYTES).hexdigest()
         path = self.folder / f"{name}.keys.npy"
         try:
             if not (self.folder / "cache.json").exists():
@@ -83,7 +84,7 @@ class VectorCache:
                     self.folder / "cache.json", json.dumps(self._identity, indent=2, ensure_ascii=False) + "\n"
                 )
             _save(_vectors_path(path), np.asarray(vectors, dtype=np.float32))
-            _save(path, np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, _KEY_BYTES))
+            _save(path, np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY_BYTES))
         except OSError as error:
             logger.warning("Vectors are not kept for the next run: %s cannot be written (%s).", self.folder, error)
             self.folder = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +14,7 @@ from genrec.config import Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import TextItemEncoder, normalize_rows
-from genrec.encoders.cache import VectorCache, cache_root
+from genrec.encoders.cache import KEY_BYTES, VectorCache, cache_root
 from genrec.encoders.sentence_model import MINILM, SentenceModel, find_model
 from genrec.encoders.text import TextTemplate, TextView
 from genrec.errors import ConfigError, ModelError
@@ -42,9 +44,9 @@ class SentenceEncoder(TextItemEncoder[SentenceSettings]):
     """Vectors of a pretrained sentence model, of unit length; items without any text get zero vectors.
 
     Texts are encoded once each, sorted by length, and kept in a cache on disk (``$GENREC_CACHE``, default
-    ``~/.cache/genrec``; ``off`` switches it off), so that a killed run goes on where it stopped. The order of the
-    items does not matter; what the cache held before moves a vector by about 1e-7, because the others are read in other
-    batches (a build with an empty cache, or without one, gives the same bytes again).
+    ``~/.cache/genrec``; ``off`` switches it off), so that a killed run goes on where it stopped. Neither the order of
+    the items nor what the cache held before matters: which texts are read together, and so move each other's vectors
+    by about 1e-7, is decided by the texts of the catalogue alone. A new text is read with the few of its batch.
 
     The weights are not copied into :meth:`state`; their digest is, and is compared before new items are encoded.
 
@@ -72,6 +74,7 @@ class SentenceEncoder(TextItemEncoder[SentenceSettings]):
             **self._identity,
             "prefix": self.settings.prefix,
             "max_length": self.settings.max_length,
+            "batch_size": self.settings.batch_size,
         }
         root = cache_root()
         cache = VectorCache(None if root is None else root / "sentence", identity)
@@ -119,7 +122,11 @@ class SentenceEncoder(TextItemEncoder[SentenceSettings]):
 
 
 class _Job:
-    """One call of ``encode``: takes what the cache has, encodes the rest in shards."""
+    """One call of ``encode``: takes what the cache has, encodes the rest in shards.
+
+    The texts that are read together move each other's vectors in the last bits. So batches are cut by the texts alone,
+    whatever the cache holds, and the cache keeps a vector as that of its text in its batch.
+    """
 
     def __init__(self, cache: VectorCache, texts: list[str], encoder: SentenceEncoder) -> None:
         self.cache, self.texts, self.encoder = cache, texts, encoder
@@ -128,8 +135,24 @@ class _Job:
         for row, (key, text) in enumerate(zip(self.keys, texts, strict=True)):
             if text:
                 self.row_of.setdefault(key, row)
-        self.missing = dict(self.row_of)
+        self.batches = [_Batch(rows, self.keys) for rows in self._cut()]
+        self.missing = {key: row for batch in self.batches for key, row in batch.rows.items()}
         self.vectors: np.ndarray | None = None
+
+    def _cut(self) -> Iterator[list[int]]:
+        """Rows in batches: by length for little padding, then by text; a batch ends where its last text says so.
+
+        So a text more or less changes its own batch and leaves the others, and the order of the items does not matter.
+        """
+        most = self.encoder.settings.batch_size
+        rows: list[int] = []
+        for row in sorted(self.row_of.values(), key=lambda row: (-len(self.texts[row]), self.texts[row])):
+            rows.append(row)
+            if len(rows) == most or int.from_bytes(self.keys[row][:4], "little") % max(1, most // 2) == 0:
+                yield rows
+                rows = []
+        if rows:
+            yield rows
 
     def run(self) -> np.ndarray:
         for keys, vectors in self.cache.shards():
@@ -151,25 +174,36 @@ class _Job:
 
     def _encode_missing(self) -> np.ndarray:
         model = self.encoder.load_model()
-        settings = self.encoder.settings
-        # by length for little padding, then by text: the batches do not depend on the order of the items
-        order = sorted(self.missing.items(), key=lambda pair: (-len(self.texts[pair[1]]), self.texts[pair[1]]))
         # the length of a vector, also where no item has any text
         result = self._store([], np.asarray(model.encode(["a"], show_progress_bar=False)))
-        for start in range(0, len(order), _SHARD):
-            shard = order[start : start + _SHARD]
-            vectors = model.encode(
-                [settings.prefix + self.texts[row] for _, row in shard],
-                batch_size=settings.batch_size,
+        waiting: list[_Batch] = []
+        wanted = [batch for batch in self.batches if not self.missing.keys().isdisjoint(batch.rows)]
+        for batch in wanted:
+            waiting.append(batch)
+            if batch is wanted[-1] or sum(len(one.rows) for one in waiting) >= _SHARD:
+                result = self._encode(model, waiting)
+                waiting = []
+        return result
+
+    def _encode(self, model: Any, batches: list[_Batch]) -> np.ndarray:
+        """Encode whole batches, also what the cache has of them, and keep them."""
+        settings = self.encoder.settings
+        parts = [
+            model.encode(
+                [settings.prefix + self.texts[row] for row in batch.rows.values()],
+                batch_size=len(batch.rows),
                 convert_to_numpy=True,
                 show_progress_bar=False,
             )
-            keys = [key for key, _ in shard]
-            vectors = normalize_rows(vectors)
-            if np.isfinite(vectors).all():  # a broken vector is reported by encode and must not be kept
-                self.cache.add(keys, vectors)
-            result = self._store(keys, vectors)
-            self._report()
+            for batch in batches
+        ]
+        rows = {key: row for batch in batches for key, row in batch.rows.items()}
+        vectors = normalize_rows(np.concatenate(parts))
+        if np.isfinite(vectors).all():  # a broken vector is reported by encode and must not be kept
+            self.cache.add(list(rows), vectors)
+        self.missing |= rows
+        result = self._store(list(rows), vectors)
+        self._report()
         return result
 
     def _report(self) -> None:
@@ -177,3 +211,19 @@ class _Job:
         done = total - len(self.missing)
         logger.info("sentence vectors: %d of %d texts", done, total)
         self.encoder.tell(done, total)
+
+
+class _Batch:
+    """Texts that are read together.
+
+    Attributes:
+        rows: Row of every text, by its key in this batch.
+    """
+
+    def __init__(self, rows: list[int], keys: list[bytes]) -> None:
+        together = hashlib.blake2b(b"".join(keys[row] for row in rows), digest_size=KEY_BYTES)
+        self.rows: dict[bytes, int] = {}
+        for row in rows:
+            digest = together.copy()
+            digest.update(keys[row])
+            self.rows[digest.digest()] = row

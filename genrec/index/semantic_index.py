@@ -84,9 +84,7 @@ class SemanticIndex:
     ) -> SemanticIndex:
         """Give every item of a catalogue a semantic ID.
 
-        Shuffled rows give every item the same codes, and the same seed and machine the same bytes. Vectors of a
-        sentence model are the exception: they move by about 1e-7 with the texts that are read beside them, so with what
-        its cache held before (``GENREC_CACHE=off`` gives the same bytes again).
+        Shuffled rows give every item the same codes, and the same seed and machine the same bytes, whatever is cached.
 
         Args:
             catalog: The items.

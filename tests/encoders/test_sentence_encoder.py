@@ -1,6 +1,7 @@
 import importlib.metadata
 import json
 import logging
+import zlib
 
 import numpy as np
 import polars as pl
@@ -80,8 +81,60 @@ def test_a_second_run_reads_nothing_and_new_items_only_themselves(folder, model)
     again = fitted(folder, catalog_of(titles)).encode(catalog_of(titles))
     np.testing.assert_array_equal(again, first)
     assert model.calls == calls
-    fitted(folder, catalog_of(titles)).encode(catalog_of([*titles, "new"]))
+    fitted(folder, catalog_of(titles), batch_size=1).encode(catalog_of(titles))
+    model.seen.clear()
+    fitted(folder, catalog_of(titles), batch_size=1).encode(catalog_of([*titles, "new"]))
     assert items_read(model) == ["new"]
+
+
+class Drifting(FakeModel):
+    """Texts that are read together move each other's vectors, as they do in real sentence models."""
+
+    def encode(self, texts, batch_size=32, **options):
+        x = super().encode(texts, **options)
+        for at in range(0, len(texts), batch_size):
+            together = "".join(texts[at : at + batch_size])
+            x[at : at + batch_size] += np.float32(1e-4) * (zlib.crc32(together.encode()) % 1000)
+        return x
+
+
+@pytest.mark.parametrize("before", ["some", "others", "all in parts", "killed"])
+def test_vectors_do_not_depend_on_what_the_cache_held(folder, monkeypatch, before):
+    model = Drifting()
+    monkeypatch.setattr(SentenceModel, "load", lambda self, device: model)
+    monkeypatch.setattr(module, "_SHARD", 20)
+    titles = [f"{'ab' * (n % 7)} {n}" for n in range(200)]
+    catalog = catalog_of(titles)
+    encoder = fitted(folder, catalog)
+    with monkeypatch.context() as patch:
+        patch.setenv("GENREC_CACHE", "off")
+        expected = encoder.encode(catalog)
+    if before == "some":
+        encoder.encode(catalog_of(titles[::3]))
+    if before == "others":
+        encoder.encode(catalog_of([*titles[:50], *(f"other {n}" for n in range(90))]))
+    if before == "all in parts":
+        for start in range(0, 200, 25):
+            encoder.encode(catalog_of(titles[start : start + 25]))
+    if before == "killed":
+        model.calls, model.die_after = 0, 5
+        with pytest.raises(KeyboardInterrupt):
+            encoder.encode(catalog)
+        model.die_after = None
+    np.testing.assert_array_equal(encoder.encode(catalog), expected)
+    np.testing.assert_array_equal(encoder.encode(catalog), expected)
+
+
+def test_a_new_text_is_read_with_few_others(folder, model):
+    titles = [f"{'ab' * (n % 9)} {n}" for n in range(1500)]
+    fitted(folder, catalog_of(titles)).encode(catalog_of(titles))
+    assert len(items_read(model)) == 1500
+    for new in ("new", "abab and more", "x" * 40):
+        model.seen.clear()
+        encoder = fitted(folder, catalog_of(titles))
+        encoder.encode(catalog_of([*titles, new]))
+        assert new in model.seen
+        assert len(items_read(model)) <= 2 * encoder.settings.batch_size
 
 
 def test_other_settings_or_weights_are_not_mixed_up(folder, model):
@@ -96,20 +149,20 @@ def test_other_settings_or_weights_are_not_mixed_up(folder, model):
 def test_a_killed_run_goes_on_where_it_stopped(folder, model, monkeypatch):
     monkeypatch.setattr(module, "_SHARD", 2)
     titles = ["a" * n for n in range(2, 9)]
-    model.die_after = 3  # one call for the length of a vector, two shards
+    model.die_after = 5  # one call for the length of a vector, two shards of two batches
     with pytest.raises(KeyboardInterrupt):
-        fitted(folder, catalog_of(titles)).encode(catalog_of(titles))
+        fitted(folder, catalog_of(titles), batch_size=1).encode(catalog_of(titles))
     assert len(items_read(model)) == 4
     model.seen.clear()
     model.die_after = None
     progress = []
-    encoder = fitted(folder, catalog_of(titles))
+    encoder = fitted(folder, catalog_of(titles), batch_size=1)
     encoder.progress = lambda what, done, total: progress.append((done, total))
     x = encoder.encode(catalog_of(titles))
     assert len(items_read(model)) == 3
     assert progress == [(4, 7), (6, 7), (7, 7)]
     monkeypatch.setenv("GENREC_CACHE", "off")
-    np.testing.assert_array_equal(x, fitted(folder, catalog_of(titles)).encode(catalog_of(titles)))
+    np.testing.assert_array_equal(x, fitted(folder, catalog_of(titles), batch_size=1).encode(catalog_of(titles)))
 
 
 def test_order_of_items_does_not_matter(folder, model, monkeypatch):
