@@ -66,7 +66,9 @@ class Recommendations:
         """
         targets = np.asarray(targets)
         if targets.shape != (len(self),):
-            raise DataError(f"{len(self)} lists but targets of shape {targets.shape}.", expected="one target a list")
+            raise DataError(
+                f"{count(len(self), 'list')} but targets of shape {targets.shape}.", expected="one target a list"
+            )
         hits = (self.items == targets[:, None]) & (self.items >= 0)
         width = hits.shape[1]
         first = np.where(hits, np.arange(1, width + 1), width + 1).min(axis=1, initial=width + 1)

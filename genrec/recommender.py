@@ -17,6 +17,7 @@ from genrec.decoding.request import Prior, Request
 from genrec.errors import DataError
 from genrec.explanation import Explanations
 from genrec.recommendations import Recommendations
+from genrec.wording import count
 
 HistoriesLike = Histories | Sequence[Sequence[str]]
 
@@ -144,7 +145,9 @@ class Recommender(ABC):
         given = listed(items, "items", "one collection of item ids a user")
         lists = [positions_of_set(one, self._positions, f"items, user {user}") for user, one in enumerate(given)]
         if len(lists) != len(histories):
-            raise DataError(f"Items of {len(lists)} users for {len(histories)} histories.", where="items")
+            raise DataError(
+                f"Items of {count(len(lists), 'user')} for {count(len(histories), 'history')}.", where="items"
+            )
         wanted = np.full((len(lists), max(map(len, lists), default=0)), -1, dtype=np.int32)
         for row, positions in zip(wanted, lists, strict=True):
             row[: len(positions)] = positions

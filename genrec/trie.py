@@ -10,7 +10,7 @@ import numpy as np
 
 from genrec.artifacts import atomic_dir, read_manifest, read_whole, write_manifest
 from genrec.errors import DataError
-from genrec.wording import count
+from genrec.wording import agree, count
 
 _MANIFEST = "trie.json"
 
@@ -67,7 +67,7 @@ class Trie:
         if same.any():
             first = int(np.flatnonzero(same)[0])
             raise DataError(
-                f"{int(same.sum()):,} code paths are not unique.",
+                f"{count(int(same.sum()), 'code path')} {agree(int(same.sum()), 'is', 'are')} not unique.",
                 where=f"rows {int(order[first])} and {int(order[first + 1])}, both {ordered[first].tolist()}",
                 expected="one path per item",
                 hint="Use a disambiguation rule (recipe key 'disambiguation').",
@@ -156,7 +156,9 @@ class Trie:
             DataError: The prefix is empty or longer than a path.
         """
         if not 0 < len(prefix) <= self.n_levels:
-            raise DataError(f"A prefix of {len(prefix)} codes.", expected=f"1 to {self.n_levels} codes")
+            raise DataError(
+                f"A prefix of {count(len(prefix), 'code')}.", expected=f"1 to {count(self.n_levels, 'code')}"
+            )
         node, low, high = -1, 0, self.root_children
         for level, wanted in enumerate(prefix):
             if level:

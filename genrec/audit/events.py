@@ -8,6 +8,7 @@ from genrec.audit.finding import Finding, graded, percent
 from genrec.audit.material import Material
 from genrec.data.sorting import same_as_previous, tied_rows
 from genrec.evaluation.slices import by_novelty
+from genrec.wording import count
 
 
 def duplicates(material: Material) -> Finding:
@@ -141,7 +142,10 @@ def size(material: Material) -> Finding:
     distinct = len(np.unique(material.split.test.histories.user_ids.astype(str)))
     reach = 1.96 * float(np.sqrt(0.1 * 0.9 / max(1, distinct)))
     width = f"±{reach:.3f}".replace("0.", ".")
-    text = f"{n:,} test cases of {distinct:,} users. A recall near .10 then has a 95 % interval of about {width}."
+    text = (
+        f"{count(n, 'test case')} of {count(distinct, 'user')}. A recall near .10 then has a 95 % "
+        f"interval of about {width}."
+    )
     grade = graded(reach, serious=0.05, caution=0.01)
     advice = "" if grade == "note" else "Small differences between runs mean nothing here; use the paired test."
     return Finding(

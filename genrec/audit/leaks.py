@@ -8,6 +8,7 @@ from genrec.audit.finding import Finding, graded, percent
 from genrec.audit.material import Material
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
+from genrec.wording import count
 
 _ENDING = 5
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -70,8 +71,10 @@ def copied_sequences(material: Material) -> Finding:
     figures = {"equal_users": twins, "endings": endings, "endings_checked": checked}
     text = (
         f"{percent(twins)} of the users with {_ENDING} or more events have exactly the events of another user, in the "
-        f"same order. For {percent(endings)} of the test cases ({checked:,} with at least {_ENDING - 1} items before "
-        f"the target), another user's training sequence holds the last {_ENDING - 1} items and the target in a row."
+        f"same order. For {percent(endings)} of the test cases ({checked:,} with at least "
+        f"{count(_ENDING - 1, 'item')} before "
+        f"the target), another user's training sequence holds the last {count(_ENDING - 1, 'item')} and "
+        "the target in a row."
     )
     if not twins and not endings:
         return Finding("copied-sequences", "fine", "Copied sequences", text, figures=figures)

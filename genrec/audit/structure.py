@@ -12,6 +12,7 @@ from genrec.audit.material import Material
 from genrec.data.catalog import Catalog
 from genrec.encoders.text import TextTemplate
 from genrec.errors import DataError
+from genrec.wording import count
 
 NEAR = 0.8
 """Share of common words from which two texts count as nearly the same."""
@@ -79,7 +80,7 @@ def smoothness(material: Material) -> Finding | None:
     }
     text = (
         f"Consecutive items have a mean text cosine of {real.mean():.2f}, the same items paired at random "
-        f"{random.mean():.2f} ({material.vectors_name}, {len(rows):,} pairs): "
+        f"{random.mean():.2f} ({material.vectors_name}, {count(len(rows), 'pair')}): "
     )
     if effect < 0.1:
         text += "texts hardly tell what comes next."
@@ -133,7 +134,7 @@ def near_duplicates(material: Material) -> Finding:
 def _near_words(material: Material, plain: list[str]) -> tuple[float, str]:
     """Share of items with a near-duplicate, and a sentence that says so."""
     rows, near, example = _nearest(material, plain)
-    which = "the items" if len(rows) == material.n_items else f"{len(rows):,} sampled items"
+    which = "the items" if len(rows) == material.n_items else f"{count(len(rows), 'sampled item')}"
     text = f"{percent(float(near.mean()))} of {which} share {NEAR * 100:.0f} % or more of their words with another one"
     if example is not None:
         first, second = (material.catalog.titles()[item][:70] for item in example)

@@ -245,9 +245,11 @@ def save_baseline(baseline: Baseline, folder: Path | str, *, overwrite: bool = F
 def _card(baseline: Baseline) -> str:
     settings = "".join(f"- {key}: {value}\n" for key, value in baseline.settings.model_dump(mode="json").items())
     figures = [choice["ndcg@10"] for choice in baseline.choices]
-    chosen = f"\nChosen among {len(figures)} settings; validation NDCG@10 {max(figures):.4f}.\n" if figures else ""
+    chosen = (
+        f"\nChosen among {count(len(figures), 'setting')}; validation NDCG@10 {max(figures):.4f}.\n" if figures else ""
+    )
     return (
-        f"# genrec baseline: {type(baseline).name}\n\n{len(baseline.item_ids):,} items.\n\n{settings}{chosen}\n"
+        f"# genrec baseline: {type(baseline).name}\n\n{count(len(baseline.item_ids), 'item')}.\n\n{settings}{chosen}\n"
         "```python\nfrom genrec import Recommender\n\n"
         'recommender = Recommender.from_pretrained("this folder")\n'
         'recommender.recommend([["an item id", "another"]], k=10).item_ids\n```\n'

@@ -18,6 +18,7 @@ from genrec.data.split import EvaluationSet
 from genrec.errors import ConfigError, DataError
 from genrec.metrics import ndcg_at, ranks_from_scores
 from genrec.tensors import from_arrays, seeded, to_arrays
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -192,7 +193,7 @@ def check_heads(settings: TransformerSettings, name: str) -> None:
     """
     if settings.dim % settings.heads:
         raise ConfigError(
-            f"A width of {settings.dim} cannot be divided among {settings.heads} heads.",
+            f"A width of {settings.dim} cannot be divided among {count(settings.heads, 'head')}.",
             where=f"baseline '{name}'",
             expected="dim as a multiple of heads",
         )

@@ -14,6 +14,7 @@ from genrec.config import parse
 from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError, unknown_name
 from genrec.recommender import MANIFEST
+from genrec.wording import count
 
 
 def load_baseline(folder: Path | str, *, device: str | None = None) -> Baseline:
@@ -48,7 +49,9 @@ def _load(folder: Path, device: str | None) -> Baseline:
         baseline = CLASSES[name](**{**CLASSES[name].legacy, **manifest.need("settings", dict)})
     ids, n_items = json.loads((folder / _ITEMS).read_text(encoding="utf-8")), manifest.need("n_items", int)
     if not isinstance(ids, list) or len(ids) != n_items or not all(isinstance(one, str) for one in ids):
-        raise ArtifactError(f"The item ids are not {n_items} texts, as the manifest says.", where=folder / _ITEMS)
+        raise ArtifactError(
+            f"The item ids are not {count(n_items, 'text')}, as the manifest says.", where=folder / _ITEMS
+        )
     baseline.item_ids = np.empty(len(ids), dtype=object)
     baseline.item_ids[:] = ids
     tensors = load_tensors(folder / _ARRAYS)
@@ -73,6 +76,6 @@ def _check_lengths(tensors: Mapping[str, np.ndarray], n_items: int, where: Path)
             continue
         rows = array.tolist()[:1] if part == "shape" and stem else list(array.shape[:1])
         if rows != [n_items] or (part == "shape" and stem != "words" and array.tolist() != [n_items, n_items]):
-            raise ArtifactError(f"The array {name} is not of the {n_items} items.", where=where)
+            raise ArtifactError(f"The array {name} is not of the {count(n_items, 'item')}.", where=where)
         if name == "popularity" and (array.ndim != 1 or array.dtype.kind != "i" or (array < 0).any()):
             raise ArtifactError("The popularity of the items is no list of counts.", where=where)

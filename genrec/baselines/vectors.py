@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from genrec.data.histories import Histories
 from genrec.errors import DataError
 from genrec.quantizers.base import check_vectors
+from genrec.wording import count
 
 _CELLS = 1 << 25
 
@@ -28,7 +29,7 @@ def item_vectors(vectors: np.ndarray | None, n_items: int, name: str) -> np.ndar
     check_vectors(vectors)
     if len(vectors) != n_items:
         raise DataError(
-            f"{len(vectors)} item vectors for {n_items} items.",
+            f"{count(len(vectors), 'item vector')} for {count(n_items, 'item')}.",
             where=f"baseline '{name}'",
             expected="one vector an item, in the order of the catalogue",
         )

@@ -17,6 +17,7 @@ from genrec.config import Settings
 from genrec.data.histories import Histories
 from genrec.decoding.word_matches import WordMatches
 from genrec.errors import DataError
+from genrec.wording import count
 
 
 class WordNeighboursSettings(Settings):
@@ -54,7 +55,7 @@ class WordNeighbours(ScoringBaseline):
     def _learn(self, train: Histories, inputs: FitInputs) -> None:
         if inputs.words is None or inputs.words.shape[0] != len(self.item_ids):
             raise DataError(
-                f"The baseline '{self.name}' needs the words of {len(self.item_ids)} items.",
+                f"The baseline '{self.name}' needs the words of {count(len(self.item_ids), 'item')}.",
                 expected=f"a sparse matrix of shape ({len(self.item_ids)}, n_words)",
                 hint="Pass words=genrec.encoders.words.word_vectors(catalog), as genrec baseline does.",
             )

@@ -66,7 +66,7 @@ def _page(rows: Sequence[Row]) -> Iterator[str]:
     yield ""
     yield (
         "Random weights and catalogues of 4 codes of 256; baseline: float32 `generate` with "
-        f"`prefix_allowed_tokens_fn` over a trie of Python dictionaries, all users in one call. Medians of "
+        "`prefix_allowed_tokens_fn` over a trie of Python dictionaries, all users in one call. Medians of "
         f"{rounds} interleaved runs, each after an untimed one of its kind (on a CPU: CPU time of the "
         "process). Shares are of our time; `trie` is everything that is not the model: expansion, filters, top-k; "
         "`trie / step` its share of all but reading the prompts, `with filter` the same when 20 seen items a user are "

@@ -271,7 +271,7 @@ def _refuse_failed(rows: list[dict[str, Any]], out: Path) -> None:
     failed = [row for row in rows if "error" in row]
     if failed:
         raise ConfigError(
-            f"{len(failed)} of {len(rows)} recipes failed: {', '.join(row['tokenizer'] for row in failed)}.",
+            f"{len(failed)} of {count(len(rows), 'recipe')} failed: {', '.join(row['tokenizer'] for row in failed)}.",
             where=out / "comparison.json",
             expected=failed[0]["error"],
         )
@@ -327,7 +327,8 @@ def add(
         say(f"{codes}  {title}")
     summary(
         {
-            "index": f"{target} ({len(before):,} + {len(catalog):,} items, fingerprint {grown.fingerprint[:12]})",
+            "index": f"{target} ({len(before):,} + {count(len(catalog), 'item')}, fingerprint "
+            f"{grown.fingerprint[:12]})",
             "published IDs": f"unchanged; old recommenders take this index: genrec generate --index {target}",
         },
         [shell_command("index", "show", target), *([shell_command("index", "diff", index, out)] if out else [])],

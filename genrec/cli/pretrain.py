@@ -69,12 +69,13 @@ def pretrain(
         raise typer.Exit(128 + reporter.signal) from None
     made: dict[str, object] = {
         "pretrained recommender": out,
-        "network": f"{foundation.model.num_parameters():,} parameters",
+        "network": f"{count(foundation.model.num_parameters(), 'parameter')}",
     }
     if foundation.experience is not None:
         tried = len(foundation.experience.trials)
         made["counts"] = (
-            f"measured beside the network in {tried} shares of users, for genrec train --init (see {out}/README.md)"
+            f"measured beside the network in {count(tried, 'share')} of users, for genrec train --init "
+            f"(see {out}/README.md)"
         )
     summary(
         {**made, "time": duration(time.monotonic() - began)},

@@ -86,7 +86,7 @@ def train(
         epoch += " averaged with the start"
     made: dict[str, object] = {
         "recommender": out,
-        "network": f"{settings.model.architecture}, {recommender.model.num_parameters():,} parameters",
+        "network": f"{settings.model.architecture}, {count(recommender.model.num_parameters(), 'parameter')}",
         "validation": f"{reached} ({epoch}, generated)" if reached else "none",
     }
     if "prior" in metrics:

@@ -17,6 +17,7 @@ from genrec.data.split import EvaluationSet
 from genrec.data.tables import read_table
 from genrec.errors import DataError
 from genrec.schema import Columns
+from genrec.wording import agree, count
 
 HISTORY_NAMES = ("history_item_id", "history_item_ids", "history", "item_history", "history_ids", "input_ids", "inputs")
 """Names that the column of histories is looked for under."""
@@ -72,8 +73,9 @@ def read_cases(
     rows = [row for row in range(frame.height) if targets[row] >= 0 and known[row]]
     if len(rows) < (1 - _MOST_LOST) * frame.height:
         raise DataError(
-            f"Only {len(rows):,} of {frame.height:,} cases can be used: {lost['unknown-targets']:,} targets are not in "
-            f"the catalogue, {lost['empty-histories']:,} histories have no item of it.",
+            f"Only {len(rows):,} of {count(frame.height, 'case')} can be used: "
+            f"{count(lost['unknown-targets'], 'target')} {agree(lost['unknown-targets'], 'is', 'are')} not in "
+            f"the catalogue, {count(lost['empty-histories'], 'history')} without an item of it.",
             where=path,
             expected="the ids of the catalogue in history and target",
             hint="Check that both tables use the same ids.",

@@ -13,7 +13,7 @@ import polars as pl
 
 from genrec.data.report import N_EXAMPLES, Lines
 from genrec.errors import ConfigError, DataError
-from genrec.wording import count as counted
+from genrec.wording import count
 
 Quotes = Literal["doubled", "backslash", "none"]
 """What ``"`` means: it encloses fields and is doubled inside them (the rule of csv), or has a backslash before it
@@ -118,7 +118,7 @@ def _better_quotes(data: bytes, separator: str, where: object, rows: int) -> str
     if best is None or heights[best] <= rows:
         return None
     why = "have a backslash before them" if best == "backslash" else "are signs like any other"
-    more = f"{counted(heights[best] - rows, 'more row')} can be read"
+    more = f"{count(heights[best] - rows, 'more row')} can be read"
     return f"If quotes {why}, {more}: --quotes {best} (quotes={best!r} in Python)."
 
 
@@ -162,7 +162,7 @@ def _parse(data: bytes, separator: str, where: object, quotes: bool, first_line:
         raise DataError(f"The file cannot be read as csv: {error}", where=where) from None
     if frame.width != len(names):
         raise DataError(
-            f"The first line has {len(names)} columns in one reading and {frame.width} in another.",
+            f"The first line has {count(len(names), 'column')} in one reading and {frame.width} in another.",
             where=where,
             expected="a first line with the names of the columns, and line feeds at the ends of lines",
             hint="Write the first line anew.",
@@ -174,7 +174,9 @@ def _parse(data: bytes, separator: str, where: object, quotes: bool, first_line:
 
 def _wrong_fields(wrong: np.ndarray, records: _Records, numbers: np.ndarray, n_fields: int) -> list[str]:
     rows = wrong[:N_EXAMPLES].tolist()
-    return [f"line {numbers[r]}: {records.separators[r] + 1} fields where the header has {n_fields}" for r in rows]
+    return [
+        f"line {numbers[r]}: {count(records.separators[r] + 1, 'field')} where the header has {n_fields}" for r in rows
+    ]
 
 
 def _actual_separator(data: bytes, separator: str) -> str:
@@ -307,8 +309,8 @@ def _parse_slowly(data: bytes, separator: str, where: object, first_line: int, w
             rows.append([value or None for value in fields])
             numbers.append(number)
         else:
-            found = "a quote that is not closed" if fields is None else f"{len(fields)} fields"
-            broken.append(f"line {number}: {found} where the header has {len(names)} fields")
+            found = "a quote that is not closed" if fields is None else f"{count(len(fields), 'field')}"
+            broken.append(f"line {number}: {found} where the header has {count(len(names), 'field')}")
     if broken and not rows and whole:
         raise DataError(f"No row can be read ({broken[0]}).", where=where, hint="Close the quote, or double it inside.")
     if not rows and (whole or not names):

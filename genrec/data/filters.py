@@ -9,6 +9,7 @@ from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions, assemble
 from genrec.data.sorting import same_as_previous
 from genrec.errors import ConfigError, DataError
+from genrec.wording import count
 
 
 def k_core(interactions: Interactions | pl.DataFrame, *, users: int = 5, items: int = 5) -> Interactions:
@@ -27,7 +28,9 @@ def k_core(interactions: Interactions | pl.DataFrame, *, users: int = 5, items: 
         DataError: Nothing is left.
     """
     if users < 1 or items < 1:
-        raise ConfigError(f"k-core with {users} rows of a user and {items} of an item.", expected="at least 1 each")
+        raise ConfigError(
+            f"k-core with {count(users, 'row')} of a user and {items} of an item.", expected="at least 1 each"
+        )
     table = interactions if isinstance(interactions, Interactions) else Interactions.from_frame(interactions)
     of_user = np.repeat(np.arange(len(table.user_ids)), table.lengths)
     rows = np.arange(len(table))
@@ -40,7 +43,7 @@ def k_core(interactions: Interactions | pl.DataFrame, *, users: int = 5, items: 
         rows = rows[good]
     if not len(rows):
         raise DataError(
-            f"No interaction is left after the k-core ({users} rows of a user, {items} of an item).",
+            f"No interaction is left after the k-core ({count(users, 'row')} of a user, {items} of an item).",
             where=table.report.table,
             hint="Lower the k-core, or use more data.",
         )

@@ -57,7 +57,7 @@ class Histories:
         lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
         ids = [str(n) for n in range(len(sequences))] if user_ids is None else [_id(one) for one in user_ids]
         if len(ids) != len(sequences):
-            raise DataError(f"{len(sequences)} histories but {len(ids)} user ids.")
+            raise DataError(f"{count(len(sequences), 'history')} but {count(len(ids), 'user id')}.")
         items = np.concatenate([np.asarray(s, dtype=np.int32) for s in sequences]) if len(sequences) else np.zeros(0)
         return cls(np.array(ids, dtype=object), np.r_[0, np.cumsum(lengths)].astype(np.int64), items.astype(np.int32))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from genrec.data.interactions import Interactions
 from genrec.errors import DataError
+from genrec.wording import count
 
 _ONE_USER = 'For one user, give a list in a list: [["id", "another"]].'
 
@@ -116,14 +117,14 @@ def _refused(ids: Any, positions: Mapping[str, int], where: str) -> DataError:
             return DataError(
                 f"Item ids are text, and this is {_named(item)}.",
                 where=where,
-                expected=f"ids of the {len(positions):,} catalogue items{shown}",
+                expected=f"ids of the {count(len(positions), 'catalogue item')}{shown}",
                 hint="Catalogue positions go into Histories.from_lists; numbers that are ids, into str(...).",
             )
         if item not in positions:
             return DataError(
                 f"Item {str(item)!r} is not in the catalogue.",
                 where=where,
-                expected=f"ids of the {len(positions):,} catalogue items{shown}",
+                expected=f"ids of the {count(len(positions), 'catalogue item')}{shown}",
             )
     return DataError("These item ids changed while they were read.", where=where)
 

@@ -95,7 +95,7 @@ def leave_one_out(histories: Histories, *, min_length: int = 3) -> Split:
     long = histories.lengths >= min_length
     if not long.any():
         raise DataError(
-            f"No user has {min_length} items.",
+            f"No user has {count(min_length, 'item')}.",
             where="leave-one-out split",
             expected="histories with a test item, a validation item and at least one before them",
         )
@@ -279,7 +279,9 @@ def _moment(moment: Moment, times: np.ndarray) -> int:
 
 def _joined(tables: Sequence[Interactions]) -> Interactions:
     if len(tables) != len(PARTS):
-        raise DataError(f"{len(tables)} tables for a split.", where="custom split", expected="train, validation, test")
+        raise DataError(
+            f"{count(len(tables), 'table')} for a split.", where="custom split", expected="train, validation, test"
+        )
     frames = [t.frame.with_columns(pl.lit(part).alias("part")) for t, part in zip(tables, PARTS, strict=True)]
     time_column = None if any(table.ordinal for table in tables) else Columns.Timestamp
     return Interactions.from_frame(pl.concat(frames), time_column=time_column, part_column="part")

@@ -16,6 +16,7 @@ from genrec.decoding.prior_bounds import ItemPrior
 from genrec.errors import ConfigError
 from genrec.models.beam_tree import fork
 from genrec.models.predictor import CodePredictor
+from genrec.wording import count
 
 
 @torch.inference_mode()
@@ -63,7 +64,7 @@ def diverse_beam_search(
     """
     if not 1 <= groups <= beams or penalty < 0:
         raise ConfigError(
-            f"{groups} groups of {beams} beams with a penalty of {penalty}.",
+            f"{count(groups, 'group')} of {count(beams, 'beam')} with a penalty of {penalty}.",
             expected="between one group and as many as beams, and a penalty from 0",
         )
     k = min(k or beams, beams)

@@ -11,6 +11,7 @@ from transformers import LogitsProcessor
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.errors import ConfigError, ModelError
 from genrec.trie import Trie
+from genrec.wording import count
 
 
 class CatalogLogitsProcessor(LogitsProcessor):
@@ -52,7 +53,7 @@ class CatalogLogitsProcessor(LogitsProcessor):
         ):
             raise ConfigError(
                 f"Tokens for codebooks of {[len(ids) for ids in self.token_ids]}.",
-                expected=f"{len(largest)} levels with at least {[code + 1 for code in largest]} codes",
+                expected=f"{count(len(largest), 'level')} with at least {[code + 1 for code in largest]} codes",
             )
         self.prompt_length, self.eos_token_id = prompt_length, eos_token_id
         self.code_of = [_inverse(ids) for ids in self.token_ids]

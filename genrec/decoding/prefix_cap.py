@@ -7,6 +7,7 @@ from torch import Tensor
 
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.errors import ConfigError
+from genrec.wording import count
 
 
 class PrefixCap:
@@ -28,8 +29,8 @@ class PrefixCap:
     def __init__(self, trie: DeviceTrie, length: int, most: int) -> None:
         if not 1 <= length < trie.n_levels or most < 1:
             raise ConfigError(
-                f"A limit of {most} results under a prefix of {length} codes.",
-                expected=f"a limit from 1 and a prefix of 1 to {trie.n_levels - 1} codes",
+                f"A limit of {count(most, 'result')} under a prefix of {count(length, 'code')}.",
+                expected=f"a limit from 1 and a prefix of 1 to {count(trie.n_levels - 1, 'code')}",
             )
         self.trie, self.length, self.most = trie, length, most
 

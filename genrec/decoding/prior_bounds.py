@@ -15,6 +15,7 @@ from torch import Tensor
 from genrec.decoding.cpu_kernels import best_below
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.errors import DataError
+from genrec.wording import count
 
 
 class ItemPrior(Protocol):
@@ -57,7 +58,7 @@ class PriorBounds:
         if scores.dim() not in (1, 2) or scores.shape[-1] <= int(trie.items.max()):
             raise DataError(
                 f"Item scores of shape {tuple(scores.shape)}.",
-                expected=f"one score for each of at least {int(trie.items.max()) + 1:,} catalogue items",
+                expected=f"one score for each of at least {count(int(trie.items.max()) + 1, 'catalogue item')}",
             )
         highest = scores.max() if len(scores) else scores.new_zeros(())  # NaN if there is any
         if bool(highest.isnan() | (highest == torch.inf)):

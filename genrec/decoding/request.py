@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from genrec.data.id_lists import listed
 from genrec.errors import DataError
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.decoding.options import DecodingOptions
@@ -94,7 +95,9 @@ class Request:
         """
         for name, value in (("within", self.within), ("allow_each", self.allow_each)):
             if value is not None and not isinstance(value, str) and len(value) != n_users:
-                raise DataError(f"{len(value)} entries for {n_users} users.", where=name, expected="one a user")
+                raise DataError(
+                    f"{count(len(value), 'entry')} for {count(n_users, 'user')}.", where=name, expected="one a user"
+                )
         if self.prior is not None and self.scores.shape not in ((n_items,), (n_users, n_items)):
             raise DataError(
                 f"A prior of shape {self.scores.shape}.", expected=f"({n_items},) or ({n_users}, {n_items})"

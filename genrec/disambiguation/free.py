@@ -9,6 +9,7 @@ import numpy as np
 
 from genrec.disambiguation.base import QuantizedItems
 from genrec.errors import ConfigError, DataError
+from genrec.wording import agree, count
 
 _WIDTH = 32
 _ROWS = 64
@@ -105,9 +106,9 @@ def no_near_codes(items: QuantizedItems) -> ConfigError:
 def _full(items: QuantizedItems, row: int, capacity: int) -> DataError:
     paths = int(np.prod([float(size) for size in items.codebook_sizes]))
     return DataError(
-        f"All {paths:,} code paths are full.",
+        f"{agree(paths, 'The', 'All')} {count(paths, 'code path')} {agree(paths, 'is', 'are')} full.",
         where=f"item {items.item_ids[row]!r}",
-        expected=f"at most {capacity} item{'s' if capacity > 1 else ''} for each path",
+        expected=f"at most {count(capacity, 'item')} for each path",
         hint="Use more quantizer levels, larger codebooks, a larger disambiguation.capacity or "
         "disambiguation.name=suffix.",
     )

@@ -14,6 +14,7 @@ from genrec.disambiguation.base import Disambiguation, QuantizedItems
 from genrec.disambiguation.free import free_paths
 from genrec.errors import DataError
 from genrec.trie import group_paths
+from genrec.wording import agree, count
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ class Suffix(Disambiguation):
         self._capacity = self.settings.capacity or max(16, 1 << (2 * largest - 1).bit_length())
         if largest > self._capacity:
             raise DataError(
-                f"{sizes.max()} items share one code path, but the suffix level has {self._capacity} codes.",
+                f"{count(sizes.max(), 'item')} share one code path, but the suffix level has "
+                f"{count(self._capacity, 'code')}.",
                 where="disambiguation.capacity",
                 expected=f"at least {largest}",
                 hint="Raise disambiguation.capacity or leave it out, or separate the items better: more quantizer "
@@ -136,9 +138,10 @@ class Suffix(Disambiguation):
             return
         row = int(full[0])
         raise DataError(
-            f"{len(full)} items find their collision group full: the suffix level has {self._capacity} codes.",
+            f"{count(len(full), 'item')} {agree(len(full), 'finds its', 'find their')} collision group "
+            f"full: the suffix level has {count(self._capacity, 'code')}.",
             where=f"item {items.item_ids[row]!r}, codes {items.codes[row].tolist()}",
-            expected=f"at most {self._capacity} items with the same codes",
+            expected=f"at most {count(self._capacity, 'item')} with the same codes",
             hint="Build the index again with a larger disambiguation.capacity (this moves published semantic IDs), "
             "or add fewer items with the same text.",
         )

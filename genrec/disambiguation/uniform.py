@@ -15,6 +15,7 @@ from genrec.errors import DataError
 from genrec.quantizers.assignment import Method
 from genrec.quantizers.placement import last_level_scores, spread_last_level
 from genrec.trie import group_paths
+from genrec.wording import count
 
 
 class UniformSettings(Settings):
@@ -85,9 +86,9 @@ def _check_room(items: QuantizedItems, codes: np.ndarray) -> None:
         return
     row = int(np.flatnonzero(groups == counts.argmax())[0])
     raise DataError(
-        f"{int(counts.max())} items share all codes but the last, which has {size} codes.",
+        f"{count(int(counts.max()), 'item')} share all codes but the last, which has {count(size, 'code')}.",
         where=f"codes {codes[row, :-1].tolist()}",
-        expected=f"at most {size} such items",
+        expected=f"at most {count(size, 'such item')}",
         hint="Use more quantizer levels or larger codebooks, disambiguation.name=nearest-free (which moves items to "
         "other groups), or disambiguation.name=suffix.",
     )

@@ -15,6 +15,7 @@ from genrec.data.histories import Histories
 from genrec.encoders.base import ItemEncoder, normalize_rows
 from genrec.encoders.shared_space import fit_shared, project_shared
 from genrec.errors import ConfigError
+from genrec.wording import count
 
 _CHUNK = 16_384
 _SHARED = 64
@@ -173,7 +174,9 @@ def _scales(weights: tuple[float, ...] | None, n_parts: int) -> list[float]:
     chosen = (1.0,) * n_parts if weights is None else weights
     if len(chosen) != n_parts:
         raise ConfigError(
-            f"{len(chosen)} weights for {n_parts} encoders.", where="weights", expected="one for each encoder"
+            f"{count(len(chosen), 'weight')} for {count(n_parts, 'encoder')}.",
+            where="weights",
+            expected="one for each encoder",
         )
     if not all(math.isfinite(weight) and weight > 0 for weight in chosen):
         raise ConfigError(f"The weights are {list(chosen)}.", where="weights", expected="numbers above 0")

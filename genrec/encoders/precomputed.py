@@ -74,7 +74,7 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
         vectors = self._read(catalog)
         if vectors.shape[1] != self._dim:
             raise DataError(
-                f"The vectors have {vectors.shape[1]} numbers each.",
+                f"The vectors have {count(vectors.shape[1], 'number')} each.",
                 where=self._path,
                 expected=f"{self._dim}, as before",
             )
@@ -158,7 +158,7 @@ def read_vectors_from(encoder: ItemEncoder[Any], path: Path | str) -> None:
     """
     found = _precomputed_parts(encoder)
     if len(found) != 1:
-        several = f"The item encoder '{encoder.name}' reads {len(found)} files of vectors"
+        several = f"The item encoder '{encoder.name}' reads {count(len(found), 'file')} of vectors"
         raise ConfigError(
             f"{several}, and one was given." if found else f"The item encoder '{encoder.name}' makes its own vectors.",
             where=path,

@@ -18,6 +18,7 @@ from genrec.encoders.cache import KEY_BYTES, VectorCache, cache_root
 from genrec.encoders.sentence_model import MINILM, SentenceModel, find_model
 from genrec.encoders.text import TextTemplate, TextView
 from genrec.errors import ConfigError, ModelError
+from genrec.wording import count
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,9 @@ class SentenceEncoder(TextItemEncoder[SentenceSettings]):
             limit = getattr(config, "max_position_embeddings", None)
             if limit is not None and self.settings.max_length > limit:
                 raise ConfigError(
-                    f"The sentence model reads at most {limit} tokens.", where="max_length", expected=f"at most {limit}"
+                    f"The sentence model reads at most {count(limit, 'token')}.",
+                    where="max_length",
+                    expected=f"at most {limit}",
                 )
             model.max_seq_length = self.settings.max_length
         return model

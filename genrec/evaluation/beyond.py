@@ -10,6 +10,7 @@ import numpy as np
 from genrec.data.histories import Histories
 from genrec.errors import DataError
 from genrec.metrics import METRICS
+from genrec.wording import count
 
 HISTORY_POPULARITY = "history_popularity"
 ID_METRICS = ("recall", "ndcg")
@@ -51,7 +52,7 @@ class ItemFacts:
             if array is not None and (len(array) != n_items or array.ndim != (1 if name == "popularity" else 2)):
                 shape = "(n_items,)" if name == "popularity" else "(n_items, ...)"
                 raise DataError(
-                    f"The {name} of the items have shape {array.shape}, but there are {n_items} items.",
+                    f"The {name} of the items have shape {array.shape}, but there are {count(n_items, 'item')}.",
                     where="item facts",
                     expected=shape,
                 )

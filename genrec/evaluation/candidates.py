@@ -84,7 +84,9 @@ def check_candidates(candidates: Histories, n_cases: int, n_items: int) -> None:
         DataError: Not one list a case, an empty list, or a position outside the catalogue.
     """
     if len(candidates) != n_cases:
-        raise DataError(f"{len(candidates)} candidate lists for {n_cases} cases.", expected="one list a case")
+        raise DataError(
+            f"{count(len(candidates), 'candidate list')} for {count(n_cases, 'case')}.", expected="one list a case"
+        )
     if n_cases and not candidates.lengths.min():
         raise DataError("A candidate list is empty.", where=f"case {int(candidates.lengths.argmin())}")
     if n_cases and not 0 <= candidates.items.min() <= candidates.items.max() < n_items:

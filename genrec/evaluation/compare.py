@@ -12,6 +12,7 @@ from genrec.evaluation.evaluator import EvaluationResult
 from genrec.evaluation.report import slice_intervals, split_remarks
 from genrec.evaluation.tables import as_markdown, plain_table
 from genrec.evaluation.uncertainty import Difference, Interval, holm, paired_difference
+from genrec.wording import count
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Comparison:
     def markdown(self) -> str:
         """A section of a Markdown page."""
         note = (
-            f"Paired permutation test of {self.metric} on the same {self.cases:,} cases, p-values adjusted for the "
+            f"Paired permutation test of {self.metric} on the same {count(self.cases, 'case')}, p-values "
+            "adjusted for the "
             "number of comparisons (Holm). Not different: these users cannot tell, not that the two are equal."
         )
         return f"## What is really different\n\n{as_markdown(self.lines())}\n\n{note}\n"

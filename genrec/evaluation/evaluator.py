@@ -19,6 +19,7 @@ from genrec.evaluation.tally import Tally
 from genrec.metrics import mean_metrics, metric_values
 from genrec.progress import Progress
 from genrec.recommender import Recommender
+from genrec.wording import count
 
 KS = (1, 5, 10, 20)
 REPEATS_REMARK = "seen items allowed: it can only repeat them"
@@ -162,7 +163,9 @@ def evaluate(
     0.5
     """
     if not ks or min(ks) < 1 or batch_users < 1:
-        raise ConfigError(f"Cut-offs {list(ks)} and batches of {batch_users} users.", expected="numbers from 1")
+        raise ConfigError(
+            f"Cut-offs {list(ks)} and batches of {count(batch_users, 'user')}.", expected="numbers from 1"
+        )
     facts = facts or ItemFacts()
     _check(cases, len(recommender.item_ids), facts, candidates)
     repeats = exclude_seen and bool(getattr(recommender, "repeats_only", False))
@@ -252,7 +255,7 @@ def _check(cases: EvaluationSet, n_items: int, facts: ItemFacts, candidates: His
     if not len(targets):
         raise DataError("There are no evaluation cases.", hint="Use longer histories, or another split.")
     if len(targets) != len(cases.histories):
-        raise DataError(f"{len(cases.histories)} histories but {len(targets)} targets.")
+        raise DataError(f"{count(len(cases.histories), 'history')} but {count(len(targets), 'target')}.")
     if not 0 <= targets.min() <= targets.max() < n_items:
         raise DataError(
             "A target is not in the recommender's catalogue.",

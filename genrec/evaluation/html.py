@@ -13,6 +13,7 @@ from genrec.evaluation.candidates import CANDIDATES_REMARK
 from genrec.evaluation.compare import ComparedResult, Comparison
 from genrec.evaluation.report import MAIN_SLICES, REPEATS_NOTE, SHOWN, Row, beyond_lines
 from genrec.evaluation.robustness import robustness_lines
+from genrec.wording import count
 
 TEMPLATE = "report.html.jinja"
 _FEWEST_IN_PLOT = 30
@@ -130,7 +131,7 @@ def _facts(content: ReportContent, rows: Sequence[Row]) -> list[tuple[str, str]]
     facts = [
         ("Dataset", content.dataset),
         ("Cases", f"{_cases(first, content.part)}, one target item each"),
-        ("Ranking", within or f"the whole catalogue of {first['items']:,} items"),
+        ("Ranking", within or f"the whole catalogue of {count(first['items'], 'item')}"),
         ("Seen items", seen),
         ("Recommenders", ", ".join(f"{row['recommender']} ({row['kind']})" for row in rows)),
     ]
@@ -141,7 +142,7 @@ def _facts(content: ReportContent, rows: Sequence[Row]) -> list[tuple[str, str]]
 
 def _cases(row: Row, part: str) -> str:
     """``22,363 test cases``, and of how many users where some have several."""
-    users = "" if row["users"] == row["cases"] else f" of {row['users']:,} users"
+    users = "" if row["users"] == row["cases"] else f" of {count(row['users'], 'user')}"
     return f"{row['cases']:,} {part} case{'' if row['cases'] == 1 else 's'}{users}"
 
 
@@ -223,7 +224,9 @@ def _remarks(over_all: Sequence[Row], slices: Sequence[Row]) -> list[str]:
     if any(row["exclude_seen"] for row in over_all) and any(row["targets"] == MAIN_SLICES[2] for row in slices):
         remarks.append(REPEATS_NOTE)
     short = [row for row in over_all if row["short_users"]]
-    remarks += [f"{row['recommender']}: {row['short_users']:,} cases got fewer items than asked for." for row in short]
+    remarks += [
+        f"{row['recommender']}: {count(row['short_users'], 'case')} got fewer items than asked for." for row in short
+    ]
     return remarks
 
 

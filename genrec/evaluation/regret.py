@@ -17,6 +17,7 @@ from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at, recall_at
 from genrec.progress import Progress
 from genrec.recommender import Recommendations
+from genrec.wording import count
 
 WIDTHS = (10, 20, 50, 100)
 
@@ -57,7 +58,7 @@ def beam_regret(
         raise ConfigError(f"Beam widths {list(widths)}.", expected="numbers from 1")
     rows, truth = [], None
     for beams in (None, *sorted(set(widths))):
-        name = "exact" if beams is None else f"{beams} beams"
+        name = "exact" if beams is None else f"{count(beams, 'beam')}"
         options = {"exact": True, "batch_users": None} if beams is None else {"exact": False, "beams": beams}
         began, worked = time.perf_counter(), time.process_time()
         found = _recommend(recommender, cases, k, exclude_seen, options, chunk, name, progress)
@@ -96,7 +97,7 @@ def write_regret(folder: Path, rows: Sequence[Mapping[str, Any]], **more: object
     ]
     write_atomic(folder / "beam-regret.json", json.dumps(content, indent=1) + "\n")
     columns = [key for key in rows[0] if key not in ("cases", "users", "items")]
-    size = f"{rows[0]['cases']:,} cases of {rows[0]['users']:,} users, {rows[0]['items']:,} items"
+    size = f"{count(rows[0]['cases'], 'case')} of {count(rows[0]['users'], 'user')}, {count(rows[0]['items'], 'item')}"
     lines = [
         f"# Beam search against exact scoring: {more.get('dataset', '')}, {size}",
         "",

@@ -19,6 +19,7 @@ from genrec.evaluation.tables import as_markdown
 from genrec.evaluation.uncertainty import bootstrap_metrics
 from genrec.progress import Progress
 from genrec.recommender import Recommender
+from genrec.wording import count
 
 Noise = Literal["replace", "delete", "inject-popular"]
 NOISES: tuple[Noise, ...] = get_args(Noise)
@@ -119,7 +120,7 @@ def robustness(
         DataError: The popularity is of another catalogue.
     """
     if len(popularity) != len(recommender.item_ids):
-        raise DataError(f"{len(popularity)} popularities for {len(recommender.item_ids)} items.")
+        raise DataError(f"{count(len(popularity), 'popularity')} for {count(len(recommender.item_ids), 'item')}.")
     ks = sorted({int(metric.partition("@")[2]) for metric in metrics})
     plan = [(noise, share) for noise in noises for share in shares]
     start = clean or evaluate(recommender, cases, ks=ks, exclude_seen=exclude_seen)

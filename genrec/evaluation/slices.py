@@ -16,6 +16,7 @@ from genrec.data.split import EvaluationSet, Split
 from genrec.data.timestamps import unit_of
 from genrec.errors import ConfigError, DataError
 from genrec.evaluation.case_labels import by_transition
+from genrec.wording import count
 
 Slicer = Callable[[EvaluationSet], dict[str, np.ndarray]]
 """From cases to ``{name: (n_cases,) bool}``."""
@@ -166,7 +167,7 @@ def by_case_column(name: str, values: Sequence[object] | np.ndarray) -> Slicer:
 
     def slicer(cases: EvaluationSet) -> dict[str, np.ndarray]:
         if len(values) != len(cases):
-            raise DataError(f"The column '{name}' has {len(values)} values for {len(cases)} cases.")
+            raise DataError(f"The column '{name}' has {count(len(values), 'value')} for {count(len(cases), 'case')}.")
         return _one_each(name, list(values))
 
     return slicer
@@ -192,7 +193,7 @@ def by_item_column(name: str, values: Sequence[object] | np.ndarray) -> Slicer:
 
     def slicer(cases: EvaluationSet) -> dict[str, np.ndarray]:
         if len(cases.targets) and cases.targets.max() >= len(values):
-            raise DataError(f"The column '{name}' has {len(values)} values but the catalogue has more items.")
+            raise DataError(f"The column '{name}' has {count(len(values), 'value')} but the catalogue has more items.")
         return _one_each(name, [values[target] for target in cases.targets])
 
     return slicer

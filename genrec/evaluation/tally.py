@@ -9,6 +9,7 @@ from genrec.errors import DataError
 from genrec.evaluation.beyond import ItemFacts, ListFigures, id_numbers, id_ranks
 from genrec.metrics import gini
 from genrec.recommender import Recommendations
+from genrec.wording import count
 
 
 class Tally:
@@ -52,7 +53,7 @@ class Tally:
             seen_allowed: Whether seen items may be recommended.
         """
         if len(lists) != len(batch):
-            raise DataError(f"The recommender gave {len(lists)} lists for {len(batch)} histories.")
+            raise DataError(f"The recommender gave {count(len(lists), 'list')} for {count(len(batch), 'history')}.")
         items = lists.items[:, : self.ks[-1]]
         wrong = wrong_entries(items, self.n_items, None if seen_allowed else histories)
         lengths = (items >= 0).sum(axis=1)

@@ -14,6 +14,7 @@ import numpy as np
 
 from genrec.errors import DataError
 from genrec.metrics import metric_values
+from genrec.wording import count
 
 _CELLS = 1 << 22
 
@@ -146,7 +147,9 @@ def paired_difference(
     1.0
     """
     if np.shape(first) != np.shape(second):
-        raise DataError(f"Results on {len(first)} and {len(second)} cases cannot be paired.", expected="the same cases")
+        raise DataError(
+            f"Results on {len(first)} and {count(len(second), 'case')} cannot be paired.", expected="the same cases"
+        )
     gains = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     [interval] = bootstrap(gains, users, resamples=resamples, confidence=confidence, seed=seed)
     if not len(gains):
@@ -182,7 +185,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 def _per_user(table: np.ndarray, users: np.ndarray | None) -> np.ndarray:
     """Sums of every user's cases and, last, their number: ``(n_users, n_metrics + 1)``."""
     if users is not None and len(users) != len(table):
-        raise DataError(f"{len(users)} users for {len(table)} cases.")
+        raise DataError(f"{count(len(users), 'user')} for {count(len(table), 'case')}.")
     sizes = np.ones((len(table), 1))
     if users is None:
         return np.hstack([table, sizes])

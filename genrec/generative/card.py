@@ -8,6 +8,7 @@ from typing import Any
 from genrec.generative.config import TrainConfig
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel
+from genrec.wording import count
 
 
 def recommender_card(model: CodeModel, index: SemanticIndex, config: TrainConfig, metrics: Mapping[str, Any]) -> str:
@@ -17,10 +18,10 @@ def recommender_card(model: CodeModel, index: SemanticIndex, config: TrainConfig
     table = f"\n| validation (generated) | |\n|---|---|\n{figures}" if figures else ""
     return (
         f"# genrec recommender\n\n"
-        f"- network: {config.model.architecture}, {model.num_parameters():,} parameters\n"
-        f"- index: {len(index):,} items, codebook sizes {list(index.codebook_sizes)}, "
+        f"- network: {config.model.architecture}, {count(model.num_parameters(), 'parameter')}\n"
+        f"- index: {count(len(index), 'item')}, codebook sizes {list(index.codebook_sizes)}, "
         f"fingerprint `{index.fingerprint}`\n"
-        f"- training histories: {metrics.get('train_users', 0):,} users\n{table}\n"
+        f"- training histories: {count(metrics.get('train_users', 0), 'user')}\n{table}\n"
         "```python\nfrom genrec import Recommender\n\n"
         'recommender = Recommender.from_pretrained("this folder")\n'
         'recommender.recommend([["an item id", "another"]], k=10).item_ids\n```\n'

@@ -25,6 +25,7 @@ from genrec.models import CodeModel, load_model
 from genrec.models.portable import PortableModel
 from genrec.recommender import MANIFEST
 from genrec.trust import trusting, trusts_remote_code
+from genrec.wording import count
 
 KIND = "foundation"
 _EXPERIENCE = "prior.json"
@@ -53,7 +54,7 @@ class FoundationModel:
         self.experience = experience
 
     def __repr__(self) -> str:
-        size = f"{self.config.model.architecture}, {self.model.num_parameters():,} parameters"
+        size = f"{self.config.model.architecture}, {count(self.model.num_parameters(), 'parameter')}"
         names = ", ".join(str(domain["name"]) for domain in self.metrics.get("domains", []))
         return f"FoundationModel({size}; {self.tokenizer!r}{f'; pretrained on {names}' if names else ''})"
 
@@ -164,7 +165,7 @@ class FoundationModel:
         )
         return (
             "# genrec pretrained recommender\n\n"
-            f"- network: {self.config.model.architecture}, {self.model.num_parameters():,} parameters\n"
+            f"- network: {self.config.model.architecture}, {count(self.model.num_parameters(), 'parameter')}\n"
             f"- codes: {list(self.model.codebook_sizes[: self.model.slots])} (quantizer "
             f"`{self.tokenizer.quantizer_fingerprint[:12]}`, frozen)\n\n"
             f"| pretrained on | items | users | interactions |\n|---|---|---|---|\n{domains}\n{self._counted()}"

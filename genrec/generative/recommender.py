@@ -62,7 +62,7 @@ class GenerativeRecommender(Recommender):
         self._ranker = Ranker(model, index, model.reader(index, config), config.model.max_items)
 
     def __repr__(self) -> str:
-        size = f"{self.config.model.architecture}, {self.model.num_parameters():,} parameters on {self.device}"
+        size = f"{self.config.model.architecture}, {count(self.model.num_parameters(), 'parameter')} on {self.device}"
         searched = "exact" if self.options.exact else count(self.options.beams, "beam")
         prior = f", prior {self.options.prior.name}" if self.options.prior is not None else ""
         levels = tuple(self.index.codebook_sizes)
@@ -344,5 +344,6 @@ def _check_index(manifest: Manifest, index: SemanticIndex, config: TrainConfig) 
             else "The items of this index have other vectors than those that the recommender was trained on.",
             where=manifest.path.parent,
             expected=f"index {fingerprint} or one grown from it",
-            hint=f"This index is {index.fingerprint} ({len(index.item_ids)} items). Train on it, or leave it out.",
+            hint=f"This index is {index.fingerprint} ({count(len(index.item_ids), 'item')}). Train on "
+            "it, or leave it out.",
         )

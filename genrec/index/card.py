@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from genrec.wording import count
+
 if TYPE_CHECKING:
     from genrec.index.recipe import TokenizerRecipe
 
@@ -21,16 +23,17 @@ def index_card(
         levels: Levels that come from the quantizer.
         collision_rate: Share of the items too many for the distinct codes before disambiguation.
     """
+    shown = " × ".join(f"{size:,}" for size in sizes)
     return f"""# Semantic index
 
-{n_items:,} items, each with {len(sizes)} codes; codebook sizes {" × ".join(f"{size:,}" for size in sizes)}.
+{count(n_items, "item")}, each with {count(len(sizes), "code")}; codebook sizes {shown}.
 Collision rate before disambiguation: {collision_rate:.2%}; after: 0.00%.
 
 | part | method |
 |---|---|
 | recipe | {recipe.name} |
 | item encoder | {recipe.encoder.get("name")} |
-| quantizer | {recipe.quantizer.get("name")}, {levels} levels |
+| quantizer | {recipe.quantizer.get("name")}, {count(levels, "level")} |
 | disambiguation | {recipe.disambiguation.get("name")} |
 
 ```python

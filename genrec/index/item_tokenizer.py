@@ -23,6 +23,7 @@ from genrec.index.sizes import check_sizes, sized
 from genrec.progress import Progress
 from genrec.quantizers import ItemContext, Quantizer, build_quantizer
 from genrec.trust import trusts_remote_code
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
@@ -85,7 +86,7 @@ def encode_items(
     from genrec.encoders import build_encoder
 
     encoder = build_encoder(recipe.encoder_settings())
-    logger.info("encoding %d items with '%s'", len(catalog), encoder.name)
+    logger.info("encoding %s with '%s'", count(len(catalog), "item"), encoder.name)
     encoder.progress = progress
     if frozen is None or encoder.ready_made:
         encoder.fit(catalog, train)
@@ -152,7 +153,7 @@ class ItemTokenizer:
         encoder, vectors = encoded.encoder, encoded.vectors
         order = _canonical(catalog)
         ordered, context = _in_order(vectors, order), _context(catalog, order, train)
-        logger.info("quantizing vectors of %d dimensions with '%s'", vectors.shape[1], quantizer.name)
+        logger.info("quantizing vectors of %s with '%s'", count(vectors.shape[1], "dimension"), quantizer.name)
         if frozen is None:
             quantizer.fit(ordered, seed=recipe.seed, items=context)
         popularity = None if train is None else np.bincount(train.items, minlength=len(catalog))[order]

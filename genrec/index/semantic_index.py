@@ -345,7 +345,7 @@ class SemanticIndex:
             near = difflib.get_close_matches(item_id, self.item_ids[:100_000].tolist(), n=1, cutoff=0.6)
             raise DataError(
                 f"Item {item_id!r} is not in the index.",
-                expected=f"one of {len(self):,} ids, such as {self.item_ids[0]!r}",
+                expected=f"one of {count(len(self), 'id')}, such as {self.item_ids[0]!r}",
                 hint=f"Did you mean {near[0]!r}?" if near else None,
             )
         return position

@@ -84,10 +84,11 @@ def check_sizes(quantizer: Quantizer, rule: Disambiguation, n_items: int) -> Non
     most = max(MOST_CODES, CODES_AN_ITEM * n_items)
     if codes > most:
         raise ConfigError(
-            f"{shown} are {codes:,} codes, and the catalogue has {count(n_items, 'item')}: nearly all would stay "
+            f"{shown} are {count(codes, 'code')}, and the catalogue has {count(n_items, 'item')}: nearly "
+            "all would stay "
             "unused, and a model would hold a row for each.",
             where="quantizer",
-            expected=f"at most {most:,} codes in all",
+            expected=f"at most {count(most, 'code')} in all",
             hint=_advice(n_items),
         )
 

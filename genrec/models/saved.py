@@ -18,6 +18,7 @@ from torch import nn
 from genrec.artifacts import tensor_shapes
 from genrec.errors import ArtifactError
 from genrec.trust import refuse_code
+from genrec.wording import count
 
 Shapes = dict[str, tuple[int, ...]]
 N = TypeVar("N", bound=nn.Module)
@@ -90,7 +91,7 @@ def check_counts(content: Mapping[str, Any], shapes: Shapes, where: object) -> N
             raise ArtifactError(
                 f"The configuration of this network says {key}: {value}.",
                 where=where,
-                expected=f"no more layers than the {len(shapes)} weights that are there",
+                expected=f"no more layers than the {count(len(shapes), 'weight')} that are there",
             )
 
 

@@ -15,6 +15,7 @@ from genrec.prompts.marks import MarkedText, TextTokens, as_codes, without_marks
 from genrec.prompts.samples import Sample, gaps, query_words, stated_preference
 from genrec.prompts.settings import PromptSettings
 from genrec.prompts.task import Task, load_task
+from genrec.wording import count
 
 if TYPE_CHECKING:
     import torch
@@ -196,10 +197,10 @@ class PromptRenderer:
         item = int(sample.history[-1]) if len(sample.history) else sample.target
         title = "" if item is None else self.items[item]["title"]
         return DataError(
-            f"A prompt of the task '{self.task.name}' does not fit: {tokens} tokens"
+            f"A prompt of the task '{self.task.name}' does not fit: {count(tokens, 'token')}"
             + (" with a single item." if len(sample.history) else "."),
             where=f"item '{title[:60]}'",
-            expected=f"at most {room} tokens beside the target (max_tokens {self.max_tokens})",
+            expected=f"at most {count(room, 'token')} beside the target (max_tokens {self.max_tokens})",
             hint="Raise max_tokens if the model reads more, or use a task or template that shows less of an item.",
         )
 

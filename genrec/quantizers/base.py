@@ -11,6 +11,7 @@ import numpy as np
 
 from genrec.config import Settings, parse
 from genrec.errors import ArtifactError, DataError
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
@@ -181,7 +182,7 @@ def check_vectors(x: np.ndarray, *, dim: int | None = None) -> None:
         raise DataError(f"Item vectors of shape {x.shape}.", expected="(n_items, dim) with at least one row and column")
     if dim is not None and x.shape[1] != dim:
         raise DataError(
-            f"Item vectors have {x.shape[1]} dimensions.",
+            f"Item vectors have {count(x.shape[1], 'dimension')}.",
             expected=f"{dim}, as when the quantizer was fitted",
             hint="Use the encoder with which the index was built.",
         )

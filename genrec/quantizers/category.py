@@ -13,6 +13,7 @@ from genrec.config import Settings
 from genrec.errors import DataError
 from genrec.quantizers.base import MOST_LEVELS, MOST_SIZE, ItemContext, Quantizer, check_vectors, not_fitted
 from genrec.quantizers.item_table import require_catalog
+from genrec.wording import count
 
 _SEPARATOR = " > "
 
@@ -87,7 +88,7 @@ class CategoryPath(Quantizer):
         if len(most[1]) >= self.settings.codebook_size:
             raise DataError(
                 f"The category '{_SEPARATOR.join(most[0])}' has {len(most[1])} children, but a level has "
-                f"{self.settings.codebook_size} codes, one of them for 'none'.",
+                f"{count(self.settings.codebook_size, 'code')}, one of them for 'none'.",
                 where="quantizer.codebook_size",
                 expected=f"at least {len(most[1]) + 1}",
                 hint="Raise quantizer.codebook_size, or name another field.",

@@ -12,6 +12,7 @@ import numpy as np
 
 from genrec.errors import DataError
 from genrec.quantizers.base import ItemContext, Quantizer, check_vectors, not_fitted
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
@@ -65,7 +66,7 @@ class ItemTable(Quantizer):
                 expected="items=ItemContext(...)",
             )
         if len(items.item_ids) != len(x):
-            raise DataError(f"{len(x)} vectors but {len(items.item_ids)} item ids.")
+            raise DataError(f"{count(len(x), 'vector')} but {count(len(items.item_ids), 'item id')}.")
         return items
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -106,7 +107,8 @@ class Numbered(ItemTable):
         total = int(np.prod([float(size) for size in self.codebook_sizes]))
         if len(numbers) and int(numbers.max()) >= total:
             raise DataError(
-                f"The quantizer '{self.name}' has {total:,} paths, too few for {int(numbers.max()) + 1:,} items.",
+                f"The quantizer '{self.name}' has {count(total, 'path')}, too few for "
+                f"{count(int(numbers.max()) + 1, 'item')}.",
                 where="quantizer.codebook_size",
                 expected=f"codebook sizes whose product is at least {int(numbers.max()) + 1:,}",
                 hint="Build the index with more levels or a larger codebook_size.",

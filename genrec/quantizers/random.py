@@ -12,6 +12,7 @@ from pydantic import Field
 from genrec.config import Settings
 from genrec.errors import DataError
 from genrec.quantizers.base import MOST_LEVELS, MOST_SIZE, ItemContext, Quantizer, check_vectors
+from genrec.wording import count
 
 
 class RandomCodesSettings(Settings):
@@ -57,7 +58,7 @@ class RandomCodes(Quantizer):
         """Hash ids (or vectors) to codes; see :meth:`Quantizer.encode`."""
         check_vectors(x)
         if items is not None and len(items.item_ids) != len(x):
-            raise DataError(f"{len(x)} vectors but {len(items.item_ids)} item ids.")
+            raise DataError(f"{count(len(x), 'vector')} but {count(len(items.item_ids), 'item id')}.")
         salt = f"{self._seed}|".encode()
         levels = self.settings.levels
         keys = (

@@ -16,6 +16,7 @@ from genrec.sharding.opened import OpenedJob
 from genrec.sharding.shard import recommend_shard
 from genrec.sharding.spool import left_out
 from genrec.sharding.store import Store
+from genrec.wording import count
 
 Done = Callable[[dict[str, Any]], None]
 
@@ -84,7 +85,8 @@ def run_ray(
 def _check_cores(cores: float, actors: int) -> None:
     if actors + 1 > cores:
         raise ConfigError(
-            f"{actors} actors and the task that reads need {actors + 1} cores, and the cluster has {cores:g}.",
+            f"{count(actors, 'actor')} and the task that reads need {count(actors + 1, 'core')}, and the "
+            f"cluster has {cores:g}.",
             where="--workers",
             expected=f"at most {max(int(cores) - 1, 1)}",
             hint="Ray would wait for ever. Use fewer workers or a larger cluster.",

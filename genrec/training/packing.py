@@ -16,6 +16,7 @@ from torch.utils.data import Dataset, Sampler
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError, DataError
 from genrec.models.history_batches import HistoryExamples, PackedRow
+from genrec.wording import count
 
 
 class PackedExamples(Dataset[PackedRow]):
@@ -39,7 +40,8 @@ class PackedExamples(Dataset[PackedRow]):
     ) -> None:
         if row_items <= max_items:
             raise ConfigError(
-                f"Rows of {row_items} items do not hold a window of {max_items + 1}.", where="examples.row_items"
+                f"Rows of {count(row_items, 'item')} do not hold a window of {max_items + 1}.",
+                where="examples.row_items",
             )
         self.novel = novel
         self._items, self._windows = [], []
@@ -119,9 +121,9 @@ class DomainSampler(Sampler[int]):
         rng = np.random.default_rng([self.seed, self.epoch])
         starts = np.cumsum(self.rows) - self.rows
         batches: list[np.ndarray] = []
-        for start, rows, count in zip(starts, self.rows, self.batches, strict=True):
-            needed = int(count) * self.batch_size
+        for start, rows, wanted in zip(starts, self.rows, self.batches, strict=True):
+            needed = int(wanted) * self.batch_size
             passes = [rng.permutation(rows) for _ in range(-(-needed // int(rows)))]
-            batches += list((start + np.concatenate(passes)[:needed]).reshape(int(count), self.batch_size))
+            batches += list((start + np.concatenate(passes)[:needed]).reshape(int(wanted), self.batch_size))
         for batch in rng.permutation(len(batches)):
             yield from batches[batch].tolist()

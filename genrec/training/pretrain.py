@@ -33,6 +33,7 @@ from genrec.training.session import TrainingFolder, check_stopped, differences, 
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
 from genrec.training.validation import GeneratedValidation, validation_sample
+from genrec.wording import count
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ def _fill_store(
         if not store.holds(domain.name, domain.identity):
             codes = tokenizer.quantizer.encode(raw, items=ItemContext(domain.catalog.item_ids, domain.catalog))
             store.add(model.domain_items(domain.name, codes, raw), identity=domain.identity)
-        logger.info("domain %s: %d items in %s", domain.name, len(domain.catalog), store.folder)
+        logger.info("domain %s: %s in %s", domain.name, count(len(domain.catalog), "item"), store.folder)
     return store
 
 

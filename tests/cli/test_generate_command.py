@@ -42,7 +42,7 @@ def test_a_prior_moves_an_item_to_the_front(trained, tables, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("item_id,score\ni001,1\ni002\n", "line 3: 1 fields"),
+        ("item_id,score\ni001,1\ni002\n", "line 3: 1 field"),
         ("item_id,score\ni001,high\n", "no number"),
         ("item_id,score\ni001,1\ni001,2\n", "named twice"),
         ("item_id,points\ni001,1\n", "'score'"),

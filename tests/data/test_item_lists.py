@@ -46,7 +46,7 @@ def test_lists_of_every_kind_of_file(tmp_path, suffix, where):
     [
         ("item_id,score\n00005,1,recalled\n", "line 2: 3 fields"),
         ("item_id,score\n00005,1\n00006,1, dangerous\n", "line 3: 3 fields"),
-        ("item_id,score\n00005,1\n00006\n", "line 3: 1 fields"),
+        ("item_id,score\n00005,1\n00006\n", "line 3: 1 field"),
         ("item_id,score\n00005,1\n,1\n", "line 3"),
         ("item_id,score\n00005,1\nnan,1\n", "line 3"),
         ('item_id,score\n00005,"1\n00006,2\n', "line 2: a quote that is not closed"),

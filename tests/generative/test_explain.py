@@ -124,7 +124,7 @@ def test_other_items_than_the_best_are_explained_in_order():
         ([["i3"]], {}, DataError, "'i3' cannot be recommended"),
         ([["i5"]], {"deny": ["i5"]}, DataError, "'i5' cannot be recommended"),
         ([["i5"]], {"allow_each": [["i6"]]}, DataError, "'i5' cannot be recommended"),
-        ([["i5"], ["i6"]], {}, DataError, "Items of 2 users for 1 histories"),
+        ([["i5"], ["i6"]], {}, DataError, "Items of 2 users for 1 history"),
         ([["nothing"]], {}, DataError, "nothing"),
         ([["i5"]], {"options": {"mmr": 0.5}}, ConfigError, "Re-ranking scores lists"),
     ],

@@ -22,6 +22,7 @@ from genrec.data.report import DataReport
 from genrec.data.tables import write_table
 from genrec.errors import unknown_name
 from genrec.schema import Columns
+from genrec.wording import count
 
 __all__ = ["RAW_READERS", "RawTables", "prepare"]
 
@@ -116,7 +117,7 @@ def _readme(name: str, raw: RawTables, k_core: int | None, catalog: Catalog, rep
         f"# {name}, prepared by genrec",
         "",
         f"Read: {', '.join(path.name for path in raw.files)}",
-        f"({facts['raw_interactions']:,} interactions, {facts['raw_items']:,} items with metadata).",
+        f"({count(facts['raw_interactions'], 'interaction')}, {count(facts['raw_items'], 'item')} with metadata).",
         f"Filter: {core}.",
         "",
         "| users | items | interactions |",

@@ -19,6 +19,7 @@ from genrec.data.shop.shoppers import LONGEST, SHORTEST, Crowd, Rules, draw_trai
 from genrec.data.tables import write_table
 from genrec.errors import ConfigError
 from genrec.schema import Columns
+from genrec.wording import count
 
 __all__ = ["RULES", "ceiling", "make_shop", "write_shop"]
 
@@ -124,7 +125,10 @@ def write_shop(folder: Path | str, *, n_items: int = 1500, n_users: int = 4000, 
         ArtifactError: The folder holds something else.
     """
     items, interactions = make_shop(n_items=n_items, n_users=n_users, seed=seed)
-    title = f"# Demo shop: {len(items):,} items, {n_users:,} shoppers, {len(interactions):,} purchases (seed {seed})"
+    title = (
+        f"# Demo shop: {count(len(items), 'item')}, {count(n_users, 'shopper')}, "
+        f"{count(len(interactions), 'purchase')} (seed {seed})"
+    )
     with atomic_dir(folder, overwrite=True) as work:
         write_table(items, work / _ITEMS)
         write_table(interactions, work / _INTERACTIONS)
@@ -173,7 +177,9 @@ def _top(crowd: Crowd, users: np.ndarray, months: np.ndarray, k: int) -> np.ndar
 
 def _open_shop(n_items: int, n_users: int, seed: int) -> tuple[Crowd, np.random.Generator]:
     if not 1 <= n_users <= MAX_USERS:
-        raise ConfigError(f"A demo shop cannot have {n_users} users.", where="n_users", expected=f"1 to {MAX_USERS:,}")
+        raise ConfigError(
+            f"A demo shop cannot have {count(n_users, 'user')}.", where="n_users", expected=f"1 to {MAX_USERS:,}"
+        )
     if seed < 0:
         raise ConfigError(f"The seed {seed} is negative.", where="seed", expected="0 or more")
     rng = np.random.default_rng(seed)

@@ -10,6 +10,7 @@ import polars as pl
 from genrec.data.shop.words import ITEMS_PER_DEPARTMENT, Line, ProductType, Words, load_words
 from genrec.errors import ConfigError
 from genrec.schema import Columns
+from genrec.wording import count
 
 MIN_ITEMS, MAX_ITEMS = 2 * ITEMS_PER_DEPARTMENT, 10_000
 _TIER_PRICE = (0.68, 1.0, 1.55)
@@ -59,7 +60,9 @@ def stock_shelf(n_items: int, rng: np.random.Generator) -> Shelf:
     """
     if not MIN_ITEMS <= n_items <= MAX_ITEMS:
         raise ConfigError(
-            f"A demo shop cannot have {n_items} items.", where="n_items", expected=f"{MIN_ITEMS} to {MAX_ITEMS:,}"
+            f"A demo shop cannot have {count(n_items, 'item')}.",
+            where="n_items",
+            expected=f"{MIN_ITEMS} to {MAX_ITEMS:,}",
         )
     words = load_words(min(len(load_words().departments), n_items // ITEMS_PER_DEPARTMENT))
     n_types = len(words.types)

@@ -12,6 +12,7 @@ from genrec.index.report import plots
 from genrec.index.report.text import example_prefixes, quality
 from genrec.index.report.verdicts import MATTERS, checks, overall
 from genrec.index.stats import IndexStats, compute_stats
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
@@ -72,16 +73,16 @@ def _facts(index: SemanticIndex, stats: IndexStats) -> list[tuple[str, str]]:
     facts = [
         ("Recipe", f"{recipe.name}: {recipe.description}" if recipe.description else recipe.name),
         ("Item encoder", str(recipe.encoder.get("name"))),
-        ("Quantizer", f"{stats.quantizer}, {stats.quantizer_levels} levels, {kind}"),
+        ("Quantizer", f"{stats.quantizer}, {count(stats.quantizer_levels, 'level')}, {kind}"),
         ("Disambiguation", str(recipe.disambiguation.get("name"))),
-        ("Semantic IDs", f"{sizes} codes; a model learns {sum(stats.codebook_sizes):,} code tokens"),
+        ("Semantic IDs", f"{sizes} codes; a model learns {count(sum(stats.codebook_sizes), 'code token')}"),
         ("Fingerprint", f"{index.fingerprint[:12]}, {_generations(len(index.lineage))}"),
     ]
     return [*facts, ("An item", _example(index))]
 
 
 def _generations(n: int) -> str:
-    return "as built" if n == 1 else f"grown {n - 1} time{'s' if n > 2 else ''} since it was built"
+    return "as built" if n == 1 else f"grown {count(n - 1, 'time')} since it was built"
 
 
 def _example(index: SemanticIndex) -> str:

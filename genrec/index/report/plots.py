@@ -9,6 +9,7 @@ import numpy as np
 
 from genrec.drawing import COLOURS, svg
 from genrec.index.stats import IndexStats
+from genrec.wording import count
 
 _RANDOM = "#9aa3af"
 _POINTS = 256
@@ -103,7 +104,7 @@ def agreement_plot(stats: IndexStats) -> str:
             places = np.arange(len(names))
             axis.barh(places - 0.18, [100 * v for v in one.by_level], 0.34, color=COLOURS[0], label="bought together")
             axis.barh(places + 0.18, [100 * v for v in one.random_by_level], 0.34, color=_RANDOM, label="by chance")
-            axis.set_title(f"{one.part}: {one.pairs:,} pairs")
+            axis.set_title(f"{one.part}: {count(one.pairs, 'pair')}")
             axis.set_xlabel("% of the pairs")
             axis.grid(visible=False, axis="y")
         axes[0].set_yticks(range(len(names)), names)
@@ -121,7 +122,7 @@ def _name(level: Any) -> str:
 def _shared(kind: str, level: int) -> str:
     if kind == "slot":
         return f"same code of slot {level}"
-    return "same first code" if level == 1 else f"same first {level} codes"
+    return "same first code" if level == 1 else f"same first {count(level, 'code')}"
 
 
 def _bars(n: int) -> list[str]:

@@ -33,7 +33,7 @@ def render_report(index: SemanticIndex, stats: IndexStats | None = None, *, exam
     if stats.agreement:
         lines += ["## Bought together", "", *_agreement_table(stats), ""]
     for length, prefixes in example_prefixes(index, stats, examples):
-        lines += [f"## Largest prefixes of {length} code{'s' if length > 1 else ''}, with their most typical items", ""]
+        lines += [f"## Largest prefixes of {count(length, 'code')}, with their most typical items", ""]
         lines += [f"- `{path}` ({count(n, 'item')}): {'; '.join(titles)}" for path, n, titles in prefixes]
         lines.append("")
     return "\n".join(lines)
@@ -142,7 +142,7 @@ def show_item(index: SemanticIndex, item_id: str, *, neighbours: int = 5) -> str
     for length in range(index.n_levels - 1, 0, -1):
         rows = index.trie.items_under(codes[:length])
         others = rows[~np.isin(rows, list(shown))]
-        lines += ["", f"## {len(rows):,} item{'s' if len(rows) > 1 else ''} under `{_path(codes[:length])}`", ""]
+        lines += ["", f"## {count(len(rows), 'item')} under `{_path(codes[:length])}`", ""]
         nearest = cosine.nearest(row, others, neighbours) if len(others) else others
         lines += [f"- `{_path(index.codes[n])}` {_short(titles[n])} ({index.item_ids[n]})" for n in nearest]
         if not len(nearest):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genrec.index.stats import IndexStats, LevelStats
-from genrec.wording import count
+from genrec.wording import agree, count
 
 Grade = Literal["good", "fair", "poor"]
 
@@ -82,8 +82,10 @@ def collision_line(stats: IndexStats) -> str:
     n = stats.n_items
     shared, left = round(stats.nearest_colliding_items * n), round(stats.colliding_items * n)
     return (
-        f"{shared:,} of {n:,} items ({stats.nearest_colliding_items:.1%}) share their nearest codes; "
-        f"{stats.moved_items:,} moved to other codes; {left:,} ({stats.colliding_items:.1%}) share codes before "
+        f"{shared:,} of {count(n, 'item')} ({stats.nearest_colliding_items:.1%}) "
+        f"{agree(shared, 'shares its', 'share their')} nearest codes; "
+        f"{stats.moved_items:,} moved to other codes; {left:,} ({stats.colliding_items:.1%}) "
+        f"{agree(left, 'shares', 'share')} codes before "
         "disambiguation, none after"
     )
 
@@ -112,7 +114,10 @@ def _graded(value: float, good: float, fair: float) -> Grade:
 def _collisions(stats: IndexStats) -> Check:
     rate, floor = stats.collision_rate, stats.duplicate_rate
     own = 1 - stats.colliding_items
-    sentence = f"{own:.1%} of the {stats.n_items:,} items have codes of their own before disambiguation."
+    sentence = (
+        f"{own:.1%} of the {count(stats.n_items, 'item')} {agree(stats.n_items, 'has', 'have')} "
+        "codes of their own before disambiguation."
+    )
     if floor > 0:
         sentence += f" {floor:.2%} have the same vector as another: whatever tells these apart is arbitrary."
     grade = _graded(rate, 0.01, 0.05)
@@ -133,7 +138,11 @@ def _moved(stats: IndexStats) -> list[Check]:
     share = stats.moved_items / stats.n_items
     lost, nearest = stats.reconstruction_error, stats.nearest_reconstruction_error
     cost = "" if lost is None or nearest is None else f", at {lost - nearest:.1%} of the vectors' variance"
-    sentence = f"{stats.moved_items:,} items were moved from their nearest codes to tell items apart{cost}"
+    sentence = (
+        f"{count(stats.moved_items, 'item')} "
+        f"{agree(stats.moved_items, 'was moved from its', 'were moved from their')} nearest codes "
+        f"to tell items apart{cost}"
+    )
     rate_alone = f" (nearest codes alone: collision rate {stats.nearest_collision_rate:.2%})"
     sentence += "." if len(stats.describing) < stats.quantizer_levels else f"{rate_alone}."
     grade = _graded(share, 0.1, 0.3)
@@ -146,7 +155,9 @@ def _largest_group(stats: IndexStats) -> Check:
     n = stats.largest_bucket
     grade = _graded(n, 8, 64)
     sentence = (
-        f"At most {n:,} items share their codes before disambiguation." if n > 1 else "No two items share their codes."
+        f"At most {count(n, 'item')} share their codes before disambiguation."
+        if n > 1
+        else "No two items share their codes."
     )
     if grade != "good":
         sentence += " A model can hardly learn which of them is meant: look whether their texts are the same."

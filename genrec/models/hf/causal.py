@@ -15,6 +15,7 @@ from genrec.models.hf.base import HFPredictor
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead
 from genrec.models.outputs import StepState
 from genrec.models.predictor import StepOutput
+from genrec.wording import count
 
 _ATTENTION = ("eager", "sdpa")
 _LAYERS = ("full_attention", "sliding_attention")
@@ -75,7 +76,8 @@ class HFCausalPredictor(HFPredictor):
         longest = mask.shape[1] + len(self.head.token_ids)
         if self.window is not None and longest > self.window:
             raise ModelError(
-                f"The prompts and an item have {longest} tokens, but layers of this model see only {self.window}.",
+                f"The prompts and an item have {count(longest, 'token')}, but layers of this model see "
+                f"only {self.window}.",
                 expected="a prompt inside the window, because all beams of a user read the whole of it",
                 hint="Shorten the prompts, or use a model with full attention.",
             )

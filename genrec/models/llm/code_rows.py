@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from genrec.errors import ModelError
 from genrec.models.llm.code_tokens import CodeTokens
+from genrec.wording import count
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def _grow(model: Any, size: int) -> None:
             # A tokenizer may know tokens that its checkpoint has no row for: they get the same one in every process.
             table.weight[before:] = table.weight[:before].float().mean(0).to(table.weight)
     if _rows(model) < size:
-        raise _no_new_tokens(model, f"after it grew it has {_rows(model)} rows, not {size}.")
+        raise _no_new_tokens(model, f"after it grew it has {count(_rows(model), 'row')}, not {size}.")
     for config in configs_of(model.config):
         for name in _VOCABULARIES:
             if getattr(config, name, None) == before:

@@ -9,6 +9,7 @@ import numpy as np
 
 from genrec.errors import ModelError
 from genrec.index.code_names import code_name
+from genrec.wording import count
 
 
 class CodeTokens:
@@ -72,7 +73,7 @@ class CodeTokens:
         if len(set(self.all_ids.tolist())) != len(flat):
             raise ModelError(
                 f"{type(tokenizer).__name__} does not take new tokens.",
-                expected=f"one id for each of {len(flat)} code tokens such as {flat[0]}",
+                expected=f"one id for each of {count(len(flat), 'code token')} such as {flat[0]}",
                 hint="Use a tokenizer of transformers that takes add_tokens.",
             )
 

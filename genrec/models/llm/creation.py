@@ -17,6 +17,7 @@ from genrec.models.settings import ModelSettings, RunSettings
 from genrec.prompts import ItemTexts, PromptRenderer, load_task
 from genrec.prompts.examples import TextExamples, make_text_examples
 from genrec.prompts.settings import PromptSettings
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
@@ -90,7 +91,8 @@ def check_answers(renderers: Sequence[PromptRenderer], base: Any) -> None:
         if not reads_answers(base, max(lengths)):
             item, tokens = int(order[int(np.argmax(lengths))]), max(lengths)
             raise DataError(
-                f"An answer of the task '{renderer.task.name}' has {tokens} tokens; the decoder has fewer positions.",
+                f"An answer of the task '{renderer.task.name}' has {count(tokens, 'token')}; the decoder "
+                "has fewer positions.",
                 where=f"item '{renderer.items[item]['title'][:60]}'",
                 hint="Leave the task out, or shorten that text.",
             )

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from genrec.errors import ConfigError, ModelError
+from genrec.wording import count
 
 _ENCODER = ("num_hidden_layers", "num_layers", "encoder_layers")
 _DECODER = ("num_decoder_layers", "decoder_layers")
@@ -34,7 +35,9 @@ def truncate_layers(model: Any, *, keep: int | None = None, every: int | None = 
     for path, parent, name, layers in stacks:
         total = len(layers)
         if keep is not None and not 1 <= keep <= total:
-            raise ConfigError(f"{keep} of {total} layers.", where="model.llm.keep_layers", expected=f"1 to {total}")
+            raise ConfigError(
+                f"{keep} of {count(total, 'layer')}.", where="model.llm.keep_layers", expected=f"1 to {total}"
+            )
         if every is not None and every < 1:
             raise ConfigError(f"Every {every}-th layer.", where="model.llm.every_layer", expected="at least 1")
         places = list(range(total))[: keep or total][:: every or 1]

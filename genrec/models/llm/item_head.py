@@ -20,6 +20,7 @@ from genrec.models.outputs import StepState
 from genrec.models.predictor import ItemScores
 from genrec.models.registry import network
 from genrec.trie import Trie
+from genrec.wording import count
 
 
 class ItemHeadModelConfig(LanguageConfig):
@@ -64,7 +65,7 @@ class ItemHeadModel(LanguageBase):
         """
         if n_items != self.config.n_items:
             raise ArtifactError(
-                f"The item head knows {self.config.n_items} items, the index has {n_items}.",
+                f"The item head knows {count(self.config.n_items, 'item')}, the index has {n_items}.",
                 hint="Train it on this index; only models that write codes can name items that are new to them.",
             )
 

@@ -19,6 +19,7 @@ from genrec.models.recgpt.candidates import CandidateCollator
 from genrec.models.recgpt.code_vectors import CodeVectors, item_code_vectors
 from genrec.models.recgpt.config import RecGPTConfig
 from genrec.models.vector_store import DomainItems
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.histories import Histories
@@ -81,7 +82,8 @@ class CatalogueBound(PortableModel):
             raw = index.vectors()
             if raw.shape[1] != self.config.vector_dim:
                 raise ArtifactError(
-                    f"The index has vectors of {raw.shape[1]} dimensions, the model reads {self.config.vector_dim}.",
+                    f"The index has vectors of {count(raw.shape[1], 'dimension')}, the model reads "
+                    f"{self.config.vector_dim}.",
                     hint="Build the index with the item encoder of the model.",
                 )
             self._vectors = index.fingerprint, self.whiten(raw)

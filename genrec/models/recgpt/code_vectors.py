@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from genrec.errors import DataError
+from genrec.wording import count
 
 Parts = Literal["slices", "residual"]
 """How an item vector is shared out among the codes of its item. ``slices``: every slot stands for its own part of the
@@ -73,7 +74,7 @@ class CodeVectors:
         if len(codes) != len(vectors) or codes.shape[1] < slots:
             raise DataError(
                 f"Codes of shape {codes.shape} and vectors of shape {vectors.shape}.",
-                expected=f"one row an item in both, and {slots} codes",
+                expected=f"one row an item in both, and {count(slots, 'code')}",
             )
         used, rows = [], np.empty((len(codes), slots), dtype=np.int64)
         for slot in range(slots):

@@ -36,6 +36,7 @@ from genrec.models.vector_decoder.config import VectorDecoderConfig
 from genrec.models.vector_decoder.loss import Wanted, find_wanted, item_loss
 from genrec.models.vector_decoder.mixtures import Mixtures
 from genrec.models.vector_decoder.pairs import cross_fitted, folds_of, pair_vectors
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
@@ -87,8 +88,9 @@ class VectorDecoder(CodeModel):
         raw = index.vectors()
         if len(index) < self.config.n_items or raw.shape[1] != self.config.vector_dim:
             raise ArtifactError(
-                f"The index has {len(index):,} items with vectors of {raw.shape[1]} dimensions.",
-                expected=f"at least {self.config.n_items:,} items with {self.config.vector_dim} dimensions",
+                f"The index has {count(len(index), 'item')} with vectors of {count(raw.shape[1], 'dimension')}.",
+                expected=f"at least {count(self.config.n_items, 'item')} with "
+                f"{count(self.config.vector_dim, 'dimension')}",
                 hint="Use the index that the network was trained on, or one grown from it.",
             )
         bound = self if self._index in (None, index.fingerprint) else copy.copy(self)  # shares the weights

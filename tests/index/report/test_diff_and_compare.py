@@ -95,7 +95,7 @@ def test_comparison_shares_encoders_and_survives_failures(shop, monkeypatch, tmp
     rows = list(compare_recipes(catalog, recipes, split=split, keep=tmp_path))
     assert fitted == ["kmeans", "fused"]
     assert [row["tokenizer"] for row in rows] == ["kmeans", "tight", "random", "fused"]
-    assert "suffix level has 1 codes" in rows[1]["error"]
+    assert "suffix level has 1 code" in rows[1]["error"]
     assert rows[0]["likeness"] > 0.2 > rows[2]["likeness"]
     assert rows[3]["copurchase_lift_train"] > rows[2]["copurchase_lift_train"]
     alone = SemanticIndex.build(catalog, recipes[0], train=split.train)
