@@ -9,14 +9,16 @@ import pytest
 from genrec.wording import agree, count
 
 ROOT = Path(__file__).resolve().parents[1] / "genrec"
-NOUNS = (
-    "actors batches beams candidates cases cells cells checkpoints codes columns cores dimensions encoders entries epochs "
-    "examples features fields files groups heads histories hypotheses ids indexes interactions items labels layers levels "
-    "lines lists networks neighbours nodes numbers pairs parameters parts paths places points popularities positions "
-    "presets prompts properties purchases queries quantizers recipes recommenders records results rounds rows rules runs "
-    "samples seeds sequences settings shards shares shoppers slices slots splits steps tables targets texts times titles "
-    "tokens transitions users values vectors vocabularies weights words workers"
-).split()
+NOUNS = """
+actors batches beams candidates cases cells cells checkpoints codes columns cores dimensions
+encoders entries epochs examples features fields files groups heads histories hypotheses ids indexes
+interactions items labels layers levels lines lists networks neighbours nodes numbers pairs
+parameters parts paths places points popularities positions presets prompts properties purchases
+queries quantizers recipes recommenders records results rounds rows rules runs samples seeds
+sequences settings shards shares shoppers slices slots splits steps tables targets texts times
+titles tokens transitions users values vectors vocabularies weights words workers
+"""
+NOUNS = NOUNS.split()
 NOUN = re.compile(rf"^ (?:(?!of|with|but|and|or|in|from|to)[a-z-]+ )?({'|'.join(NOUNS)})\b")
 NOT_COUNTED = {
     # texts, floats, lists, and numbers that are never 1
