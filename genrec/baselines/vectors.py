@@ -23,7 +23,8 @@ def item_vectors(vectors: np.ndarray | None, n_items: int, name: str) -> np.ndar
         raise DataError(
             f"The baseline '{name}' needs item vectors.",
             expected=f"vectors of shape ({n_items}, dim)",
-            hint="Encode the catalogue with an item encoder and pass vectors=…, as genrec baseline does.",
+            hint="Evaluate it beside a recommender with an index, or fit it with genrec baseline, which encodes "
+            "the items (vectors=... in Python).",
         )
     vectors = np.asarray(vectors)
     check_vectors(vectors)

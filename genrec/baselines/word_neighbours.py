@@ -57,7 +57,8 @@ class WordNeighbours(ScoringBaseline):
             raise DataError(
                 f"The baseline '{self.name}' needs the words of {count(len(self.item_ids), 'item')}.",
                 expected=f"a sparse matrix of shape ({len(self.item_ids)}, n_words)",
-                hint="Pass words=genrec.encoders.words.word_vectors(catalog), as genrec baseline does.",
+                hint="Evaluate it beside a recommender with an index, or fit it with genrec baseline, which reads "
+                "the items (words=genrec.encoders.words.word_vectors(catalog) in Python).",
             )
         self._words = sp.csr_array(inputs.words, dtype=np.float32)
 

@@ -82,8 +82,16 @@ def guarded(command: F) -> F:
 
 def show_error(error: GenRecError) -> None:
     """Print an error on stderr, without the words that are for callers in Python."""
-    text = _FOR_PYTHON.sub("", visible(str(error)))
-    err.print(Text.assemble(("Error:", "bold red"), " ", text))
+    err.print(Text.assemble(("Error:", "bold red"), " ", visible(for_shell(str(error)))))
+
+
+def for_shell(text: str) -> str:
+    """Words of the library without those that are for callers in Python.
+
+    >>> for_shell("Name it: --id-column sku (id_column='sku' in Python).")
+    'Name it: --id-column sku.'
+    """
+    return _FOR_PYTHON.sub("", text)
 
 
 def say(text: str = "") -> None:

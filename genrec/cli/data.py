@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genrec.cli.columns import Html, Tables, reads
-from genrec.cli.console import err, guarded, heading, say, show_error, summary, table
+from genrec.cli.console import err, for_shell, guarded, heading, say, show_error, summary, table
 from genrec.cli.reading import free_path, shell_command
 from genrec.cli.visible import json_text
 from genrec.wording import count
@@ -92,7 +92,13 @@ def _show(result: CheckResult, items: Path, interactions: Path | None) -> None:
         heading(f"Items ({items})")
         say(f"{count(result.items['items'], 'item')}; a person would read: {result.items['example_title']}")
         rows = [
-            (f["name"], f["type"], f"{f['filled']:.0%}", f["median_length"] or "", f["example"][:50])
+            (
+                f["name"],
+                f["type"],
+                f"{f['filled']:.0%}",
+                round(f["median_length"]) if f["median_length"] else "",
+                f["example"][:50],
+            )
             for f in result.items["fields"]
         ]
         table(["field", "type", "filled", "median length", "example"], rows)
@@ -108,7 +114,7 @@ def _show(result: CheckResult, items: Path, interactions: Path | None) -> None:
             say(f"{problem.count:>9,}  {problem.kind} ({problem.table}): {problem.rule}.")
             for example in problem.examples:
                 say(f"           - {example}")
-            say(f"           to fix: {problem.fix}")
+            say(f"           to fix: {for_shell(problem.fix)}")
     elif result.ok:
         say("\nNothing to complain about.")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genrec.cli.columns import Tables
-from genrec.cli.console import err
+from genrec.cli.console import err, for_shell
 
 if TYPE_CHECKING:
     from genrec.data.interactions import Interactions
@@ -58,7 +58,7 @@ def tell(
         items: Table of the items, or the index or recommender that knows them; None: no command shows more.
         interactions: Table of the interactions.
     """
-    lines = [line for report in reports for line in report.lines()]
+    lines = [_said(line, report) for report in reports for line in report.lines()]
     if not lines:
         return
     err.print("Found and handled:")
@@ -67,6 +67,13 @@ def tell(
     if items is not None:
         places = [items] if interactions is None else [items, interactions]
         err.print(f"  More: {shell_command('data', 'check', *places, *options)}")
+
+
+def _said(line: str, report: DataReport) -> str:
+    """A line of a report for the shell; what stands in the table stays as it is."""
+    for advice in {problem.advice for problem in report.problems if problem.advice}:
+        line = line.replace(advice, for_shell(advice))
+    return line
 
 
 def read_split(

@@ -33,7 +33,7 @@ def find_time_column(frame: pl.DataFrame, name: str | None, others: tuple[str | 
         where=where,
         expected=f"'{name}' among the columns, which are: {', '.join(frame.columns)}",
         hint=f"Pass --time-column {near} (time_column={near!r} in Python), "
-        "or --time-column none (time_column=None) to use the order of the rows.",
+        "or --time-column none (time_column=None in Python) to use the order of the rows.",
     )
 
 

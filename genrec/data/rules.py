@@ -127,7 +127,7 @@ RULES: dict[str, Rule] = {
     ),
     "consecutive-repeats": Rule(
         "the same item several times in a row counts once",
-        "Pass consecutive_repeats='keep' to keep them.",
+        "To learn from them: genrec train --set drop_consecutive_repeats=false (consecutive_repeats='keep' in Python).",
         "merged",
     ),
     "below-k-core": Rule(

@@ -173,7 +173,7 @@ def custom_split(
             "The part of each row is not known.",
             where="custom split",
             expected="a column with train, validation or test",
-            hint="Name it: part_column='split'.",
+            hint="Name it: --part-column COLUMN (part_column='COLUMN' in Python).",
         )
     return _by_parts(histories, parts, CUSTOM, "all")
 
@@ -185,7 +185,11 @@ def make_split(histories: Histories, name: str, **options: Any) -> Split:
         ConfigError: Unknown name or option, or an option is missing.
     """
     if name == CUSTOM:
-        raise ConfigError("A split of one's own needs the table.", where="split", expected="custom_split(table, items)")
+        raise ConfigError(
+            "A split of one's own needs the column that says the part of each row.",
+            where="split",
+            expected="--part-column COLUMN (custom_split(table, items) in Python)",
+        )
     check_split(name, **options)
     return SPLITS[name](histories, **options)
 
@@ -215,7 +219,7 @@ def check_split(name: str, **options: Any) -> None:
         raise ConfigError(
             f"The {name} split needs {' and '.join(missing)}.",
             where="split",
-            hint=f"Such as {shown} ({python}).",
+            hint=f"Such as {shown} ({python} in Python).",
         )
 
 

@@ -71,7 +71,8 @@ class ItemEncoder(ABC, Generic[S]):
                 f"The item encoder '{self.name}' learns from interactions, and none were given.",
                 where=f"encoder '{self.name}'",
                 expected="training histories",
-                hint="Give interactions (train=...), or choose an encoder that reads only text, such as 'lsa'.",
+                hint="Give interactions, such as genrec index build --interactions FILE (train=... in Python), or "
+                "choose an encoder that reads only text, such as 'lsa'.",
             )
         if train is not None and len(train.items) and not 0 <= train.items.min() <= train.items.max() < len(catalog):
             raise DataError(

@@ -44,7 +44,7 @@ def explained(
     """
     index = ranker.index
     if items is not None and options.mmr is not None:
-        raise ConfigError("Re-ranking scores lists, not single items.", where="mmr", hint="Set mmr to None here.")
+        raise ConfigError("Re-ranking scores lists, not single items.", where="mmr", hint="Leave mmr out here.")
     found = None
     if items is None:
         found = Recommendations(*ranker.rank(histories, request, options, learned), index.item_ids)

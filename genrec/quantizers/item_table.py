@@ -127,7 +127,7 @@ def require_train(items: ItemContext, name: str) -> Histories:
             f"The quantizer '{name}' learns from interactions, and none were given.",
             where="quantizer.name",
             expected="training histories",
-            hint="Give interactions (genrec index build --interactions, train=... in Python), or choose a "
+            hint="Give interactions, such as genrec index build --interactions FILE (train=... in Python), or choose a "
             "quantizer that reads only vectors.",
         )
     return items.train
