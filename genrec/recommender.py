@@ -143,7 +143,7 @@ class Recommender(ABC):
     def _wanted(self, items: Sequence[Collection[str]], histories: HistoriesLike) -> np.ndarray:
         """``(n_users, longest)`` int32 positions of items that are to be explained, -1 for padding."""
         given = listed(items, "items", "one collection of item ids a user")
-        lists = [positions_of_set(one, self._positions, f"items, user {user}") for user, one in enumerate(given)]
+        lists = [positions_of_set(one, self.positions, f"items, user {user}") for user, one in enumerate(given)]
         if len(lists) != len(histories):
             raise DataError(
                 f"Items of {count(len(lists), 'user')} for {count(len(histories), 'history')}.", where="items"
@@ -159,13 +159,17 @@ class Recommender(ABC):
         Raises:
             DataError: An item id that the catalogue does not have.
         """
-        each = None if request.allow_each is None else self._each(request.allow_each)
+        allow, deny = (
+            None if lists is None else self._each(lists, name)
+            for name, lists in (("allow_each", request.allow_each), ("deny_each", request.deny_each))
+        )
         return replace(
             request,
             k=min(request.k, len(self.item_ids)),
             allowed=self._allowed(request.allowed, request.denied),
             denied=None,
-            allow_each=each,
+            allow_each=allow,
+            deny_each=deny,
             prior=self._prior(request.prior),
         )
 
@@ -209,41 +213,40 @@ class Recommender(ABC):
         Raises:
             DataError: Something is no list of item ids, or an id is not in the catalogue.
         """
-        return Histories.from_lists(positions_of_lists(sequences, self._positions))
+        return Histories.from_lists(positions_of_lists(sequences, self.positions))
 
     @property
-    def _positions(self) -> dict[str, int]:
+    def positions(self) -> Mapping[str, int]:
+        """Catalogue position of every item id."""
         cached = self.__dict__.get("_position_of")
         if cached is None:
             cached = self.__dict__["_position_of"] = {item: n for n, item in enumerate(self.item_ids.tolist())}
         return cached
 
-    def _each(self, lists: Sequence[Collection[str] | np.ndarray | None]) -> list[np.ndarray | None]:
-        """One array of positions a user (None: everything)."""
-        listed(lists, "allow_each", "one collection of item ids (or None: everything) a user")
-        return [
-            None if one is None else self._of_user(one, f"allow_each, user {user}") for user, one in enumerate(lists)
-        ]
+    def _each(self, lists: Sequence[Collection[str] | np.ndarray | None], name: str) -> list[np.ndarray | None]:
+        """One array of positions a user, or None."""
+        listed(lists, name, "one collection of item ids (or None) a user")
+        return [None if one is None else self._of_user(one, f"{name}, user {user}") for user, one in enumerate(lists)]
 
     def _of_user(self, items: Collection[str] | np.ndarray, where: str) -> np.ndarray:
         if isinstance(items, np.ndarray) and items.dtype.kind in "iu":
             return items
-        return np.array(positions_of_set(items, self._positions, where), dtype=np.int32)
+        return np.array(positions_of_set(items, self.positions, where), dtype=np.int32)
 
     def _prior(self, prior: Prior | None) -> Prior | None:
         if isinstance(prior, Mapping):
             scores = np.zeros(len(self.item_ids), dtype=np.float32)
-            scores[positions_of_set(list(prior), self._positions, "prior")] = as_numbers(list(prior.values()), "prior")
+            scores[positions_of_set(list(prior), self.positions, "prior")] = as_numbers(list(prior.values()), "prior")
             return scores
         return prior if prior is None or hasattr(prior, "shape") else as_numbers(prior, "prior")
 
     def _allowed(self, allow: Collection[str] | np.ndarray | None, deny: Collection[str] | None) -> np.ndarray | None:
-        denied = [] if deny is None else positions_of_set(deny, self._positions, "deny")
+        denied = [] if deny is None else positions_of_set(deny, self.positions, "deny")
         if allow is None and not denied:
             return None
         masked = isinstance(allow, np.ndarray) and allow.dtype == bool
         allowed = np.array(allow) if masked else np.full(len(self.item_ids), allow is None)
         if allow is not None and not masked:
-            allowed[positions_of_set(allow, self._positions, "allow")] = True
+            allowed[positions_of_set(allow, self.positions, "allow")] = True
         allowed[denied] = False
         return allowed

@@ -113,6 +113,7 @@ def settings_page() -> str:
     from genrec.generative.config import TrainConfig
     from genrec.index.recipe import TokenizerRecipe
     from genrec.quantizers import QUANTIZERS
+    from genrec.serving.settings import ServeSettings
     from genrec.training.pretrain_config import PretrainConfig
 
     text = (
@@ -122,6 +123,7 @@ def settings_page() -> str:
     )
     text += section("Training preset", TrainConfig) + section("Pretraining preset", PretrainConfig)
     text += section("Decoding", DecodingOptions) + section("Recipe of an item tokenizer", TokenizerRecipe)
+    text += section("Service", ServeSettings)
     for title, family in (("Item encoders", ENCODERS), ("Quantizers", QUANTIZERS), ("Disambiguation rules", RULES)):
         text += f"## {title}\n\n"
         for name, cls in family.items():

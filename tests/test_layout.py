@@ -34,7 +34,7 @@ FLOORS = (
     ("generative",),
     ("loading",),
     ("training",),
-    ("batch", "sharding", "audit", "evaluation", "benchmarks"),
+    ("batch", "sharding", "serving", "audit", "evaluation", "benchmarks"),
     ("cli", "__main__"),
 )
 """From data up to people; a module knows its own floor and those below."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genrec.cli import audit, baseline, bench, data, demo, evaluate, generate, index, listing, pretrain, train
+from genrec.cli import audit, baseline, bench, data, demo, evaluate, generate, index, listing, pretrain, serve, train
 
 app = typer.Typer(
     help="Generative recommendation: semantic-ID index, language-model recommender, real items out.",
@@ -23,6 +23,7 @@ app.command("pretrain", help="Pretrain on many catalogues; recommends from ones 
 app.command("train", help="Train a recommender on an index; the same command again resumes.")(train.train)
 app.command("baseline", help="Fit one of the baselines, with settings chosen on validation.")(baseline.baseline)
 app.command("generate", help="Recommend for many users, into a table.")(generate.generate)
+app.command("serve", help="Recommend over HTTP.")(serve.serve)
 app.command("evaluate", help="Measure recommenders beside honest baselines.")(evaluate.evaluate)
 app.add_typer(bench.app, name="bench", help="Measure decoding: speed, and what beam width costs.")
 app.command("list", help="Names of recipes, presets, prompts and other parts, with a line each.")(listing.list_)

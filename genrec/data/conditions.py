@@ -22,7 +22,7 @@ _ORDER: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def items_where(catalog: Catalog, conditions: Sequence[str]) -> np.ndarray:
+def items_where(catalog: Catalog, conditions: Sequence[str], *, needed: bool = True) -> np.ndarray:
     """Items that meet all conditions.
 
     ``=`` holds where the field is this text or number; of a list, where one entry is; of a path such as ``Beauty >
@@ -32,12 +32,14 @@ def items_where(catalog: Catalog, conditions: Sequence[str]) -> np.ndarray:
     Args:
         catalog: The items.
         conditions: ``FIELD=VALUE`` and the like.
+        needed: That no item meets them is an error.
 
     Returns:
         ``(n_items,)`` bool.
 
     Raises:
-        ConfigError: A condition cannot be read, its field does not exist, or no item meets all of them.
+        ConfigError: A condition cannot be read, its field does not exist, or no item meets all of them though one is
+            ``needed``.
 
     >>> shop = Catalog.from_frame(pl.DataFrame({"item_id": ["a", "b"], "kind": ["tea", "cup"], "price": [3, 9]}))
     >>> items_where(shop, ["kind=cup", "price>5"]).tolist()
@@ -46,7 +48,7 @@ def items_where(catalog: Catalog, conditions: Sequence[str]) -> np.ndarray:
     allowed = np.ones(len(catalog), dtype=bool)
     for condition in conditions:
         allowed &= _meets(catalog, condition)
-        if not allowed.any():
+        if needed and not allowed.any():
             together = " together with the conditions before it" if len(conditions) > 1 else ""
             raise ConfigError(f"No item meets '{condition}'{together}.", hint=_values(catalog, condition))
     return allowed

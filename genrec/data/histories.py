@@ -48,7 +48,9 @@ class Histories:
         return np.diff(self.offsets)
 
     @classmethod
-    def from_lists(cls, sequences: Sequence[Sequence[int]], user_ids: Sequence[str] | None = None) -> Histories:
+    def from_lists(
+        cls, sequences: Sequence[Sequence[int] | np.ndarray], user_ids: Sequence[str] | None = None
+    ) -> Histories:
         """Build from lists of catalogue positions; users are numbered when no ids are given.
 
         >>> Histories.from_lists([[3, 1], [2]]).lengths.tolist()

@@ -36,14 +36,14 @@ class _Round:
         users: ``(n,)`` their rows.
         batch: What the network reads of them.
         trie: What they may all get.
-        seen: Their items, where they must not get these.
+        barred: Items that they must not get.
         filters: ``forbidden`` and ``allowed``, see :func:`~genrec.decoding.search.search`.
     """
 
     users: np.ndarray
     batch: dict[str, torch.Tensor]
     trie: DeviceTrie
-    seen: Histories | None
+    barred: Histories | None
     filters: dict[str, torch.Tensor | None]
 
 
@@ -108,7 +108,7 @@ class Ranker:
                     request.k,
                     options,
                     **one.filters,
-                    prior=priors.of(one.trie, one.users, one.seen),
+                    prior=priors.of(one.trie, one.users, one.barred),
                     vectors=vectors,
                 )
                 items[one.users, : found.shape[1]] = found.cpu().numpy()
@@ -149,12 +149,12 @@ class Ranker:
             trie = self._tries(mask)
             for rows, batch in self._batches(histories.select(members), size):
                 users = members[rows]
-                seen = histories.select(users) if request.exclude_seen else None
+                barred = request.barred(histories, users)
                 filters = {
-                    "forbidden": None if seen is None else self._tensor(seen.padded()),
+                    "forbidden": None if barred is None else self._tensor(barred.padded()),
                     "allowed": self._optional(request.own_items(users)),
                 }
-                yield _Round(users, batch, trie, seen, filters)
+                yield _Round(users, batch, trie, barred, filters)
 
     def score_items(self, histories: Histories, options: DecodingOptions) -> np.ndarray:
         """Exact score of every item, ``(n_users, n_items)`` float32; no beam is involved.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from genrec.data.histories import Histories
 from genrec.data.id_lists import listed
 from genrec.errors import DataError
 from genrec.wording import count
@@ -35,6 +36,7 @@ class Request:
         denied: Never these item ids; resolved: None, because ``allowed`` says it.
         within: Name of a part of the catalogue for everybody, or one name (or None) a user.
         allow_each: One collection of item ids (or None: everything) a user; resolved: arrays of positions.
+        deny_each: One collection of item ids (or None: nothing) a user; resolved: arrays of positions.
         prior: Scores that are added to the model's; resolved: ``(n_items,)`` or ``(n_users, n_items)`` by position,
             sparse where users have scores for few items.
         options: How to decode; None: as the recommender does.
@@ -51,6 +53,7 @@ class Request:
     allow_each: Sequence[Collection[str] | np.ndarray | None] | None = None
     prior: Prior | None = None
     options: DecodingOptions | None = None
+    deny_each: Sequence[Collection[str] | np.ndarray | None] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int | np.integer):
@@ -72,16 +75,21 @@ class Request:
     @property
     def beyond_filters(self) -> list[str]:
         """What is asked for that only a recommender which searches a catalogue's codes can give, by name."""
-        return [name for name in ("within", "allow_each", "prior", "options") if getattr(self, name) is not None]
+        names = ("within", "allow_each", "deny_each", "prior", "options")
+        return [name for name in names if getattr(self, name) is not None]
 
     def of(self, users: np.ndarray) -> Request:
         """The request of some of the users, ``(n,)`` row numbers."""
         within = self.within if self.within is None or isinstance(self.within, str) else self._rows(self.within, users)
-        each = None if self.allow_each is None else self._rows(self.allow_each, users)
+        allow, deny = (None if lists is None else self._rows(lists, users) for lists in self._each)
         prior = self.prior
         if prior is not None and not isinstance(prior, Mapping) and len(prior.shape) == 2:
             prior = prior[users]
-        return replace(self, within=within, allow_each=each, prior=prior)
+        return replace(self, within=within, allow_each=allow, deny_each=deny, prior=prior)
+
+    @property
+    def _each(self) -> tuple[Sequence[Collection[str] | np.ndarray | None] | None, ...]:
+        return self.allow_each, self.deny_each
 
     @staticmethod
     def _rows(values: Sequence, users: np.ndarray) -> list:  # type: ignore[type-arg]
@@ -93,7 +101,8 @@ class Request:
         Raises:
             DataError: A list has another length, or the prior another shape.
         """
-        for name, value in (("within", self.within), ("allow_each", self.allow_each)):
+        for name in ("within", "allow_each", "deny_each"):
+            value = getattr(self, name)
             if value is not None and not isinstance(value, str) and len(value) != n_users:
                 raise DataError(
                     f"{count(len(value), 'entry')} for {count(n_users, 'user')}.", where=name, expected="one a user"
@@ -148,6 +157,20 @@ class Request:
             if mask is None or mask.any():
                 yield np.array(users), mask
 
+    def barred(self, histories: Histories, users: np.ndarray) -> Histories | None:
+        """Items that users of one part cannot get: those of their histories, and what they are denied; None: all can.
+
+        Args:
+            histories: Of all users of the request.
+            users: ``(n,)`` rows.
+        """
+        seen = histories.select(users) if self.exclude_seen else None
+        if self.deny_each is None:
+            return seen
+        denied = [_positions(self.deny_each[user]) for user in users]
+        lists = denied if seen is None else [np.concatenate(pair) for pair in zip(seen, denied, strict=True)]
+        return Histories.from_lists(lists)
+
     def own_items(self, users: np.ndarray) -> np.ndarray | None:
         """Allow lists of users of one part, ``(n, longest)`` int64 padded with -1; None where they have none."""
         if self.allow_each is None:
@@ -160,3 +183,8 @@ class Request:
             if items is not None:
                 row[: len(items)] = items
         return padded
+
+
+def _positions(items: Collection[str] | np.ndarray | None) -> np.ndarray:
+    """A resolved list of one user, ``(n,)`` int32."""
+    return np.zeros(0, dtype=np.int32) if items is None else np.asarray(items, dtype=np.int32)

@@ -119,7 +119,7 @@ class GenerativeRecommender(Recommender):
             DataError: An id is not in the catalogue.
         """
         mask = np.zeros(len(self.item_ids), dtype=bool)
-        mask[positions_of_set(items, self._positions, f"define({name!r})")] = True
+        mask[positions_of_set(items, self.positions, f"define({name!r})")] = True
         self._ranker.define(name, mask)
 
     def recommend(
@@ -134,6 +134,7 @@ class GenerativeRecommender(Recommender):
         allow_each: Sequence[Collection[str] | None] | None = None,
         prior: Prior | None = None,
         options: DecodingOptions | Mapping[str, Any] | None = None,
+        deny_each: Sequence[Collection[str] | None] | None = None,
     ) -> Recommendations:
         """The ``k`` best items of every history.
 
@@ -149,13 +150,14 @@ class GenerativeRecommender(Recommender):
                 none), ``(n_items,)``, or ``(n_users, n_items)``; a sparse matrix where users have few scores. A prior
                 that the recommender has learned is added, too, as ``options.prior`` says.
             options: How to decode this time; a mapping changes these settings only.
+            deny_each: One collection of item ids (or None: nothing) a user that this user never gets.
 
         Raises:
             DataError: An unknown item, or something that does not fit the users or the catalogue.
             ConfigError: An unknown sub-catalogue or setting.
         """
-        chosen = self._changed(options)
-        return self.answer(histories, Request(k, exclude_seen, allow, deny, within, allow_each, prior, options=chosen))
+        request = Request(k, exclude_seen, allow, deny, within, allow_each, prior, self._changed(options), deny_each)
+        return self.answer(histories, request)
 
     def explain(
         self,

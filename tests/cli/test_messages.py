@@ -95,7 +95,17 @@ def texts_of(path):
 
 # Who can be the speaker of a message with such an option, where it is not said in the message or in EVERYWHERE.
 OUTPUTS = {verb for verb, options in VERBS.items() if "--out" in options}
-TRUSTING = {"train", "pretrain", "generate", "evaluate", "index build", "index add", "index compare", "bench regret"}
+TRUSTING = {
+    "train",
+    "pretrain",
+    "generate",
+    "serve",
+    "evaluate",
+    "index build",
+    "index add",
+    "index compare",
+    "bench regret",
+}
 """Commands that load language models or sentence encoders, which may bring code."""
 
 SPEAKERS = {
@@ -110,6 +120,7 @@ SPEAKERS = {
     "data/cases.py": {"evaluate"},
     "generative/pretrained.py": {"train", "generate", "evaluate", "bench regret"},
     "sharding/": {"generate"},
+    "serving/": {"serve"},
     "index/report/compare.py": {"index compare"},
     "index/item_tokenizer.py": {"index build"},
     "encoders/precomputed.py": {"index add"},

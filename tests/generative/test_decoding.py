@@ -101,6 +101,29 @@ def test_sub_catalogues_and_lists_of_users(recommender, histories):
         recommender.recommend(histories, 3, allow_each=[["nobody"]] * USERS)
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_lists_that_users_are_denied(recommender, histories, seen):
+    """As deny lists of one user's own: in every way of decoding, beside seen items or without them."""
+    scores, may = recommender.score_items(histories), unseen(histories) if seen else np.ones((USERS, N), dtype=bool)
+    ids, rng = recommender.item_ids, np.random.default_rng(5)
+    denied = [None, [], *(ids[rng.permutation(N)[:count]].tolist() for count in (1, 5, 20, 55, N))]
+    for user, items in enumerate(denied):
+        may[user] &= ~np.isin(ids.astype(str), np.asarray(items or [], dtype=str))
+    for options in ({"beams": N}, {"exact": True}, {"beams": N, "batch_users": 3}):
+        found = recommender.recommend(histories, 8, exclude_seen=seen, deny_each=denied, options=options)
+        assert lists(found) == best(scores, may, 8)
+    alone = [
+        recommender.recommend(histories.select(np.array([user])), 8, exclude_seen=seen, deny=items or [])
+        for user, items in enumerate(denied)
+    ]
+    together = recommender.recommend(histories, 8, exclude_seen=seen, deny_each=denied)
+    assert lists(together) == [lists(one)[0] for one in alone]
+    with pytest.raises(DataError, match="deny_each"):
+        recommender.recommend(histories, 3, deny_each=[["i1"]])
+    with pytest.raises(DataError, match="not in the catalogue"):
+        recommender.recommend(histories, 3, deny_each=[["nobody"]] * USERS)
+
+
 def test_priors_by_item_and_by_user(recommender, histories):
     scores, may = recommender.score_items(histories), unseen(histories)
     ids = recommender.item_ids

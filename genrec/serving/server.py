@@ -1,0 +1,102 @@
+"""The process that serves: a socket, uvicorn, and a clean end on signals (the extra ``serve``)."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from genrec.errors import ConfigError, MissingExtraError
+from genrec.serving.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+"""Names of a service that only this machine can ask."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A bound socket, before anything is loaded; nobody is let in yet.
+
+    Raises:
+        ConfigError: The address is taken, or not of this machine.
+    """
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, kind, proto)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"Cannot listen: {getattr(error, 'strerror', None) or error}.",
+            where=f"{host}:{port}",
+            hint="Is another service there? Choose another --port, or another --host of this machine.",
+        ) from None
+    return made
+
+
+def serve(
+    app: FastAPI,
+    sock: socket.socket,
+    settings: ServeSettings,
+    signals: Callable[..., Any],
+    started: Callable[[], None] | None = None,
+) -> None:
+    """Answer requests until a signal comes; those in flight are answered first.
+
+    Args:
+        app: Of :func:`genrec.serving.app.build_app`.
+        sock: From :func:`open_socket`.
+        settings: Of the service.
+        signals: Context manager that lets a function answer signals, as
+            :func:`genrec.cli.stopping.on_signals`.
+        started: Called when the first request can come.
+
+    Raises:
+        MissingExtraError: The extra ``serve`` is not installed.
+    """
+    try:
+        import uvicorn
+    except ImportError:
+        raise MissingExtraError("uvicorn", "serve") from None
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            with signals(self._end):
+                yield
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if started is not None:
+                started()
+
+        def _end(self, number: int, frame: Any) -> None:
+            self.force_exit = self.should_exit  # the second signal does not wait
+            self.should_exit = True
+            app.state.service.ready = False
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=settings.connections,
+        timeout_graceful_shutdown=max(1, round(settings.stop_s)),
+        timeout_keep_alive=30,
+        ws="none",
+        lifespan="on",
+        proxy_headers=False,
+    )
+    Server(config).run(sockets=[sock])

@@ -1,0 +1,114 @@
+"""The command as a process: it starts, answers, and ends well on SIGTERM with requests in flight."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from genrec.cli.main import app
+from genrec.cli.stopping import on_signals
+from genrec.serving.server import is_loopback, open_socket
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(*arguments):
+    """The process, and where it answers."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "genrec", "serve", *map(str, arguments), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if found := re.search(r"(http://127\.0\.0\.1:\d+) ", line):
+            return process, found[1]
+    raise AssertionError("".join(lines) + process.stderr.read())
+
+
+def ask(address, body=None, **headers):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, data, {"content-type": "application/json", **headers})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_it_serves_and_ends_well(trained, tables):
+    process, address = start(f"shop={trained[1]}", "--histories", tables[1], "--part", "cups:categories=cup")
+    try:
+        assert ask(f"{address}/ready") == {"status": "ready"}
+        history = trained[0].item_ids[:3].tolist()
+        expected = trained[0].recommend([history], 5).item_ids[0]
+        found = ask(f"{address}/recommend", {"history": history, "k": 5})
+        assert [item["item_id"] for item in found["items"]] == expected
+        assert len(ask(f"{address}/recommend?user=u003&k=3&within=cups")["items"]) == 3
+        with pytest.raises(urllib.error.HTTPError, match="421"):
+            ask(f"{address}/health", host="evil.example")
+        answers = []
+        many = {"histories": [history] * 200, "k": 20, "exact": True}
+        asking = threading.Thread(target=lambda: answers.append(ask(f"{address}/recommend", many)))
+        asking.start()
+        while "running 2.0" not in urllib.request.urlopen(f"{address}/metrics", timeout=30).read().decode():
+            if not asking.is_alive():
+                break
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+        asking.join(10)
+        assert process.returncode == 0, err
+        assert "Stopped" in out
+        assert "Traceback" not in err
+        assert len(answers[0]["results"]) == 200
+    finally:
+        process.kill()
+
+
+SLIPS = {
+    "two of one name": (["a=M", "a=M"], "Two models have the name 'a'"),
+    "a strange name": (["a b=M"], "no name of a model"),
+    "no model": (["nowhere"], "not a genrec recommender"),
+    "a part without a condition": (["m=M", "--part", "cheap"], "Cannot read the part"),
+    "a setting of the service": (["m=M", "--limit", "max_kk=3"], "max_k"),
+    "no table": (["m=M", "--histories", "nowhere.csv"], "does not exist"),
+    "no index": (["m=M", "--index", "nowhere"], "not a genrec index"),
+    "a short token": (["m=M", "--token-file", "T"], "too easily guessed"),
+    "a port that is taken": (["m=M", "--port", "P"], "Cannot listen"),
+    "an address of another machine": (["m=M", "--host", "192.0.2.1", "--port", "0"], "Cannot listen"),
+}
+
+
+@pytest.mark.parametrize("case", SLIPS)
+def test_slips_are_answered_at_once(case, trained, tmp_path):
+    (tmp_path / "token").write_text("short\n")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        places = {"M": str(trained[1]), "T": str(tmp_path / "token"), "P": str(taken.getsockname()[1])}
+        arguments = [places.get(one, one.replace("=M", f"={trained[1]}")) for one in SLIPS[case][0]]
+        done = CliRunner().invoke(app, ["serve", *arguments])
+    assert done.exit_code == 1
+    assert SLIPS[case][1] in done.output
+    assert "Traceback" not in done.output
+
+
+def test_addresses():
+    assert all(is_loopback(host) for host in ("127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"))
+    assert not any(
+        is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "shop.example", "localhost.evil.example")
+    )
+    with open_socket("127.0.0.1", 0) as made:
+        assert made.getsockname()[1] > 0
+
+
+def test_signals_can_be_answered_where_there_are_none():
+    """In a thread that is not the main one, as in tests."""
+    with on_signals(lambda *_: None):
+        pass
