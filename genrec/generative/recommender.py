@@ -150,7 +150,7 @@ class GenerativeRecommender(Recommender):
                 none), ``(n_items,)``, or ``(n_users, n_items)``; a sparse matrix where users have few scores. A prior
                 that the recommender has learned is added, too, as ``options.prior`` says.
             options: How to decode this time; a mapping changes these settings only.
-            deny_each: One collection of item ids (or None: nothing) a user that this user never gets.
+            deny_each: One collection of item ids (or None: nothing) a user.
 
         Raises:
             DataError: An unknown item, or something that does not fit the users or the catalogue.

@@ -28,7 +28,7 @@ def growing(trained, tiny_index, tmp_path):
         items = pl.DataFrame(
             {"item_id": names, "title": [f"red cup {name}" for name in names], "categories": [["new"]] * len(names)}
         )
-            SemanticIndex.load(place).encode_new(Catalog.from_frame(items)).save(place, overwrite=True)
+        SemanticIndex.load(place).encode_new(Catalog.from_frame(items)).save(place, overwrite=True)
 
     yield service, grow, place
     service.stop()
