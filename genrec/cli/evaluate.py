@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +14,7 @@ from genrec.cli.checks import check_baselines, check_index, check_recommender, c
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, heading, say, summary
 from genrec.cli.contestants import Contestants, foreign, load_contestants, split_of
+from genrec.cli.options import Beams, Checkpoints, DecodingChanges, Device, EventsTable, ExcludeSeen, Overwrite
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, known_columns, own_command, shell_command, tell
@@ -21,149 +24,157 @@ from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.histories import Histories
-    from genrec.data.split import EvaluationSet, Split
+    from genrec.data.split import Split
     from genrec.evaluation.compare import Comparison
     from genrec.evaluation.evaluator import EvaluationResult
+    from genrec.evaluation.slices import Slicer
     from genrec.recommender import Recommender
+
+
+Models = Annotated[list[Path], typer.Argument(help="Folders of recommenders on the same catalogue.")]
+Report = Annotated[Path, typer.Option("--out", help="Folder of the report.")]
+Part = Annotated[Literal["test", "validation"], typer.Option("--part", help="Part whose held-out cases are ranked.")]
+CutOffs = Annotated[list[int] | None, typer.Option("--k", min=1, help="Cut-offs (default 1, 5, 10, 20).")]
+Users = Annotated[int | None, typer.Option("--users", min=1, help="Users of a fixed sample.")]
+BaselineNames = Annotated[
+    list[str] | None, typer.Option("--baseline", help="Baseline to fit, too; several times. Default: the quick ones.")
+]
+Cases = Annotated[
+    Path | None,
+    typer.Option("--cases", help="Official cases, one a row (history, item_id), in place of those of the split."),
+]
+HistoryColumn = Annotated[
+    str | None, typer.Option("--history-column", help="Histories of --cases: lists, or ids with blanks between.")
+]
+TargetColumn = Annotated[str, typer.Option("--target-column", help="Targets of --cases.")]
+Candidates = Annotated[
+    Path | None, typer.Option("--candidates", help="Table of user_id, item_id: lists within which is ranked.")
+]
+Slices = Annotated[
+    list[str] | None, typer.Option("--slice", help="Field of the target item, or column of the user, to slice by.")
+]
+ItemTable = Annotated[
+    Path | None, typer.Option("--item-table", help="Items for --slice (default: those of the first index).")
+]
+UserTable = Annotated[Path | None, typer.Option("--user-table", help="Users for --slice: user_id, columns.")]
+Noisy = Annotated[int, typer.Option("--robustness", min=0, help="Cases that are also measured with noisy histories.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="Name for the report.")]
+Catalogue = Annotated[Path | None, typer.Option("--index", help="Index of the catalogue, for pretrained recommenders.")]
 
 
 @guarded
 @loads_models
 @reads("interactions", "lists", "part")
 def evaluate(
-    models: Annotated[list[Path], typer.Argument(help="Folders of recommenders on the same catalogue.")],
-    interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")],
-    part: Annotated[Literal["test", "validation"], typer.Option("--part", help="Which held-out cases.")] = "test",
-    k: Annotated[list[int] | None, typer.Option("--k", min=1, help="Cut-offs (default 1, 5, 10, 20).")] = None,
-    exclude_seen: Annotated[
-        bool, typer.Option("--exclude-seen/--include-seen", help="One switch for all recommenders.")
-    ] = True,
-    beams: Annotated[
-        int | None, typer.Option("--beams", min=1, help="Hypotheses a user (default: as trained).")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a decoding setting: key=value, such as prior=null.")
-    ] = None,
-    users: Annotated[int | None, typer.Option("--users", min=1, help="Users of a fixed sample.")] = None,
-    baseline: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--baseline",
-            help="Fit this one, too; several times. Default: the quick ones.",
-        ),
-    ] = None,
-    cases: Annotated[
-        Path | None,
-        typer.Option("--cases", help="Official cases, one a row (history, item_id), in place of those of the split."),
-    ] = None,
-    history_column: Annotated[
-        str | None, typer.Option("--history-column", help="Histories of --cases: lists, or ids with blanks between.")
-    ] = None,
-    target_column: Annotated[str, typer.Option("--target-column", help="Targets of --cases.")] = "item_id",
-    candidates: Annotated[
-        Path | None, typer.Option("--candidates", help="Table of user_id, item_id: rank within these lists only.")
-    ] = None,
-    slice_: Annotated[
-        list[str] | None, typer.Option("--slice", help="Slice by this field of the target item, or column of the user.")
-    ] = None,
-    item_table: Annotated[
-        Path | None, typer.Option("--item-table", help="Items for --slice (default: those of the first index).")
-    ] = None,
-    user_table: Annotated[
-        Path | None, typer.Option("--user-table", help="Users for --slice: user_id, columns.")
-    ] = None,
-    robustness: Annotated[
-        int, typer.Option("--robustness", min=0, help="Cases that are also measured with noisy histories.")
-    ] = 0,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Name for the report.")] = None,
-    index: Annotated[
-        Path | None, typer.Option("--index", help="For pretrained recommenders: index of the catalogue.")
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
-    checkpoint: Annotated[
-        list[str] | None,
-        typer.Option("--checkpoint", help="Where the language model under an adapter is now, if it has moved."),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    models: Models,
+    interactions: EventsTable,
+    out: Report,
+    part: Part = "test",
+    k: CutOffs = None,
+    exclude_seen: ExcludeSeen = True,
+    beams: Beams = None,
+    set_: DecodingChanges = None,
+    users: Users = None,
+    baseline: BaselineNames = None,
+    cases: Cases = None,
+    history_column: HistoryColumn = None,
+    target_column: TargetColumn = "item_id",
+    candidates: Candidates = None,
+    slice_: Slices = None,
+    item_table: ItemTable = None,
+    user_table: UserTable = None,
+    robustness: Noisy = 0,
+    dataset: Dataset = None,
+    index: Catalogue = None,
+    device: Device = None,
+    checkpoint: Checkpoints = None,
+    overwrite: Overwrite = False,
     *,
     tables: Tables,
 ) -> None:
     """Measure recommenders beside honest baselines, on the same users, over the whole catalogue."""
-    from genrec.evaluation.slices import default_slices
-    from genrec.evaluation.suite import write_evaluation
-
     for model in models:
         check_recommender(model, set_ or ())
     check_index(index)
     check_tables(interactions, candidates, item_table, user_table)
     check_baselines(baseline or ())
     claim(out, overwrite=overwrite)
-    how = {"device": device, "checkpoints": checkpoint or (), "index": index}
-    beside = load_contestants(models, baselines=baseline, beams=beams, changes=set_ or (), **how)  # type: ignore[arg-type]
-    first = beside.recommenders[0]
+    how: dict[str, Any] = {"device": device, "checkpoints": checkpoint or (), "index": index}
+    beside = load_contestants(models, baselines=baseline, beams=beams, changes=set_ or (), **how)
     tables = tables.remembering(*known_columns(beside.recommenders))
-    split, about, table = split_of(beside.recommenders, interactions, tables)
-    tell([table.report], tables.check_options(), index or models[0], interactions)
-    say(f"Split: {about}.")
-    _warn_of_foreign(beside, tables.part_column)
+    split = _split(beside, interactions, tables, index or models[0])
     if cases is not None:
-        split = _official(split, part, cases, first, history_column, target_column)
-    held_out = split.test if part == "test" else split.validation
-    lists = None if candidates is None else _candidates(candidates, first.item_ids, held_out, tables)
+        split = _official(split, part, cases, beside.item_ids, history_column, target_column)
     name = dataset or interactions.resolve().parent.name
+    slices = column_slices(beside.recommenders, slice_ or [], item_table, user_table, tables)
+    lists = None if candidates is None else _candidates(candidates, beside.item_ids, split, part, tables)
+    asked: dict[str, Any] = {"exclude_seen": exclude_seen, "ks": tuple(k) if k else None, "users": users}
     began = time.monotonic()
-    results, noisy = _measure(
-        beside,
-        split,
-        robustness,
-        {"dataset": name, "split": part},
-        part=part,
-        exclude_seen=exclude_seen,
-        ks=tuple(k) if k else None,
-        slices=default_slices(split, first.item_ids)
-        + column_slices(beside.recommenders, slice_ or [], item_table, user_table, tables),
-        candidates=lists,
-        users=users,
-    )
-    pairs = _pairs(results)
-    comparison = write_evaluation(
-        out,
-        results,
-        first.item_ids,
-        dataset=name,
-        part=part,
-        split=split.name,
-        command=own_command(),
-        device=str(getattr(first, "device", "cpu")),
-        noisy=noisy,
-        without=pairs,
-        overwrite=overwrite,
-    )
-    within = "within given candidates" if lists is not None else f"full ranking of {count(len(first.item_ids), 'item')}"
+    about = {"dataset": name, "split": part}
+    measured = _measure(beside, split, robustness, about, part=part, slices=slices, candidates=lists, **asked)
+    comparison = _write(out, measured, beside, dataset=name, part=part, split=split.name, overwrite=overwrite)
     _caution(beside.recommenders)
-    _show(results, comparison, f"{part} cases, item level, {within} ({split.name})")
-    made: dict[str, object] = {
-        "report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)",
-        "time": duration(time.monotonic() - began),
-    }
+    _show(measured.results, comparison, f"{part} cases, item level, {_within(lists, beside)} ({split.name})")
+    made = {"report": f"{out}/report.html (also metrics.md, metrics.json, users/*.parquet)"}
     grown = [] if index is None else ["--index", index]
     same = (models[0], interactions, *grown, *tables.how_options(), "--k", 10)
-    summary(made, [shell_command("generate", *same, "--out", free_path(f"{models[0]}-recs.parquet"))])
+    summary(
+        {**made, "time": duration(time.monotonic() - began)},
+        [shell_command("generate", *same, "--out", free_path(f"{models[0]}-recs.parquet"))],
+    )
 
 
-def _candidates(path: Path, item_ids: Any, cases: EvaluationSet, tables: Tables) -> Histories:
+def _split(beside: Contestants, interactions: Path, tables: Tables, known: Path) -> Split:
+    """The split that is evaluated; says what was found in the table, and where the split comes from."""
+    split, about, table = split_of(beside.recommenders, interactions, tables)
+    tell([table.report], tables.check_options(), known, interactions)
+    say(f"Split: {about}.")
+    _warn_of_foreign(beside, tables.part_column)
+    return split
+
+
+def _within(lists: Histories | None, beside: Contestants) -> str:
+    if lists is not None:
+        return "within given candidates"
+    return f"full ranking of {count(len(beside.item_ids), 'item')}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured: every recommender and baseline, and recommenders under noise."""
+
+    results: list[EvaluationResult]
+    noisy: list[dict[str, Any]]
+
+
+def _write(out: Path, measured: Measured, beside: Contestants, **about: Any) -> Comparison:
+    """Write the report."""
+    from genrec.evaluation.suite import write_evaluation
+
+    return write_evaluation(
+        out,
+        measured.results,
+        beside.item_ids,
+        command=own_command(),
+        device=str(getattr(beside.recommenders[0], "device", "cpu")),
+        noisy=measured.noisy,
+        without=_pairs(measured.results),
+        **about,
+    )
+
+
+def _candidates(path: Path, item_ids: Any, split: Split, part: str, tables: Tables) -> Histories:
     from genrec.data.report import DataReport
     from genrec.evaluation.candidates import read_candidates
 
-    report = DataReport()
+    report, cases = DataReport(), split.test if part == "test" else split.validation
     lists = read_candidates(path, item_ids, cases, report=report, **tables.of_candidates(path))
     tell([report])
     return lists
 
 
 def _official(
-    split: Split, part: str, path: Path, first: Recommender, history_column: str | None, target_column: str
+    split: Split, part: str, path: Path, item_ids: Any, history_column: str | None, target_column: str
 ) -> Split:
     """The split with the cases of a table; says what was left out, and which of them training has seen."""
     from dataclasses import replace
@@ -172,12 +183,12 @@ def _official(
     from genrec.data.cases import read_cases
 
     columns = {"history_column": history_column, "target_column": target_column}
-    found, lost = read_cases(path, first.item_ids, **columns)  # type: ignore[arg-type]
+    found, lost = read_cases(path, item_ids, **columns)  # type: ignore[arg-type]
     say(f"Cases: {count(len(found), 'row')} of {path}.")
     for what, n in lost.items():
         if n:
             err.print(f"  {n:,} {what} left out")
-    leaked, _ = beyond_history(split.train, found, len(first.item_ids))
+    leaked, _ = beyond_history(split.train, found, len(item_ids))
     if leaked.any():
         err.print(
             f"For {int(leaked.sum()):,} of {count(len(found), 'case')} the target is in the training part of its user: "
@@ -206,15 +217,18 @@ def _measure(
     part: Literal["test", "validation"],
     exclude_seen: bool,
     ks: tuple[int, ...] | None,
+    slices: Sequence[Slicer],
     **options: Any,
-) -> tuple[list[EvaluationResult], list[dict[str, Any]]]:
+) -> Measured:
     """Results of recommenders and baselines (fitted once), and curves under noise."""
     from genrec.baselines.base import FitInputs
     from genrec.baselines.fit import fit_baselines
     from genrec.evaluation.evaluator import KS
+    from genrec.evaluation.slices import default_slices
     from genrec.evaluation.suite import evaluate_all, robustness_all
 
     facts = beside.facts(split)
+    options["slices"] = [*default_slices(split, beside.item_ids), *slices]
     shared: dict[str, Any] = {"part": part, "exclude_seen": exclude_seen}
     with progress("evaluating") as update:
         fitted = fit_baselines(
@@ -232,10 +246,10 @@ def _measure(
         everybody = [*beside.recommenders, *beside.without_networks(), *fitted]
         results = evaluate_all(everybody, split, baselines=(), ks=ks or KS, facts=facts, **shared, **options)
         if not noisy_users:
-            return results, []
+            return Measured(results, [])
         counts = [one for one in fitted if one.name == "transition-counts"] or None
         noisy = robustness_all(beside.recommenders, split, beside=counts, users=noisy_users, more=about, **shared)
-    return results, noisy
+    return Measured(results, noisy)
 
 
 def _pairs(results: list[EvaluationResult]) -> dict[str, str]:

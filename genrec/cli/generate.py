@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +12,23 @@ import typer
 from genrec.cli.checks import check_index, check_recommender, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, say, summary
+from genrec.cli.options import (
+    Beams,
+    Checkpoints,
+    DecodingChanges,
+    Device,
+    EventsTable,
+    ExcludeSeen,
+    GrownIndex,
+    ModelFolder,
+    Overwrite,
+)
 from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
-from genrec.cli.shards import Engine, generate_shards
+from genrec.cli.shards import Engine, Job, Plan, generate_shards
 from genrec.cli.trust import loads_models
+from genrec.schema import Columns
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -26,129 +39,133 @@ if TYPE_CHECKING:
     from genrec.recommender import Recommender
 
 
+Result = Annotated[str, typer.Option("--out", help="Table to write (.parquet, .csv, .jsonl), or folder of shards.")]
+Length = Annotated[int, typer.Option("--k", min=1, help="Items a user.")]
+Allow = Annotated[Path | None, typer.Option("--allow", help="Table with item_id: the only items that may come.")]
+Deny = Annotated[Path | None, typer.Option("--deny", help="Table with item_id: items that never come.")]
+Where = Annotated[
+    list[str] | None, typer.Option("--where", help="Condition on items, such as brand=Acme or price<=20.")
+]
+Prior = Annotated[
+    Path | None, typer.Option("--prior", help="Table with item_id and score, added to the model's scores.")
+]
+ScoreColumn = Annotated[
+    str | None, typer.Option("--score-column", help="Scores of the table of --prior (default: score).")
+]
+BatchUsers = Annotated[int | None, typer.Option("--batch-users", min=1, help="Users decoded together.")]
+ShardUsers = Annotated[
+    int | None,
+    typer.Option("--shard-users", min=1, help="Users of a shard, about; such a job goes on after any stop."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes (or Ray actors) that make shards.")]
+EngineName = Annotated[Engine, typer.Option("--engine", help="Engine that makes shards: local is this machine.")]
+Address = Annotated[str | None, typer.Option("--address", help="Address of a Ray cluster (default: this machine).")]
+
+
 @guarded
 @loads_models
 @reads("interactions", "lists")
 def generate(
-    model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
-    histories: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
-    out: Annotated[str, typer.Option("--out", help="Table to write (.parquet, .csv, .jsonl), or folder of shards.")],
-    k: Annotated[int, typer.Option("--k", min=1, help="Items a user.")] = 10,
-    beams: Annotated[
-        int | None, typer.Option("--beams", min=1, help="Hypotheses a user (default: as trained).")
-    ] = None,
-    exclude_seen: Annotated[
-        bool, typer.Option("--exclude-seen/--include-seen", help="Never recommend an item of the user's history.")
-    ] = True,
-    allow: Annotated[Path | None, typer.Option("--allow", help="Table with item_id: only these items.")] = None,
-    deny: Annotated[Path | None, typer.Option("--deny", help="Table with item_id: never these items.")] = None,
-    where: Annotated[
-        list[str] | None, typer.Option("--where", help="Condition on items, such as brand=Acme or price<=20.")
-    ] = None,
-    prior: Annotated[
-        Path | None, typer.Option("--prior", help="Table with item_id and score, added to the model's scores.")
-    ] = None,
-    score_column: Annotated[
-        str | None, typer.Option("--score-column", help="Scores of the table of --prior (default: score).")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a decoding setting: key=value, such as normalize=children."),
-    ] = None,
-    index: Annotated[
-        Path | None, typer.Option("--index", help="A grown index to use instead of the saved one.")
-    ] = None,
-    batch_users: Annotated[int | None, typer.Option("--batch-users", min=1, help="Users decoded together.")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
-    checkpoint: Annotated[
-        list[str] | None,
-        typer.Option("--checkpoint", help="Where the language model under an adapter is now, if it has moved."),
-    ] = None,
-    shard_users: Annotated[
-        int | None,
-        typer.Option("--shard-users", min=1, help="Write shards of about so many users; goes on after any stop."),
-    ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes (or Ray actors) that make shards.")] = 1,
-    engine: Annotated[Engine, typer.Option("--engine", help="Who makes shards: this machine, or Ray.")] = "local",
-    address: Annotated[
-        str | None, typer.Option("--address", help="Address of a Ray cluster (default: this machine).")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    model: ModelFolder,
+    histories: EventsTable,
+    out: Result,
+    k: Length = 10,
+    beams: Beams = None,
+    exclude_seen: ExcludeSeen = True,
+    allow: Allow = None,
+    deny: Deny = None,
+    where: Where = None,
+    prior: Prior = None,
+    score_column: ScoreColumn = None,
+    set_: DecodingChanges = None,
+    index: GrownIndex = None,
+    batch_users: BatchUsers = None,
+    device: Device = None,
+    checkpoint: Checkpoints = None,
+    shard_users: ShardUsers = None,
+    workers: Workers = 1,
+    engine: EngineName = "local",
+    address: Address = None,
+    overwrite: Overwrite = False,
     *,
     tables: Tables,
 ) -> None:
     """Recommend for many users, into a table or a folder of shards."""
-    from genrec.batch import generate as run
     from genrec.data.tables import table_kind
-    from genrec.decoding.request import Request
-    from genrec.loading import load, moved_checkpoint, saved_kind
-    from genrec.trust import trusts_remote_code
+    from genrec.loading import saved_kind
 
     check_recommender(model, set_ or ())
     check_index(index)
     check_tables(histories, allow, deny, prior)
-    options = {"beams": beams, "where": where, "prior": prior, "score-column": score_column, "set": set_}
-    options |= {"index": index, "batch-users": batch_users}
+    changes = [*(set_ or ()), *_change("beams", beams), *_change("batch_users", batch_users)]
+    job = Job(
+        model=model,
+        k=k,
+        exclude_seen=exclude_seen,
+        changes=tuple(changes),
+        where=tuple(where or ()),
+        lists={name: path for name, path in (("allow", allow), ("deny", deny), ("prior", prior)) if path is not None},
+        score_column=score_column or Columns.Score,
+        index=index,
+        device=device,
+        checkpoints=tuple(checkpoint or ()),
+    )
     if saved_kind(model) == "baseline":
-        _refuse(options)
-    if shard_users is not None or workers > 1 or engine != "local" or address is not None or "://" in str(out):
-        changes = [*(set_ or ()), *([] if beams is None else [f"beams={beams}"])]
-        changes += [] if batch_users is None else [f"batch_users={batch_users}"]
-        job = {"k": k, "exclude_seen": exclude_seen, "changes": tuple(changes), "where": tuple(where or ())}
-        job |= {"index": index, "device": device, "allow": allow, "deny": deny, "prior": prior}
-        job |= {"checkpoint": moved_checkpoint(model, checkpoint or ())}
-        job["trust_remote_code"] = trusts_remote_code()
-        generate_shards(
-            model, histories, str(out), job, tables, score_column, shard_users, workers, engine, address, overwrite
+        _refuse(
+            {"beams": beams, "where": where, "prior": prior, "set": set_, "index": index, "batch-users": batch_users}
         )
+    plan = Plan(shard_users, workers, engine, address)
+    if plan.asked or "://" in str(out):
+        generate_shards(job, plan, histories, str(out), tables, overwrite=overwrite)
         return
-    table = Path(out)
-    claim_file(table, overwrite=overwrite)
-    table_kind(table, to_write=True)
+    claim_file(Path(out), overwrite=overwrite)
+    table_kind(Path(out), to_write=True)
+    _generate_table(job, histories, Path(out), tables)
+
+
+def _change(name: str, value: int | None) -> list[str]:
+    return [] if value is None else [f"{name}={value}"]
+
+
+def _generate_table(job: Job, histories: Path, out: Path, tables: Tables) -> None:
+    """Recommend in this process, and write one table."""
+    from genrec.batch import generate as run
+    from genrec.decoding.request import Request
+    from genrec.loading import load, saved_kind
+
     titles, within = None, None
-    if saved_kind(model) == "baseline":
-        recommender: Recommender = load(model, device=device)
+    if saved_kind(job.model) == "baseline":
+        recommender: Recommender = load(job.model, device=job.device)
     else:
-        recommender = loaded = _generative(model, index, device, checkpoint, set_, beams, batch_users)
-        titles = loaded.index.catalog.titles()
-        within = _within(loaded, where)
+        recommender = loaded = _generative(job)
+        titles, within = loaded.index.catalog.titles(), _within(loaded, job.where)
     tables = tables.remembering(*known_columns([recommender]))
     read = tables.interactions(histories)
     known = read.histories(recommender.item_ids)
-    tell([read.report], tables.check_options(), index or model, histories)
+    tell([read.report], tables.check_options(), job.index or job.model, histories)
     request = Request(
-        k,
-        exclude_seen,
-        allowed=_ids(allow, recommender, tables, "allow list", needed=True),
-        denied=_ids(deny, recommender, tables, "deny list"),
+        job.k,
+        job.exclude_seen,
+        allowed=_ids(job.lists.get("allow"), recommender, tables, "allow list", needed=True),
+        denied=_ids(job.lists.get("deny"), recommender, tables, "deny list"),
         within=within,
-        prior=None if prior is None else _prior(prior, recommender, tables, score_column),
+        prior=None if "prior" not in job.lists else _prior(job.lists["prior"], recommender, tables, job.score_column),
     )
     began = time.monotonic()
     with progress("generating") as update:
-        result = run(recommender, known, request, out=table, titles=titles, progress=update)
-    _show(result, table, time.monotonic() - began)
+        result = run(recommender, known, request, out=out, titles=titles, progress=update)
+    _show(result, out, time.monotonic() - began)
 
 
-def _generative(
-    model: Path,
-    index: Path | None,
-    device: str | None,
-    checkpoints: list[str] | None,
-    changes: list[str] | None,
-    beams: int | None,
-    batch_users: int | None,
-) -> GenerativeRecommender:
+def _generative(job: Job) -> GenerativeRecommender:
     from genrec.generative.recommender import GenerativeRecommender
     from genrec.index.semantic_index import SemanticIndex
     from genrec.loading import moved_checkpoint
 
-    grown = SemanticIndex.load(index) if index else None
-    place = moved_checkpoint(model, checkpoints or ())
-    recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device, checkpoint=place)
-    recommender.options = recommender.options.changed(changes or [])
-    recommender.beams = beams or recommender.beams
-    recommender.batch_users = batch_users or recommender.batch_users
+    grown = SemanticIndex.load(job.index) if job.index else None
+    place = moved_checkpoint(job.model, job.checkpoints)
+    recommender = GenerativeRecommender.from_pretrained(job.model, index=grown, device=job.device, checkpoint=place)
+    recommender.options = recommender.options.changed(job.changes)
     return recommender
 
 
@@ -175,7 +192,7 @@ def _show(result: GenerateResult, out: Path, seconds: float) -> None:
     summary(made)
 
 
-def _within(recommender: GenerativeRecommender, where: list[str] | None) -> str | None:
+def _within(recommender: GenerativeRecommender, where: Sequence[str]) -> str | None:
     """The name of the sub-catalogue of this job."""
     from genrec.data.conditions import items_where
 
@@ -188,14 +205,12 @@ def _within(recommender: GenerativeRecommender, where: list[str] | None) -> str 
     return name
 
 
-def _prior(path: Path, recommender: Recommender, tables: Tables, score_column: str | None) -> np.ndarray:
+def _prior(path: Path, recommender: Recommender, tables: Tables, column: str) -> np.ndarray:
     """Scores of the items, ``(n_items,)``."""
     from genrec.data.item_lists import read_scores
     from genrec.data.report import DataReport
-    from genrec.schema import Columns
 
     report = DataReport()
-    column = score_column or Columns.Score
     scores = read_scores(path, recommender.item_ids, score_column=column, report=report, **tables.of_list(path))
     tell([report])
     return scores

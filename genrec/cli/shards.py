@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,57 +16,104 @@ from genrec.schema import Columns
 from genrec.wording import count
 
 if TYPE_CHECKING:
+    from genrec.sharding import JobSettings
     from genrec.sharding.spool import HistoryColumns
 
 Engine = Literal["local", "ray"]
 
 
-def generate_shards(
-    model: Path,
-    histories: Path,
-    out: str,
-    job: dict[str, Any],
-    tables: Tables,
-    score_column: str | None,
-    shard_users: int | None,
-    workers: int,
-    engine: Engine,
-    address: str | None,
-    overwrite: bool,
-) -> None:
-    """Run a sharded job and say what it made.
+@dataclass(frozen=True)
+class Job:
+    """What a job asks of a recommender, in one process or in shards.
 
-    Args:
+    Attributes:
         model: Folder of the recommender.
-        histories: File or folder of the histories.
-        out: Folder or URI of the result.
-        job: Further settings of :class:`genrec.sharding.JobSettings`.
-        tables: How tables are read.
+        k: Items a user.
+        exclude_seen: Whether items of the history cannot be recommended.
+        changes: Decoding settings, ``key=value``.
+        where: Conditions on items.
+        lists: Tables of items by what they are for: ``allow``, ``deny``, ``prior``.
         score_column: Of the table of the prior.
+        index: In place of the saved one.
+        device: Such as ``cuda``.
+        checkpoints: Where language models under adapters are now, if they have moved.
+    """
+
+    model: Path
+    k: int
+    exclude_seen: bool
+    changes: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    lists: dict[str, Path] = field(default_factory=dict)
+    score_column: str = Columns.Score
+    index: Path | None = None
+    device: str | None = None
+    checkpoints: tuple[str, ...] = ()
+
+    def settings(self, tables: Tables) -> JobSettings:
+        """The same as :mod:`genrec.sharding` takes it."""
+        from genrec.loading import moved_checkpoint
+        from genrec.sharding import JobSettings
+        from genrec.trust import trusts_remote_code
+
+        columns = {name: str(tables.of_list(path)["id_column"]) for name, path in self.lists.items()}
+        return JobSettings(
+            str(self.model),
+            k=self.k,
+            exclude_seen=self.exclude_seen,
+            changes=self.changes,
+            where=self.where,
+            **{name: str(path) for name, path in self.lists.items()},
+            id_columns=tuple(sorted(columns.items())),
+            score_column=self.score_column,
+            index=None if self.index is None else str(self.index),
+            device=self.device,
+            checkpoint=moved_checkpoint(self.model, self.checkpoints),
+            trust_remote_code=trusts_remote_code(),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a job is cut up, and who does it.
+
+    Attributes:
         shard_users: Users of a shard, about.
         workers: Processes or actors.
         engine: Who runs them.
         address: Of a Ray cluster.
+    """
+
+    shard_users: int | None = None
+    workers: int = 1
+    engine: Engine = "local"
+    address: str | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything of this was said."""
+        return self != Plan()
+
+
+def generate_shards(job: Job, plan: Plan, histories: Path, out: str, tables: Tables, *, overwrite: bool) -> None:
+    """Run a sharded job and say what it made.
+
+    Args:
+        job: What is asked for.
+        plan: How it is cut up.
+        histories: File or folder of the histories.
+        out: Folder or URI of the result.
+        tables: How tables are read.
         overwrite: Replace a job with other inputs or settings.
     """
-    from genrec.data.report import DataReport
     from genrec.loading import saved_columns
-    from genrec.sharding import JobSettings, run_sharded
+    from genrec.sharding import run_sharded
     from genrec.sharding.run import SHARD_USERS
 
     if "://" not in out:
         claim_job(Path(out))
-    known = [saved_columns(folder) for folder in (model, job["index"] or model / "index")]
-    tables = tables.remembering(*known)
-    columns = _columns(tables, histories)
-    lists = {name: _list_column(tables, job[name]) for name in ("allow", "deny", "prior") if job[name] is not None}
-    paths = {name: None if job[name] is None else str(job[name]) for name in ("index", "allow", "deny", "prior")}
-    settings = JobSettings(
-        **{**job, **paths},
-        model=str(model),
-        id_columns=tuple(sorted(lists.items())),
-        score_column=score_column or Columns.Score,
-    )
+    tables = tables.remembering(*(saved_columns(folder) for folder in (job.model, job.index or job.model / "index")))
+    columns, settings = _columns(tables, histories), job.settings(tables)
     began = time.monotonic()
     say("A stop loses nothing: the same command goes on.")
     with progress("generating") as update:
@@ -73,20 +121,25 @@ def generate_shards(
             settings,
             histories,
             out,
-            shard_users=shard_users or SHARD_USERS,
-            workers=workers,
-            engine=engine,
-            address=address,
+            shard_users=plan.shard_users or SHARD_USERS,
+            workers=plan.workers,
+            engine=plan.engine,
+            address=plan.address,
             columns=columns,
             overwrite=overwrite,
             allow_lost=tables.how.get("allow_lost"),
             progress=lambda what, *now: update(what, *now) if what == "generating" else None,
         )
+    _show(made, out, time.monotonic() - began)
+
+
+def _show(made: dict[str, Any], out: str, seconds: float) -> None:
+    from genrec.data.report import DataReport
+
     report = DataReport("histories")
     for kind, number in made["left_out"].items():
         report.add(kind, number)
     tell([report])
-    seconds = time.monotonic() - began
     size = f"{count(len(made['parts']), 'file')}, {count(made['rows'], 'row')}"
     shown: dict[str, object] = {
         "shards": f"{out} ({size}; generate.json says what they hold)",
@@ -112,7 +165,3 @@ def _columns(tables: Tables, histories: Path) -> HistoryColumns:
     if moment is None:
         say("There is no time column: the order of the rows is the order of the interactions.")
     return HistoryColumns(names["user_column"] or Columns.User, names["item_column"] or Columns.Item, moment)
-
-
-def _list_column(tables: Tables, path: Path) -> str:
-    return str(tables.of_list(path)["id_column"])
