@@ -10,6 +10,7 @@ from rich.text import Text
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, heading, out, say, summary
+from genrec.cli.options import AsJson, EventsTable, ItemsTable, Overwrite
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, own_command, shell_command, tell
@@ -24,13 +25,13 @@ _STYLES = {"serious": "bold red", "caution": "bold yellow", "note": "bold", "fin
 @guarded
 @reads("items", "interactions", "split")
 def audit(
-    items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
-    interactions: Annotated[Path, typer.Argument(help="Table of user_id, item_id, timestamp.")],
+    items: ItemsTable,
+    interactions: EventsTable,
     vectors: Annotated[str, typer.Option("--vectors", help="Item texts as vectors: lsa, minilm or none.")] = "lsa",
     seed: Annotated[int, typer.Option("--seed", help="Seed of samples and shuffles.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: AsJson = False,
     folder: Annotated[Path | None, typer.Option("--out", help="Folder for audit.md and audit.json.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    overwrite: Overwrite = False,
     *,
     tables: Tables,
 ) -> None:

@@ -10,64 +10,61 @@ import typer
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, say, summary
+from genrec.cli.options import Device, EventsTable, ExcludeSeen, ItemsTable, Overwrite, Seed
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
 from genrec.wording import count
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from genrec.data.catalog import Catalog
+    from genrec.data.split import Split, SplitSettings
+
+
+Name = Annotated[
+    str, typer.Argument(help="Name of the baseline, such as transition-counts or sasrec; genrec list baselines.")
+]
+Fixed = Annotated[list[str] | None, typer.Option("--set", help="Setting to fix: key=value; others are chosen.")]
+Vectors = Annotated[str, typer.Option("--vectors", help="Item texts as vectors, if needed: lsa or minilm.")]
+Seconds = Annotated[
+    float | None, typer.Option("--seconds", min=0, help="Seconds after which nothing new is tried and training stops.")
+]
 
 
 @guarded
 @reads("items", "interactions", "split")
 def baseline(
-    name: Annotated[
-        str, typer.Argument(help="Name of the baseline, such as transition-counts or sasrec; genrec list baselines.")
-    ],
-    items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
-    interactions: Annotated[Path, typer.Argument(help="Table of user_id, item_id, timestamp.")],
+    name: Name,
+    items: ItemsTable,
+    interactions: EventsTable,
     out: Annotated[Path, typer.Option("--out", help="Folder of the recommender.")],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Fix a setting: key=value; others are chosen.")
-    ] = None,
-    exclude_seen: Annotated[
-        bool, typer.Option("--exclude-seen/--include-seen", help="Seen items in lists, as it will be used.")
-    ] = True,
-    vectors: Annotated[str, typer.Option("--vectors", help="Item texts as vectors, if needed: lsa or minilm.")] = "lsa",
-    seconds: Annotated[
-        float | None, typer.Option("--seconds", min=0, help="Try nothing new, and stop training, after so long.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
-    device: Annotated[str | None, typer.Option("--device", help="Device of networks, such as cuda or cpu.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    set_: Fixed = None,
+    exclude_seen: ExcludeSeen = True,
+    vectors: Vectors = "lsa",
+    seconds: Seconds = None,
+    seed: Seed = 0,
+    device: Device = None,
+    overwrite: Overwrite = False,
     *,
     tables: Tables,
 ) -> None:
     """Fit a baseline; settings that are not given are chosen on validation. The test part is not read."""
-    from genrec.baselines import BASELINES, FitInputs
+    from genrec.baselines import FitInputs
     from genrec.baselines.fit import train_baseline
     from genrec.baselines.registry import CLASSES
-    from genrec.config import apply_overrides
     from genrec.encoders.words import word_vectors
-    from genrec.errors import unknown_name
 
-    if name not in CLASSES:
-        raise unknown_name("baseline", name, BASELINES)
-    settings = apply_overrides({}, set_ or [])
-    CLASSES[name](**settings)  # refuses settings that it does not have
+    settings = _checked(name, set_ or ())
     claim(out, overwrite=overwrite)
     choice = tables.choose_split()
     catalog = tables.catalog(items)
     parts, table = read_split(tables, interactions, catalog, choice)
     tell([catalog.report, table.report], tables.check_options(), items, interactions)
-    say(
-        f"{count(len(catalog), 'item')}, {count(len(parts.train), 'training user')}, "
-        f"{count(len(parts.validation), 'validation case')}; {count(len(parts.test), 'test case')} held out "
-        f"({split_text(choice)})."
-    )
+    _show_parts(len(catalog), parts, choice)
     began = time.monotonic()
     with progress(name) as update:
         fitted = train_baseline(
@@ -89,12 +86,33 @@ def baseline(
     fitted.save_pretrained(out, overwrite=overwrite)
     made: dict[str, object] = {"recommender": out, "settings": _shown(fitted.settings.model_dump(mode="json"))}
     if len(parts.validation):
-        value = fitted.ndcg(parts.validation, exclude_seen=exclude_seen and not fitted.repeats_only)
-        made["validation"] = f"NDCG@10 {value:.4f}"
+        reached = fitted.ndcg(parts.validation, exclude_seen=exclude_seen and not fitted.repeats_only)
+        made["validation"] = f"NDCG@10 {reached:.4f}"
     evaluation = free_path(f"{out}-eval")
     summary(
         {**made, "time": duration(time.monotonic() - began)},
         [shell_command("evaluate", out, interactions, *tables.how_options(), "--out", evaluation)],
+    )
+
+
+def _checked(name: str, changes: Sequence[str]) -> dict[str, Any]:
+    """Settings that are fixed, of a baseline that there is and that has them."""
+    from genrec.baselines.registry import BASELINES, CLASSES
+    from genrec.config import apply_overrides
+    from genrec.errors import unknown_name
+
+    if name not in CLASSES:
+        raise unknown_name("baseline", name, BASELINES)
+    settings = apply_overrides({}, changes)
+    CLASSES[name](**settings)
+    return settings
+
+
+def _show_parts(n_items: int, parts: Split, choice: SplitSettings) -> None:
+    say(
+        f"{count(n_items, 'item')}, {count(len(parts.train), 'training user')}, "
+        f"{count(len(parts.validation), 'validation case')}; {count(len(parts.test), 'test case')} held out "
+        f"({split_text(choice)})."
     )
 
 

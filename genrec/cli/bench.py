@@ -11,6 +11,7 @@ import typer
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import guarded, say, summary, table
+from genrec.cli.options import Checkpoints, Device, EventsTable, ExcludeSeen, GrownIndex, ModelFolder
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
@@ -37,7 +38,7 @@ def decode(
     vocabulary: Annotated[int, typer.Option("--vocabulary", min=10, help="Text tokens of the decoder.")] = 150_000,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of torch.")] = 1,
     device: Annotated[str, typer.Option("--device", help="Device, such as cuda or cpu.")] = "cpu",
-    add: Annotated[bool, typer.Option("--add", help="Keep what the table at --out says of other settings.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Rows of other settings stay in the table at --out.")] = False,
 ) -> None:
     """Catalogue-constrained decoding against Hugging Face generate, in the same run."""
     from genrec.benchmarks.decode import Bench, default_settings, run, select
@@ -58,23 +59,16 @@ def decode(
 @loads_models
 @reads("interactions", "part")
 def regret(
-    model: Annotated[Path, typer.Argument(help="Folder of the recommender.")],
-    interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
+    model: ModelFolder,
+    interactions: EventsTable,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of beam-regret.json and .md.")] = None,
-    users: Annotated[int, typer.Option("--users", min=1, help="A fixed sample of the test cases.")] = 1000,
+    users: Annotated[int, typer.Option("--users", min=1, help="Users of a fixed sample of the test cases.")] = 1000,
     k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 10,
     beams: Annotated[list[int] | None, typer.Option("--beams", min=1, help="Widths (default 10, 20, 50, 100).")] = None,
-    exclude_seen: Annotated[
-        bool, typer.Option("--exclude-seen/--include-seen", help="Never recommend an item of the user's history.")
-    ] = True,
-    index: Annotated[
-        Path | None, typer.Option("--index", help="For a pretrained recommender: index of the catalogue.")
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
-    checkpoint: Annotated[
-        list[str] | None,
-        typer.Option("--checkpoint", help="Where the language model under an adapter is now, if it has moved."),
-    ] = None,
+    exclude_seen: ExcludeSeen = True,
+    index: GrownIndex = None,
+    device: Device = None,
+    checkpoint: Checkpoints = None,
     *,
     tables: Tables,
 ) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from genrec.cli.columns import Html, Tables, reads
 from genrec.cli.console import err, for_shell, guarded, heading, say, show_error, summary, table
+from genrec.cli.options import AsJson, ItemsTable, Overwrite
 from genrec.cli.reading import free_path, shell_command
 from genrec.cli.visible import json_text
 from genrec.wording import count
@@ -25,9 +26,11 @@ app = typer.Typer(no_args_is_help=True)
 @guarded
 @reads("items", "interactions")
 def check(
-    items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
-    interactions: Annotated[Path | None, typer.Argument(help="Table of user_id, item_id, timestamp.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    items: ItemsTable,
+    interactions: Annotated[
+        Path | None, typer.Argument(help="Table of interactions: user_id, item_id, timestamp.")
+    ] = None,
+    as_json: AsJson = False,
     *,
     tables: Tables,
 ) -> None:
@@ -139,14 +142,14 @@ def prepare(
     name: Annotated[
         str, typer.Argument(help="Dump to read: amazon-2014, amazon-2018, amazon-2023, movielens, steam, yelp.")
     ],
-    raw: Annotated[list[Path], typer.Argument(help="The raw files, or the folder that holds them.")],
+    raw: Annotated[list[Path], typer.Argument(help="Raw files, or the folder that holds them.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for items.jsonl and interactions.csv.")],
     k_core: Annotated[int, typer.Option("--k-core", help="Interactions a user and an item need; 0 keeps all.")] = 5,
     allow_lost: Annotated[
         float | None, typer.Option("--allow-lost", min=0, max=1, help="Largest share of rows that may be lost.")
     ] = None,
     html: Annotated[Html, typer.Option("--html", help="HTML in texts of items: made plain, or keep it.")] = "plain",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Turn a public raw dump into the two canonical tables."""
     from genrec.data.raw import prepare as run

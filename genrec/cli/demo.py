@@ -16,9 +16,11 @@ USERS_SHOWN = 3
 
 @guarded
 def demo(
-    folder: Annotated[Path, typer.Option("--out", help="Where everything goes.")] = Path("runs/demo"),
+    folder: Annotated[Path, typer.Option("--out", help="Folder of everything.")] = Path("runs/demo"),
     seed: Annotated[int, typer.Option("--seed", help="Seed of the training.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Permission to start anew, in place of what is there.")
+    ] = False,
 ) -> None:
     """The whole job on a small shop that genrec makes itself, with the commands that you would use on your own data."""
     from genrec.cli import data, evaluate, generate, index, train

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, markdown, say, summary
+from genrec.cli.options import ItemsTable, Overwrite, SettingChanges
 from genrec.cli.outputs import claim, claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, own_command, read_split, shell_command, split_text, tell
@@ -20,6 +22,7 @@ from genrec.wording import agree, count
 if TYPE_CHECKING:
     from genrec.data.split import Split
     from genrec.index.item_tokenizer import ItemTokenizer
+    from genrec.index.recipe import TokenizerRecipe
     from genrec.index.semantic_index import SemanticIndex
 
 app = typer.Typer(no_args_is_help=True)
@@ -30,7 +33,7 @@ app = typer.Typer(no_args_is_help=True)
 @loads_models
 @reads("items", "interactions", "split")
 def build(
-    items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
+    items: ItemsTable,
     out: Annotated[Path, typer.Option("--out", help="Folder of the index.")],
     tokenizer: Annotated[
         str, typer.Option("--tokenizer", help="Recipe, or a YAML file; auto: sizes by the catalogue.")
@@ -41,25 +44,21 @@ def build(
     ] = None,
     interactions: Annotated[
         Path | None,
-        typer.Option("--interactions", help="For collaborative recipes; only the training part of the split is read."),
+        typer.Option(
+            "--interactions",
+            help="Interactions for collaborative recipes; only the training part of the split is read.",
+        ),
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Setting to change: key.sub=value.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    set_: SettingChanges = None,
+    overwrite: Overwrite = False,
     *,
     tables: Tables,
 ) -> None:
     """Turn a catalogue into semantic IDs."""
-    from genrec.config import apply_overrides, parse
-    from genrec.index.recipe import TokenizerRecipe, load_recipe
     from genrec.index.report import collision_line, overall, reasons
     from genrec.index.semantic_index import SemanticIndex
 
-    frozen = None
-    if quantizer is None:
-        recipe = load_recipe(tokenizer, set_ or ())
-    else:
-        frozen = _frozen(quantizer)
-        recipe = parse(TokenizerRecipe, apply_overrides(frozen.recipe.model_dump(mode="json"), set_ or ()), "--set")
+    recipe, frozen = _recipe(tokenizer, quantizer, set_ or ())
     choice = tables.choose_split()
     claim(out, overwrite=overwrite)
     catalog = tables.catalog(items)
@@ -126,10 +125,19 @@ def _after_build(index: Path, quantizer: Path | None, interactions: Path | None,
     return then
 
 
-def _frozen(folder: Path) -> ItemTokenizer:
+def _recipe(
+    tokenizer: str, quantizer: Path | None, changes: Sequence[str]
+) -> tuple[TokenizerRecipe, ItemTokenizer | None]:
+    """The recipe, and what is taken frozen from a pretrained recommender or another index."""
+    from genrec.config import apply_overrides, parse
+    from genrec.index.recipe import TokenizerRecipe, load_recipe
     from genrec.loading import read_tokenizer
 
-    return read_tokenizer(folder)
+    if quantizer is None:
+        return load_recipe(tokenizer, changes), None
+    frozen = read_tokenizer(quantizer)
+    content = apply_overrides(frozen.recipe.model_dump(mode="json"), changes)
+    return parse(TokenizerRecipe, content, "--set"), frozen
 
 
 @app.command("show")
@@ -138,15 +146,15 @@ def _frozen(folder: Path) -> ItemTokenizer:
 def show(
     index: Annotated[Path, typer.Argument(help="Folder of the index.")],
     prefix: Annotated[list[int] | None, typer.Argument(help="Codes, after --prefix.", hidden=True)] = None,
-    item: Annotated[str | None, typer.Option("--item", help="One item: its codes and its neighbours.")] = None,
+    item: Annotated[str | None, typer.Option("--item", help="Item whose codes and neighbours are shown.")] = None,
     by_prefix: Annotated[
         bool, typer.Option("--prefix", help="Items under these codes, such as --prefix 12 7.")
     ] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Page with plots to write, too.")] = None,
     interactions: Annotated[
-        Path | None, typer.Option("--interactions", help="Are items bought together near in code space?")
+        Path | None, typer.Option("--interactions", help="Interactions: are items bought together near in code space?")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the page at --html.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Permission to replace the page at --html.")] = False,
     *,
     tables: Tables,
 ) -> None:
@@ -193,7 +201,7 @@ def diff(
     first: Annotated[Path, typer.Argument(help="Folder of an index.")],
     second: Annotated[Path, typer.Argument(help="Folder of another, such as a newer one.")],
     examples: Annotated[int, typer.Option("--examples", min=0, help="Items named of each kind.")] = 5,
-    json_: Annotated[bool, typer.Option("--json", help="All ids, for programs.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="JSON with all ids, for programs.")] = False,
 ) -> None:
     """What changed from one index to another: items added, removed and moved."""
     from genrec.index.report.diff import diff_indexes, render_diff
@@ -211,18 +219,22 @@ def diff(
 @loads_models
 @reads("items", "interactions", "split")
 def compare(
-    items: Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")],
+    items: ItemsTable,
     tokenizer: Annotated[list[str], typer.Option("--tokenizer", help="Recipe, or a YAML file; several times.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of comparison.md and comparison.json.")],
     interactions: Annotated[
         Path | None,
-        typer.Option("--interactions", help="For collaborative recipes, and to see what is bought together."),
+        typer.Option(
+            "--interactions", help="Interactions for collaborative recipes, and to see what is bought together."
+        ),
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting of every recipe: key.sub=value.")
+        list[str] | None, typer.Option("--set", help="Setting to change in every recipe: key.sub=value.")
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Save every index under --out, by the recipe's name.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Every index is saved under --out, by the recipe's name.")
+    ] = False,
+    overwrite: Overwrite = False,
     *,
     tables: Tables,
 ) -> None:
@@ -291,12 +303,14 @@ def _after_comparison(rows: list[dict[str, Any]], given: dict[str, str], build: 
 def add(
     index: Annotated[Path, typer.Argument(help="Folder of the index; it is replaced by the grown one.")],
     new_items: Annotated[Path, typer.Argument(help="Table of new items.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Write the grown index here instead.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the grown index (default: that of the index).")
+    ] = None,
     vectors: Annotated[
         Path | None,
         typer.Option("--vectors", help="Vectors of the new items (.npy, .parquet), for the encoder 'precomputed'."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    overwrite: Overwrite = False,
     *,
     tables: Tables,
 ) -> None:

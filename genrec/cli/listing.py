@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from genrec.cli.console import guarded, say, table
+from genrec.cli.options import SettingChanges
 
 Kind = Literal["recipes", "presets", "prompts", "baselines", "metrics", "networks", "objectives"]
 
@@ -16,7 +17,7 @@ config = typer.Typer(no_args_is_help=True)
 
 @guarded
 def list_(
-    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    kind: Annotated[Kind, typer.Argument(help="Kind of names to list.")],
 ) -> None:
     """Names that commands and settings take, with a line about each."""
     table([kind, "what it is"], sorted(_described(kind).items()))
@@ -31,7 +32,7 @@ def _settings() -> None:
 @guarded
 def show(
     preset: Annotated[str, typer.Argument(help="Training or pretraining preset, recipe, or a YAML file.")],
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Setting to change: key.sub=value.")] = None,
+    set_: SettingChanges = None,
 ) -> None:
     """The whole configuration that a name stands for, every default included."""
     import yaml

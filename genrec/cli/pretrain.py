@@ -10,10 +10,11 @@ import typer
 
 from genrec.cli.checks import check_tables
 from genrec.cli.columns import Tables, column_options, reads
-from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.console import duration, guarded, say, summary
+from genrec.cli.options import Overwrite, SettingChanges
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, shell_command, tell
-from genrec.cli.stopping import on_signals
+from genrec.cli.stoppable import stoppable
 from genrec.cli.trust import loads_models
 from genrec.wording import count
 
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 def pretrain(
     out: Annotated[Path, typer.Option("--out", help="Folder of the pretrained recommender.")],
     domain: Annotated[
-        list[str] | None, typer.Option("--domain", help="NAME=ITEMS,INTERACTIONS: one catalogue; several times.")
+        list[str] | None, typer.Option("--domain", help="Catalogue as NAME=ITEMS,INTERACTIONS; several times.")
     ] = None,
     config: Annotated[str, typer.Option("--config", help="Pretraining preset, or a YAML file.")] = "recgpt-pretrain",
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Setting to change: key.sub=value.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    set_: SettingChanges = None,
+    overwrite: Overwrite = False,
     *,
     tables: Tables,
 ) -> None:
@@ -55,18 +56,11 @@ def pretrain(
         training = count(len(one.split.train.items), "training interaction")
         say(f"{one.name}: {count(len(one.catalog), 'item')}, {training}.")
 
-    from genrec.cli.reporter import Reporter
     from genrec.training.pretrain import pretrain as fit
-    from genrec.training.session import TrainingStoppedError
 
-    reporter = Reporter()
     began = time.monotonic()
-    try:
-        with on_signals(reporter.on_interrupt):
-            foundation = fit(domains, settings, out, overwrite=overwrite, callbacks=[reporter], progress=_show)
-    except TrainingStoppedError as stopped:
-        err.print(f"\n{stopped}")
-        raise typer.Exit(128 + reporter.signal) from None
+    with stoppable() as reporter:
+        foundation = fit(domains, settings, out, overwrite=overwrite, callbacks=[reporter], progress=_show)
     made: dict[str, object] = {
         "pretrained recommender": out,
         "network": f"{count(foundation.model.num_parameters(), 'parameter')}",

@@ -12,9 +12,10 @@ import typer
 from genrec.cli.checks import check_index, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.options import EventsTable, IndexFolder, Overwrite, SettingChanges
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
-from genrec.cli.stopping import on_signals
+from genrec.cli.stoppable import stoppable
 from genrec.cli.trust import loads_models
 from genrec.wording import count
 
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 @loads_models
 @reads("interactions", "split")
 def train(
-    index: Annotated[Path, typer.Argument(help="Folder of the semantic index.")],
-    interactions: Annotated[Path, typer.Argument(help="Table with user_id, item_id, timestamp.")],
+    index: IndexFolder,
+    interactions: EventsTable,
     out: Annotated[Path, typer.Option("--out", help="Folder of the recommender.")],
     config: Annotated[str, typer.Option("--config", help="Training preset, or a YAML file.")] = "item-decoder-small",
     init: Annotated[
         Path | None, typer.Option("--init", help="Pretrained recommender whose weights training starts from.")
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Setting to change: key.sub=value.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
+    set_: SettingChanges = None,
+    overwrite: Overwrite = False,
     *,
     tables: Tables,
 ) -> None:
@@ -63,44 +64,47 @@ def train(
     tell([table.report], tables.check_options(), index, interactions)
     _show_parts(semantic_index, split, choice)
 
-    from genrec.cli.reporter import Reporter
     from genrec.models import find_network
-    from genrec.training.learned import figures_line, remarks
-    from genrec.training.session import TrainingStoppedError
+    from genrec.training.learned import remarks
     from genrec.training.train import train as fit
 
     if not find_network(settings.model.architecture).reads_prompts:  # their prompts are shown when training begins
         _show_example(semantic_index, split)
-    reporter = Reporter()
     began = time.monotonic()
-    try:
-        with on_signals(reporter.on_interrupt):
-            recommender = fit(semantic_index, split, settings, out, overwrite=overwrite, callbacks=[reporter])
-    except TrainingStoppedError as stopped:
-        err.print(f"\n{stopped}")
-        raise typer.Exit(128 + reporter.signal) from None
-    metrics = recommender.metrics
+    with stoppable() as reporter:
+        recommender = fit(semantic_index, split, settings, out, overwrite=overwrite, callbacks=[reporter])
+    for remark in remarks(recommender.metrics):
+        say(remark)
+    network = f"{settings.model.architecture}, {count(recommender.model.num_parameters(), 'parameter')}"
+    summary(
+        {
+            "recommender": out,
+            "network": network,
+            **_reached(recommender.metrics),
+            "time": duration(time.monotonic() - began),
+        },
+        _then(out, interactions, tables),
+    )
+
+
+def _reached(metrics: dict[str, Any]) -> dict[str, object]:
+    """What validation says, and what was chosen on it."""
+    from genrec.training.learned import figures_line
+
     reached = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("validation", {}).items())
     epoch = f"epoch {metrics.get('best_epoch', 0):.0f}"
     if metrics.get("start_share"):
         epoch += " averaged with the start"
-    made: dict[str, object] = {
-        "recommender": out,
-        "network": f"{settings.model.architecture}, {count(recommender.model.num_parameters(), 'parameter')}",
-        "validation": f"{reached} ({epoch}, generated)" if reached else "none",
-    }
+    made: dict[str, object] = {"validation": f"{reached} ({epoch}, generated)" if reached else "none"}
+    if "words" in metrics:
+        made["words"] = f"weight {metrics['words']['weight']:g}, chosen on validation"
     if "prior" in metrics:
         made["item prior"] = _prior_line(metrics["prior"])
     if metrics.get("learned"):
         made["validation"] = (
             f"{figures_line(metrics['learned'])} ({epoch}, {count(metrics['learned']['cases'], 'case')})"
         )
-    for remark in remarks(metrics):
-        say(remark)
-    summary(
-        {**made, "time": duration(time.monotonic() - began)},
-        _then(out, interactions, tables),
-    )
+    return made
 
 
 def _usual_split(settings: TrainConfig, changes: list[str] | None, index: SemanticIndex) -> SplitSettings:
