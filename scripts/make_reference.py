@@ -147,7 +147,9 @@ def first_line(cls: type) -> str:
 
 def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Every command below one, depth first."""
-    for name, sub in getattr(command, "commands", {}).items():
+    known = getattr(command, "commands", {})
+    for name in command.list_commands(None) if known else ():
+        sub = known[name]
         yield f"{path} {name}", sub
         yield from commands(sub, f"{path} {name}")
 

@@ -13,11 +13,12 @@ from genrec.cli.columns import Tables, reads
 from genrec.cli.console import guarded, say, summary, table
 from genrec.cli.options import Checkpoints, Device, EventsTable, ExcludeSeen, GrownIndex, ModelFolder
 from genrec.cli.outputs import claim
+from genrec.cli.pipeline import Pipeline
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
 from genrec.cli.trust import loads_models
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(cls=Pipeline, no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()

@@ -36,7 +36,9 @@ def _option(flag: str, text: str, kind: Any = str, **more: Any) -> Any:
 
 _ITEMS = {
     "id_column": _option("--id-column", "Item ids of the items table and of lists of items."),
-    "title_column": _option("--title-column", "What a person reads of an item (default: title, or the likeliest)."),
+    "title_column": _option(
+        "--title-column", "Field that a person reads of an item (default: title, or the likeliest)."
+    ),
 }
 _INTERACTIONS = {
     "user_column": _option("--user-column", "User ids of the interactions."),
@@ -46,15 +48,17 @@ _INTERACTIONS = {
 _HOW = {
     "allow_lost": _option("--allow-lost", "Largest share of rows that may be lost.", float, min=0, max=1),
     "quotes": _option(
-        "--quotes", "In csv files: doubled or backslash where they stand in a field; none: plain signs.", Quotes
+        "--quotes", "Quotes in csv files: doubled or backslash where they stand in a field; none: plain signs.", Quotes
     ),
 }
 _HTML = {"html": _option("--html", "HTML in texts of items: made plain, or keep it.", Html)}
 _PART = {"part_column": _option("--part-column", "Column with train, validation or test: your own split.")}
 _SPLIT = {
-    "split": _option("--split", "leave-one-out or global-time (default: as the index or recommender was made)."),
-    "validation_from": _option("--validation-from", "Global time: a date, or a share such as 0.8."),
-    "test_from": _option("--test-from", "Global time: a date, or a share."),
+    "split": _option("--split", "Split: leave-one-out or global-time (default: as the index or recommender was made)."),
+    "validation_from": _option(
+        "--validation-from", "Start of validation in global time: a date, or a share such as 0.8."
+    ),
+    "test_from": _option("--test-from", "Start of test in global time: a date, or a share."),
     **_PART,
 }
 _DOMAINS = {
@@ -63,7 +67,7 @@ _DOMAINS = {
     ]
     for name, text in (
         ("id_column", "Item ids of the items tables"),
-        ("title_column", "What a person reads of an item"),
+        ("title_column", "Field that a person reads of an item"),
         ("user_column", "User ids of the interactions"),
         ("item_column", "Item ids of the interactions"),
         ("time_column", "Times of the interactions, or none for the order of the rows"),

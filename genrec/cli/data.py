@@ -10,6 +10,7 @@ import typer
 from genrec.cli.columns import Html, Tables, reads
 from genrec.cli.console import err, for_shell, guarded, heading, say, show_error, summary, table
 from genrec.cli.options import AsJson, ItemsTable, Overwrite
+from genrec.cli.pipeline import Pipeline
 from genrec.cli.reading import free_path, shell_command
 from genrec.cli.visible import json_text
 from genrec.wording import count
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from genrec.data.check import CheckResult
     from genrec.data.naming import ColumnNames
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Pipeline, no_args_is_help=True)
 
 
 @app.command("check")

@@ -13,6 +13,7 @@ from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, markdown, say, summary
 from genrec.cli.options import ItemsTable, Overwrite, SettingChanges
 from genrec.cli.outputs import claim, claim_file
+from genrec.cli.pipeline import Pipeline
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, own_command, read_split, shell_command, split_text, tell
 from genrec.cli.trust import loads_models
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from genrec.index.recipe import TokenizerRecipe
     from genrec.index.semantic_index import SemanticIndex
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Pipeline, no_args_is_help=True)
 
 
 @app.command("build")

@@ -9,10 +9,11 @@ import typer
 
 from genrec.cli.console import guarded, say, table
 from genrec.cli.options import SettingChanges
+from genrec.cli.pipeline import Pipeline
 
 Kind = Literal["recipes", "presets", "prompts", "baselines", "metrics", "networks", "objectives"]
 
-config = typer.Typer(no_args_is_help=True)
+config = typer.Typer(cls=Pipeline, no_args_is_help=True)
 
 
 @guarded

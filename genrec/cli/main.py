@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from genrec.cli import audit, baseline, bench, data, demo, evaluate, generate, index, listing, pretrain, serve, train
+from genrec.cli.pipeline import Pipeline
+
+VERBS = (
+    ("Look at data", "data", "data:app", "Look at tables, and make them from public raw dumps."),
+    ("Look at data", "audit", "audit:audit", "Find shortcuts that would solve a dataset, and leaks of its split."),
+    ("Build an index", "index", "index:app", "Build, show, compare and grow semantic-ID indexes."),
+    ("Train", "pretrain", "pretrain:pretrain", "Pretrain on many catalogues, for ones it has never seen."),
+    ("Train", "train", "train:train", "Train a recommender on an index; the same command again resumes."),
+    ("Train", "baseline", "baseline:baseline", "Fit one of the baselines, with settings chosen on validation."),
+    ("Recommend", "generate", "generate:generate", "Recommend for many users, into a table or a folder of shards."),
+    ("Recommend", "serve", "serve:serve", "Recommend over HTTP."),
+    ("Measure", "evaluate", "evaluate:evaluate", "Measure recommenders beside honest baselines."),
+    ("Measure", "bench", "bench:app", "Measure decoding: speed, and what beam width costs."),
+    ("Look things up", "list", "listing:list_", "List recipes, presets, prompts and other parts by name."),
+    ("Look things up", "config", "listing:config", "Show the settings that a name stands for."),
+    ("See it all", "demo", "demo:demo", "Run the whole job on embedded data, in minutes."),
+)
+"""Section, name, ``module:object`` under ``genrec.cli``, and help of every verb, in the order of the work."""
+
+
+class Genrec(Pipeline):
+    """The verbs of :data:`VERBS`."""
+
+    order = tuple(name for _, name, _, _ in VERBS)
+
 
 app = typer.Typer(
+    cls=Genrec,
     help="Generative recommendation: semantic-ID index, language-model recommender, real items out.",
     no_args_is_help=True,
     add_completion=False,
@@ -16,19 +42,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(data.app, name="data", help="Look at tables, and make them from public raw dumps.")
-app.command("audit", help="Which shortcuts would solve a dataset, and is its split clean?")(audit.audit)
-app.add_typer(index.app, name="index", help="Build, show and grow a semantic-ID index.")
-app.command("pretrain", help="Pretrain on many catalogues; recommends from ones it has never seen.")(pretrain.pretrain)
-app.command("train", help="Train a recommender on an index; the same command again resumes.")(train.train)
-app.command("baseline", help="Fit one of the baselines, with settings chosen on validation.")(baseline.baseline)
-app.command("generate", help="Recommend for many users, into a table.")(generate.generate)
-app.command("serve", help="Recommend over HTTP.")(serve.serve)
-app.command("evaluate", help="Measure recommenders beside honest baselines.")(evaluate.evaluate)
-app.add_typer(bench.app, name="bench", help="Measure decoding: speed, and what beam width costs.")
-app.command("list", help="Names of recipes, presets, prompts and other parts, with a line each.")(listing.list_)
-app.add_typer(listing.config, name="config", help="Show the settings that a name stands for.")
-app.command("demo", help="The whole job on embedded data, in minutes.")(demo.demo)
+for _section, _name, _place, _help in VERBS:
+    _module, _, _what = _place.partition(":")
+    _verb = getattr(import_module(f"genrec.cli.{_module}"), _what)
+    if isinstance(_verb, typer.Typer):
+        app.add_typer(_verb, name=_name, help=_help, rich_help_panel=_section)
+    else:
+        app.command(_name, help=_help, rich_help_panel=_section)(_verb)
 
 
 def _version(value: bool) -> None:

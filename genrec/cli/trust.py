@@ -13,7 +13,10 @@ from genrec.trust import trusting
 
 _NAME = "trust_remote_code"
 _Option = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Run Python code that the models named here bring. Read it first.")
+    bool,
+    typer.Option(
+        "--trust-remote-code", help="Permission to run Python code that the models named here bring. Read it first."
+    ),
 ]
 
 
