@@ -47,9 +47,7 @@ _INTERACTIONS = {
 }
 _HOW = {
     "allow_lost": _option("--allow-lost", "Largest share of rows that may be lost.", float, min=0, max=1),
-    "quotes": _option(
-        "--quotes", "Quotes in csv files: doubled or backslash where they stand in a field; none: plain signs.", Quotes
-    ),
+    "quotes": _option("--quotes", "Quotes in csv fields: doubled or backslash; none: plain signs.", Quotes),
 }
 _HTML = {"html": _option("--html", "HTML in texts of items: made plain, or keep it.", Html)}
 _PART = {"part_column": _option("--part-column", "Column with train, validation or test: your own split.")}

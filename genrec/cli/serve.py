@@ -14,6 +14,7 @@ import typer
 from genrec.cli.checks import check_index, check_recommender, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.options import Checkpoints, DecodingChanges, Device
 from genrec.cli.reading import tell
 from genrec.cli.stopping import on_signals
 from genrec.cli.trust import loads_models
@@ -53,11 +54,9 @@ def serve(
         list[str] | None,
         typer.Option("--part", help="Named part of the catalogue, NAME:CONDITION; several of a name must all hold."),
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a decoding setting: key=value, such as beams=100.")
-    ] = None,
+    set_: DecodingChanges = None,
     limit: Annotated[
-        list[str] | None, typer.Option("--limit", help="Change a setting of the service: key=value, such as max_k=50.")
+        list[str] | None, typer.Option("--limit", help="Setting of the service to change: key=value, such as max_k=50.")
     ] = None,
     token_file: Annotated[
         Path | None,
@@ -70,11 +69,8 @@ def serve(
         list[str] | None, typer.Option("--cors-origin", help="Site whose pages may ask, such as https://shop.example.")
     ] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Cores for one batch.")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")] = None,
-    checkpoint: Annotated[
-        list[str] | None,
-        typer.Option("--checkpoint", help="Where the language model under an adapter is now, if it has moved."),
-    ] = None,
+    device: Device = None,
+    checkpoint: Checkpoints = None,
     *,
     tables: Tables,
 ) -> None:
