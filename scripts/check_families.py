@@ -27,7 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 EXACT = 1e-3
-SECONDS, MEMORY = 180, 8 << 30
+SECONDS, MEMORY = 60, 8 << 30
 """A family may take so long and so much before it counts as a fault."""
 SETTINGS = [
     "model.llm.lora.r=4",
@@ -212,16 +212,16 @@ def worker(pairs: Sequence[tuple[str, str]], out: Path) -> None:
     def late(*_: Any) -> None:
         raise TimeoutError(f"more than {SECONDS} s")
 
-    signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGPROF, late)  # at so much time of the processor
     with tempfile.TemporaryDirectory() as folder:
         index, interactions = shop(Path(folder))
         texts = [" ".join(map(str, values)) for values in index.catalog.frame.rows()]
         tokenizer_texts = [*texts, *["A user chose these items, oldest first: The next item is:"] * 50]
         for name, tuning in pairs:
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             with tempfile.TemporaryDirectory(dir=folder) as work:
                 row = check(known[name], tuning, index, interactions, make_tokenizer(tokenizer_texts), Path(work))
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             with out.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(row) + "\n")
 

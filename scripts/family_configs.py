@@ -47,6 +47,18 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2, "expert_layer_offset": 0},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 16},
     "prophetnet": {"num_hidden_layers": None},
+    "longformer": {"attention_window": [16, 16]},
+    "led": {"attention_window": [16, 16], "max_encoder_position_embeddings": 512},
+    "longt5": {"local_radius": 7},
+    "esmc": {"num_key_value_heads": 4},
+    "funnel": {
+        "num_hidden_layers": None,
+        "num_blocks": None,
+        "block_sizes": [1, 1],
+        "block_repeats": [1, 1],
+        "n_head": 4,
+        "d_head": 4,
+    },
     "recurrent_gemma": {
         "layer_types": None,
         "num_key_value_heads": 1,

@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
+
+from genrec.prompts.spaces import SpacedPieces
 
 _CODES, _DATA = "\ufdd0\ufdd1", "\ufdd2\ufdd3"
 _ALL = re.compile(f"[{_CODES}{_DATA}]")
@@ -86,8 +89,9 @@ def as_data(value: Any) -> str:
 class TextTokens:
     """Token ids of texts whose data never becomes a special or a code token.
 
-    A text in which none is spelled is read in one piece, as a tokenizer reads any text. Else the spelling is cut, and
-    the pieces are read one by one.
+    A text in which none is spelled is read in one piece, as a tokenizer reads any text; else the spelling is cut, and
+    the pieces are read one by one. White space around code tokens is read as it is written; see
+    :class:`~genrec.prompts.spaces.SpacedPieces`.
 
     Args:
         tokenizer: Of transformers.
@@ -95,6 +99,7 @@ class TextTokens:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        self._spaced = SpacedPieces(tokenizer, re.compile(_ONE_CODE))
         added = getattr(tokenizer, "added_tokens_decoder", {}).values()
         special = {str(token) for token in added if token.special} | set(tokenizer.all_special_tokens)
         names = sorted((name for name in special if len(name) > 1), key=len, reverse=True)
@@ -107,21 +112,26 @@ class TextTokens:
             text: With what of it is data.
             special: Put the special tokens around it that the tokenizer puts around every text.
         """
-        read: Callable[..., Any] = self.tokenizer
         cuts = self._cuts(text)
-        if not cuts:
-            ids: list[int] = read(text.text, add_special_tokens=special, verbose=False)["input_ids"]
-            return ids
+        if not cuts and not self._spaced.needed:
+            read: Callable[..., Any] = self.tokenizer
+            whole: list[int] = read(text.text, add_special_tokens=special, verbose=False)["input_ids"]
+            return whole
         ends = [0, *cuts, len(text.text)]
         pieces = [text.text[start:stop] for start, stop in pairwise(ends)]
-        parts = [read(piece, add_special_tokens=False, verbose=False)["input_ids"] for piece in pieces]
-        ids = [token for part in parts for token in part]
-        if not special:
-            return ids
-        around = read(pieces[0], add_special_tokens=True, verbose=False)["input_ids"]
-        size = len(parts[0])
-        place = next((n for n in range(len(around) - size + 1) if around[n : n + size] == parts[0]), len(around))
-        return [*around[:place], *ids, *around[place + size :]]
+        ids = [token for n, piece in enumerate(pieces) for token in self._spaced(piece, begins=n == 0)]
+        before, after = self._around if special else ([], [])
+        return [*before, *ids, *after]
+
+    @cached_property
+    def _around(self) -> tuple[list[int], list[int]]:
+        """The special tokens that the tokenizer puts before and after every text."""
+        plain, whole = (
+            self.tokenizer("a", add_special_tokens=more, verbose=False)["input_ids"] for more in (False, True)
+        )
+        size = len(plain)
+        place = next((n for n in range(len(whole) - size + 1) if whole[n : n + size] == plain), len(whole))
+        return whole[:place], whole[place + size :]
 
     def _cuts(self, text: MarkedText) -> list[int]:
         """Where to cut a text, so that no spelling of a token is left that data takes part in."""

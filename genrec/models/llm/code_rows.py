@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -110,7 +111,8 @@ def _grow(model: Any, size: int) -> None:
     """Give a vocabulary ``size`` rows, in all tables and in every part of the configuration that counts them."""
     before = int(model.get_input_embeddings().weight.shape[0])
     try:
-        model.resize_token_embeddings(size, mean_resizing=False)
+        known = inspect.signature(model.resize_token_embeddings).parameters
+        model.resize_token_embeddings(size, **({"mean_resizing": False} if "mean_resizing" in known else {}))
     except Exception as error:  # families with a vocabulary of another make refuse it in ways of their own
         raise _no_new_tokens(model, f"{type(error).__name__}: {error}") from None
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Literal
 
 from genrec.errors import ModelError
@@ -57,5 +58,9 @@ def loader_of(config: Any, part: Part, checkpoint: str) -> Any:
 
 
 def has_pooler(config: Any) -> bool:
-    """Whether a network has a pooling layer that nothing here reads; its weights would train to nothing."""
-    return config.model_type in ("bert", "roberta", "xlm-roberta", "camembert", "electra", "data2vec-text")
+    """Whether a network comes with a pooling layer that can be left out: nothing here reads it."""
+    from transformers import MODEL_MAPPING
+
+    known = MODEL_MAPPING.get(type(config), None)
+    kind = known[0] if isinstance(known, tuple | list) else known
+    return kind is not None and "add_pooling_layer" in inspect.signature(kind.__init__).parameters

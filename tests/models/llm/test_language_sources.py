@@ -5,7 +5,8 @@ import logging
 import numpy as np
 import pytest
 import torch
-from language_support import SIZES, build, catalogue, examples, make_network, make_tokenizer, save_checkpoint
+import transformers
+from language_support import DEPTH, SIZES, build, catalogue, examples, make_network, make_tokenizer, save_checkpoint
 
 from genrec.errors import ConfigError, ModelError
 from genrec.models.llm.code_rows import RowStart, add_code_rows
@@ -41,6 +42,14 @@ def test_what_cannot_be_loaded_says_why(llama, tmp_path, monkeypatch):
         LanguageSource(str(bart)).model("states")
     with pytest.raises(ConfigError, match="number format"):
         LanguageSource(str(llama), dtype="int3").model()
+
+
+@pytest.mark.parametrize("family", ["Bert", "Electra", "MPNet", "Roberta", "DistilBert"])
+def test_encoders_are_read_without_a_pooling_layer_whether_they_know_one_or_not(family, tmp_path):
+    config = getattr(transformers, f"{family}Config")(vocab_size=40, **DEPTH)
+    getattr(transformers, f"{family}Model")(config).save_pretrained(tmp_path)
+    model = LanguageSource(str(tmp_path)).model("states")
+    assert not any("pooler" in name for name, _ in model.named_parameters())
 
 
 def test_four_bits_need_their_package(llama, monkeypatch):
