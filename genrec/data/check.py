@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -21,6 +23,8 @@ from genrec.errors import DataError
 from genrec.schema import Columns
 
 _TRAINING_ONLY_BELOW = 3
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,35 +88,18 @@ def check_tables(
         quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
         html: See :meth:`Catalog.read`.
     """
-    report, errors = DataReport(), []
-    catalog: Catalog | None = None
-    table: Interactions | None = None
-    try:
-        if isinstance(items, Catalog):
-            catalog = items
-        elif items is not None:
-            catalog = Catalog.read(
-                items, id_column=id_column, title_column=title_column, allow_lost=1.0, quotes=quotes, html=html
-            )
-    except DataError as error:
-        errors.append(error)
-    try:
-        if interactions is not None:
-            table = Interactions.read(
-                interactions,
-                user_column=user_column,
-                item_column=item_column,
-                time_column=time_column,
-                allow_lost=1.0,
-                quotes=quotes,
-            )
-    except DataError as error:
-        errors.append(error)
-    try:
-        if catalog is not None and table is not None:
-            _check_together(catalog, table)
-    except DataError as error:
-        errors.append(error)
+    report = DataReport()
+    errors: list[DataError] = []
+    how: Any = {"allow_lost": 1.0, "quotes": quotes}
+    catalog, table = items if isinstance(items, Catalog) else None, None
+    if items is not None and not isinstance(items, Catalog):
+        fields: Any = {"id_column": id_column, "title_column": title_column, "html": html}
+        catalog = _tried(errors, partial(Catalog.read, items, **fields, **how))
+    if interactions is not None:
+        names: Any = {"user_column": user_column, "item_column": item_column, "time_column": time_column}
+        table = _tried(errors, partial(Interactions.read, interactions, **names, **how))
+    if catalog is not None and table is not None:
+        _tried(errors, partial(_check_together, catalog, table))
     errors += _too_many_lost(catalog, items, allow_lost) + _too_many_lost(table, interactions, allow_lost)
     facts: list[dict[str, Any]] = [{}, {}]
     if catalog is not None:
@@ -124,6 +111,15 @@ def check_tables(
         facts[1] = interaction_facts(table)
     problems = sorted(report.problems, key=lambda problem: (-problem.count, problem.table, problem.kind))
     return CheckResult(facts[0], facts[1], problems, errors)
+
+
+def _tried(errors: list[DataError], read: Callable[[], T]) -> T | None:
+    """What is read, or None and one more error."""
+    try:
+        return read()
+    except DataError as error:
+        errors.append(error)
+        return None
 
 
 def _too_many_lost(table: Catalog | Interactions | None, where: object, allow_lost: float | None) -> list[DataError]:

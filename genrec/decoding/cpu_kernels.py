@@ -80,6 +80,57 @@ def _sort(keys: Array, order: Array, nodes: Array, size: int) -> None:
 
 
 @compiled
+def _best_children(
+    logits: Array,
+    totals: Array,
+    among_children: bool,
+    scores: Array,
+    nodes: Array,
+    start: Array,
+    code: Array,
+    forbidden: Array,
+    keys: Array,
+    order: Array,
+    found: Array,
+) -> int:
+    """How many children of one user's beams were chosen; ``keys``, ``order`` and ``found`` hold them, best first.
+
+    The arguments are those of :func:`choose` for one user.
+    """
+    width, size, seen, enough = len(keys), 0, 0, np.float32(-np.inf)
+    beams = len(scores)
+    for beam in range(beams):
+        if scores[beam] == -np.inf:
+            continue
+        first, last = start[nodes[beam]], start[nodes[beam] + 1]
+        skip = np.searchsorted(forbidden, first)
+        taken = totals[beam]
+        if among_children:
+            taken = np.float32(_total(logits[beam], code, first, last, forbidden, skip))
+        so_far = np.float32(scores[beam] - taken)
+        for child in range(first, last):
+            if skip < len(forbidden) and forbidden[skip] == child:
+                skip += 1
+                continue
+            key = np.float32(so_far + logits[beam, code[child]])
+            if key > enough:
+                if size < width:
+                    keys[size], order[size], found[size] = key, seen * beams + beam, child
+                    size += 1
+                    if size == width:
+                        _heapify(keys, order, found, width)
+                        enough = keys[0]
+                else:
+                    _sink(keys, order, found, width, 0, key, seen * beams + beam, child)
+                    enough = keys[0]
+                seen += 1
+    if size < width:
+        _heapify(keys, order, found, size)
+    _sort(keys, order, found, size)
+    return size
+
+
+@compiled
 def choose(
     logits: Array,
     totals: Array,
@@ -116,35 +167,19 @@ def choose(
     order = np.empty(width, dtype=np.int64)
     for user in range(users):
         best, found, forbidden = keys[user], chosen[user], dead[user, : n_dead[user]]
-        size, seen, enough = 0, 0, np.float32(-np.inf)
-        for beam in range(beams):
-            if scores[user, beam] == -np.inf:
-                continue
-            first, last = start[nodes[user, beam]], start[nodes[user, beam] + 1]
-            skip = np.searchsorted(forbidden, first)
-            taken = totals[user, beam]
-            if among_children:
-                taken = np.float32(_total(logits[user, beam], code, first, last, forbidden, skip))
-            so_far = np.float32(scores[user, beam] - taken)
-            for child in range(first, last):
-                if skip < len(forbidden) and forbidden[skip] == child:
-                    skip += 1
-                    continue
-                key = np.float32(so_far + logits[user, beam, code[child]])
-                if key > enough:
-                    if size < width:
-                        best[size], order[size], found[size] = key, seen * beams + beam, child
-                        size += 1
-                        if size == width:
-                            _heapify(best, order, found, width)
-                            enough = best[0]
-                    else:
-                        _sink(best, order, found, width, 0, key, seen * beams + beam, child)
-                        enough = best[0]
-                    seen += 1
-        if size < width:
-            _heapify(best, order, found, size)
-        _sort(best, order, found, size)
+        size = _best_children(
+            logits[user],
+            totals[user],
+            among_children,
+            scores[user],
+            nodes[user],
+            start,
+            code,
+            forbidden,
+            best,
+            order,
+            found,
+        )
         for place in range(size):
             codes[user, place], parents[user, place] = code[found[place]], order[place] % beams
         best[size:], found[size:], codes[user, size:], parents[user, size:] = -np.inf, 0, 0, 0

@@ -62,11 +62,7 @@ def diverse_beam_search(
     Raises:
         ConfigError: No groups, more groups than beams, or a negative penalty.
     """
-    if not 1 <= groups <= beams or penalty < 0:
-        raise ConfigError(
-            f"{count(groups, 'group')} of {count(beams, 'beam')} with a penalty of {penalty}.",
-            expected="between one group and as many as beams, and a penalty from 0",
-        )
+    _check(beams, groups, penalty)
     k = min(k or beams, beams)
     settings: dict[str, Any] = {"normalize": normalize, "allowed": allowed, "prior": prior}
     if penalty == 0 or groups == 1:
@@ -79,11 +75,24 @@ def diverse_beam_search(
     items, scores = _in_turn(*found, groups, k)
     if bool((items[:, :k] < 0).any()):
         # forbidding what the groups found would count the others as if these were no children
-        more, keys = beam_search(model, fresh, trie, n_users, beams=2 * k, forbidden=forbidden, **settings)
-        again = contained(more, items.sort(dim=1).values)
-        items = torch.cat([items, more.masked_fill(again, -1)], dim=1)
-        scores = torch.cat([scores, keys.masked_fill(again, -torch.inf)], dim=1)
+        others = beam_search(model, fresh, trie, n_users, beams=2 * k, forbidden=forbidden, **settings)
+        items, scores = _joined(items, scores, *others)
     return _best_first(*_live_first(items, scores, k))
+
+
+def _check(beams: int, groups: int, penalty: float) -> None:
+    if not 1 <= groups <= beams or penalty < 0:
+        raise ConfigError(
+            f"{count(groups, 'group')} of {count(beams, 'beam')} with a penalty of {penalty}.",
+            expected="between one group and as many as beams, and a penalty from 0",
+        )
+
+
+def _joined(items: Tensor, scores: Tensor, others: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    """Items and, behind them, those others that are not among them already."""
+    again = contained(others, items.sort(dim=1).values)
+    items = torch.cat([items, others.masked_fill(again, -1)], dim=1)
+    return items, torch.cat([scores, keys.masked_fill(again, -torch.inf)], dim=1)
 
 
 def _search_groups(

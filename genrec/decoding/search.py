@@ -62,35 +62,51 @@ def search(
     if options.mmr is not None and vectors is None:
         raise ConfigError("Re-ranking needs item vectors.", where="mmr", hint="Give vectors, or leave it out.")
     wanted = max(options.beams, k) if options.mmr is not None else k
-    beams = max(options.beams, k)
     filters: dict[str, Any] = {"forbidden": forbidden, "allowed": allowed}
+    items, scores = _found(model, state, trie, n_users, k, wanted, options, prior, filters)
+    if options.mmr is not None and vectors is not None:
+        return maximal_marginal_relevance(items, scores, vectors, k, relevance=options.mmr)
+    return items[:, :k], scores[:, :k]
+
+
+def _found(
+    model: CodePredictor,
+    state: Any,
+    trie: DeviceTrie,
+    n_users: int,
+    k: int,
+    wanted: int,
+    options: DecodingOptions,
+    prior: ItemPrior | None,
+    filters: dict[str, Any],
+) -> tuple[Tensor, Tensor]:
+    """At least ``wanted`` items, before re-ranking, by the way of searching that options and model call for."""
     normalize: Normalize = options.normalize
+    beams = max(options.beams, k)
     if isinstance(state, ItemScores) and state.by_beam and not options.exact:
-        keep = make_filter(trie, forbidden, allowed) if normalize == "children" else None
-        scores = score_items(model, state, trie, n_users, normalize=normalize, keep=keep)
-        prior, normalize = bounds_of(trie, scores, prior, forbidden), "vocabulary"
+        scores = _all_scores(model, state, trie, n_users, normalize, filters)
+        prior, normalize = bounds_of(trie, scores, prior, filters["forbidden"]), "vocabulary"
         model, state = NothingElse(trie.sizes, n_users, trie.device), StepState()
     if options.exact and sums_slots(model, normalize):
         bonus = None
         if prior is not None:
             bonus = prior.add_to_items(torch.zeros(n_users, int(trie.items.max()) + 1, device=trie.device))
-        items, scores = top_by_slots(trie, model.slot_scores(state), wanted, prior=bonus, **filters)  # type: ignore[attr-defined]
-    elif options.exact or (isinstance(state, ItemScores) and not state.by_beam):
-        keep = make_filter(trie, forbidden, allowed) if normalize == "children" else None
-        scores = score_items(model, state, trie, n_users, normalize=normalize, keep=keep)
-        if prior is not None:
-            scores = prior.add_to_items(scores)
-        items, scores = top_items(scores, wanted, **filters)
-    elif options.groups > 1:
+        return top_by_slots(trie, model.slot_scores(state), wanted, prior=bonus, **filters)  # type: ignore[attr-defined]
+    if options.exact or (isinstance(state, ItemScores) and not state.by_beam):
+        scores = _all_scores(model, state, trie, n_users, normalize, filters)
+        return top_items(scores if prior is None else prior.add_to_items(scores), wanted, **filters)
+    if options.groups > 1:
         settings: dict[str, Any] = {"groups": min(options.groups, beams), "penalty": options.diversity_penalty}
         settings |= {"k": wanted, "normalize": normalize, "prior": prior}
-        items, scores = diverse_beam_search(model, state, trie, n_users, beams=beams, **settings, **filters)
-    else:
-        most = options.max_per_prefix
-        cap = None if most is None else PrefixCap(trie, options.prefix_length, most)
-        items, scores = beam_search(
-            model, state, trie, n_users, beams=beams, normalize=normalize, prior=prior, cap=cap, **filters
-        )
-    if options.mmr is not None and vectors is not None:
-        return maximal_marginal_relevance(items, scores, vectors, k, relevance=options.mmr)
-    return items[:, :k], scores[:, :k]
+        return diverse_beam_search(model, state, trie, n_users, beams=beams, **settings, **filters)
+    most = options.max_per_prefix
+    cap = None if most is None else PrefixCap(trie, options.prefix_length, most)
+    return beam_search(model, state, trie, n_users, beams=beams, normalize=normalize, prior=prior, cap=cap, **filters)
+
+
+def _all_scores(
+    model: CodePredictor, state: Any, trie: DeviceTrie, n_users: int, normalize: Normalize, filters: dict[str, Any]
+) -> Tensor:
+    """Scores of all items, ``(users, n_items)``; only living children are counted where they normalise."""
+    keep = make_filter(trie, **filters) if normalize == "children" else None
+    return score_items(model, state, trie, n_users, normalize=normalize, keep=keep)

@@ -85,12 +85,7 @@ def rows(
             "items": result.items,
             **_figures(result, name, resamples),
             **{key: value for key, value in result.metrics.items() if key.split("@")[0] in _SPREAD and name == "all"},
-            "exclude_seen": result.exclude_seen,
-            "valid": result.valid,
-            "short_users": result.short_users,
-            "missing": result.missing,
-            "remark": result.remark,
-            "seconds": round(result.seconds, 3),
+            **_conditions(result),
             "command": command,
             "device": device,
             "commit": commit,
@@ -98,6 +93,18 @@ def rows(
         }
         made.append({key: _plain(value) for key, value in row.items()})
     return made
+
+
+def _conditions(result: EvaluationResult) -> dict[str, Any]:
+    """How a recommender was asked, and how far it could answer."""
+    return {
+        "exclude_seen": result.exclude_seen,
+        "valid": result.valid,
+        "short_users": result.short_users,
+        "missing": result.missing,
+        "remark": result.remark,
+        "seconds": round(result.seconds, 3),
+    }
 
 
 def _figures(result: EvaluationResult, targets: str, resamples: int) -> dict[str, float]:

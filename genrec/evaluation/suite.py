@@ -18,7 +18,7 @@ from genrec.errors import DataError
 from genrec.evaluation.beyond import ItemFacts
 from genrec.evaluation.compare import Comparison, compare
 from genrec.evaluation.evaluator import KS, EvaluationResult, evaluate
-from genrec.evaluation.gains import gain_section, network_gains
+from genrec.evaluation.gains import NetworkGain, gain_section, network_gains
 from genrec.evaluation.html import ReportContent, render_html
 from genrec.evaluation.names import file_names
 from genrec.evaluation.report import MAIN_SLICES, Row, rows, write_per_user, write_results
@@ -154,6 +154,19 @@ def robustness_all(
     ]
 
 
+def _content(results: Sequence[EvaluationResult], gains: Sequence[NetworkGain], **about: Any) -> list[Row]:
+    """Rows of all results, a slice after the other; rows of all targets also say what the network adds."""
+    masks = results[0].masks
+    targets = [name for name, mask in masks.items() if mask.any() and (name in MAIN_SLICES or not mask.all())]
+    added: dict[str, Any] = {gain.recommender: gain.keys() for gain in gains}
+    return [
+        {**row, **(added.get(row["recommender"], {}) if row["targets"] == "all" else {})}
+        for name in targets
+        for result in results
+        for row in rows(result, targets=[name], benchmark="evaluate", **about)
+    ]
+
+
 def _one_catalogue(recommenders: Sequence[Recommender]) -> np.ndarray:
     item_ids = recommenders[0].item_ids
     for other in recommenders[1:]:
@@ -212,29 +225,13 @@ def write_evaluation(
     first = results[0]
     k = max((k for k in first.ks if k <= 10), default=first.ks[0])
     comparison = compare(results, f"ndcg@{k}", reference=first.recommender)
-    about: dict[str, Any] = {
-        "benchmark": "evaluate",
-        "dataset": dataset,
-        "split": part,
-        "command": command,
-        "device": device,
-    }
-    targets = [name for name, mask in first.masks.items() if mask.any() and (name in MAIN_SLICES or not mask.all())]
-    content = [row for name in targets for result in results for row in rows(result, targets=[name], **about)]
     gains = network_gains(results, without or {}, comparison.metric)
-    added = {gain.recommender: gain.keys() for gain in gains}
-    content = [{**row, **(added.get(row["recommender"], {}) if row["targets"] == "all" else {})} for row in content]
+    content = _content(results, gains, dataset=dataset, split=part, command=command, device=device)
     page = ReportContent(dataset, part, split, command, content, comparison, list(noisy))
     with atomic_dir(out, overwrite=overwrite) as folder:
+        sections = [gain_section(gains), comparison.markdown()]
         title = f"{dataset}, {part} cases"
-        write_results(
-            folder,
-            "metrics",
-            content,
-            title=title,
-            command=command,
-            sections=[gain_section(gains), comparison.markdown()],
-        )
+        write_results(folder, "metrics", content, title=title, command=command, sections=sections)
         write_atomic(folder / "report.html", render_html(page))
         if noisy:
             write_robustness(folder, noisy, command=command)

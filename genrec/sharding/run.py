@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,38 +71,57 @@ def run_sharded(
     with _reserved(store), _working_folder(store) as work:
         measured = measure(source, columns)
         shards = max(1, round(measured.users / shard_users))
-        identity = {
-            "histories": {"files": measured.files, "columns": columns.names},
-            "settings": settings.identity(),
-            "shard_users": shard_users,
-        }
+        read = {"files": measured.files, "columns": columns.names}
+        identity = {"histories": read, "settings": settings.identity(), "shard_users": shard_users}
         job = ShardedJob(store, work, identity, shards, columns)
         if job.open(overwrite=overwrite):
             return read_manifest(store) or {}
         _spool(job, source, measured.rows, allow_lost, progress)
         left = job.left()
-        done = [measured.users * (shards - len(left)) // shards]
-
-        def bound(counts: dict[str, int]) -> None:
-            report = DataReport("histories", rows={"histories": counts[ROWS_READ]}, allow_lost=allow_lost)
-            for kind in LOST_IN_READING + UNKNOWN:
-                report.add(kind, counts.get(kind, 0))
-            report.require_few_lost(source)
-            report.require_few_lost(source, UNKNOWN, ALLOW_UNKNOWN)
-
-        def count(counts: dict[str, Any]) -> None:
-            done[0] += int(counts["users"])
-            if counts["problems"].get(ROWS_READ, 0) >= _ENOUGH:
-                bound(counts["problems"])  # users of a shard are drawn by chance: the others are like them
-            if progress is not None:
-                progress("generating", min(done[0], measured.users), measured.users)
-
+        bound, done = partial(_require_few_lost, source, allow_lost), measured.users * (shards - len(left)) // shards
         try:
             if left:
-                _make(job, settings, left, workers, engine, address, count)
+                _make(job, settings, left, workers, engine, address, _Tally(done, measured.users, bound, progress))
             return job.finish(bound)
         finally:
             job.sweep()  # what workers that were killed or ended had begun
+
+
+def _require_few_lost(source: Path, allow_lost: float | None, counts: dict[str, int]) -> None:
+    """Refuse a job whose shards lost too many rows of the histories.
+
+    Raises:
+        DataError: They did.
+    """
+    report = DataReport("histories", rows={"histories": counts[ROWS_READ]}, allow_lost=allow_lost)
+    for kind in LOST_IN_READING + UNKNOWN:
+        report.add(kind, counts.get(kind, 0))
+    report.require_few_lost(source)
+    report.require_few_lost(source, UNKNOWN, ALLOW_UNKNOWN)
+
+
+@dataclass
+class _Tally:
+    """Called with the counts of every shard that is made: tells how far the job is, and stops a hopeless one early.
+
+    Attributes:
+        done: Users so far.
+        users: Users in all.
+        bound: Refuses counts with too many lost rows.
+        progress: Called with what is being done, users done, and users in all.
+    """
+
+    done: int
+    users: int
+    bound: Callable[[dict[str, int]], None]
+    progress: Progress | None
+
+    def __call__(self, counts: dict[str, Any]) -> None:
+        self.done += int(counts["users"])
+        if counts["problems"].get(ROWS_READ, 0) >= _ENOUGH:
+            self.bound(counts["problems"])  # users of a shard are drawn by chance: the others are like them
+        if self.progress is not None:
+            self.progress("generating", min(self.done, self.users), self.users)
 
 
 @contextmanager
