@@ -22,7 +22,7 @@ import torch
 from genrec.artifacts import write_atomic
 from genrec.data import Interactions
 from genrec.data.split import EvaluationSet, split_for
-from genrec.decoding.word_matches import WordMatches
+from genrec.encoders.word_matches import WordMatches
 from genrec.evaluation.uncertainty import bootstrap_metrics, paired_difference
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at

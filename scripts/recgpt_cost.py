@@ -18,7 +18,7 @@ from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.prior_bounds import PriorBounds
 from genrec.decoding.slots import top_by_slots
-from genrec.decoding.word_matches import WordMatches
+from genrec.encoders.word_matches import WordMatches
 from genrec.index.recipe import load_recipe
 from genrec.models import build_model, find_network
 from genrec.models.recgpt.code_vectors import CodeVectors

@@ -16,6 +16,7 @@ FLOORS = (
         "config",
         "artifacts",
         "assets",
+        "compiling",
         "drawing",
         "errors",
         "metrics",

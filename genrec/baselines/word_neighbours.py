@@ -15,7 +15,7 @@ from genrec.baselines.sparse import pack_sparse, unpack_sparse
 from genrec.baselines.tuning import product
 from genrec.config import Settings
 from genrec.data.histories import Histories
-from genrec.decoding.word_matches import WordMatches
+from genrec.encoders.word_matches import WordMatches
 from genrec.errors import DataError
 from genrec.wording import count
 

@@ -48,8 +48,11 @@ class DecodingOptions(Settings):
     mmr: float | None = Field(None, ge=0, le=1, description="weight of the score when re-ranking; None: no re-ranking")
     prior: PriorSettings | None = Field(None, description="item prior learned in training; None: none is used")
     prior_weight: float = Field(1.0, ge=0, description="factor on the item priors that a request brings")
-    words: float = Field(
-        0.0, ge=0, description="what is added for words that an item shares with the history, times their cosine"
+    words: float | None = Field(
+        0.0,
+        ge=0,
+        description="what is added for words that an item shares with the history, times their cosine; None: training "
+        "chooses it on validation",
     )
     exact: bool = Field(False, description="score every item instead of searching; slow, the true ranking")
 

@@ -20,7 +20,7 @@ from genrec.decoding.request import Request
 from genrec.decoding.search import search
 from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
-from genrec.decoding.word_matches import WordMatches
+from genrec.encoders.word_matches import WordMatches
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models.base import CodeModel
 from genrec.models.outputs import Reader
@@ -177,7 +177,7 @@ class Ranker:
         self, histories: Histories, request: Request, options: DecodingOptions, learned: sp.csr_array | None
     ) -> UserPriors:
         def words(users: np.ndarray) -> np.ndarray:
-            return self.shared_words(histories.select(users), options.words)
+            return self.shared_words(histories.select(users), options.words or 0.0)
 
         given = None if request.prior is None else request.scores
         return UserPriors(given, options.prior_weight, learned, words if options.words else None)

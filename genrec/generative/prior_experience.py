@@ -90,7 +90,7 @@ class PriorExperience(Settings):
     def fits(self, recommender: GenerativeRecommender, name: str, weights: Sequence[float]) -> bool:
         """Whether it tells anything of these counts and weights beside this recommender."""
         known = self.name, self.weights, self.words
-        return known == (name, tuple(weights), recommender.options.words)
+        return known == (name, tuple(weights), recommender.options.words or 0.0)
 
     def judge(
         self, measured: np.ndarray, cases: int, transitions: float, settings: Sequence[Mapping[str, Any]]

@@ -25,6 +25,7 @@ from genrec.explanation import Explanations
 from genrec.generative.card import recommender_card
 from genrec.generative.config import TrainConfig
 from genrec.generative.explained import explained
+from genrec.generative.floor import Floor
 from genrec.generative.learned_prior import LearnedPrior, learned_scores
 from genrec.index.semantic_index import SemanticIndex
 from genrec.index.storage import save_index
@@ -59,6 +60,7 @@ class GenerativeRecommender(Recommender):
         self.item_ids = index.item_ids
         self.options = config.generation
         self.prior: LearnedPrior | None = None
+        self.floor: Floor | None = None
         self._ranker = Ranker(model, index, model.reader(index, config), config.model.max_items)
 
     def __repr__(self) -> str:
@@ -104,8 +106,15 @@ class GenerativeRecommender(Recommender):
 
     def set_prior(self, settings: PriorSettings) -> None:
         """Decode with the learned prior in this way, and save it so; see :func:`genrec.training.prior.fit_prior`."""
-        self.options = self.options.model_copy(update={"prior": settings})
-        generation = self.config.generation.model_copy(update={"prior": settings})
+        self._decode_with(prior=settings)
+
+    def set_words(self, weight: float) -> None:
+        """Decode with words that weigh so much, and save it so."""
+        self._decode_with(words=weight)
+
+    def _decode_with(self, **changes: Any) -> None:
+        self.options = self.options.model_copy(update=changes)
+        generation = self.config.generation.model_copy(update=changes)
         self.config = self.config.model_copy(update={"generation": generation})
 
     def define(self, name: str, items: Collection[str]) -> None:
@@ -253,6 +262,8 @@ class GenerativeRecommender(Recommender):
             save_index(self.index.files(), work / "index", overwrite=False)
             if self.prior is not None:
                 self.prior.save(work / "prior")
+            if self.floor is not None:
+                self.floor.save(work / "floor", self.prior)
             write_yaml(work / "config.yaml", self.config)
             (work / "metrics.json").write_text(json.dumps(self.metrics, indent=2) + "\n", encoding="utf-8")
             (work / "README.md").write_text(
@@ -326,6 +337,7 @@ class GenerativeRecommender(Recommender):
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         recommender = cls(model, index, config, metrics)
         recommender.prior = LearnedPrior.load(folder / "prior", index.item_ids)
+        recommender.floor = Floor.load(folder / "floor", index.item_ids, recommender.prior)
         with saved_content("columns", manifest.path):
             remembered = parse(ColumnNames, manifest.get("columns") or {})
         recommender.columns = remembered.over(index.columns)

@@ -6,9 +6,11 @@ import numpy as np
 
 from genrec.baselines.ranking import TopK, tie_order
 from genrec.data.histories import Histories
+from genrec.decoding.options import PriorSettings
 from genrec.decoding.request import Request
-from genrec.decoding.word_matches import WordMatches
-from genrec.generative.learned_prior import learned_scores
+from genrec.encoders.word_matches import WordMatches
+from genrec.generative.floor import Floor
+from genrec.generative.learned_prior import LearnedPrior, learned_scores
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.recommender import Recommender
 
@@ -16,9 +18,11 @@ _CELLS = 1 << 25
 
 
 class WithoutNetwork(Recommender):
-    """Ranks by what a recommender adds to its network's scores, with the weights that it has: words and item prior.
+    """Ranks by what a recommender adds to its network's scores: words and item prior.
 
-    Items of equal score stand in the order of their popularity, where the prior knows it, then of the catalogue.
+    They have the weights that are best without a network (:class:`~genrec.generative.floor.Floor`), where training
+    has chosen these and the recommender decodes as it was trained to; else those that they have beside it. Items of
+    equal score stand in the order of their popularity, where the prior knows it, then of the catalogue.
 
     Args:
         recommender: Decodes with words or with a learned prior.
@@ -29,11 +33,7 @@ class WithoutNetwork(Recommender):
     def __init__(self, recommender: GenerativeRecommender) -> None:
         self.name = f"{recommender.name} without network"
         self.item_ids, self.columns = recommender.item_ids, recommender.columns
-        self._words, self._counts, self._settings = (
-            recommender.options.words,
-            recommender.prior,
-            recommender.options.prior,
-        )
+        self._words, self._counts, self._settings = _weights(recommender)
         self._vectors = recommender.index.word_vectors if self._words else None
         popularity = np.zeros(len(self.item_ids), dtype=np.int64)
         known = getattr(self._counts.baseline, "popularity", None) if self._counts is not None else None
@@ -64,10 +64,26 @@ class WithoutNetwork(Recommender):
         return items, scores
 
 
+def _floor(recommender: GenerativeRecommender) -> Floor | None:
+    """The best without a network, where the recommender decodes as it was trained to."""
+    own, usual = recommender.options, recommender.config.generation
+    return recommender.floor if (own.words, own.prior) == (usual.words, usual.prior) else None
+
+
+def _weights(recommender: GenerativeRecommender) -> tuple[float, LearnedPrior | None, PriorSettings | None]:
+    """Weight of words, counts, and how these are asked for."""
+    own, floor = recommender.options, _floor(recommender)
+    if floor is not None:
+        return floor.settings.words, floor.prior, floor.settings.prior
+    return own.words or 0.0, recommender.prior, own.prior
+
+
 def without_network(recommender: Recommender) -> WithoutNetwork | None:
-    """The recommender minus its network; None where nothing but the network decides."""
+    """The recommender minus its network; None where nothing but the network was ever asked."""
     if not isinstance(recommender, GenerativeRecommender):
         return None
+    if _floor(recommender) is not None:
+        return WithoutNetwork(recommender)
     prior = recommender.options.prior
     counts = recommender.prior is not None and prior is not None and prior.weight != 0
     return WithoutNetwork(recommender) if counts or recommender.options.words else None

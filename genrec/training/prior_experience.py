@@ -74,7 +74,7 @@ def gain_experience(
         )
         found = catalogue, 100 * share, k, trials[-1].alone, trials[-1].best
         logger.info("%s, counts of %g%% of the users: NDCG@%d %.4f becomes %.4f at best", *found)
-    words = recommender.options.words
+    words = recommender.options.words or 0.0
     return PriorExperience(name=name, words=words, settings=tuple(settings), weights=WEIGHTS, trials=tuple(trials))
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from genrec.baselines.base import NOTHING_MORE
 from genrec.baselines.registry import CLASSES
 from genrec.baselines.tuning import fit_each
+from genrec.encoders.word_matches import WordMatches
 from genrec.generative.prior_experience import WEIGHTS
 from genrec.metrics import ndcg_at
 
@@ -82,7 +83,7 @@ def ndcg_with_priors(
     """Mean NDCG@k of the exact ranking by the model's score plus a weighted prior.
 
     Args:
-        recommender: Its own prior is not used.
+        recommender: Its own prior is not used; words are, as it decodes.
         cases: Histories and targets.
         priors: Fitted counts.
         k: Cut-off.
@@ -92,21 +93,83 @@ def ndcg_with_priors(
     Returns:
         ``(priors, weights)`` float64; zeros without cases.
     """
-    n_items = len(recommender.item_ids)
     total = np.zeros((len(priors), len(weights)))
+    for part in _parts(cases, len(recommender.item_ids)):
+        counted = [prior.scores(part.histories, len(recommender.item_ids)) for prior in priors]
+        total += _ndcg_sums(recommender.score_items(part.histories), part, counted, k, exclude_seen, weights)
+    return total / max(1, len(cases))
+
+
+def ndcg_of_sums(
+    recommender: GenerativeRecommender,
+    cases: EvaluationSet,
+    priors: Sequence[LearnedPrior],
+    *,
+    k: int,
+    words: Sequence[float],
+    weights: Sequence[float],
+    exclude_seen: bool = True,
+    network: bool = True,
+) -> np.ndarray:
+    """Mean NDCG@k of the exact ranking by network, weighted words and a weighted prior.
+
+    Args:
+        recommender: Neither its own prior nor its weight of words is used.
+        cases: Histories and targets.
+        priors: Fitted counts; none: only words differ.
+        k: Cut-off.
+        words: Factors on what words say.
+        weights: Factors on the priors.
+        exclude_seen: Items of the history cannot be recommended.
+        network: False: words and counts alone, as without a network.
+
+    Returns:
+        ``(words, priors, weights)`` float64, one "prior" where there is none; zeros without cases.
+    """
+    n_items = len(recommender.item_ids)
+    total = np.zeros((len(words), max(1, len(priors)), len(weights)))
+    matches = WordMatches(recommender.index.word_vectors) if any(words) else None
+    for part in _parts(cases, n_items):
+        counted = [prior.scores(part.histories, n_items) for prior in priors]
+        counted = counted or [sp.csr_array((len(part), n_items), dtype=np.float32)]
+        shape = (len(part), n_items)
+        base = network_scores(recommender, part.histories) if network else np.zeros(shape, dtype=np.float32)
+        matched = np.zeros((1, 1), dtype=np.float32) if matches is None else matches.scores(part.histories)
+        for row, weight in enumerate(words):
+            total[row] += _ndcg_sums(base + np.float32(weight) * matched, part, counted, k, exclude_seen, weights)
+    return total / max(1, len(cases))
+
+
+def network_scores(recommender: GenerativeRecommender, histories: Histories) -> np.ndarray:
+    """What the network alone says of every item, ``(n_users, n_items)`` float32."""
+    options = recommender.options
+    recommender.options = options.model_copy(update={"words": 0.0})
+    try:
+        return recommender.score_items(histories)
+    finally:
+        recommender.options = options
+
+
+def _parts(cases: EvaluationSet, n_items: int) -> Iterator[EvaluationSet]:
+    """Cases whose dense scores fit into memory together."""
     size = max(1, _CELLS // n_items)
     for start in range(0, len(cases), size):
-        part = cases.select(np.arange(start, min(start + size, len(cases))))
-        scores = torch.from_numpy(recommender.score_items(part.histories))
-        if exclude_seen:
-            users = np.repeat(np.arange(len(part)), part.histories.lengths)
-            scores[torch.from_numpy(users), torch.from_numpy(part.histories.items.astype(np.int64))] = -torch.inf
-        ranking = _Ranking(scores, torch.from_numpy(part.targets.astype(np.int64)))
-        for number, prior in enumerate(priors):
-            counted = prior.scores(part.histories, n_items)
-            for place, ranks in enumerate(ranking.ranks(counted, weights)):
-                total[number, place] += ndcg_at(ranks, k).sum()
-    return total / max(1, len(cases))
+        yield cases.select(np.arange(start, min(start + size, len(cases))))
+
+
+def _ndcg_sums(
+    scores: np.ndarray,
+    cases: EvaluationSet,
+    counted: Sequence[sp.csr_array],
+    k: int,
+    exclude_seen: bool,
+    weights: Sequence[float],
+) -> np.ndarray:
+    """NDCG@k summed over cases, ``(counted, weights)``, of scores ``(cases, n_items)``, which are overwritten."""
+    if exclude_seen:
+        scores[np.repeat(np.arange(len(cases)), cases.histories.lengths), cases.histories.items] = -np.inf
+    ranking = _Ranking(torch.from_numpy(scores), torch.from_numpy(cases.targets.astype(np.int64)))
+    return np.array([[ndcg_at(ranks, k).sum() for ranks in ranking.ranks(one, weights)] for one in counted])
 
 
 class _Ranking:

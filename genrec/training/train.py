@@ -21,12 +21,12 @@ from genrec.generative.recommender import GenerativeRecommender
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import find_network
 from genrec.models.outputs import TrainingBatches
+from genrec.training.additions import fit_additions
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.learned import counting, what_was_learned
 from genrec.training.learning import learn
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
-from genrec.training.prior import fit_prior
 from genrec.training.self_check import check_language_model
 from genrec.training.session import TrainingFolder, check_stopped, is_finished, one_at_a_time, run_identity
 from genrec.training.start import StartingPoint
@@ -102,10 +102,10 @@ def train(
     on_main_process(lambda: session.open(identity, overwrite=overwrite))
     on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
-    start, prior = None, config.generation.prior
+    start = None
     if validate is not None and (model.works_untrained or config.init):
-        if prior is not None and recommender.scores_all and not config.validation.network_alone:
-            fit_prior(recommender, split, prior, experience=_experience(config))
+        if _adds(config) and recommender.scores_all and not config.validation.network_alone:
+            fit_additions(recommender, split, config.generation, experience=_experience(config))
         start = StartingPoint(trainer, validate, config.start_share if model.works_untrained else 0.0)
     broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)
     check_stopped(trainer, callbacks, session.folder)
@@ -116,12 +116,12 @@ def train(
     if start is not None:
         recommender.metrics.update(start.settle(trainer))
     pieces = in_pieces(model)
-    if prior is not None and not pieces:
-        fit_prior(recommender, split, prior, experience=_experience(config))
+    if _adds(config) and not pieces:
+        fit_additions(recommender, split, config.generation, experience=_experience(config))
     if not pieces:
         kept_start = start is not None and recommender.metrics.get("best_epoch") == 0
         recommender.metrics["learned"] = what_was_learned(recommender, split.validation, kept_start=kept_start)
-        if recommender.metrics["learned"] and prior is None:
+        if recommender.metrics["learned"] and config.generation.prior is None:
             recommender.metrics["learned"]["counting"] = counting(recommender, split)
     save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
     on_main_process(session.remove)
@@ -132,15 +132,22 @@ def train(
 def _with_prior(
     recommender: GenerativeRecommender, split: Split, config: TrainConfig, out: Path
 ) -> GenerativeRecommender:
-    """A trained recommender with the item prior that is asked for now; the network stays as it is."""
-    wanted, has = config.generation.prior, recommender.options.prior
-    if wanted is None or (has is not None and wanted.is_met_by(has)):
+    """A trained recommender with the words and counts that are asked for now; the network stays as it is."""
+    wanted, has = config.generation, recommender.options
+    counts = wanted.prior is None or (has.prior is not None and wanted.prior.is_met_by(has.prior))
+    chosen = wanted.words is not None or "words" in recommender.metrics
+    if counts and (chosen or not _adds(config)):
         return recommender
-    fit_prior(recommender, split, wanted, experience=_experience(config))
+    fit_additions(recommender, split, wanted, experience=_experience(config))
     kept_start = recommender.metrics.get("best_epoch") == 0
     recommender.metrics["learned"] = what_was_learned(recommender, split.validation, kept_start=kept_start)
     recommender.save_pretrained(out, overwrite=True)
     return recommender
+
+
+def _adds(config: TrainConfig) -> bool:
+    """Whether anything is added to the network."""
+    return config.generation.words != 0 or config.generation.prior is not None
 
 
 def _experience(config: TrainConfig) -> PriorExperience | None:
@@ -157,7 +164,9 @@ def _untrained(
     model = network.create(index, config) if config.init is None else pretrained_network(config, index)
     objective.prepare(model, index, config)
     recommender = GenerativeRecommender(model, index, config)
-    recommender.options = recommender.options.model_copy(update={"prior": None})  # fitted when the network is trained
+    recommender.options = recommender.options.model_copy(
+        update={"prior": None, "words": config.generation.words or 0.0}
+    )
     batches = objective.batches(model, index, split.train, config)
     if model.reads_prompts:
         recent = split.train.last(config.model.max_items)

@@ -80,12 +80,12 @@ def after_one_level(trie, nodes, scores):
 
 
 def test_without_a_folder_for_compiled_code_it_is_compiled_in_every_process(monkeypatch):
-    from genrec.decoding import cpu_kernels as compiled
+    from genrec import compiling
 
     def njit(cache=False, **options):
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    monkeypatch.setattr(compiled, "njit", njit)
-    assert compiled.compiled(len) is len
+    monkeypatch.setattr(compiling, "njit", njit)
+    assert compiling.compiled(len) is len

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from genrec.data.histories import Histories
 from genrec.decoding.options import DecodingOptions, even_slices
-from genrec.decoding.word_matches import WordMatches
+from genrec.encoders.word_matches import WordMatches
 from genrec.errors import ConfigError, DataError
 from genrec.generative.config import TrainConfig
 from genrec.trie import Trie

@@ -4,7 +4,7 @@ import pytest
 from genrec.baselines import Popularity, TransitionCounts
 from genrec.data.histories import Histories
 from genrec.decoding.options import PriorSettings
-from genrec.decoding.word_matches import WordMatches
+from genrec.encoders.word_matches import WordMatches
 from genrec.generative.learned_prior import LearnedPrior
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.generative.without_network import without_network

@@ -59,10 +59,11 @@ class FoldCollator:
     Args:
         codes: ``(n_items, n_levels)`` of the semantic index.
         fold: ``(n_users,)``.
+        kept: What training keeps while there are batches.
     """
 
-    def __init__(self, codes: np.ndarray, fold: np.ndarray) -> None:
-        self._items, self._fold = ItemCollator(codes), fold
+    def __init__(self, codes: np.ndarray, fold: np.ndarray, kept: object = None) -> None:
+        self._items, self._fold, self.kept = ItemCollator(codes), fold, kept
 
     def __call__(self, rows: list[UserRow]) -> dict[str, Any]:
         """As :class:`ItemCollator`, and ``folds (rows,)`` int64."""

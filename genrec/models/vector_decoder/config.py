@@ -19,6 +19,7 @@ class VectorDecoderConfig(CodeModelConfig):
             network also learns from codes and vectors alone.
         later: Places after an item whose items count as targets, the next one most.
         later_share: What each of these counts of the one before it.
+        words: Words are a kind of vector of their own, beside the index's; a network saved before that has none.
         candidates: Items that a target is told apart from in training; larger catalogues are sampled.
     """
 
@@ -32,4 +33,5 @@ class VectorDecoderConfig(CodeModelConfig):
     row_dropout: float = 0.3
     later: int = 5
     later_share: float = 0.5
+    words: bool = False
     candidates: int = 32768

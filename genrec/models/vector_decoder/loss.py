@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,21 +79,41 @@ def find_wanted(items: Tensor, mask: Tensor, targets: Tensor, later: int, share:
     )
 
 
+@dataclass(frozen=True)
+class Near:
+    """How near all items are to those of some histories.
+
+    Attributes:
+        rows: One ``(m, n_items)`` a kind of vector: cosines, in the precision in which products are made.
+        place: ``(rows, items)`` int64: which of the ``m`` stands there.
+    """
+
+    rows: Sequence[Tensor]
+    place: Tensor
+
+
 def item_loss(
-    learned: Tensor, mixed: Tensor, table: Tensor, vectors: Tensor, bias: Tensor, wanted: Wanted, smoothing: float
+    learned: Tensor,
+    mixed: Tensor,
+    table: Tensor,
+    bias: Tensor,
+    near: Near,
+    wanted: Wanted,
+    smoothing: float,
 ) -> Tensor:
     """Negative log-likelihood of the wanted items, mean over queries.
 
     Args:
         learned: ``(n, dim)`` queries for the learned table.
-        mixed: ``(n, width)`` queries for the vectors.
+        mixed: ``(kinds, rows, items, items)`` of all histories, from
+            :class:`~genrec.models.vector_decoder.mixtures.Mixtures`.
         table: ``(n_items, dim)``, learned.
-        vectors: ``(n_items, width)``, fixed, in the precision in which products are made.
         bias: ``(n_items,)``.
+        near: Of the same histories.
         wanted: Targets.
         smoothing: Mass taken from the targets and spread over all items.
     """
-    loss: Tensor = _ItemLoss.apply(learned, mixed, table, vectors, bias, wanted, smoothing)
+    loss: Tensor = _ItemLoss.apply(learned, mixed, table, bias, near, wanted, smoothing)
     return loss
 
 
@@ -105,35 +126,43 @@ class _ItemLoss(torch.autograd.Function):
         learned: Tensor,
         mixed: Tensor,
         table: Tensor,
-        vectors: Tensor,
         bias: Tensor,
+        near: Near,
         wanted: Wanted,
         smoothing: float,
     ) -> Tensor:
         """See :func:`item_loss`."""
-        n, dim = learned.shape
-        everything = torch.cat([table.to(vectors.dtype), vectors], dim=1)
-        queries = torch.cat([learned, mixed], dim=1).to(vectors.dtype)
-        to_queries = torch.empty(n, queries.shape[1], device=learned.device)
+        dtype, (users, length) = near.rows[0].dtype, near.place.shape
+        kinds, items, queries = len(near.rows), table.to(dtype), learned.to(dtype)
+        weights = mixed.permute(1, 2, 0, 3).flatten(2).to(dtype)  # (users, items, kinds * items)
+        to_learned, to_weights = torch.empty_like(learned), torch.empty_like(weights)
         to_table, to_bias = torch.zeros_like(table), torch.zeros_like(bias)
         total = learned.new_zeros(())
-        for start in range(0, n, _ROWS):
-            part = slice(start, min(start + _ROWS, n))
-            scores = (queries[part] @ everything.T).float().add_(bias)
+        step = max(1, _ROWS // length)
+        for start in range(0, users, step):
+            block = slice(start, min(start + step, users))
+            part = _between(wanted.places, slice(start * length, block.stop * length))
+            asks = wanted.places[part] - start * length
+            around = torch.cat([one[near.place[block]] for one in near.rows], dim=1)  # (b, kinds * items, n_items)
+            scores = torch.bmm(weights[block], around).flatten(0, 1)[asks].float()
+            scores += (queries[part] @ items.T).float().add_(bias)
             loss, error = _errors(scores, wanted, part, smoothing)
             total = total + loss
+            everywhere = torch.zeros((block.stop - start) * length, len(items), dtype=dtype, device=error.device)
             to_bias += error.sum(0)
-            error = error.to(vectors.dtype)
-            to_queries[part] = (error @ everything).float()
-            to_table += (error.T @ queries[part, :dim]).float()
-        ctx.save_for_backward(to_queries[:, :dim] / n, to_queries[:, dim:] / n, to_table / n, to_bias / n)
+            everywhere[asks] = error = error.to(dtype)
+            to_learned[part] = (error @ items).float()
+            to_table += (error.T @ queries[part]).float()
+            to_weights[block] = torch.bmm(everywhere.unflatten(0, (-1, length)), around.transpose(1, 2))
+        to_mixed = to_weights.float().unflatten(2, (kinds, length)).permute(2, 0, 1, 3)
+        n = len(learned)
+        ctx.save_for_backward(to_learned / n, to_mixed / n, to_table / n, to_bias / n)
         return total / n
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
         """Scale what the forward pass has worked out."""
-        learned, mixed, table, bias = ctx.saved_tensors
-        return gradient * learned, gradient * mixed, gradient * table, None, gradient * bias, None, None
+        return *(gradient * one for one in ctx.saved_tensors), None, None, None
 
 
 def _errors(scores: Tensor, wanted: Wanted, part: slice, smoothing: float) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What the vectors of a history say of an item: mixtures of them, weighted by age and by the state of the network."""
+"""How much every item of a history counts in what is near to it, by age and by the state of the network."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _LIMIT = 4.0
 
 
 class Mixtures(nn.Module):
-    """Sums of history vectors whose inner products with item vectors are scores.
+    """Weights of a history's items, whose cosines with an item add up to a part of its score.
 
     Before training they decay with age and nothing else, so items are scored by how near they are to the history. What
-    is learned is the decay of every head and how much each kind of vector counts, which may depend on the state.
+    is learned is the decay of every head and how much each kind of vector counts, which may depend on the state: so a
+    user for whom texts say little gets more of what is bought together.
 
     Args:
         dim: Width of the states.
@@ -35,16 +36,16 @@ class Mixtures(nn.Module):
         self.gain = nn.Parameter(start.repeat(heads, 1))
         self.gate = nn.Parameter(torch.zeros(dim, heads * self.kinds))
 
-    def forward(self, states: Tensor, vectors: Sequence[Tensor], mask: Tensor) -> Tensor:
-        """Mix.
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """What every item of a history counts in the mixtures up to every item.
 
         Args:
             states: ``(rows, items, dim)``.
-            vectors: One ``(rows, items, width)`` a kind.
             mask: ``(rows, items)`` bool, False at padding on either side.
 
         Returns:
-            ``(rows, items, sum of widths)``: of the history up to each item.
+            ``(kinds, rows, items, items)``, all heads together: what the last counts for the one before it; 0 for
+            later items and padding.
         """
         place = mask.long().cumsum(1)
         distance = place[:, :, None] - place[:, None, :]
@@ -55,5 +56,4 @@ class Mixtures(nn.Module):
         weights = weights / weights.sum(-1, keepdim=True).clamp_min(1e-9)
         gain = self.gain + (states @ self.gate).unflatten(-1, (self.heads, self.kinds))
         gain = gain.clamp(-_LIMIT, _LIMIT).exp()
-        mixed = torch.einsum("rihk,hrij->krij", gain, weights)
-        return torch.cat([part @ vector for part, vector in zip(mixed, vectors, strict=True)], dim=-1)
+        return torch.einsum("rihk,hrij->krij", gain, weights)

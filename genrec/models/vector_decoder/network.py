@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from genrec.data.histories import Histories
 from genrec.encoders.base import normalize_rows
+from genrec.encoders.word_matches import WordMatches
 from genrec.errors import ArtifactError, ModelError
 from genrec.models.base import CodeModel
 from genrec.models.beam_tree import last_real, read_prefix
@@ -33,8 +34,9 @@ from genrec.models.predictor import ItemScores
 from genrec.models.registry import network
 from genrec.models.vector_decoder.batches import FoldCollator, ItemCollator, UserExamples
 from genrec.models.vector_decoder.config import VectorDecoderConfig
-from genrec.models.vector_decoder.loss import Wanted, find_wanted, item_loss
+from genrec.models.vector_decoder.loss import Near, Wanted, find_wanted, item_loss
 from genrec.models.vector_decoder.mixtures import Mixtures
+from genrec.models.vector_decoder.neighbours import Neighbours
 from genrec.models.vector_decoder.pairs import cross_fitted, folds_of, pair_vectors
 from genrec.wording import count
 
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
 _ROW = 0.01
 """Scale that free rows start from: codes and texts speak first."""
 _TEXT, _PAIRS = 1.0, 0.5
-"""What cosines of texts and of what is bought together count at the start."""
+"""What cosines of texts and of what is bought together count at the start, where words are not read."""
+_WITH_WORDS = 0.4, 0.8, 0.5
+"""The same of texts, of what is bought together, and of words."""
 
 
 @network("vector-decoder")
@@ -68,14 +72,14 @@ class VectorDecoder(CodeModel):
         self.bias = nn.Parameter(torch.zeros(config.n_items))
         self.norm = nn.LayerNorm(dim)
         self.output = nn.Parameter(torch.zeros(dim, dim))
-        self.mixtures = Mixtures(dim, (_TEXT, _PAIRS), config.heads)
+        self.mixtures = Mixtures(dim, _WITH_WORDS if config.words else (_TEXT, _PAIRS), config.heads)
         self.pairs: Tensor
         self.register_buffer("pairs", torch.zeros(config.n_items, config.pair_dim))
         self._index: str | None = None
         self._codes: Tensor | None = None
         self._texts: Tensor | None = None
         self._of_others: list[Tensor] = []
-        self._vectors: dict[int, Tensor] = {}
+        self._neighbours: Neighbours | None = None
         self.post_init()
 
     def bind(self, index: SemanticIndex) -> Self:
@@ -97,7 +101,7 @@ class VectorDecoder(CodeModel):
         bound._index = index.fingerprint
         bound._texts = torch.from_numpy(centred(raw, self.config.n_items))
         bound._codes = torch.from_numpy(index.codes.astype(np.int64))
-        bound._vectors = {}
+        bound._neighbours = Neighbours(bound._texts, WordMatches(index.word_vectors) if self.config.words else None)
         return bound
 
     @property
@@ -125,22 +129,15 @@ class VectorDecoder(CodeModel):
         fold = folds_of(len(histories), folds, seed=config.seed)
         self._take_pairs(histories, fold, config.seed)
         examples = UserExamples(histories, config.model.max_items, drop=config.examples.drop, seed=config.seed)
-        return TrainingBatches(examples, FoldCollator(index.codes, fold))
+        return TrainingBatches(examples, FoldCollator(index.codes, fold, self._near().keep()))
 
     @torch.no_grad()
     def _take_pairs(self, histories: Histories, fold: np.ndarray, seed: int) -> None:
         settings = self.config.n_items, self.config.pair_dim, self.config.window
         self.pairs.copy_(torch.from_numpy(pair_vectors(histories, *settings, seed=seed)))
-        self._vectors = {}
         self._of_others = [self.pairs]  # one fold has no others
         if fold.any():
             self._of_others = [torch.from_numpy(one) for one in cross_fitted(histories, fold, *settings, seed=seed)]
-
-    def train(self, mode: bool = True) -> VectorDecoder:
-        """As every module; vectors on hand for products are made anew."""
-        self._vectors = {}
-        super().train(mode)
-        return self
 
     def forward(
         self,
@@ -185,9 +182,9 @@ class VectorDecoder(CodeModel):
         newest = torch.arange(len(mask), device=mask.device), last_real(mask)
         known = mask.any(1, keepdim=True)
         learned = (states @ self.output)[newest] * known
-        mixed = self._mix(states, items, mask, self._texts_and_pairs(None))[newest] * known
-        scores = learned @ table.T + mixed @ self._products(None, torch.float32).T + self._bias()
-        return ItemScores(scores, by_beam=True)
+        counts = self._mix(states, mask)[:, newest[0], newest[1]] * known  # (kinds, rows, items)
+        scores = learned @ table.T + self._bias()
+        return ItemScores(scores + self._near().of(items, counts, self._pairs(None)), by_beam=True)
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
         """There are no steps of its own; :mod:`genrec.decoding.item_beams` searches scores of items.
@@ -205,14 +202,16 @@ class VectorDecoder(CodeModel):
         if not n:
             return CodeModelOutput(loss=states.sum() * 0, n_targets=torch.tensor(0, device=states.device))
         learned = F.dropout(states, self.config.dropout, self.training) @ self.output
-        mixed = self._mix(states, items, mask, self._texts_and_pairs(fold))
-        vectors, bias = self._products(fold, product_type(states.device)), self._bias()
+        bias, chosen = self._bias(), None
         if self.training and len(table) > self.config.candidates:
             chosen = self._candidates(wanted)
-            table, vectors, bias, wanted = table[chosen], vectors[chosen], bias[chosen], wanted.among(chosen)
+            table, bias, wanted = table[chosen], bias[chosen], wanted.among(chosen)
+        found, place = items.unique(return_inverse=True)
+        dtype = product_type(states.device)
+        near = Near(self._near().rows(found, chosen, self._pairs(fold), dtype), place)
         smoothing = self.config.label_smoothing if self.training else 0.0
-        queries = (learned.flatten(0, 1)[wanted.places], mixed.flatten(0, 1)[wanted.places])
-        loss = item_loss(*queries, table, vectors, bias, wanted, smoothing)
+        queries = learned.flatten(0, 1)[wanted.places]
+        loss = item_loss(queries, self._mix(states, mask), table, bias, near, wanted, smoothing)
         return CodeModelOutput(loss=loss, n_targets=torch.tensor(n, device=states.device))
 
     def _candidates(self, wanted: Wanted) -> Tensor:
@@ -234,17 +233,17 @@ class VectorDecoder(CodeModel):
             kept = torch.rand(len(rows), 1, device=rows.device) >= self.config.row_dropout
             rows = rows * kept
         codes, texts = self._on_device()
-        table = texts @ self.text + self.code_table.embed(codes).sum(1)
+        dtype = product_type(texts.device) if self.training else texts.dtype
+        mapped = (texts.to(dtype) @ self.text.to(dtype)).to(texts.dtype)
+        table = mapped + self.code_table.embed(codes).sum(1)
         return table + F.pad(rows, (0, 0, 0, len(table) - len(rows)))
 
     def _states(self, tokens: Tensor, mask: Tensor) -> Tensor:
         tokens = F.dropout(self.norm(tokens), self.config.dropout, self.training)
         return read_prefix(self.backbone, mask, None, inputs_embeds=tokens)
 
-    def _mix(self, states: Tensor, items: Tensor, mask: Tensor, vectors: tuple[Tensor, Tensor]) -> Tensor:
-        mixed: Tensor = self.mixtures(
-            F.dropout(states, self.config.dropout, self.training), [one[items] for one in vectors], mask
-        )
+    def _mix(self, states: Tensor, mask: Tensor) -> Tensor:
+        mixed: Tensor = self.mixtures(F.dropout(states, self.config.dropout, self.training), mask)
         return mixed
 
     def _bias(self) -> Tensor:
@@ -252,24 +251,21 @@ class VectorDecoder(CodeModel):
         later = len(self._on_device()[0]) - len(self.bias)
         return torch.cat([self.bias, self.bias.mean().expand(later)]) if later else self.bias
 
-    def _texts_and_pairs(self, fold: int | None) -> tuple[Tensor, Tensor]:
+    def _pairs(self, fold: int | None) -> Tensor:
+        """Vectors of what is bought together, ``(n_items, pair_dim)``; zeros for items that entered later."""
         texts = self._on_device()[1]
         pairs = self.pairs if fold is None else self._of_others[fold].to(texts.device)
-        return texts, F.pad(pairs, (0, 0, 0, len(texts) - len(pairs)))
+        return F.pad(pairs, (0, 0, 0, len(texts) - len(pairs)))
 
-    def _products(self, fold: int | None, dtype: torch.dtype) -> Tensor:
-        """Vectors of all items side by side, ``(n_items, width)``; kept, because every step needs them."""
-        key = -1 if fold is None else fold
-        if key not in self._vectors or self._vectors[key].dtype != dtype:
-            self._vectors[key] = torch.cat(self._texts_and_pairs(fold), dim=1).to(dtype)
-        return self._vectors[key]
+    def _near(self) -> Neighbours:
+        self._on_device()
+        return self._neighbours  # type: ignore[return-value]  # a bound network has them
 
     def _on_device(self) -> tuple[Tensor, Tensor]:
         if self._codes is None or self._texts is None:
             raise ModelError("The model is not bound to a catalogue.", hint="Call bind(index).")
         if self._texts.device != self.device:
             self._codes, self._texts = self._codes.to(self.device), self._texts.to(self.device)
-            self._vectors = {}
         return self._codes, self._texts
 
     def _init_weights(self, module: nn.Module) -> None:

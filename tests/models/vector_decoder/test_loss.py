@@ -1,9 +1,11 @@
 """The loss over all items: its value and gradients, what counts as a target, what cannot be asked for."""
 
+import pytest
 import torch
 from torch.nn import functional as F
 
-from genrec.models.vector_decoder.loss import Wanted, find_wanted, item_loss
+from genrec.models.vector_decoder import loss as loss_module
+from genrec.models.vector_decoder.loss import Near, Wanted, find_wanted, item_loss
 
 
 def wanted_of(histories, later=2, share=0.5):
@@ -33,16 +35,22 @@ def test_padding_on_either_side_asks_for_the_same():
     assert right.hidden_item.tolist() == left.hidden_item.tolist()
 
 
-def test_loss_and_gradients_are_those_of_a_plain_softmax():
+@pytest.mark.parametrize("block", [256, 4, 1])
+def test_loss_and_gradients_are_those_of_a_plain_softmax(block, monkeypatch):
+    monkeypatch.setattr(loss_module, "_ROWS", block)
     torch.manual_seed(0)
-    wanted = wanted_of([[0, 1, 2, 3], [4, 5, -1, -1]])
+    histories = torch.tensor([[0, 1, 2, 3], [4, 5, -1, -1], [2, 6, 1, 7]])
+    wanted = wanted_of(histories.tolist())
     n, n_items = len(wanted.places), 9
-    leaves = [torch.randn(*shape, requires_grad=True) for shape in ((n, 4), (n, 3), (n_items, 4), (n_items,))]
+    leaves = [torch.randn(*shape, requires_grad=True) for shape in ((n, 4), (2, 3, 4, 4), (n_items, 4), (n_items,))]
     learned, mixed, table, bias = leaves
-    vectors = torch.randn(n_items, 3)
-    loss = item_loss(learned, mixed, table, vectors, bias, wanted, 0.0)
+    kinds = [torch.randn(n_items, n_items) for _ in range(2)]
+    found_items, place = histories.clamp_min(0).unique(return_inverse=True)
+    near = Near([one[found_items] for one in kinds], place)
+    loss = item_loss(learned, mixed, table, bias, near, wanted, 0.0)
     found = torch.autograd.grad(loss, leaves)
-    scores = learned @ table.T + mixed @ vectors.T + bias
+    around = sum(mixed[kind] @ kinds[kind][histories.clamp_min(0)] for kind in range(2))
+    scores = learned @ table.T + around.flatten(0, 1)[wanted.places] + bias
     scores = scores.index_put((wanted.hidden_row, wanted.hidden_item), torch.tensor(-1e4))
     picked = F.log_softmax(scores, 1)[wanted.row, wanted.item]
     plain = -(wanted.weight * picked).sum() / n

@@ -22,7 +22,6 @@ TINY = [
     "model.options.pair_dim=8",
     "model.max_items=6",
     "validation.users=30",
-    "generation.words=5",
     "trainer.num_train_epochs=2",
     "trainer.per_device_train_batch_size=16",
     "trainer.warmup_steps=2",
@@ -109,7 +108,7 @@ def test_a_user_in_training_reads_the_pairs_of_others(fitted, tables, tiny_index
     np.testing.assert_array_equal(batch["folds"].numpy(), fold[rows.users])
     others = train_part.select(np.flatnonzero(fold != 2))
     expected = pair_vectors(others, len(tiny_index), 8, 10, seed=config.seed)
-    np.testing.assert_allclose(model._texts_and_pairs(2)[1].numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(model._pairs(2).numpy(), expected, atol=1e-6)
     loss = model(**batch).loss
     loss.backward()
     assert bool(loss.isfinite())

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from genrec.data.histories import Histories
-from genrec.decoding.word_matches import WordMatches
+from genrec.encoders.word_matches import WordMatches
 
 
 def dense(vectors, histories, decay, last):

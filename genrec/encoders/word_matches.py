@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from genrec.compiling import Array, compiled
 from genrec.data.histories import Histories
-from genrec.decoding.cpu_kernels import Array, compiled
 
 DECAY = 0.5
 """An item counts 0.6 of the next one."""
@@ -32,11 +32,18 @@ class WordMatches:
 
     def scores(self, histories: Histories) -> np.ndarray:
         """``(n_users, n_items)`` float32, from 0 to 1; zeros for a user without items."""
-        recent = histories if self.last is None else histories.last(self.last)
-        profiles = sp.csr_array(self._weights(recent) @ self.vectors)
-        result = np.empty((len(recent), self.vectors.shape[0]), dtype=np.float32)
+        return self.of(self._weights(histories if self.last is None else histories.last(self.last)))
+
+    def of(self, weights: sp.csr_array) -> np.ndarray:
+        """Sums of cosines with weighted items, ``(n_users, n_items)`` float32.
+
+        Args:
+            weights: ``(n_users, n_items)`` float32: what every item counts for every user.
+        """
+        profiles = sp.csr_array(weights @ self.vectors)
+        result = np.empty((profiles.shape[0], self.vectors.shape[0]), dtype=np.float32)
         words = self.vectors
-        for start in range(0, len(recent), _USERS):
+        for start in range(0, len(result), _USERS):
             part = np.ascontiguousarray(profiles[start : start + _USERS].toarray().T)
             _multiply(words.indptr, words.indices, words.data, part, part.any(axis=1), result[start : start + _USERS])
         return result
