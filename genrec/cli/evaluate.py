@@ -46,7 +46,9 @@ Cases = Annotated[
 HistoryColumn = Annotated[
     str | None, typer.Option("--history-column", help="Histories of --cases: lists, or ids with blanks between.")
 ]
-TargetColumn = Annotated[str, typer.Option("--target-column", help="Targets of --cases.")]
+TargetColumn = Annotated[
+    str | None, typer.Option("--target-column", help="Targets of --cases (default: the items' column).")
+]
 Candidates = Annotated[
     Path | None, typer.Option("--candidates", help="Table of user_id, item_id: lists within which is ranked.")
 ]
@@ -78,7 +80,7 @@ def evaluate(
     baseline: BaselineNames = None,
     cases: Cases = None,
     history_column: HistoryColumn = None,
-    target_column: TargetColumn = "item_id",
+    target_column: TargetColumn = None,
     candidates: Candidates = None,
     slice_: Slices = None,
     item_table: ItemTable = None,
@@ -104,7 +106,7 @@ def evaluate(
     tables = tables.remembering(*known_columns(beside.recommenders))
     split = _split(beside, interactions, tables, index or models[0])
     if cases is not None:
-        split = _official(split, part, cases, beside.item_ids, history_column, target_column)
+        split = _official(split, part, cases, beside.item_ids, (history_column, target_column), tables)
     name = dataset or interactions.resolve().parent.name
     slices = column_slices(beside.recommenders, slice_ or [], item_table, user_table, tables)
     lists = None if candidates is None else _candidates(candidates, beside.item_ids, split, part, tables)
@@ -174,7 +176,7 @@ def _candidates(path: Path, item_ids: Any, split: Split, part: str, tables: Tabl
 
 
 def _official(
-    split: Split, part: str, path: Path, item_ids: Any, history_column: str | None, target_column: str
+    split: Split, part: str, path: Path, item_ids: Any, columns: tuple[str | None, str | None], tables: Tables
 ) -> Split:
     """The split with the cases of a table; says what was left out, and which of them training has seen."""
     from dataclasses import replace
@@ -182,12 +184,13 @@ def _official(
     from genrec.audit.leaks import beyond_history
     from genrec.data.cases import read_cases
 
-    columns = {"history_column": history_column, "target_column": target_column}
-    found, lost = read_cases(path, item_ids, **columns)  # type: ignore[arg-type]
+    how = tables.of_candidates(path)
+    item_column = how.pop("item_column")
+    found, report = read_cases(
+        path, item_ids, history_column=columns[0], target_column=columns[1] or item_column, **how
+    )
     say(f"Cases: {count(len(found), 'row')} of {path}.")
-    for what, n in lost.items():
-        if n:
-            err.print(f"  {n:,} {what} left out")
+    tell([report])
     leaked, _ = beyond_history(split.train, found, len(item_ids))
     if leaked.any():
         err.print(

@@ -12,18 +12,19 @@ import numpy as np
 import polars as pl
 
 from genrec.data.columns import MISSING, as_strings, require_column
+from genrec.data.delimited import Quotes
+from genrec.data.guesses import other_spelling
 from genrec.data.histories import Histories
+from genrec.data.report import ALLOW_UNKNOWN, N_EXAMPLES, DataReport, Lines
 from genrec.data.split import EvaluationSet
-from genrec.data.tables import read_table
+from genrec.data.tables import read_rows
 from genrec.errors import DataError
 from genrec.schema import Columns
-from genrec.wording import agree, count
 
 HISTORY_NAMES = ("history_item_id", "history_item_ids", "history", "item_history", "history_ids", "input_ids", "inputs")
 """Names that the column of histories is looked for under."""
 _SEPARATORS = (r"\s+", r"\s*,\s*", r"\s*;\s*", r"\s*\|\s*")
 _LOOKED_AT = 1000
-_MOST_LOST = 0.5
 
 
 def read_cases(
@@ -33,7 +34,9 @@ def read_cases(
     user_column: str = Columns.User,
     history_column: str | None = None,
     target_column: str = Columns.Item,
-) -> tuple[EvaluationSet, dict[str, int]]:
+    quotes: Quotes = "doubled",
+    allow_lost: float | None = None,
+) -> tuple[EvaluationSet, DataReport]:
     """Cases from a table with a history and a target in every row.
 
     A history is a list (JSON lines, Parquet), the text of one (``[1, 2]``, ``['a', 'b']``), or ids with blanks, commas,
@@ -45,43 +48,61 @@ def read_cases(
         user_column: Users.
         history_column: Histories, oldest item first; None: the usual names.
         target_column: The items that came next.
+        quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
+        allow_lost: Largest share of rows that may be lost; None: :data:`genrec.data.report.ALLOW_LOST` for rows that
+            cannot be read, :data:`genrec.data.report.ALLOW_UNKNOWN` for those without known items.
 
     Returns:
-        The cases in the order of the rows, and what was left out: ``unknown-history-items``, ``unknown-targets`` and
-        ``empty-histories``, each with its number.
+        The cases in the order of the rows, and what was found.
 
     Raises:
-        DataError: A column is missing, a history cannot be read, or most rows have to be left out.
+        DataError: A column is missing, a history cannot be read, or more rows are lost than allowed.
     """
-    frame = read_table(path)
+    report = DataReport("cases", allow_lost=allow_lost)
+    frame, lines = read_rows(path, report, quotes=quotes)
+    report.require_few_lost(path)
     history_column = _history_column(frame, history_column, path)
     require_column(frame, target_column, "target_column", path)
-    positions = {str(item): place for place, item in enumerate(item_ids.tolist())}
-    lists = _lists(frame[history_column], positions, path)
-    targets = [positions.get(text.strip(), -1) if text else -1 for text in as_strings(frame[target_column], path)]
-    users = (
-        as_strings(frame[user_column], path).to_list()
-        if user_column in frame.columns
-        else [str(row) for row in range(frame.height)]
+    known = pl.Series("id", item_ids.tolist(), dtype=pl.String)
+    positions = {item: place for place, item in enumerate(known)}
+    histories = [
+        [(item, positions.get(item, -1)) for item in items] for items in _lists(frame[history_column], positions, path)
+    ]
+    answers = [(text or "").strip() for text in as_strings(frame[target_column], path)]
+    targets = np.array([positions.get(text, -1) for text in answers], dtype=np.int32)
+    kept = [[place for _, place in items if place >= 0] for items in histories]
+    empty = np.array([not items for items in kept], dtype=bool)
+    _count_unknown(
+        report, known, lines, [item for items in histories for item, place in items if place < 0], answers, targets
     )
-    known = [[positions[item] for item in items if item in positions] for items in lists]
-    lost = {
-        "unknown-history-items": sum(len(items) - len(kept) for items, kept in zip(lists, known, strict=True)),
-        "unknown-targets": sum(target < 0 for target in targets),
-        "empty-histories": sum(target >= 0 and not items for target, items in zip(targets, known, strict=True)),
-    }
-    rows = [row for row in range(frame.height) if targets[row] >= 0 and known[row]]
-    if len(rows) < (1 - _MOST_LOST) * frame.height:
-        raise DataError(
-            f"Only {len(rows):,} of {count(frame.height, 'case')} can be used: "
-            f"{count(lost['unknown-targets'], 'target')} {agree(lost['unknown-targets'], 'is', 'are')} not in "
-            f"the catalogue, {count(lost['empty-histories'], 'history')} without an item of it.",
-            where=path,
-            expected="the ids of the catalogue in history and target",
-            hint="Check that both tables use the same ids.",
-        )
-    histories = Histories.from_lists([known[row] for row in rows], [users[row] or f"row {row}" for row in rows])
-    return EvaluationSet(histories, np.array([targets[row] for row in rows], dtype=np.int32)), lost
+    report.add(
+        "empty-histories", int((empty & (targets >= 0)).sum()), lines.examples(np.flatnonzero(empty & (targets >= 0)))
+    )
+    report.require_few_lost(path, ("unknown-targets", "empty-histories"), ALLOW_UNKNOWN)
+    users = _users(frame, user_column, path, report)
+    rows = np.flatnonzero(~empty & (targets >= 0))
+    lists = Histories.from_lists([kept[row] for row in rows], [users[row] or lines.of(int(row)) for row in rows])
+    return EvaluationSet(lists, targets[rows]), report
+
+
+def _count_unknown(
+    report: DataReport, known: pl.Series, lines: Lines, strange: list[str], answers: list[str], targets: np.ndarray
+) -> None:
+    """Note items that the catalogue does not have, and in what other spelling it has them."""
+    ids = pl.Series("id", strange, dtype=pl.String).unique(maintain_order=True)
+    names = [f"item {item!r}" for item in ids.head(N_EXAMPLES)]
+    report.add("unknown-history-items", len(strange), names, other_spelling(ids, known, "a history"))
+    rows = np.flatnonzero(targets < 0)
+    ids = pl.Series("id", [answers[row] for row in rows], dtype=pl.String).unique(maintain_order=True)
+    places = lines.examples(rows, [repr(answers[row]) for row in rows[:N_EXAMPLES]])
+    report.add("unknown-targets", len(rows), places, other_spelling(ids, known, "this table"))
+
+
+def _users(frame: pl.DataFrame, column: str, path: Path | str, report: DataReport) -> list[str | None]:
+    if column in frame.columns:
+        return as_strings(frame[column], path).to_list()
+    report.add("no-user-column", 1, [f"no {column!r} among {', '.join(frame.columns)}"])
+    return [str(row) for row in range(frame.height)]
 
 
 def _history_column(frame: pl.DataFrame, name: str | None, path: Path | str) -> str:

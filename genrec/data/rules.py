@@ -154,6 +154,28 @@ RULES: dict[str, Rule] = {
         "Correct these ids, or remove the rows.",
         "lost",
     ),
+    "unknown-targets": Rule(
+        "cases with a target that the catalogue does not have are left out",
+        "Check that both tables use the same ids.",
+        "lost",
+    ),
+    "empty-histories": Rule(
+        "cases without a known item in their history are left out",
+        "Check that both tables use the same ids.",
+        "lost",
+    ),
+    "unknown-history-items": Rule(
+        "items of histories that the catalogue does not have are left out",
+        "Check that both tables use the same ids.",
+        "lost",
+        "items",
+    ),
+    "no-user-column": Rule(
+        "there is no column of users: every row counts as a user of its own",
+        "Name it: --user-column COLUMN (user_column='COLUMN' in Python).",
+        "assumed",
+        "columns",
+    ),
     "dropped-items": Rule(
         "items of which no interaction is left are left out",
         "Lower the k-core, or switch it off, to keep all items.",

@@ -195,7 +195,8 @@ def test_official_cases_stand_in_the_place_of_those_of_the_split(files, tmp_path
     assert result.exit_code == 0, result.output
     assert rows(tmp_path / "report")["counts"]["cases"] == 12
     assert "12 rows" in result.output
-    assert "1 unknown-targets left out" in result.output
+    assert "cases: 12 of 14 rows are used." in result.output
+    assert "cases: 1 unknown-targets: cases with a target that the catalogue does not have" in result.output
     assert "leave-one-out, official cases" in result.output
     assert "too good" not in result.output
     leaky = tmp_path / "leaky.csv"

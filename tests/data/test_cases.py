@@ -33,11 +33,11 @@ def write(folder, histories, *, name="history_item_id", header="user_id,{},item_
     ],
 )
 def test_histories_in_every_usual_form(shape, tmp_path):
-    cases, lost = read_cases(write(tmp_path, [shape(items) for _, items, _ in ROWS]), IDS)
+    cases, report = read_cases(write(tmp_path, [shape(items) for _, items, _ in ROWS]), IDS)
     assert [[IDS[item] for item in history] for history in cases.histories] == [items for _, items, _ in ROWS]
     assert [IDS[target] for target in cases.targets] == [target for _, _, target in ROWS]
     assert cases.histories.user_ids.tolist() == ["u1", "u2", "u1"]
-    assert set(lost.values()) == {0}
+    assert (report.problems, report.rows) == ([], {"cases": 3})
 
 
 def test_numbers_in_lists_and_lists_in_json_lines(tmp_path):
@@ -48,15 +48,39 @@ def test_numbers_in_lists_and_lists_in_json_lines(tmp_path):
     assert read_cases(path, IDS)[0].histories[0].tolist() == [3, 4]
 
 
-def test_what_the_catalogue_lacks_is_counted(tmp_path):
+def test_what_the_catalogue_lacks_is_counted_and_bounded(tmp_path):
     path = tmp_path / "cases.csv"
     rows = ["a,0 9,1", "b,1,9", "c,9 8,0", "d,,0", "e,0,1", "f,1,0", "g,0,1", "h,0,1"]
     path.write_text("user_id,history,item_id\n" + "\n".join(rows) + "\n")
-    cases, lost = read_cases(path, IDS)
+    with pytest.raises(DataError, match=r"3 of 8 rows \(38%\) would be lost") as failure:
+        read_cases(path, IDS)
+    assert "--allow-lost 0.38" in str(failure.value)
+    cases, report = read_cases(path, IDS, allow_lost=0.38)
     assert cases.histories.user_ids.tolist() == ["a", "e", "f", "g", "h"]
-    assert lost == {"unknown-history-items": 3, "unknown-targets": 1, "empty-histories": 2}
-    with pytest.raises(DataError, match="Only 0 of 8 cases"):
+    found = {problem.kind: problem.count for problem in report.problems}
+    assert found == {"unknown-history-items": 3, "unknown-targets": 1, "empty-histories": 2}
+    assert report.kept() == len(cases)
+    with pytest.raises(DataError, match="8 of 8 rows"):
         read_cases(path, np.array(["x"], dtype=object))
+
+
+def test_lost_zeros_and_broken_rows_of_cases(tmp_path):
+    path = tmp_path / "cases.csv"
+    path.write_text("user_id,history,item_id\n" + "a,0 1,7\n" * 3 + "a,0 1,07\n")
+    with pytest.raises(DataError, match="Were leading zeros lost"):
+        read_cases(path, IDS)
+    path.write_text("user_id,history,item_id\n" + "a,0 1,07\n" * 30 + "a,0,1,07\n")
+    cases, report = read_cases(path, IDS)
+    assert (len(cases), report.count("broken-rows"), report.rows["cases"]) == (30, 1, 31)
+
+
+def test_a_table_without_users_says_so(tmp_path):
+    path = write(tmp_path, ["0 1", "d", "0"], header="uid,{},item_id")
+    cases, report = read_cases(path, IDS)
+    assert len(set(cases.histories.user_ids)) == 3
+    assert "every row counts as a user of its own" in report.lines()[0]
+    cases, report = read_cases(path, IDS, user_column="uid")
+    assert (len(set(cases.histories.user_ids)), report.lines()) == (2, [])
 
 
 def test_columns_are_found_named_or_asked_for(tmp_path):
