@@ -13,7 +13,8 @@ from genrec.data.rules import RULES
 
 ROOT = Path(__file__).resolve().parents[2] / "genrec"
 PYTHON = re.compile(
-    r"\b[a-z_][\w.]*\([^)]|(?<![\w-])[a-z_]+=(?:\.\.\.|…|[\w'\"{\[])|from_pretrained|\bNone\b|\bTrue\b|\bFalse\b|in Python"
+    r"\b[a-z_][\w.]*\([^)]|(?<![\w-])[a-z_]+=(?:\.\.\.|…|[\w'\"{\[])"
+    r"|from_pretrained|\bNone\b|\bTrue\b|\bFalse\b|in Python"
 )
 SETTING = re.compile(r"python -c '[^']*'|--set [\w.]+=\S+|\b[a-z_]+(?:\.[a-z_]+)+=\S+")
 FROM_PYTHON_ALONE = {
