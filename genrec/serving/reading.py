@@ -179,14 +179,14 @@ class _OneRequest:
         self.at_most(said.get("beams", 1), self.settings.max_beams, "beams")
         if said.get("exact") and not self.version.scores_all and self.n_items > self.settings.max_exact_items:
             most = self.settings.max_exact_items
-            raise wrong(f"Every item is scored only for catalogues up to {most:,} items.", self.place, "exact")
+            raise wrong(f"Every item is scored only for catalogues up to {count(most, 'item')}.", self.place, "exact")
         try:
             options = self.version.changed_options(changes)
         except GenRecError as error:
             raise of_error(error, self.place, *[name for name, _ in changes][:1]) from None
         levels = self.version.levels
         if options.max_per_prefix is not None and levels is not None and options.prefix_length >= levels:
-            raise wrong(f"A prefix has fewer than {levels} codes here.", self.place, "prefix_length")
+            raise wrong(f"A prefix has fewer than {count(levels, 'code')} here.", self.place, "prefix_length")
         return options
 
     def refuse_what_searches(self, body: RecommendBody) -> None:
@@ -256,4 +256,4 @@ def _note(code: str, message: str, where: str) -> dict[str, Any]:
 
 def short(found: int, k: int) -> dict[str, Any]:
     """The note of a list that is shorter than it was to be."""
-    return _note("fewer_than_k", f"{found} of {k} items: no more are allowed for this user.", "k")
+    return _note("fewer_than_k", f"{found} of {count(k, 'item')}: no more are allowed for this user.", "k")

@@ -6,6 +6,7 @@ from genrec.serving.answering import REFUSALS, answer
 from genrec.serving.errors import wrong
 from genrec.serving.schema import EventsAnswer, EventsBody
 from genrec.serving.service import Service
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -22,7 +23,7 @@ def router(service: Service) -> "APIRouter":
         """Append items to a user's history. They are kept in memory, and end with the service."""
         most = service.settings.max_history
         if len(body.items) > most:
-            raise wrong(f"{len(body.items):,} items: this service allows {most:,}.", "body", "items")
+            raise wrong(f"{count(len(body.items), 'item')}: this service allows {most:,}.", "body", "items")
         return answer({"user": body.user, "remembered": service.events.add(body.user, body.items)})
 
     return made

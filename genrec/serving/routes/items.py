@@ -10,6 +10,7 @@ from genrec.serving.schema import FoundItems, OneItem, PrefixAnswer
 from genrec.serving.service import Service
 from genrec.serving.settings import MAX_TEXT
 from genrec.serving.versions import Version
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -79,7 +80,7 @@ def _below(service: Service, codes: str, limit: int, offset: int, fields: bool, 
     if version.levels is None:
         raise wrong("This model has no codes.", "query", "model")
     if len(prefix) > version.levels:
-        raise wrong(f"An item has {version.levels} codes.", "path", "codes")
+        raise wrong(f"An item has {count(version.levels, 'code')}.", "path", "codes")
     items = catalogue.under(prefix)
     if items is None or not len(items):
         raise Refusal(404, "No item begins with these codes.", ("path", "codes"), "no_such_prefix")
