@@ -24,10 +24,50 @@ S = TypeVar("S", bound=Settings)
 
 _DEEPEST = 50
 _LARGEST = 1_000_000
+"""Most characters and values, aliases counted as what they stand for."""
+_LONGEST_NUMBER = 100
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads ``2e-3`` as a number, which PyYAML's YAML 1.1 takes for a string."""
+    """Reads ``2e-3`` as a number, which PyYAML's YAML 1.1 takes for a string, and nothing that grows while it is read.
+
+    Aliases of aliases and merged mappings would be far larger than their text; so would lists that hold themselves.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = self._size = 0
+        self._sizes: dict[yaml.Node, int] = {}
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A node; of an alias, the one that it stands for."""
+        is_alias, before = self.check_event(yaml.AliasEvent), self._size
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise yaml.YAMLError(f"it is more than {_DEEPEST} levels deep")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if is_alias and node not in self._sizes:
+            raise yaml.YAMLError("it holds itself")
+        self._size += self._sizes[node] if is_alias else 1
+        if isinstance(node, yaml.ScalarNode) and not is_alias:
+            self._size += len(node.value)
+            if len(node.value) > _LONGEST_NUMBER and node.tag in _NUMBERS:
+                raise yaml.YAMLError(f"it holds a number of more than {_LONGEST_NUMBER} digits")
+        if self._size > _LARGEST:
+            raise yaml.YAMLError(f"it is larger than {_LARGEST:,} characters, with what its aliases stand for")
+        if not is_alias:
+            self._sizes[node] = self._size - before
+        return node
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        """The tag of a node; a plain word is looked at for numbers and dates only where it is short."""
+        if kind is yaml.ScalarNode and implicit[0] and len(value) > _LONGEST_NUMBER:
+            return self.DEFAULT_SCALAR_TAG
+        return super().resolve(kind, value, implicit)
+
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -37,7 +77,7 @@ class _Dumper(yaml.SafeDumper):
 for _cls in (_Loader, _Dumper):
     _cls.add_implicit_resolver(
         "tag:yaml.org,2002:float",
-        re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+        re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$"),
         list("-+.0123456789"),
     )
 
@@ -51,35 +91,12 @@ def parse_yaml(text: str) -> Any:
     >>> parse_yaml("2e-3"), parse_yaml("'2e-3'"), parse_yaml("e3")
     (0.002, '2e-3', 'e3')
     """
+    if len(text) > _LARGEST:
+        raise yaml.YAMLError(f"it is larger than {_LARGEST:,} characters")
     try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more rule
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:  # such as !!int of a word
-        raise yaml.YAMLError(str(error) or type(error).__name__) from None
-    _require_size(value)
-    return value
-
-
-def _require_size(value: Any) -> None:
-    """Refuse values that hold themselves or, by aliases of aliases, are far larger than their text.
-
-    Raises:
-        yaml.YAMLError: Too deep or too large.
-    """
-    layer, seen = [value], 0
-    for _ in range(_DEEPEST):
-        layer = [part for one in layer for part in _parts(one)]
-        seen += len(layer)
-        if not layer:
-            return
-        if seen > _LARGEST:
-            break
-    raise yaml.YAMLError("the value holds itself, or is far too large")
-
-
-def _parts(value: Any) -> Iterable[Any]:
-    if isinstance(value, Mapping):
-        return value.values()
-    return value if isinstance(value, list | tuple | set) else ()
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more rule
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
+        raise yaml.YAMLError(str(error) or type(error).__name__) from None  # such as !!int of a word
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genrec.artifacts import read_manifest, read_whole
+from genrec.artifacts import mend, read_manifest, read_whole
 from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError
 from genrec.index.item_tokenizer import ItemTokenizer
@@ -73,6 +73,7 @@ def moved_checkpoint(folder: Path | str, candidates: Sequence[str]) -> str | Non
 
 def saved_kind(folder: Path | str) -> str | None:
     """Kind of a saved recommender: ``generative``, ``foundation`` or ``baseline``; None where that cannot be read."""
+    mend(folder)
     try:
         content = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -83,6 +84,7 @@ def saved_kind(folder: Path | str) -> str | None:
 
 def saved_columns(folder: Path | str) -> ColumnNames:
     """Names of columns that a saved recommender or index remembers, read without loading it; none where it has none."""
+    mend(folder)
     for name in (MANIFEST, "index.json"):
         try:
             content = json.loads((Path(folder) / name).read_text(encoding="utf-8"))
@@ -99,6 +101,7 @@ def read_tokenizer(folder: Path | str) -> ItemTokenizer:
         ArtifactError: The folder is none of these.
     """
     folder = Path(folder)
+    mend(folder)
     if (folder / "tokenizer").is_dir():
 
         def load_frozen() -> ItemTokenizer:

@@ -175,9 +175,7 @@ def state(job: Job, folder: Path) -> str:
 
         return _opened(out, SemanticIndex.load)
     if job.kind == "recommender":
-        from genrec.loading import load
-
-        return _opened(out, load)
+        return _opened(out, _recommender)
     if not out.exists():
         return "nothing"
     if job.kind == "table":
@@ -196,6 +194,13 @@ def state(job: Job, folder: Path) -> str:
         json.loads((out / "metrics.json").read_text())
         (out / "report.html").read_text()
     return digest(out)
+
+
+def _recommender(folder: Path) -> Any:
+    from genrec.generative.pretrained import FoundationModel
+    from genrec.loading import load, saved_kind
+
+    return FoundationModel.from_pretrained(folder) if saved_kind(folder) == "foundation" else load(folder)
 
 
 def _opened(out: Path, load: Callable[[Path], Any]) -> str:
@@ -223,7 +228,24 @@ def _plain(content: bytes, suffix: str) -> bytes:
         return content
     text = content.decode()
     text = re.sub(r'"(?:files|sha256)": (?:\{[^}]*\}|"[0-9a-f]{64}")', '""', text)  # of files with clock readings
-    return _VOLATILE.sub('""', text).encode()
+    text = re.sub(r"<td>[0-9.,]+</td></tr>", "</tr>", text)  # the last column of a report: seconds
+    return _VOLATILE.sub('""', _without_seconds(text)).encode()
+
+
+def _without_seconds(text: str) -> str:
+    """Markdown tables without their column of seconds."""
+    lines, at = [], None
+    for line in text.split("\n"):
+        cells = line.split("|")
+        if not line.startswith("|"):
+            at = None
+        elif at is None:
+            names = [cell.strip() for cell in cells]
+            at = names.index("seconds") if "seconds" in names else -1
+        elif at > 0:
+            cells[at] = ""
+        lines.append("|".join(cells))
+    return "\n".join(lines)
 
 
 def names(folder: Path) -> list[str]:

@@ -183,6 +183,8 @@ class KillTest:
             found = []
             for number in range(2):
                 folder = self.place / "reference"
+                for path in (folder, self.place / "first") if number == 0 else ():
+                    shutil.rmtree(path, ignore_errors=True)
                 lay_out(job, self.place / "prepared", folder)
                 began = time.monotonic()
                 self.command(folder, job.words)

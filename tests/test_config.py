@@ -2,8 +2,11 @@ import pytest
 import yaml
 
 from genrec.config import apply_overrides, override_value, parse_yaml, read_yaml, write_yaml
+from genrec.encoders.text import read_template
 from genrec.errors import ConfigError
+from genrec.generative.config import load_train_config
 from genrec.index.recipe import load_recipe
+from genrec.training.pretrain_config import load_pretrain_config
 
 NUMBERS = {"2e-3": 2e-3, "1e-5": 1e-5, "1E5": 1e5, "-3e+2": -300.0, "1.e2": 100.0, ".5e1": 5.0, "2.5e-4": 2.5e-4}
 WORDS = ["e3", "1e", "2e-3x", "minilm", "1e-3-warm", "'2e-3'", '"1e5"']
@@ -71,9 +74,35 @@ def test_hostile_yaml_is_one_clear_error(tmp_path, text):
         read_yaml(tmp_path / "s.yaml")
 
 
-def test_aliases_of_aliases_are_not_unfolded():
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-    with pytest.raises(yaml.YAMLError, match="far too large"):
-        parse_yaml("\n".join(lines))
+BOMBS = {
+    "lists": ["a0: &a0 [x, x]", *[f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]],
+    "mappings": ["a0: &a0 {x: 1}", *[f"a{n}: &a{n} {{p: *a{n - 1}, q: *a{n - 1}}}" for n in range(1, 40)]],
+    "merged mappings": ["a0: &a0 {x: 1}", *[f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 40)]],
+    "one wide layer": [f"a: &a [{'x, ' * 4000}]", f"b: [{'*a, ' * 4000}]"],
+    "long texts": [f"a: &a {'x' * 10_000}", f"b: [{'*a, ' * 1000}]"],
+    "a long text": [f"a: {'x' * 1_000_001}"],
+    "depth": ["a: " + "[" * 60 + "]" * 60],
+    "a number": ["a: !!int 1" + ":0" * 200],
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_grows_while_it_is_read_is_refused(tmp_path, name):
+    """By the number of its values, before any of them is made."""
+    text = "\n".join(BOMBS[name])
+    with pytest.raises(yaml.YAMLError, match=r"it (is larger than|is more than|holds a number)"):
+        parse_yaml(text)
+    (tmp_path / "bomb.yaml").write_text(text)
+    for read in (load_recipe, load_train_config, load_pretrain_config):
+        with pytest.raises(ConfigError, match="not valid YAML"):
+            read(str(tmp_path / "bomb.yaml"))
+    (tmp_path / "bomb.jinja").write_text(f"---\n{text}\n---\ntext\n")
+    with pytest.raises(ConfigError, match="not YAML"):
+        read_template(tmp_path / "bomb.jinja")
+
+
+def test_what_does_not_grow_is_read():
     assert parse_yaml("a: &a [1, 2]\nb: *a") == {"a": [1, 2], "b": [1, 2]}
+    assert parse_yaml("a: &a {x: 1}\nb: {<<: *a, y: 2}")["b"] == {"x": 1, "y": 2}
+    assert parse_yaml("1" * 101) == "1" * 101  # no number that anybody would write
+    assert parse_yaml("[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]")

@@ -9,7 +9,7 @@ from genrec.artifacts.files import atomic_file, require_free_file, write_atomic
 from genrec.artifacts.folders import atomic_dir, recover, require_free
 from genrec.artifacts.locks import output_lock
 from genrec.artifacts.manifest import FORMAT_VERSION, Manifest, read_manifest, sha256_of, write_manifest
-from genrec.artifacts.reading import read_whole, saved_content
+from genrec.artifacts.reading import mend, read_whole, saved_content
 
 if TYPE_CHECKING:
     from genrec.artifacts.tensors import MappedTensor, load_tensors, save_tensors, tensor_shapes
@@ -21,6 +21,7 @@ __all__ = [
     "atomic_dir",
     "atomic_file",
     "load_tensors",
+    "mend",
     "output_lock",
     "read_manifest",
     "read_whole",

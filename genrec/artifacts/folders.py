@@ -51,7 +51,6 @@ def atomic_dir(target: Path | str, *, overwrite: bool = False) -> Iterator[Path]
     with output_lock(target, wait=_PATIENCE):
         recover(target)
         require_free(target, overwrite=overwrite)
-        _sweep(target)
         work = target.with_name(f".{target.name}.tmp-{secrets.token_hex(8)}")
         work.mkdir()
         try:
@@ -103,13 +102,18 @@ def require_free(target: Path | str, *, overwrite: bool = False, replaces: bool 
 
 
 def recover(target: Path) -> None:
-    """Put back a folder that a killed process had taken away and not yet replaced.
+    """Put back a folder that a killed process had taken away and not yet replaced, and remove what else such left.
 
     The new folder was complete before the old one was moved, so it is taken; else the old one. The caller holds the
-    lock of ``target``.
+    lock of ``target``: nobody is using what is removed, wherever it runs.
     """
-    if os.path.lexists(target):
-        return
+    if not os.path.lexists(target):
+        _put_back(target)
+    for path, _ in leftovers(target):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _put_back(target: Path) -> None:
     left = dict(leftovers(target))
     chosen = next((path for path, kind in left.items() if kind == "new"), None)
     chosen = chosen or next((path for path, kind in left.items() if kind == "old"), None)
@@ -128,12 +132,6 @@ def leftovers(target: Path) -> Iterator[tuple[Path, str]]:
         for name in sorted(os.listdir(target.parent)):
             if found := pattern.fullmatch(name):
                 yield target.with_name(name), found["kind"]
-
-
-def _sweep(target: Path) -> None:
-    """Remove what killed processes left; under the lock nobody is using it, wherever it runs."""
-    for path, _ in leftovers(target):
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _give_rights(work: Path) -> None:

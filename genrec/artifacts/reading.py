@@ -35,7 +35,7 @@ def read_whole(folder: Path | str, kind: str, load: Callable[[], T]) -> T:
         GenRecError: Of another kind, as ``load`` raises it: a model that is not there, a package that is missing.
     """
     folder = Path(folder)
-    _mend(folder)
+    mend(folder)
     for _ in range(_TRIES):
         before = _version(folder)
         try:
@@ -89,8 +89,9 @@ def _panic() -> type[BaseException]:
     return PanicException
 
 
-def _mend(folder: Path) -> None:
-    """Put back a folder that a killed process had taken away and not yet replaced."""
+def mend(folder: Path | str) -> None:
+    """Put back a folder that a killed process had taken away and not yet replaced; before any look into it."""
+    folder = Path(folder)
     if not os.path.lexists(folder) and any(kind != "tmp" or "-old-" in p.name for p, kind in leftovers(folder)):
         with output_lock(folder, wait=_PATIENCE):
             recover(folder)

@@ -29,11 +29,13 @@ def check_index(folder: Path | None) -> None:
     Raises:
         ArtifactError: It is missing, or something else.
     """
-    from genrec.artifacts import read_manifest
+    from genrec.artifacts import mend, read_manifest
     from genrec.index.storage import MANIFEST
 
-    if folder is not None and not (folder / MANIFEST).is_file():
-        read_manifest(folder, MANIFEST, "index")
+    if folder is not None:
+        mend(folder)
+        if not (folder / MANIFEST).is_file():
+            read_manifest(folder, MANIFEST, "index")
 
 
 def check_recommender(folder: Path, changes: Sequence[str] = ()) -> DecodingOptions | None:

@@ -162,6 +162,10 @@ class Tables:
             remembered = remembered.over(names)
         return replace(self, remembered=remembered)
 
+    def reading_html(self, html: str) -> Tables:
+        """These tables, with texts of items read as an index remembers it, where nothing else was said."""
+        return self if html == "plain" else replace(self, how={"html": html, **self.how})
+
     @property
     def names(self) -> ColumnNames:
         """What is to be remembered: what was said, and what was remembered already."""

@@ -60,6 +60,7 @@ def _known_items(path: Path) -> tuple[Catalog | None, ColumnNames]:
     """The items that an index or a recommender knows, and the columns that it remembers; None for a table."""
     import polars as pl
 
+    from genrec.artifacts import mend
     from genrec.data.catalog import Catalog
     from genrec.data.naming import ColumnNames
     from genrec.index.semantic_index import SemanticIndex
@@ -67,6 +68,7 @@ def _known_items(path: Path) -> tuple[Catalog | None, ColumnNames]:
     from genrec.loading import saved_kind
     from genrec.schema import Columns
 
+    mend(path)
     for folder in (path, path / "index"):
         if (folder / MANIFEST).is_file():
             index = SemanticIndex.load(folder)

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=Pipeline, no_args_is_help=True)
 
+Vectors = Annotated[
+    list[Path] | None,
+    typer.Option("--vectors", help="Vectors of the items (.npy, .parquet), for each encoder 'precomputed'."),
+]
+
 
 @app.command("build")
 @guarded
@@ -50,6 +55,7 @@ def build(
             help="Interactions for collaborative recipes; only the training part of the split is read.",
         ),
     ] = None,
+    vectors: Vectors = None,
     set_: SettingChanges = None,
     overwrite: Overwrite = False,
     *,
@@ -60,6 +66,8 @@ def build(
     from genrec.index.semantic_index import SemanticIndex
 
     recipe, frozen = _recipe(tokenizer, quantizer, set_ or ())
+    if frozen is not None:
+        tables = tables.reading_html(frozen.html)
     choice = tables.choose_split()
     claim(out, overwrite=overwrite)
     catalog = tables.catalog(items)
@@ -73,7 +81,8 @@ def build(
     tell(reports, tables.check_options(), items, interactions)
     began = time.monotonic()
     with progress("encoding items") as update:
-        index = SemanticIndex.build(catalog, recipe, train=train, progress=update, tokenizer=frozen)
+        how: dict[str, Any] = {"progress": update, "tokenizer": frozen, "vectors_from": vectors or None}
+        index = SemanticIndex.build(catalog, recipe, train=train, **how)
     index.columns, index.split = tables.names, choice if train is not None else None
     index.save(out, overwrite=overwrite)
     stats = index.stats()
@@ -307,10 +316,7 @@ def add(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the grown index (default: that of the index).")
     ] = None,
-    vectors: Annotated[
-        Path | None,
-        typer.Option("--vectors", help="Vectors of the new items (.npy, .parquet), for the encoder 'precomputed'."),
-    ] = None,
+    vectors: Vectors = None,
     overwrite: Overwrite = False,
     *,
     tables: Tables,
@@ -325,7 +331,7 @@ def add(
     else:
         claim(out, overwrite=overwrite)
     before = SemanticIndex.load(index)
-    tables = tables.remembering(before.columns)
+    tables = tables.remembering(before.columns).reading_html(before.tokenizer.html)
     table = tables.catalog(new_items)
     tell([table.report], tables.check_options(), new_items)
     catalog, known = new_items_of(table, before.catalog)
@@ -335,7 +341,7 @@ def add(
     if out is None and not len(catalog):
         summary({"index": f"{index} ({count(len(before), 'item')}, nothing to add)"})
         return
-    grown = before.encode_new(catalog, vectors_from=vectors) if len(catalog) else before
+    grown = before.encode_new(catalog, vectors_from=vectors or None) if len(catalog) else before
     grown.save(target, overwrite=overwrite or out is None)
     examples = list(zip(catalog.titles()[:3], grown.codes[len(before.item_ids) :][:3].tolist(), strict=False))
     for title, codes in examples:

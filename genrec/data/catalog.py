@@ -37,10 +37,11 @@ class Catalog:
     Attributes:
         frame: ``item_id`` (String) first, then the fields: String, Int64, Float64 or List(String).
         report: What was repaired or left out.
+        html: How HTML in its texts was read.
     """
 
-    def __init__(self, frame: pl.DataFrame, report: DataReport | None = None) -> None:
-        self.frame = frame
+    def __init__(self, frame: pl.DataFrame, report: DataReport | None = None, html: Html = "plain") -> None:
+        self.frame, self.html = frame, html
         self.report = report or DataReport("items")
 
     @classmethod
@@ -129,7 +130,7 @@ class Catalog:
         ids = table[Columns.Item]
         report.add("items-without-text", len(empty), [f"item {ids[int(row)]!r}" for row in empty[:3]])
         report.facts["items"] = table.height
-        made = cls(table, report)
+        made = cls(table, report, html)
         if made.title_field not in (None, Columns.Title):
             report.add("title-column", 1, [f"'{made.title_field}'"])
         return made
@@ -191,13 +192,13 @@ class Catalog:
                 hint="Remove these rows from the table of new items.",
             )
         mine, theirs = _same_types(self.frame, other.frame)
-        return Catalog(pl.concat([mine, theirs], how="diagonal"))
+        return Catalog(pl.concat([mine, theirs], how="diagonal"), html=self.html)
 
     def select(self, rows: np.ndarray | Sequence[int]) -> Catalog:
         """Some items, ``(n,)`` positions or an ``(n_items,)`` bool mask, in the order given."""
         index = np.asarray(rows)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
-        return Catalog(self.frame[index])
+        return Catalog(self.frame[index], html=self.html)
 
     def fingerprint(self) -> str:
         """Hex SHA-256 of ids, names of fields and values; the same for the same content in any file format."""

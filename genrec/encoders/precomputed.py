@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -39,7 +40,8 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
     * ``.parquet``: a column ``item_id`` and either one column of lists or many numeric columns; rows in any order,
       further items allowed. New items are looked up in the same file.
 
-    New items may also come from another file, named with :meth:`read_from`.
+    New items may also come from another file, named with :meth:`read_from`. A recipe that came with a folder names no
+    file: vectors become part of an index, and whoever made the folder could ask for any file of whoever uses it.
     """
 
     name: ClassVar[str] = "precomputed"
@@ -52,11 +54,26 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
 
     def __init__(self, settings: PrecomputedSettings | None = None) -> None:
         super().__init__(PrecomputedSettings(path="vectors.npy") if settings is None else settings)
-        self._path = Path(self.settings.path).expanduser()
+        self._named: Path | None = Path(self.settings.path).expanduser()
+
+    @property
+    def _path(self) -> Path:
+        if self._named is None:
+            raise DataError(
+                "The item vectors came from a file, and what an index or a recommender says about files is not read.",
+                where=f"encoder 'precomputed', path {self.settings.path}",
+                expected="a file with the vectors of these items, named by you",
+                hint="Add --vectors FILE (vectors_from=FILE in Python).",
+            )
+        return self._named
 
     def read_from(self, path: Path | str) -> None:
         """Take the vectors of the items encoded from now on from another file of the same kinds."""
-        self._path, self._bound_to = Path(path).expanduser(), None
+        self._named, self._bound_to = Path(path).expanduser(), None
+
+    def forget_file(self) -> None:
+        """Read from no file until :meth:`read_from` names one."""
+        self._named = None
 
     def _fit(self, catalog: Catalog, train: Histories | None) -> None:
         self._dim = self._read(catalog).shape[1]
@@ -146,28 +163,49 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
         return _matrix(frame[rows.to_numpy()], self.settings.column, self._path)
 
 
-def read_vectors_from(encoder: ItemEncoder[Any], path: Path | str) -> None:
-    """Let an encoder take the vectors of the items encoded from now on from another file.
+Files = Path | str | Sequence[Path | str]
+"""A file of vectors, or several in the order in which a recipe lists its encoders ``precomputed``."""
+
+
+def read_vectors_from(encoder: ItemEncoder[Any], files: Files) -> None:
+    """Let an encoder take the vectors of the items encoded from now on from other files.
 
     Args:
-        encoder: A ``precomputed`` encoder, or one that joins several of which exactly one is ``precomputed``.
-        path: A file of the kinds that :class:`PrecomputedEncoder` reads.
+        encoder: A ``precomputed`` encoder, or one that joins some of them with others.
+        files: One for each of them, of the kinds that :class:`PrecomputedEncoder` reads.
 
     Raises:
-        ConfigError: The encoder does not read vectors from a file, or it reads several files.
+        ConfigError: The encoder does not read vectors from files, or from more or fewer.
     """
-    found = _precomputed_parts(encoder)
-    if len(found) != 1:
-        several = f"The item encoder '{encoder.name}' reads {count(len(found), 'file')} of vectors"
+    found, paths = _precomputed_parts(encoder), [files] if isinstance(files, str | Path) else list(files)
+    if len(found) != len(paths):
+        reads = f"The item encoder '{encoder.name}' reads {count(len(found), 'file')} of vectors"
         raise ConfigError(
-            f"{several}, and one was given." if found else f"The item encoder '{encoder.name}' makes its own vectors.",
-            where=path,
-            expected="an index whose recipe has one encoder 'precomputed'",
-            hint="Append the new rows to the files named in the recipe (parquet)."
+            f"{reads}, {agree(len(paths), 'one was', f'{len(paths)} were')} given."
             if found
-            else "Leave the file of vectors out (--vectors).",
+            else f"The item encoder '{encoder.name}' makes its own vectors.",
+            where=", ".join(map(str, paths)),
+            expected=f"{count(len(found), 'file')}, in the order of the recipe"
+            if found
+            else "an index whose recipe has an encoder 'precomputed'",
+            hint="Repeat --vectors FILE for each." if found else "Leave the file of vectors out (--vectors).",
         )
-    found[0].read_from(path)
+    for part, path in zip(found, paths, strict=True):
+        part.read_from(path)
+
+
+def forget_files(encoder: ItemEncoder[Any]) -> None:
+    """Let an encoder read no file until :func:`read_vectors_from` names it: its recipe came with a folder."""
+    for part in _precomputed_parts(encoder):
+        part.forget_file()
+
+
+def vector_files(settings: Any) -> list[str]:
+    """Files of vectors that the settings of an encoder name, in order."""
+    if isinstance(settings, Mapping):
+        own = [str(settings.get("path"))] if settings.get("name") == PrecomputedEncoder.name else []
+        return own + [path for value in settings.values() for path in vector_files(value)]
+    return [path for value in settings for path in vector_files(value)] if isinstance(settings, list | tuple) else []
 
 
 def _precomputed_parts(encoder: ItemEncoder[Any]) -> list[PrecomputedEncoder]:

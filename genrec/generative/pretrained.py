@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genrec.artifacts import atomic_dir, read_manifest, read_whole, write_manifest
 from genrec.config import parse, read_yaml, write_yaml
@@ -26,6 +26,9 @@ from genrec.models.portable import PortableModel
 from genrec.recommender import MANIFEST
 from genrec.trust import trusting, trusts_remote_code
 from genrec.wording import count
+
+if TYPE_CHECKING:
+    from genrec.encoders.precomputed import Files
 
 KIND = "foundation"
 _EXPERIENCE = "prior.json"
@@ -59,7 +62,12 @@ class FoundationModel:
         return f"FoundationModel({size}; {self.tokenizer!r}{f'; pretrained on {names}' if names else ''})"
 
     def build_index(
-        self, catalog: Catalog, train: Histories | None = None, *, recipe: TokenizerRecipe | None = None
+        self,
+        catalog: Catalog,
+        train: Histories | None = None,
+        *,
+        recipe: TokenizerRecipe | None = None,
+        vectors_from: Files | None = None,
     ) -> SemanticIndex:
         """The semantic index of any catalogue in the codes that the network speaks; nothing is trained.
 
@@ -67,8 +75,10 @@ class FoundationModel:
             catalog: The items.
             train: Training histories, only to put popular items first where codes collide.
             recipe: The tokenizer's recipe with other settings of the encoder.
+            vectors_from: Files with the items' vectors, where the encoder is ``precomputed``.
         """
-        return SemanticIndex.build(catalog, recipe or self.tokenizer.recipe, train=train, tokenizer=self.tokenizer)
+        chosen = recipe or self.tokenizer.recipe
+        return SemanticIndex.build(catalog, chosen, train=train, tokenizer=self.tokenizer, vectors_from=vectors_from)
 
     def recommender(self, index: SemanticIndex | None) -> GenerativeRecommender:
         """A zero-shot recommender for the items of an index, as many as wanted: they share the weights.

@@ -17,7 +17,8 @@ import numpy as np
 from genrec.artifacts import load_tensors, save_tensors, saved_content
 from genrec.config import parse
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
-from genrec.errors import ConfigError
+from genrec.errors import ArtifactError, ConfigError
+from genrec.index.encoding import EncodedItems, encode_items
 from genrec.index.recipe import TokenizerRecipe
 from genrec.index.sizes import check_sizes, sized
 from genrec.progress import Progress
@@ -27,8 +28,10 @@ from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.catalog import Catalog
+    from genrec.data.fields import Html
     from genrec.data.histories import Histories
     from genrec.encoders import ItemEncoder
+    from genrec.encoders.precomputed import Files
 
 logger = logging.getLogger(__name__)
 
@@ -49,52 +52,6 @@ class TokenizedItems:
     codes: np.ndarray
 
 
-@dataclass(frozen=True)
-class EncodedItems:
-    """A fitted item encoder and its vectors, so that several recipes with the same encoder encode once.
-
-    Attributes:
-        encoder: The encoder.
-        vectors: ``(n_items, dim)`` float32, in catalogue order.
-    """
-
-    encoder: ItemEncoder[Any]
-    vectors: np.ndarray
-
-
-def encode_items(
-    recipe: TokenizerRecipe,
-    catalog: Catalog,
-    train: Histories | None = None,
-    *,
-    progress: Progress | None = None,
-    frozen: ItemTokenizer | None = None,
-) -> EncodedItems:
-    """Fit the encoder of a recipe and encode a catalogue.
-
-    Args:
-        recipe: Only its encoder and text template matter.
-        catalog: The items.
-        train: Training histories, for collaborative encoders.
-        progress: Called by slow encoders with (what, items done, items in all).
-        frozen: Take its encoder where that learned something.
-
-    Raises:
-        ConfigError: The encoder is wrong.
-        DataError: The items cannot be encoded.
-    """
-    from genrec.encoders import build_encoder
-
-    encoder = build_encoder(recipe.encoder_settings())
-    logger.info("encoding %s with '%s'", count(len(catalog), "item"), encoder.name)
-    encoder.progress = progress
-    if frozen is None or encoder.ready_made:
-        encoder.fit(catalog, train)
-    else:
-        encoder.load_state(frozen._tensors_of("encoder"), dict(frozen.rests["encoder"]))
-    return EncodedItems(encoder, encoder.encode(catalog))
-
-
 class ItemTokenizer:
     """A fitted recipe. Its parts are built from their saved state when they are first needed.
 
@@ -102,11 +59,21 @@ class ItemTokenizer:
         recipe: The recipe.
         tensors: Arrays of the parts, named ``encoder.…`` and ``quantizer.…``.
         rests: JSON-able rest of ``encoder``, ``quantizer`` and ``disambiguation``.
+        from_folder: It was read from a folder, whose maker may be somebody else: files that its recipe names are not
+            read.
+        html: How HTML in the texts that it was fitted to was read; other texts should be read in the same way.
     """
 
     def __init__(
-        self, recipe: TokenizerRecipe, tensors: Mapping[str, np.ndarray], rests: Mapping[str, Mapping[str, Any]]
+        self,
+        recipe: TokenizerRecipe,
+        tensors: Mapping[str, np.ndarray],
+        rests: Mapping[str, Mapping[str, Any]],
+        *,
+        from_folder: bool = False,
+        html: Html = "plain",
     ) -> None:
+        self.from_folder, self.html = from_folder, html
         self.recipe, self.tensors, self.rests = recipe, dict(tensors), dict(rests)
         self.trusts = trusts_remote_code()  # as who fits or loads it has said; encoders are loaded when needed
 
@@ -124,6 +91,7 @@ class ItemTokenizer:
         progress: Progress | None = None,
         encoded: EncodedItems | None = None,
         frozen: ItemTokenizer | None = None,
+        vectors_from: Files | None = None,
     ) -> tuple[ItemTokenizer, TokenizedItems]:
         """Learn from a catalogue and give its items their paths.
 
@@ -135,6 +103,7 @@ class ItemTokenizer:
             encoded: What :func:`encode_items` gave for the same encoder, catalogue and histories.
             frozen: Take its quantizer as it is, and its encoder where that learned something; only the disambiguation
                 is fitted to this catalogue. The recipe may differ from its recipe in settings of the encoder.
+            vectors_from: See :func:`encode_items`.
 
         Raises:
             ConfigError: A part of the recipe is wrong; found before any work is done.
@@ -149,7 +118,8 @@ class ItemTokenizer:
             quantizer = frozen._reusable(recipe)
         else:
             check_sizes(quantizer, rule, len(catalog))
-        encoded = encoded or encode_items(recipe, catalog, train, progress=progress, frozen=frozen)
+        how: Any = {"progress": progress, "frozen": frozen, "vectors_from": vectors_from}
+        encoded = encoded or encode_items(recipe, catalog, train, **how)
         encoder, vectors = encoded.encoder, encoded.vectors
         order = _canonical(catalog)
         ordered, context = _in_order(vectors, order), _context(catalog, order, train)
@@ -161,7 +131,7 @@ class ItemTokenizer:
         items = QuantizedItems(catalog.item_ids[order], codes, quantizer.codebook_sizes, ordered, quantizer, popularity)
         rule.fit(items)
         paths = rule.resolve(items)
-        return cls._of(recipe, encoder, quantizer, rule), TokenizedItems(vectors, _unsorted(paths, order))
+        return cls._of(recipe, encoder, quantizer, rule, catalog.html), TokenizedItems(vectors, _unsorted(paths, order))
 
     @classmethod
     def fit_many(
@@ -181,6 +151,7 @@ class ItemTokenizer:
             ConfigError: The encoder learns from its catalogue.
         """
         from genrec.encoders import build_encoder
+        from genrec.encoders.precomputed import vector_files
 
         recipe, vectors = sized(recipe, sum(map(len, catalogs))), []
         for catalog in catalogs:
@@ -195,35 +166,37 @@ class ItemTokenizer:
             encoder.fit(catalog)
             vectors.append(encoder.encode(catalog))
         if fitted is not None:
+            fitted.from_folder = fitted.from_folder and fitted.files != vector_files(recipe.encoder)
             return fitted, vectors
         quantizer = build_quantizer(recipe.quantizer)
         quantizer.fit(np.concatenate(vectors), seed=recipe.seed)
-        return cls._of(recipe, encoder, quantizer, build_disambiguation(recipe.disambiguation)), vectors
+        rule = build_disambiguation(recipe.disambiguation)
+        return cls._of(recipe, encoder, quantizer, rule, catalogs[0].html), vectors
 
     @classmethod
     def _of(
-        cls, recipe: TokenizerRecipe, encoder: ItemEncoder[Any], quantizer: Quantizer, rule: Disambiguation
+        cls, recipe: TokenizerRecipe, encoder: ItemEncoder[Any], quantizer: Quantizer, rule: Disambiguation, html: Html
     ) -> ItemTokenizer:
         tensors: dict[str, np.ndarray] = {}
         rests: dict[str, Mapping[str, Any]] = {"disambiguation": rule.state()}
         for name, (arrays, rest) in zip(_PARTS, (encoder.state(), quantizer.state()), strict=True):
             tensors |= {f"{name}.{key}": np.ascontiguousarray(array) for key, array in arrays.items()}
             rests[name] = rest
-        return cls(recipe, tensors, rests)
+        return cls(recipe, tensors, rests, html=html)
 
-    def encode_new(
-        self, catalog: Catalog, published: np.ndarray, vectors_from: Path | str | None = None
-    ) -> TokenizedItems:
+    def encode_new(self, catalog: Catalog, published: np.ndarray, vectors_from: Files | None = None) -> TokenizedItems:
         """Give further items paths with everything frozen.
 
         Args:
             catalog: Items that are not in the index yet.
             published: ``(n_published, n_levels)`` int32 paths that are taken.
-            vectors_from: File with the vectors of these items, for an encoder that reads them from one.
+            vectors_from: Files with the vectors of these items, for an encoder that reads them.
 
         Raises:
             DataError: The items cannot be encoded, or there is no room for them.
         """
+        if catalog.html != self.html:
+            logger.warning("HTML in the new items' texts was read as '%s', before as '%s'.", catalog.html, self.html)
         vectors = self._encoder_for(vectors_from).encode(catalog)
         order = _canonical(catalog)
         ordered, quantizer = _in_order(vectors, order), self.quantizer
@@ -247,16 +220,31 @@ class ItemTokenizer:
 
     def _load_encoder(self) -> ItemEncoder[Any]:
         from genrec.encoders import build_encoder
+        from genrec.encoders.precomputed import forget_files
 
         with self._saved("item encoder"):
             encoder = build_encoder(self.recipe.encoder_settings())
-            encoder.load_state(self._tensors_of("encoder"), dict(self.rests["encoder"]))
+            encoder.load_state(*self.encoder_state)
+        if self.from_folder:
+            forget_files(encoder)
         return encoder
+
+    @property
+    def encoder_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """What the encoder has learned."""
+        return self._tensors_of("encoder"), dict(self.rests["encoder"])
+
+    @property
+    def files(self) -> list[str]:
+        """Files of vectors that its recipe names."""
+        from genrec.encoders.precomputed import vector_files
+
+        return vector_files(self.recipe.encoder)
 
     def _saved(self, part: str, *, settings: bool = True) -> AbstractContextManager[None]:
         return saved_content(f"fitted {part}", f"item tokenizer '{self.recipe.name}'", settings=settings)
 
-    def _encoder_for(self, vectors_from: Path | str | None) -> ItemEncoder[Any]:
+    def _encoder_for(self, vectors_from: Files | None) -> ItemEncoder[Any]:
         if vectors_from is None:
             return self.encoder
         from genrec.encoders.precomputed import read_vectors_from
@@ -302,6 +290,7 @@ class ItemTokenizer:
         """Write ``tokenizer.json`` and ``tokenizer.safetensors`` into a folder that is being made."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {"recipe": self.recipe.model_dump(mode="json"), "rests": {k: dict(v) for k, v in self.rests.items()}}
+        content["html"] = self.html
         (folder / _FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         save_tensors(self.tensors, folder / _TENSORS)
 
@@ -315,7 +304,8 @@ class ItemTokenizer:
         with saved_content("item tokenizer", folder):
             content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
             rests = {name: dict(content["rests"][name]) for name in (*_PARTS, "disambiguation")}
-            return cls(parse(TokenizerRecipe, content["recipe"]), load_tensors(folder / _TENSORS), rests)
+            recipe = parse(TokenizerRecipe, content["recipe"])
+            return cls(recipe, load_tensors(folder / _TENSORS), rests, from_folder=True, html=read_html(content))
 
     def _reusable(self, recipe: TokenizerRecipe) -> Quantizer:
         own, wanted = self.recipe, recipe
@@ -331,6 +321,17 @@ class ItemTokenizer:
     def _tensors_of(self, part: str) -> dict[str, np.ndarray]:
         prefix = f"{part}."
         return {n.removeprefix(prefix): array for n, array in self.tensors.items() if n.startswith(prefix)}
+
+
+def read_html(saved: Mapping[str, Any]) -> Html:
+    """How HTML in texts was read, as a folder says it; ``plain`` where it says nothing.
+
+    Raises:
+        ArtifactError: Another word.
+    """
+    if (html := saved.get("html", "plain")) not in ("plain", "keep"):
+        raise ArtifactError(f"How HTML was read is {html!r}.", expected="plain or keep")
+    return html  # type: ignore[no-any-return]
 
 
 def _canonical(catalog: Catalog) -> np.ndarray:

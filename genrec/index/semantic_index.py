@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from genrec.data.histories import Histories
     from genrec.data.split import Split, SplitSettings
+    from genrec.encoders.precomputed import Files
     from genrec.index.stats import IndexStats
 
 
@@ -80,6 +81,7 @@ class SemanticIndex:
         progress: Progress | None = None,
         encoded: EncodedItems | None = None,
         tokenizer: ItemTokenizer | None = None,
+        vectors_from: Files | None = None,
         trust_remote_code: bool = False,
     ) -> SemanticIndex:
         """Give every item of a catalogue a semantic ID.
@@ -97,6 +99,8 @@ class SemanticIndex:
                 histories.
             tokenizer: A fitted one whose quantizer is taken as it is: an unseen catalogue then speaks the codes of the
                 catalogues that it was fitted on.
+            vectors_from: Files with the items' vectors, where the encoder is ``precomputed``: in place of those that
+                the recipe names, and needed where the recipe is that of a ``tokenizer`` from a folder.
             trust_remote_code: Run the Python code that a sentence model brings. What a recipe says is not read.
 
         Raises:
@@ -108,11 +112,17 @@ class SemanticIndex:
             chosen = chosen.model_copy(update={"seed": seed})
         with trusting(trust_remote_code or trusts_remote_code() or (tokenizer is not None and tokenizer.trusts)):
             fitted, items = ItemTokenizer.fit(
-                chosen, catalog, train, progress=progress, encoded=encoded, frozen=tokenizer
+                chosen,
+                catalog,
+                train,
+                progress=progress,
+                encoded=encoded,
+                frozen=tokenizer,
+                vectors_from=vectors_from,
             )
         return cls(catalog, items.codes, fitted, items.vectors)
 
-    def encode_new(self, catalog: Catalog, *, vectors_from: Path | str | None = None) -> SemanticIndex:
+    def encode_new(self, catalog: Catalog, *, vectors_from: Files | None = None) -> SemanticIndex:
         """A grown index: new items are appended, published rows keep their positions and semantic IDs.
 
         Encoder, quantizer and level sizes are frozen. Adding A and then B equals adding both, but for the numbers that
@@ -120,7 +130,8 @@ class SemanticIndex:
 
         Args:
             catalog: The new items only.
-            vectors_from: File with their vectors (``.npy``, ``.parquet``), where the encoder is ``precomputed``.
+            vectors_from: Files with their vectors (``.npy``, ``.parquet``), where the encoder is ``precomputed``;
+                needed where the index was loaded: files that a folder names are not read.
 
         Raises:
             ConfigError: ``vectors_from`` is given, and the encoder makes its vectors itself.
@@ -290,6 +301,7 @@ class SemanticIndex:
                 "quantizer": dict(self.tokenizer.rests["quantizer"]),
                 "disambiguation": dict(self.tokenizer.rests["disambiguation"]),
                 "columns": self.columns.model_dump(exclude_none=True),
+                "html": self.tokenizer.html,
                 "split": None if self.split is None else self.split.model_dump(mode="json"),
             },
         )

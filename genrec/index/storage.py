@@ -28,7 +28,7 @@ from genrec.data.catalog import Catalog
 from genrec.data.naming import ColumnNames
 from genrec.data.split import SplitSettings
 from genrec.errors import ArtifactError
-from genrec.index.item_tokenizer import ItemTokenizer
+from genrec.index.item_tokenizer import ItemTokenizer, read_html
 from genrec.index.recipe import TokenizerRecipe
 from genrec.schema import Columns
 
@@ -131,7 +131,9 @@ def load_parts(folder: Path) -> dict[str, Any]:
     with saved_content("recipe", manifest.path):
         recipe = parse(TokenizerRecipe, manifest.need("recipe", dict))
         _check_levels(recipe.quantizer, manifest)
-        tokenizer = ItemTokenizer(recipe, load_tensors(folder / _TENSORS), rests)
+        tokenizer = ItemTokenizer(
+            recipe, load_tensors(folder / _TENSORS), rests, from_folder=True, html=read_html(manifest)
+        )
         if list(tokenizer.codebook_sizes) != manifest["codebook_sizes"]:
             raise ArtifactError("Recipe and codes of this index do not belong together.", where=manifest.path)
     with saved_content("columns", manifest.path):
@@ -139,7 +141,7 @@ def load_parts(folder: Path) -> dict[str, Any]:
     with saved_content("split", manifest.path):
         split = parse(SplitSettings, manifest["split"]) if manifest.get("split") else None
     return {
-        "catalog": Catalog(frame),
+        "catalog": Catalog(frame, html=tokenizer.html),
         "codes": codes,
         "tokenizer": tokenizer,
         "vectors": vectors,

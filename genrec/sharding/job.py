@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from genrec.artifacts import sha256_of
+from genrec.artifacts import mend, sha256_of
 from genrec.errors import ArtifactError, ConfigError
 from genrec.schema import Columns
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, Spool
@@ -75,6 +75,9 @@ class JobSettings:
         """What decides the result: values, and the content of files instead of their paths."""
         from genrec.recommender import MANIFEST as RECOMMENDER
 
+        for folder in (self.model, self.index):
+            if folder is not None:
+                mend(folder)
         decides: dict[str, Any] = {
             "k": self.k,
             "exclude_seen": self.exclude_seen,

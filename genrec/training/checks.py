@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genrec.artifacts import read_manifest
+from genrec.artifacts import mend, read_manifest
 from genrec.generative.config import TrainConfig
 from genrec.models.registry import check_network
 from genrec.prompts.task import load_task
@@ -27,5 +27,7 @@ def check_settings(config: TrainConfig, *, starts: bool = True) -> None:
     check_objective(config.objective)
     for task in config.tasks:
         load_task(task.prompt)
-    if starts and config.init is not None and not (Path(config.init) / MANIFEST).is_file():
-        read_manifest(Path(config.init), MANIFEST, "recommender")
+    if starts and config.init is not None:
+        mend(config.init)
+        if not (Path(config.init) / MANIFEST).is_file():
+            read_manifest(Path(config.init), MANIFEST, "recommender")

@@ -11,7 +11,16 @@ from contextlib import suppress
 
 import pytest
 
-from genrec.artifacts import atomic_dir, folders, output_lock, read_manifest, read_whole, require_free, write_manifest
+from genrec.artifacts import (
+    atomic_dir,
+    folders,
+    output_lock,
+    read_manifest,
+    read_whole,
+    recover,
+    require_free,
+    write_manifest,
+)
 from genrec.errors import ArtifactError
 
 KILLED = """
@@ -70,6 +79,16 @@ def test_a_replacement_that_is_killed_at_any_step_loses_nothing(tmp_path, exchan
     assert done.stdout == "done\n"
     assert len(found) > 4
     assert found == sorted(found, reverse=True)  # old, old, …, new, new
+
+
+def test_who_finds_nothing_to_do_removes_what_a_killed_process_left_too(tmp_path):
+    """Killed after the exchange: the result is there, and beside it the old one."""
+    make(tmp_path / "thing", "new")
+    for kind in ("tmp", "old"):
+        (tmp_path / f".thing.{kind}-0123456789abcdef").mkdir()
+    recover(tmp_path / "thing")
+    assert content(tmp_path / "thing") == "new"
+    assert os.listdir(tmp_path) == ["thing"]
 
 
 def test_a_folder_that_an_older_version_had_taken_away_is_put_back(tmp_path):

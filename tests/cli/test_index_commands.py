@@ -11,6 +11,7 @@ from support import TINY_TOKENIZER
 from typer.testing import CliRunner
 
 from genrec.cli.main import app
+from genrec.data import Catalog
 
 
 def genrec(*arguments, code=0):
@@ -112,6 +113,58 @@ def test_new_items_of_precomputed_vectors_bring_a_file(tables, tmp_path):
     grown = SemanticIndex.load(tmp_path / "grown")
     assert (grown.codes[60:, :2] == grown.codes[:2, :2]).all()
     assert (grown.vectors()[60:] == vectors[:2]).all()
+
+
+def test_files_that_a_folder_names_are_not_read(tables, tmp_path):
+    """Whoever made an index could otherwise put any file of vectors of who uses it into the index that grows."""
+    rng = np.random.default_rng(0)
+    ids = [*pl.read_ndjson(tables[0])["item_id"], "new1", "new2"]
+    for name in ("secret", "other"):
+        vectors = pl.Series(rng.normal(size=(62, 6)).astype(np.float32))
+        pl.DataFrame({"item_id": ids, "v": vectors}).write_parquet(tmp_path / f"{name}.parquet")
+    secret, other = (tmp_path / f"{name}.parquet" for name in ("secret", "other"))
+    parts = f"{{name: precomputed, path: '{secret}'}}"
+    quantizer = "quantizer: {name: rq-kmeans, levels: 2, codebook_size: 8}"
+    (tmp_path / "one.yaml").write_text(f"encoder: {parts}\n{quantizer}\n")
+    (tmp_path / "two.yaml").write_text(f"encoder: {{name: fused, encoders: [{parts}, {parts}]}}\n{quantizer}\n")
+    new = tmp_path / "new.csv"
+    new.write_text("item_id,title\nnew1,a\nnew2,b\n")
+    for number, name in ((1, "one"), (2, "two")):
+        index, grown, again = (tmp_path / f"{name}-{what}" for what in ("index", "grown", "again"))
+        genrec("build", tables[0], "--tokenizer", tmp_path / f"{name}.yaml", "--out", index)
+        add = ("add", index, new, "--out", grown)
+        build = ("build", tables[0], "--quantizer", index, "--out", again)
+        for command in (add, build):
+            assert "files is not read" in refused(*command)
+        files = [word for _ in range(number) for word in ("--vectors", other)]
+        for command in (add, build):
+            genrec(*command, *files)
+        assert f"reads {number} file" in refused(*add[:-1], tmp_path / "x", *files, "--vectors", other)
+        from genrec.index.semantic_index import SemanticIndex
+
+        wanted = np.stack(pl.read_parquet(other)["v"].to_list())
+        for folder, rows in ((grown, [60, 61]), (again, list(range(60)))):
+            found = SemanticIndex.load(folder).vectors()[rows]
+            assert (np.linalg.norm(found[:, :6] - wanted[rows], axis=1) < 1e-5).all() or number == 2
+    in_memory = SemanticIndex.build(Catalog.read(tables[0]), str(tmp_path / "one.yaml"))
+    assert len(in_memory.encode_new(Catalog.read(new))) == 62  # its recipe was named here
+
+
+def test_html_of_new_items_is_read_as_the_index_was(tables, tmp_path):
+    items, new = tmp_path / "items.csv", tmp_path / "new.csv"
+    items.write_text("item_id,title\n" + "".join(f"i{n},cup &amp; <b>tea</b> {n}\n" for n in range(20)))
+    new.write_text("item_id,title\nn1,pot &amp; lid\n")
+    from genrec.index.semantic_index import SemanticIndex
+
+    for html, title in (("keep", "pot &amp; lid"), ("plain", "pot & lid")):
+        first, second = tmp_path / html, tmp_path / f"{html}-frozen"
+        genrec("build", items, *settings(TINY_TOKENIZER), "--html", html, "--out", first)
+        genrec("add", first, new)
+        assert SemanticIndex.load(first).catalog.titles()[-1] == title
+        genrec("build", new, "--quantizer", first, "--out", second)
+        assert SemanticIndex.load(second).catalog.titles() == [title]
+    genrec("build", new, "--quantizer", tmp_path / "keep", "--html", "plain", "--out", tmp_path / "said")
+    assert SemanticIndex.load(tmp_path / "said").catalog.titles() == ["pot & lid"]
 
 
 def test_vectors_for_an_encoder_that_makes_its_own(built, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -234,7 +235,9 @@ def test_adding_a_table_again_changes_nothing(tables, place):
     add = ("index", "add", place / "index", place / "new.csv")
     genrec(*add)
     before = (place / "index" / "index.json").read_bytes()
+    (place / ".index.tmp-0123456789abcdef").mkdir()  # of a process that was killed
     assert "nothing to add" in genrec(*add)
+    assert left(place) == ["index"]
     assert (place / "index" / "index.json").read_bytes() == before
     (place / "new.csv").write_text("item_id,title\nn1,green cup\nn2,tea\n")
     assert "1 item is in the index already" in genrec(*add)
@@ -270,3 +273,28 @@ def test_kept_indexes_replace_only_indexes(tables, place):
     for _ in range(2):
         genrec(*command, "--overwrite")
     assert len(SemanticIndex.load(place / "out" / "random-3x256")) == 60
+
+
+def test_every_command_finds_a_folder_that_a_killed_process_had_taken_away(tables, index, trained, place):
+    """Killed between the two renames: the old folder stands beside its place, under a hidden name."""
+    model = place / "model"
+
+    def copy(folder, name):
+        shutil.copytree(folder, place / f".{name}.old-0123456789abcdef")
+
+    genrec("baseline", "popularity", *tables, "--out", place / "counts")
+    commands = {
+        "generate a table": ("generate", model, tables[1], "--out", place / "recs.csv"),
+        "generate shards": ("generate", model, tables[1], "--shard-users", 40, "--out", place / "recs"),
+        "evaluate": ("evaluate", model, tables[1], "--users", 5, "--baseline", "popularity", "--out", place / "report"),
+        "data check": ("data", "check", model, tables[1]),
+        "index show": ("index", "show", place / "index", "--item", "i001"),
+        "index build": ("index", "build", tables[0], "--quantizer", place / "index", "--out", place / "again"),
+        "train": ("train", place / "index", tables[1], *settings(TINY_TRAINING), "--out", place / "new"),
+    }
+    for name, command in commands.items():
+        for source in (trained[1], place / "counts") if model in command else (index,):
+            copy(source, "index" if source is index else "model")
+            genrec(*command, *(["--overwrite"] if "--out" in command and "train" not in command else []))
+            assert not list(place.glob(".*")), name
+            shutil.rmtree(place / "index" if source is index else model)

@@ -71,7 +71,7 @@ def test_an_index_adds_items_on_the_scale_of_the_first_ones(tmp_path):
     index.save(tmp_path / "index")
     index = SemanticIndex.load(tmp_path / "index")
     kept = index.tokenizer.encoder._whitening
-    grown = index.encode_new(catalog.select(np.arange(200, 300)))
+    grown = index.encode_new(catalog.select(np.arange(200, 300)), vectors_from=path)
     assert len(grown) == 300
     raw = np.array(pl.read_parquet(path)["vector"].to_list(), dtype=np.float32)
     np.testing.assert_allclose(grown.vectors(), kept.apply(raw), atol=1e-6)
