@@ -45,7 +45,7 @@ class _Loader(yaml.SafeLoader):
         self._depth += 1
         if self._depth > _DEEPEST:
             raise yaml.YAMLError(f"it is more than {_DEEPEST} levels deep")
-        node = super().compose_node(parent, index)
+        node: Any = super().compose_node(parent, index)
         self._depth -= 1
         if is_alias and node not in self._sizes:
             raise yaml.YAMLError("it holds itself")
