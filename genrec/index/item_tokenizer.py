@@ -289,8 +289,8 @@ class ItemTokenizer:
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer.safetensors`` into a folder that is being made."""
         folder.mkdir(parents=True, exist_ok=True)
-        content: dict[str, Any] = {"recipe": self.recipe.model_dump(mode="json"), "rests": {k: dict(v) for k, v in self.rests.items()}}
-        content["html"] = self.html
+        rests = {name: dict(rest) for name, rest in self.rests.items()}
+        content = {"recipe": self.recipe.model_dump(mode="json"), "rests": rests, "html": self.html}
         (folder / _FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         save_tensors(self.tensors, folder / _TENSORS)
 
