@@ -84,7 +84,7 @@ def test_compare_writes_one_table_and_goes_on_after_a_failure(tables, tmp_path):
     assert "rq-kmeans-3x256" in (tmp_path / "out" / "comparison.md").read_text()
     text = refused("compare", tables[0], "--tokenizer", "rq-kmean", "--out", tmp_path / "other")
     assert "Did you mean" in text
-    assert "1 of 1 recipes failed" in refused("compare", tables[0], "--tokenizer", bad, "--out", tmp_path / "none")
+    assert "1 of 1 recipe failed" in refused("compare", tables[0], "--tokenizer", bad, "--out", tmp_path / "none")
 
 
 def test_new_items_of_precomputed_vectors_bring_a_file(tables, tmp_path):
