@@ -31,13 +31,11 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.index.storage import save_index
 from genrec.models import CodeModel, load_model
 from genrec.prompts.reader import save_templates, with_saved_templates
-from genrec.recommender import HistoriesLike, Recommendations, Recommender
+from genrec.recommender import MANIFEST, HistoriesLike, Recommendations, Recommender
 from genrec.trust import trusting, trusts_remote_code
 from genrec.wording import count
 
 logger = logging.getLogger(__name__)
-
-MANIFEST = "recommender.json"
 
 
 class GenerativeRecommender(Recommender):

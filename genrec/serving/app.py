@@ -10,13 +10,13 @@ from genrec.errors import MissingExtraError
 from genrec.serving.answering import on_failure, on_http_error, on_invalid, on_refusal
 from genrec.serving.errors import Refusal
 from genrec.serving.guard import Guard
-from genrec.serving.routes import admin, events, items, monitor, recommend
+from genrec.serving.routes import admin, docs, events, items, monitor, recommend
 from genrec.serving.service import Service
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-ROUTERS = (recommend.router, items.router, events.router, monitor.router, admin.router)
+ROUTERS = (recommend.router, items.router, events.router, monitor.router, admin.router, docs.router)
 """What makes the routes, in their order; each is given the service."""
 
 
@@ -46,7 +46,12 @@ def build_app(service: Service, *, hosts: Sequence[str] | None = None, origins: 
         service.stop()
 
     app = FastAPI(
-        title="genrec", version=__version__, summary="Generative recommendation", lifespan=lifespan, redoc_url=None
+        title="genrec",
+        version=__version__,
+        summary="Generative recommendation",
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere
+        redoc_url=None,
     )
     app.state.service = service
     for make in ROUTERS:

@@ -71,6 +71,8 @@ def serve(
     except ImportError:
         raise MissingExtraError("uvicorn", "serve") from None
 
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -89,6 +91,7 @@ def serve(
 
     config = uvicorn.Config(
         app,
+        http=patient(AutoHTTPProtocol, settings.header_s),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -100,3 +103,47 @@ def serve(
         proxy_headers=False,
     )
     Server(config).run(sockets=[sock])
+
+
+def patient(protocol: Any, seconds: float) -> Any:
+    """A protocol of uvicorn that waits so long, and no longer, for the head of a request.
+
+    Without it a client that sends a letter now and then holds its connection for ever.
+
+    Args:
+        protocol: The class.
+        seconds: From the first byte, or from the connection, to the end of the head.
+    """
+
+    class Patient(protocol):  # type: ignore[misc]
+        _deadline: Any = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._expect()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._is_answering():
+                self._expect(False)
+            elif self._deadline is None:
+                self._expect()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._expect(False)
+            super().connection_lost(exc)
+
+        def _is_answering(self) -> bool:
+            return self.cycle is not None and not self.cycle.response_complete
+
+        def _expect(self, some: bool = True) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self._deadline = self.loop.call_later(seconds, self._give_up) if some else None
+
+        def _give_up(self) -> None:
+            self._deadline = None
+            if not self._is_answering() and not self.transport.is_closing():
+                self.transport.close()
+
+    return Patient

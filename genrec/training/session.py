@@ -24,7 +24,7 @@ from genrec.config import parse
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative.config import TrainConfig
-from genrec.generative.recommender import MANIFEST
+from genrec.recommender import MANIFEST
 from genrec.training.distributed import is_main_process
 
 logger = logging.getLogger(__name__)

@@ -22,6 +22,9 @@ from genrec.serving.server import is_loopback, open_socket
 ROOT = Path(__file__).resolve().parents[2]
 
 
+HASTY = ("--limit", "header_s=0.3")
+
+
 def start(*arguments):
     """The process, and where it answers."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -43,7 +46,7 @@ def ask(address, body=None, **headers):
 
 
 def test_it_serves_and_ends_well(trained, tables):
-    process, address = start(f"shop={trained[1]}", "--histories", tables[1], "--part", "cups:categories=cup")
+    process, address = start(f"shop={trained[1]}", "--histories", tables[1], "--part", "cups:categories=cup", *HASTY)
     try:
         assert ask(f"{address}/ready") == {"status": "ready"}
         history = trained[0].item_ids[:3].tolist()
@@ -51,8 +54,12 @@ def test_it_serves_and_ends_well(trained, tables):
         found = ask(f"{address}/recommend", {"history": history, "k": 5})
         assert [item["item_id"] for item in found["items"]] == expected
         assert len(ask(f"{address}/recommend?user=u003&k=3&within=cups")["items"]) == 3
+        slow = socket.create_connection(address.removeprefix("http://").split(":"))
+        slow.sendall(b"GET /health HTTP/1.1\r\nhost: loc")
         with pytest.raises(urllib.error.HTTPError, match="421"):
             ask(f"{address}/health", host="evil.example")
+        slow.settimeout(20)
+        assert slow.recv(1) == b""  # a client that never says what it wants is let go
         answers = []
         many = {"histories": [history] * 200, "k": 20, "exact": True}
         asking = threading.Thread(target=lambda: answers.append(ask(f"{address}/recommend", many)))

@@ -1,6 +1,7 @@
 """Items, the tree of codes, events, monitors, the OpenAPI document, and what stands before every request."""
 
 import asyncio
+import re
 
 import pytest
 from fastapi.testclient import TestClient
@@ -116,6 +117,14 @@ def test_the_openapi_document_names_every_place_and_bound(client):
         "default": 10, "description": "length of a list", "maximum": 1000, "minimum": 1, "title": "K", "type": "integer"
     }  # fmt: skip
     assert set(document["paths"]["/recommend"]["post"]["responses"]) >= {"200", "422", "503"}
+
+
+def test_the_page_of_requests_loads_nothing_from_elsewhere(client):
+    page = client.get("/docs").text
+    assert "POST /recommend" in page
+    assert "k</code></td><td>body</td><td>integer (from 1, to 1,000): length of a list" in page
+    assert "list (at most 20 entries) of text (at least 1 letters, at most 1,000 letters): conditions" in page
+    assert not re.search(r"(src|href)=\"?(https?:)?//|<script", page)
 
 
 def test_other_sites_get_nothing_unless_named(service, client):
