@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from genrec.config import parse
 from genrec.data.histories import Histories
 from genrec.data.id_lists import as_numbers, listed, positions_of_lists, positions_of_set
 from genrec.data.naming import ColumnNames
+from genrec.decoding.options import DecodingOptions
 from genrec.decoding.request import Prior, Request
-from genrec.errors import DataError
+from genrec.errors import ConfigError, DataError
 from genrec.explanation import Explanations
 from genrec.recommendations import Recommendations
 from genrec.wording import count
@@ -36,6 +38,8 @@ class Recommender(ABC):
     name: str
     kind: str = "generative"
     """``generative`` or ``baseline``: how reports file it."""
+    searches: bool = False
+    """Whether requests may ask for more than filters: see :attr:`genrec.decoding.request.Request.beyond_filters`."""
     item_ids: np.ndarray
     """``(n_items,)`` object array of str: the catalogue."""
     columns: ColumnNames = ColumnNames()
@@ -49,6 +53,10 @@ class Recommender(ABC):
         exclude_seen: bool = True,
         allow: Collection[str] | None = None,
         deny: Collection[str] | None = None,
+        within: str | Sequence[str | None] | None = None,
+        allow_each: Sequence[Collection[str] | None] | None = None,
+        prior: Prior | None = None,
+        options: DecodingOptions | Mapping[str, Any] | None = None,
     ) -> Recommendations:
         """The ``k`` best items of every history.
 
@@ -58,14 +66,21 @@ class Recommender(ABC):
             exclude_seen: Never recommend an item of the user's own history.
             allow: Only these item ids may be recommended (None: all).
             deny: These item ids are never recommended.
+            within: Of recommenders that search, like all that follows: see
+                :meth:`genrec.generative.GenerativeRecommender.recommend`.
+            allow_each: One collection of item ids a user.
+            prior: Scores that are added.
+            options: How to decode.
 
         Returns:
             Distinct real items, ranked; one row per history.
 
         Raises:
             DataError: An item id that the catalogue does not have, ``k`` below 1, or an argument of another kind.
+            ConfigError: An argument that this recommender does not have, or a wrong option.
         """
-        return self.answer(histories, Request(k, exclude_seen, allow, deny))
+        request = Request(k, exclude_seen, allow, deny, within, allow_each, prior, options=_checked(options))
+        return self.answer(histories, request)
 
     def answer(self, histories: HistoriesLike, request: Request) -> Recommendations:
         """The same for a request that is made once and asked often; :meth:`recommend` is the short form of it.
@@ -78,6 +93,13 @@ class Recommender(ABC):
             DataError: An item id that the catalogue does not have, or something that does not fit the users.
             ConfigError: The recommender has no such thing.
         """
+        if request.beyond_filters and not self.searches:
+            raise ConfigError(
+                f"A {self.kind if self.kind == 'baseline' else 'recommender that does not search'} has no "
+                f"{' and no '.join(request.beyond_filters)}.",
+                expected="k, exclude_seen, allow and deny",
+                hint="For parts of the catalogue, allow their items.",
+            )
         known = self.known(histories)
         items, scores = self._rank(known, self.resolved(request))
         return Recommendations(items, scores, self.item_ids)
@@ -107,6 +129,10 @@ class Recommender(ABC):
         exclude_seen: bool = True,
         allow: Collection[str] | None = None,
         deny: Collection[str] | None = None,
+        within: str | Sequence[str | None] | None = None,
+        allow_each: Sequence[Collection[str] | None] | None = None,
+        prior: Prior | None = None,
+        options: DecodingOptions | Mapping[str, Any] | None = None,
     ) -> Explanations:
         """Why the ``k`` best items of every history are recommended, or why others stand where they do.
 
@@ -117,6 +143,10 @@ class Recommender(ABC):
             exclude_seen: As in :meth:`recommend`, like the others.
             allow: As there.
             deny: As there.
+            within: As there.
+            allow_each: As there.
+            prior: As there.
+            options: As there.
 
         Returns:
             The parts of every score, which add up to what :meth:`recommend` gives. A recommender without parts has one.
@@ -124,7 +154,8 @@ class Recommender(ABC):
         Raises:
             DataError: As in :meth:`recommend`; or an item cannot be recommended to the user.
         """
-        return self.explain_answer(histories, Request(k, exclude_seen, allow, deny), items)
+        request = Request(k, exclude_seen, allow, deny, within, allow_each, prior, options=_checked(options))
+        return self.explain_answer(histories, request, items)
 
     def explain_answer(
         self, histories: HistoriesLike, request: Request, items: Sequence[Collection[str]] | None = None
@@ -250,3 +281,9 @@ class Recommender(ABC):
             allowed[positions_of_set(allow, self.positions, "allow")] = True
         allowed[denied] = False
         return allowed
+
+
+def _checked(options: DecodingOptions | Mapping[str, Any] | None) -> DecodingOptions | None:
+    if options is None or isinstance(options, DecodingOptions):
+        return options
+    return parse(DecodingOptions, options, where="options")

@@ -177,3 +177,27 @@ def test_a_part_that_is_not_there_is_said_without_any_user_and_beside_those_that
 def test_user_ids_of_a_table(either):
     with pytest.raises(DataError, match="2 lists but 1 user id"):
         either.recommend([["i1"], []], 3).to_frame(["u"])
+
+
+@pytest.mark.parametrize("verb", ["recommend", "explain"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"within": "in stock"},
+        {"within": ["in stock", None]},
+        {"allow_each": [["i1"], None]},
+        {"prior": {"i1": 1.0}},
+        {"options": {"beams": 3}},
+        {"within": "in stock", "options": {"words": 1.0}},
+    ],
+)
+def test_what_only_recommenders_have_that_search(made, asked, verb):
+    with pytest.raises(ConfigError) as failure:
+        getattr(made["baseline"], verb)([["i1"], ["i2"]], k=2, **asked)
+    assert f"A baseline has no {' and no '.join(asked)}." in str(failure.value)
+    assert "allow their items" in str(failure.value)
+
+
+def test_wrong_options_are_refused_by_every_recommender(either):
+    with pytest.raises(ConfigError, match="normalise"):
+        either.recommend([["i1"]], options={"normalise": "children"})

@@ -18,7 +18,7 @@ from genrec.artifacts import atomic_dir, save_tensors, write_manifest
 from genrec.config import Settings, parse
 from genrec.data.histories import Histories
 from genrec.decoding.request import Request
-from genrec.errors import ConfigError, ModelError
+from genrec.errors import ModelError
 from genrec.metrics import ndcg_at
 from genrec.progress import Progress
 from genrec.recommender import MANIFEST, HistoriesLike, Recommendations, Recommender
@@ -166,16 +166,9 @@ class Baseline(Recommender):
 
         Raises:
             ModelError: The baseline is not fitted.
-            ConfigError: Something is asked for that only recommenders have which search.
         """
         if not hasattr(self, "item_ids"):
             raise ModelError(f"The baseline '{self.name}' is not fitted.", hint="Call fit(train, item_ids) first.")
-        if request.beyond_filters:
-            raise ConfigError(
-                f"A baseline has no {' and no '.join(request.beyond_filters)}.",
-                expected="k, exclude_seen, allow and deny",
-                hint="For parts of the catalogue, allow their items.",
-            )
         return super().answer(histories, request)
 
     def __repr__(self) -> str:

@@ -49,6 +49,7 @@ class GenerativeRecommender(Recommender):
     """
 
     name = "generative"
+    searches = True
 
     def __init__(
         self, model: CodeModel, index: SemanticIndex, config: TrainConfig, metrics: dict[str, Any] | None = None
