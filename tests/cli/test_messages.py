@@ -126,6 +126,7 @@ SPEAKERS = {
     "encoders/precomputed.py": {"index add"},
     "data/item_lists.py": {"generate"},
     "decoding/options.py": {"generate", "evaluate"},
+    "cli/options.py": {verb for verb in OUTPUTS if "--overwrite" in VERBS[verb]},
     "cli/slicing.py": {"evaluate"},
     "cli/contestants.py": {"evaluate", "bench regret"},
     "cli/shards.py": {"generate"},

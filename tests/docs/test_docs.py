@@ -88,6 +88,22 @@ def test_the_readme_is_short_and_easy_to_read():
     words = re.findall(r"[A-Za-z]+", prose)
     numbers = re.findall(r"(?<![\w.])[.\d]*\d", prose)
     assert len(numbers) <= 3 * len(words) / 100
+    sentences = re.split(r"(?<=[.!?:;])\s|\n\s*[*#]|\n\n", re.sub(r"\[([^]]*)\]", r"\1", prose))
+    crowded = [one for one in sentences if len(re.findall(r"(?<![\w.])[.\d]*\d", one)) > 1]
+    assert crowded == [], "at most one number a sentence"
+
+
+def test_every_kind_of_part_has_a_whole_example():
+    """The table of Extending promises an example of each; every one is code that the test above runs, or a file."""
+    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    for anchor in re.findall(r"^\| \[[^]]+\]\(#([a-z-]+)\)", text, flags=re.M):
+        title = next(one for one in re.findall(r"^## (.+)$", text, flags=re.M) if slug(one) == anchor)
+        section = text.partition(f"## {title}\n")[2].partition("\n## ")[0]
+        assert re.search(r"```(python|yaml)\n", section), title
+
+
+def slug(title):
+    return re.sub(r"[^a-z -]", "", title.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
