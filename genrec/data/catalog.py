@@ -72,7 +72,7 @@ class Catalog:
         report = DataReport("items", allow_lost=allow_lost)
         frame, lines = read_rows(path, report, quotes=quotes)
         if table_kind(Path(path)) in ("csv", "tsv"):
-            frame = typed_columns(frame, {id_column, title_column or Columns.Title})
+            frame = typed_columns(frame, {id_column, title_column or Columns.Title}, report)
         return cls._build(frame, id_column, title_column, str(path), report, lines, html)
 
     @classmethod

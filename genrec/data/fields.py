@@ -17,21 +17,40 @@ from genrec.errors import ConfigError, DataError
 Html = Literal["plain", "keep"]
 """What becomes of HTML entities and tags in text: plain text, or nothing is done."""
 _NUMBER = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$"
+_COMMA_NUMBER = r"^-?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$"
+_SURELY_DECIMAL = r",(?:\d{1,2}|\d{4,})$"
 _LONGEST_EXACT = 15
 _LONGEST_NUMBER = 4096
 
 
-def typed_columns(frame: pl.DataFrame, text: set[str]) -> pl.DataFrame:
+def typed_columns(frame: pl.DataFrame, text: set[str], report: DataReport) -> pl.DataFrame:
     """Columns of a csv or tsv table with the types that JSON lines of the same values would have.
 
     A column whose values are all numbers in the notation of JSON becomes Int64 or Float64; leading zeros make text, as
-    do integers of more than 64 bits. A column of ``true`` and ``false`` is written in small letters.
+    do integers of more than 64 bits. Numbers with a decimal comma (``1.299,50``) are numbers where a whole column has
+    them; ``1,299`` alone may be thousands, and stays text. A column of ``true`` and ``false`` is written in small
+    letters.
 
     Args:
         frame: String columns.
         text: Columns that stay as they are: ids, titles.
+        report: Counts columns with decimal commas.
     """
-    return frame.with_columns(_typed(frame[name]) for name in frame.columns if name not in text)
+    columns = [_with_points(frame[name]) for name in frame.columns if name not in text]
+    changed = [f"field '{new.name}': {frame[new.name].drop_nulls()[0]!r}" for new, had in columns if had]
+    report.add("decimal-commas", len(changed), changed)
+    return frame.with_columns(_typed(new) for new, _ in columns)
+
+
+def _with_points(series: pl.Series) -> tuple[pl.Series, bool]:
+    """A column of text with the points of JSON where all of it are numbers with decimal commas; and whether it was."""
+    if series.dtype != pl.String:
+        return series, False
+    values = series.str.strip_chars()
+    filled = values.filter(~values.is_in(MISSING))
+    if not filled.str.contains(_SURELY_DECIMAL).any() or not filled.str.contains(_COMMA_NUMBER).all():
+        return series, False
+    return values.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True), True
 
 
 def _typed(series: pl.Series) -> pl.Series:

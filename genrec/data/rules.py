@@ -47,6 +47,12 @@ RULES: dict[str, Rule] = {
         "changed",
         "values",
     ),
+    "decimal-commas": Rule(
+        "numbers with a decimal comma are read as numbers",
+        "Nothing to do.",
+        "changed",
+        "columns",
+    ),
     "script-titles": Rule(
         "titles that are a piece of the page's script are left out",
         "Nothing to do; the items stay.",

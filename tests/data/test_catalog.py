@@ -352,3 +352,18 @@ def test_fields_that_nothing_can_show_are_an_error():
     far = pl.Series("day", [2**31 - 1], dtype=pl.Int32).cast(pl.Date)
     with pytest.raises(DataError, match="field 'day' cannot be used"):
         Catalog.from_frame(pl.DataFrame([pl.Series("item_id", ["a"]), far]))
+
+
+def test_decimal_commas_are_numbers_and_are_told(tmp_path):
+    path = tmp_path / "items.csv"
+    rows = ["a;45,80;1.299,50;1,299;7;3,5 cm", "b;;12,5;2,500;8;4 cm", "c;-3,1;7;1;9;5 cm"]
+    path.write_text("item_id;price;old;stock;n;size\n" + "\n".join(rows) + "\n")
+    catalog = Catalog.read(path)
+    assert catalog.frame["price"].to_list() == [45.8, None, -3.1]
+    assert catalog.frame["old"].to_list() == [1299.5, 12.5, 7.0]
+    assert catalog.frame["stock"].to_list() == ["1,299", "2,500", "1"]  # thousands or decimals: nobody knows
+    assert catalog.frame["n"].to_list() == [7, 8, 9]
+    assert catalog.frame["size"].to_list() == ["3,5 cm", "4 cm", "5 cm"]
+    [line] = [line for line in catalog.report.lines() if "decimal-commas" in line]
+    assert "2 decimal-commas" in line
+    assert "'45,80'" in line
