@@ -46,6 +46,10 @@ COMPOSITES = {
 }
 """The only imports that may close a circle: parts made of other parts of their own family, by name."""
 
+MODULE_LINES, FUNCTION_LINES = 350, 60
+LONGER = {"genrec/training/train.py: train"}
+"""Functions that may be longer: the one that puts a whole training together, every step of which is a call."""
+
 
 def sources():
     """Every module of the package and its file; the root, which finds names on demand, is left out."""
@@ -95,6 +99,20 @@ def test_imports_make_no_circle(arrows):
         left = {name: ones - free for name, ones in left.items() if name not in free}
     circles = {name: sorted(ones) for name, ones in left.items() if any(name in left[one] for one in ones)}
     assert left == {}, f"modules that import each other, or import such modules: {circles or left}"
+
+
+def test_modules_and_functions_are_short_enough_to_be_read_at_once():
+    """Signatures and docstrings count. A command's body reads options, checks, works, reports; the rest has names."""
+    modules, functions = {}, {}
+    for path in sorted([*(ROOT / "genrec").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]):
+        text, place = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+        modules[place] = text.count("\n")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                functions[f"{place}: {node.name}"] = (node.end_lineno or 0) - node.lineno + 1
+    long = {place: lines for place, lines in modules.items() if lines > MODULE_LINES and place.startswith("genrec/")}
+    assert long == {}
+    assert {name: lines for name, lines in functions.items() if lines > FUNCTION_LINES and name not in LONGER} == {}
 
 
 @pytest.mark.parametrize("folder", ["tokenizers", "prompts"])

@@ -10,11 +10,10 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from genrec.cli.console import err
+from genrec.cli.table_options import HOW, HTML, INTERACTIONS, ITEMS, TABLE_OPTIONS
 from genrec.schema import Columns
 
 if TYPE_CHECKING:
@@ -25,60 +24,7 @@ if TYPE_CHECKING:
     from genrec.data.naming import ColumnNames
     from genrec.data.split import SplitSettings
 
-Quotes = Literal["doubled", "backslash", "none"]
-Html = Literal["plain", "keep"]
 _USUAL = {"user": Columns.User, "item": Columns.Item, "time": Columns.Timestamp, "id": Columns.Item}
-
-
-def _option(flag: str, text: str, kind: Any = str, **more: Any) -> Any:
-    return Annotated[kind | None, typer.Option(flag, help=text, **more)]
-
-
-_ITEMS = {
-    "id_column": _option("--id-column", "Item ids of the items table and of lists of items."),
-    "title_column": _option(
-        "--title-column", "Field that a person reads of an item (default: title, or the likeliest)."
-    ),
-}
-_INTERACTIONS = {
-    "user_column": _option("--user-column", "User ids of the interactions."),
-    "item_column": _option("--item-column", "Item ids of the interactions."),
-    "time_column": _option("--time-column", "Times of the interactions; none: the order of the rows."),
-}
-_HOW = {
-    "allow_lost": _option("--allow-lost", "Largest share of rows that may be lost.", float, min=0, max=1),
-    "quotes": _option("--quotes", "Quotes in csv fields: doubled or backslash; none: plain signs.", Quotes),
-}
-_HTML = {"html": _option("--html", "HTML in texts of items: made plain, or keep it.", Html)}
-_PART = {"part_column": _option("--part-column", "Column with train, validation or test: your own split.")}
-_SPLIT = {
-    "split": _option("--split", "Split: leave-one-out or global-time (default: as the index or recommender was made)."),
-    "validation_from": _option(
-        "--validation-from", "Start of validation in global time: a date, or a share such as 0.8."
-    ),
-    "test_from": _option("--test-from", "Start of test in global time: a date, or a share."),
-    **_PART,
-}
-_DOMAINS = {
-    name: Annotated[
-        list[str] | None, typer.Option(f"--{name.replace('_', '-')}", help=f"{text}; NAME=COLUMN for one domain.")
-    ]
-    for name, text in (
-        ("id_column", "Item ids of the items tables"),
-        ("title_column", "Field that a person reads of an item"),
-        ("user_column", "User ids of the interactions"),
-        ("item_column", "Item ids of the interactions"),
-        ("time_column", "Times of the interactions, or none for the order of the rows"),
-    )
-}
-_OPTIONS = {
-    "items": {**_ITEMS, **_HTML, **_HOW},
-    "interactions": {**_INTERACTIONS, **_HOW},
-    "lists": {"id_column": _ITEMS["id_column"], **_HOW},
-    "domains": {**_DOMAINS, **_HTML, **_HOW},
-    "part": _PART,
-    "split": _SPLIT,
-}
 
 
 def reads(*kinds: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -88,7 +34,7 @@ def reads(*kinds: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         kinds: ``items``, ``interactions``, ``domains`` (both, of many catalogues), ``lists`` (of items), ``part`` (a
             split of one's own), ``split`` (any).
     """
-    options = {name: option for kind in kinds for name, option in _OPTIONS[kind].items()}
+    options = {name: option for kind in kinds for name, option in TABLE_OPTIONS[kind].items()}
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(command, eval_str=True)
@@ -141,14 +87,14 @@ class Tables:
         from genrec.config import parse
         from genrec.data.naming import ColumnNames
 
-        named = {name.removesuffix("_column"): said[name] for name in {**_ITEMS, **_INTERACTIONS} if said.get(name)}
+        named = {name.removesuffix("_column"): said[name] for name in {**ITEMS, **INTERACTIONS} if said.get(name)}
         each = {role: names for role, names in named.items() if isinstance(names, list)}
         roles = {role: name for role, name in named.items() if role not in each}
         bounds = {name: _moment(said[name]) for name in ("validation_from", "test_from") if said.get(name)}
         return cls(
             parse(ColumnNames, roles, where="names of columns"),
             ColumnNames(),
-            {name: said[name] for name in (*_HOW, *_HTML) if said.get(name) is not None},
+            {name: said[name] for name in (*HOW, *HTML) if said.get(name) is not None},
             said.get("split"),
             bounds or None,
             said.get("part_column"),
@@ -204,7 +150,7 @@ class Tables:
         Args:
             items: Whether that command reads a table of items.
         """
-        said = {name: value for name, value in self.how.items() if items or name not in _HTML}
+        said = {name: value for name, value in self.how.items() if items or name not in HTML}
         return [
             word
             for name, value in said.items()
@@ -264,7 +210,7 @@ class Tables:
         """
         from genrec.data.interactions import Interactions
 
-        how = {name: value for name, value in self.how.items() if name not in _HTML}
+        how = {name: value for name, value in self.how.items() if name not in HTML}
         return Interactions.read(path, part_column=part_column or self.part_column, **self.of_interactions(path), **how)
 
     def of_items(self, path: Path) -> dict[str, Any]:

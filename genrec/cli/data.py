@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrec.cli.columns import Html, Tables, reads
+from genrec.cli.columns import Tables, reads
 from genrec.cli.console import err, for_shell, guarded, heading, say, show_error, summary, table
 from genrec.cli.options import AsJson, ItemsTable, Overwrite
 from genrec.cli.pipeline import Pipeline
 from genrec.cli.reading import free_path, shell_command
+from genrec.cli.table_options import Html
 from genrec.cli.visible import json_text
 from genrec.wording import count
 

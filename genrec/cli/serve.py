@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,53 +30,59 @@ TOKEN = "GENREC_ADMIN_TOKEN"  # noqa: S105 - the name of the variable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHORTEST = 16
 
+Models = Annotated[list[str], typer.Argument(help="Folders of recommenders, or NAME=FOLDER.")]
+Host = Annotated[str, typer.Option("--host", help="Address to listen at; others than this machine's own are open.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")]
+Logs = Annotated[
+    list[str] | None,
+    typer.Option("--histories", help="Table with user_id, item_id, timestamp; NAME=TABLE for one model."),
+]
+Indexes = Annotated[
+    list[str] | None,
+    typer.Option("--index", help="Index that may grow, to use instead of the saved one; NAME=FOLDER for one model."),
+]
+Parts = Annotated[
+    list[str] | None,
+    typer.Option("--part", help="Named part of the catalogue, NAME:CONDITION; several of a name must all hold."),
+]
+Limits = Annotated[
+    list[str] | None, typer.Option("--limit", help="Setting of the service to change: key=value, such as max_k=50.")
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", help=f"File with the administrators' token (default: the variable {TOKEN})."),
+]
+AllowedHosts = Annotated[
+    list[str] | None, typer.Option("--allowed-host", help="Further name under which the service may be asked for.")
+]
+Origins = Annotated[
+    list[str] | None, typer.Option("--cors-origin", help="Site whose pages may ask, such as https://shop.example.")
+]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Cores for one batch.")]
+
 
 @guarded
 @loads_models
 @reads("interactions")
 def serve(
-    models: Annotated[list[str], typer.Argument(help="Folders of recommenders, or NAME=FOLDER.")],
-    host: Annotated[
-        str, typer.Option("--host", help="Address to listen at; others than this machine's own are open.")
-    ] = ("127.0.0.1"),
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")] = 8000,
-    histories: Annotated[
-        list[str] | None,
-        typer.Option("--histories", help="Table with user_id, item_id, timestamp; NAME=TABLE for one model."),
-    ] = None,
-    index: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--index", help="Index that may grow, to use instead of the saved one; NAME=FOLDER for one model."
-        ),
-    ] = None,
-    part: Annotated[
-        list[str] | None,
-        typer.Option("--part", help="Named part of the catalogue, NAME:CONDITION; several of a name must all hold."),
-    ] = None,
+    models: Models,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    histories: Logs = None,
+    index: Indexes = None,
+    part: Parts = None,
     set_: DecodingChanges = None,
-    limit: Annotated[
-        list[str] | None, typer.Option("--limit", help="Setting of the service to change: key=value, such as max_k=50.")
-    ] = None,
-    token_file: Annotated[
-        Path | None,
-        typer.Option("--token-file", help=f"File with the administrators' token (default: the variable {TOKEN})."),
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None, typer.Option("--allowed-host", help="Further name under which the service may be asked for.")
-    ] = None,
-    cors_origin: Annotated[
-        list[str] | None, typer.Option("--cors-origin", help="Site whose pages may ask, such as https://shop.example.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Cores for one batch.")] = None,
+    limit: Limits = None,
+    token_file: TokenFile = None,
+    allowed_host: AllowedHosts = None,
+    cors_origin: Origins = None,
+    threads: Threads = None,
     device: Device = None,
     checkpoint: Checkpoints = None,
     *,
     tables: Tables,
 ) -> None:
     """Answer requests over HTTP until a signal comes."""
-    from genrec.trust import trusts_remote_code
-
     folders = _named(models)
     indexes, logs = _each(index, folders, "--index"), _each(histories, folders, "--histories")
     settings = _settings(limit)
@@ -91,23 +97,12 @@ def serve(
     from genrec.serving.server import LOOPBACK, is_loopback, open_socket
 
     sock = open_socket(host, port)
-    from genrec.loading import moved_checkpoint
-    from genrec.serving import Source, build_app
+    from genrec.serving import build_app
     from genrec.serving.server import serve as run
 
     began = time.monotonic()
-    sources = {
-        name: Source(
-            folder,
-            index=_path(indexes.get(name, indexes.get(None))),
-            device=device,
-            checkpoint=moved_checkpoint(folder, checkpoint or ()),
-            changes=tuple(set_ or ()),
-            parts=parts,
-            trust_remote_code=trusts_remote_code(),
-        )
-        for name, folder in folders.items()
-    }
+    how = {"device": device, "changes": tuple(set_ or ()), "parts": parts}
+    sources = _sources(folders, indexes, checkpoint or (), **how)
     service = _loaded(sources, settings, _read(logs, folders, tables), token, threads)
     local = is_loopback(host)
     hosts = [*LOOPBACK, *(allowed_host or ())] if local or allowed_host else None
@@ -116,6 +111,26 @@ def serve(
     address = f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
     run(app, sock, settings, on_signals, lambda: _show(service, address, time.monotonic() - began, local))
     say("Stopped; requests in flight were answered.")
+
+
+def _sources(
+    folders: Mapping[str, Path], indexes: Mapping[str | None, str], checkpoints: Sequence[str], **how: Any
+) -> dict[str, Source]:
+    """What is served under every name, and with which index."""
+    from genrec.loading import moved_checkpoint
+    from genrec.serving import Source
+    from genrec.trust import trusts_remote_code
+
+    return {
+        name: Source(
+            folder,
+            index=_path(indexes.get(name, indexes.get(None))),
+            checkpoint=moved_checkpoint(folder, checkpoints),
+            trust_remote_code=trusts_remote_code(),
+            **how,
+        )
+        for name, folder in folders.items()
+    }
 
 
 def _loaded(

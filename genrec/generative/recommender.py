@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from genrec.artifacts import Manifest, atomic_dir, read_manifest, read_whole, saved_content, write_manifest
+from genrec.artifacts import atomic_dir, read_manifest, read_whole, saved_content, write_manifest
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
 from genrec.data.id_lists import positions_of_set
@@ -22,6 +22,7 @@ from genrec.decoding.ranker import Ranker
 from genrec.decoding.request import Prior, Request
 from genrec.errors import ArtifactError, ConfigError
 from genrec.explanation import Explanations
+from genrec.generative.belonging import check_index
 from genrec.generative.card import recommender_card
 from genrec.generative.config import TrainConfig
 from genrec.generative.explained import explained
@@ -326,7 +327,7 @@ class GenerativeRecommender(Recommender):
         config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
         if index is None:
             index = SemanticIndex.load(folder / "index")
-        _check_index(manifest, index, config)
+        check_index(manifest, index, config)
         model = load_model(folder / "model", checkpoint=checkpoint)
         if model.reads_prompts:
             tasks = with_saved_templates(config.tasks, folder / "prompts")
@@ -341,22 +342,3 @@ class GenerativeRecommender(Recommender):
             remembered = parse(ColumnNames, manifest.get("columns") or {})
         recommender.columns = remembered.over(index.columns)
         return recommender
-
-
-def _check_index(manifest: Manifest, index: SemanticIndex, config: TrainConfig) -> None:
-    """Refuse an index that is neither the one of training nor grown from it, by its codes and, if read, its vectors."""
-    fingerprint = manifest.need("index_fingerprint", str)
-    known = manifest.get("vectors_fingerprint") if config.model.item_vectors else None
-    same = fingerprint in index.lineage
-    if same and known is not None and index.vectors_fingerprint(manifest.need("n_items", int)) == known:
-        return
-    if not same or known is not None:
-        raise ArtifactError(
-            "The recommender was trained on another index."
-            if not same
-            else "The items of this index have other vectors than those that the recommender was trained on.",
-            where=manifest.path.parent,
-            expected=f"index {fingerprint} or one grown from it",
-            hint=f"This index is {index.fingerprint} ({count(len(index.item_ids), 'item')}). Train on "
-            "it, or leave it out.",
-        )

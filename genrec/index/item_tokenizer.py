@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,10 @@ from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambig
 from genrec.errors import ArtifactError, ConfigError
 from genrec.index.encoding import EncodedItems, encode_items
 from genrec.index.recipe import TokenizerRecipe
+from genrec.index.row_order import canonical_order, context_of, in_order, unsorted
 from genrec.index.sizes import check_sizes, sized
 from genrec.progress import Progress
-from genrec.quantizers import ItemContext, Quantizer, build_quantizer
+from genrec.quantizers import Quantizer, build_quantizer
 from genrec.trust import trusts_remote_code
 from genrec.wording import count
 
@@ -121,8 +122,8 @@ class ItemTokenizer:
         how: Any = {"progress": progress, "frozen": frozen, "vectors_from": vectors_from}
         encoded = encoded or encode_items(recipe, catalog, train, **how)
         encoder, vectors = encoded.encoder, encoded.vectors
-        order = _canonical(catalog)
-        ordered, context = _in_order(vectors, order), _context(catalog, order, train)
+        order = canonical_order(catalog)
+        ordered, context = in_order(vectors, order), context_of(catalog, order, train)
         logger.info("quantizing vectors of %s with '%s'", count(vectors.shape[1], "dimension"), quantizer.name)
         if frozen is None:
             quantizer.fit(ordered, seed=recipe.seed, items=context)
@@ -131,7 +132,7 @@ class ItemTokenizer:
         items = QuantizedItems(catalog.item_ids[order], codes, quantizer.codebook_sizes, ordered, quantizer, popularity)
         rule.fit(items)
         paths = rule.resolve(items)
-        return cls._of(recipe, encoder, quantizer, rule, catalog.html), TokenizedItems(vectors, _unsorted(paths, order))
+        return cls._of(recipe, encoder, quantizer, rule, catalog.html), TokenizedItems(vectors, unsorted(paths, order))
 
     @classmethod
     def fit_many(
@@ -198,20 +199,20 @@ class ItemTokenizer:
         if catalog.html != self.html:
             logger.warning("HTML in the new items' texts was read as '%s', before as '%s'.", catalog.html, self.html)
         vectors = self._encoder_for(vectors_from).encode(catalog)
-        order = _canonical(catalog)
-        ordered, quantizer = _in_order(vectors, order), self.quantizer
+        order = canonical_order(catalog)
+        ordered, quantizer = in_order(vectors, order), self.quantizer
         sizes = quantizer.codebook_sizes
         with self._saved("quantizer", settings=False):
-            codes = quantizer.place(ordered, items=_context(catalog, order), published=published[:, : len(sizes)])
+            codes = quantizer.place(ordered, items=context_of(catalog, order), published=published[:, : len(sizes)])
         items = QuantizedItems(catalog.item_ids[order], codes, sizes, ordered, quantizer)
-        return TokenizedItems(vectors, _unsorted(self.disambiguation.resolve(items, published), order))
+        return TokenizedItems(vectors, unsorted(self.disambiguation.resolve(items, published), order))
 
     def nearest_codes(self, catalog: Catalog, vectors: np.ndarray) -> np.ndarray:
         """Each item's own codes, ``(n_items, quantizer_levels)`` int32, whatever is taken."""
-        order = _canonical(catalog)
+        order = canonical_order(catalog)
         with self._saved("quantizer", settings=False):
-            codes = self.quantizer.encode(_in_order(vectors, order), items=_context(catalog, order))
-        return _unsorted(codes, order)
+            codes = self.quantizer.encode(in_order(vectors, order), items=context_of(catalog, order))
+        return unsorted(codes, order)
 
     @cached_property
     def encoder(self) -> ItemEncoder[Any]:
@@ -332,28 +333,3 @@ def read_html(saved: Mapping[str, Any]) -> Html:
     if (html := saved.get("html", "plain")) not in ("plain", "keep"):
         raise ArtifactError(f"How HTML was read is {html!r}.", expected="plain or keep")
     return html  # type: ignore[no-any-return]
-
-
-def _canonical(catalog: Catalog) -> np.ndarray:
-    """Rows in the order of their ids, so that a shuffled table gives every item the same codes."""
-    ids = catalog.item_ids.tolist()
-    return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
-
-
-def _in_order(vectors: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Rows in another order; those that are in order already are not copied, so memory-mapped ones stay on disk."""
-    return vectors if (order == np.arange(len(order))).all() else np.asarray(vectors)[order]
-
-
-def _context(catalog: Catalog, order: np.ndarray, train: Histories | None = None) -> ItemContext:
-    if train is not None:
-        row = np.empty(len(order), dtype=np.int32)
-        row[order] = np.arange(len(order), dtype=np.int32)
-        train = replace(train, items=row[train.items])
-    return ItemContext(catalog.item_ids[order], catalog.select(order), train)
-
-
-def _unsorted(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
-    result = np.empty_like(rows)
-    result[order] = rows
-    return result

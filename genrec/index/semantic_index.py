@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +11,9 @@ import numpy as np
 from genrec.artifacts import MappedTensor, read_whole
 from genrec.data.catalog import Catalog
 from genrec.data.naming import ColumnNames
-from genrec.errors import ArtifactError, DataError
+from genrec.errors import ArtifactError
 from genrec.index.card import index_card
+from genrec.index.identity import codes_fingerprint, unknown_item, vectors_fingerprint
 from genrec.index.item_tokenizer import EncodedItems, ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.index.storage import IndexFiles, Origin, load_parts, save_index
@@ -216,10 +215,7 @@ class SemanticIndex:
     @cached_property
     def fingerprint(self) -> str:
         """Hex digest of ids, codes and codebook sizes: what a recommender depends on."""
-        head = json.dumps([list(self.codebook_sizes), self.item_ids.tolist()], ensure_ascii=True)
-        digest = hashlib.sha256(head.encode())
-        digest.update(np.ascontiguousarray(self.codes, dtype="<i4").tobytes())
-        return digest.hexdigest()
+        return codes_fingerprint(self.codebook_sizes, self.item_ids, self.codes)
 
     def vectors(self) -> np.ndarray:
         """Item vectors as quantized, ``(n_items, dim)`` float32; read when first asked for.
@@ -235,10 +231,7 @@ class SemanticIndex:
 
     def vectors_fingerprint(self, n_items: int | None = None) -> str:
         """Hex digest of the vectors of the first ``n_items`` items (None: of all), for networks that read them."""
-        rows = np.ascontiguousarray(self.vectors()[:n_items], dtype="<f4")
-        digest = hashlib.sha256(f"{rows.shape}".encode())
-        digest.update(memoryview(rows))  # type: ignore[arg-type]
-        return digest.hexdigest()
+        return vectors_fingerprint(self.vectors()[:n_items])
 
     def __getstate__(self) -> dict[str, Any]:
         self.vectors()  # an open file cannot be sent to another process
@@ -350,14 +343,7 @@ class SemanticIndex:
         Raises:
             DataError: The index does not have it; names the nearest id.
         """
-        import difflib
-
         position = int(self.catalog.positions([item_id])[0])
         if position < 0:
-            near = difflib.get_close_matches(item_id, self.item_ids[:100_000].tolist(), n=1, cutoff=0.6)
-            raise DataError(
-                f"Item {item_id!r} is not in the index.",
-                expected=f"one of {count(len(self), 'id')}, such as {self.item_ids[0]!r}",
-                hint=f"Did you mean {near[0]!r}?" if near else None,
-            )
+            raise unknown_item(item_id, self.item_ids)
         return position

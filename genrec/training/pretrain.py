@@ -75,29 +75,12 @@ def pretrain(
     if is_finished(out, identity, overwrite, lambda before, now: differences(before, json.loads(json.dumps(now)))):
         return FoundationModel.from_pretrained(out)
     recipe = load_recipe(config.tokenizer, config.tokenizer_settings)
-    examples = PackedExamples(
-        [domain.split.train for domain in domains],
-        config.model.max_items,
-        config.examples.row_items,
-        novel=config.examples.novel,
-        seed=config.seed,
-    )
+    examples = _examples(domains, config)
     session = TrainingFolder(out)
     session.open(identity, overwrite=overwrite)
     foundation, collator = _untrained(recipe, domains, config, session.folder)
     validate = _OnDomains(foundation, judges, config) if judges else None
-    trainer = build_trainer(
-        foundation.model,
-        examples,
-        collator,
-        foundation.config,
-        session.checkpoints,
-        sampler=lambda batch: DomainSampler(
-            examples.lengths_per_domain, batch, temperature=config.examples.temperature, seed=config.seed
-        ),
-        validate=validate,
-        callbacks=callbacks,
-    )
+    trainer = _trainer(foundation, collator, examples, config, session, validate=validate, callbacks=callbacks)
     began = time.monotonic()
     start = None if validate is None else StartingPoint(trainer, validate)
     broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)
@@ -112,6 +95,39 @@ def pretrain(
     foundation.save_pretrained(out, overwrite=overwrite)
     session.remove()
     return foundation
+
+
+def _examples(domains: Sequence[Domain], config: PretrainConfig) -> PackedExamples:
+    """Training histories of all domains, packed into rows."""
+    return PackedExamples(
+        [domain.split.train for domain in domains],
+        config.model.max_items,
+        config.examples.row_items,
+        novel=config.examples.novel,
+        seed=config.seed,
+    )
+
+
+def _trainer(
+    foundation: FoundationModel,
+    collator: Any,
+    examples: PackedExamples,
+    config: PretrainConfig,
+    session: TrainingFolder,
+    **watching: Any,
+) -> Any:
+    """The trainer, which draws domains as the settings say."""
+    return build_trainer(
+        foundation.model,
+        examples,
+        collator,
+        foundation.config,
+        session.checkpoints,
+        sampler=lambda batch: DomainSampler(
+            examples.lengths_per_domain, batch, temperature=config.examples.temperature, seed=config.seed
+        ),
+        **watching,
+    )
 
 
 def _roles(domains: Sequence[Domain], config: PretrainConfig) -> tuple[list[Domain], list[Domain]]:

@@ -127,6 +127,7 @@ SPEAKERS = {
     "data/item_lists.py": {"generate"},
     "decoding/options.py": {"generate", "evaluate"},
     "cli/options.py": {verb for verb in OUTPUTS if "--overwrite" in VERBS[verb]},
+    "cli/index_compare.py": {"index compare"},
     "cli/slicing.py": {"evaluate"},
     "cli/contestants.py": {"evaluate", "bench regret"},
     "cli/shards.py": {"generate"},
