@@ -53,13 +53,30 @@ def score_items(
         return _share_out(state.scores, trie, normalize, keep)
     if sums_slots(model, normalize) and keep is None:
         return score_by_slots(trie, model.slot_scores(state))  # type: ignore[attr-defined]
+    items = trie.items.long()
+    result = torch.full((n_users, int(items.max()) + 1), -torch.inf, device=trie.device)
+    result[:, items] = score_leaves(model, state, trie, n_users, normalize=normalize, keep=keep, rows=rows)
+    return result
+
+
+def score_leaves(
+    model: CodePredictor,
+    state: Any,
+    trie: DeviceTrie,
+    n_users: int,
+    *,
+    normalize: Normalize = "vocabulary",
+    keep: Filter | None = None,
+    rows: int = _ROWS,
+) -> Tensor:
+    """Log-probabilities of all leaves in their order, ``(users, n_leaves)``, with gradients where these are recorded.
+
+    Arguments as in :func:`score_items`.
+    """
     walk = _Walk(model, trie, n_users, normalize, keep, max(1, rows // n_users))
     branch = fork(state)
     walk.visit(branch, model.step(branch, None, None), 0, 0, torch.zeros(n_users, 1, device=trie.device))
-    items = trie.items.long()
-    result = torch.full((n_users, int(items.max()) + 1), -torch.inf, device=trie.device)
-    result[:, items] = walk.scores
-    return result
+    return torch.cat(walk.parts, dim=1) if walk.parts else walk.scores
 
 
 def sums_slots(model: CodePredictor, normalize: Normalize) -> bool:
@@ -84,7 +101,7 @@ def _share_out(logits: Tensor, trie: DeviceTrie, normalize: Normalize, keep: Fil
 
 
 class _Walk:
-    """Depth-first walk; ``scores (users, n_leaves)`` fills from left to right."""
+    """Depth-first walk; ``scores (users, n_leaves)`` fills from left to right, or ``parts`` of it, for gradients."""
 
     def __init__(
         self,
@@ -97,7 +114,8 @@ class _Walk:
     ) -> None:
         self.model, self.trie, self.normalize, self.keep, self.chunk = model, trie, normalize, keep, chunk
         self.starts = [start.cpu().long() for start in trie.starts]  # they steer the walk, which the CPU does
-        self.scores = torch.empty(n_users, trie.n_items, device=trie.device)
+        self.parts: list[Tensor] = []
+        self.scores = torch.empty(n_users, 0 if torch.is_grad_enabled() else trie.n_items, device=trie.device)
 
     def visit(self, state: Any, output: Tensor | StepOutput, level: int, first: int, scores: Tensor) -> None:
         """Score the children of some nodes, and what is below them.
@@ -116,7 +134,10 @@ class _Walk:
         living = None if self.keep is None else self.keep.living(level, low, high)
         children = scores[:, parents] + self._log_probabilities(output, parents, codes, living)
         if level == self.trie.n_levels - 1:
-            self.scores[:, low:high] = children
+            if torch.is_grad_enabled():
+                self.parts.append(children)
+            else:
+                self.scores[:, low:high] = children
             return
         for at in range(0, high - low, self.chunk):
             part = slice(at, at + self.chunk)
@@ -145,7 +166,7 @@ class _Walk:
 def grouped_log_sum_exp(values: Tensor, groups: Tensor, n_groups: int) -> Tensor:
     """Log-sum-exp of each group, ``(users, n)`` and ``(n,)`` to ``(users, n_groups)``; 0 where all values are -inf."""
     highest = values.new_full((len(values), n_groups), -torch.inf)
-    highest = highest.scatter_reduce(1, groups.expand_as(values), values, "amax")
+    highest = highest.scatter_reduce(1, groups.expand_as(values), values.detach(), "amax")
     nothing = highest == -torch.inf
     highest = highest.masked_fill(nothing, 0)
     sums = torch.zeros_like(highest).index_add_(1, groups, (values - highest[:, groups]).exp())

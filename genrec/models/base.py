@@ -16,7 +16,7 @@ from genrec.errors import ArtifactError, ConfigError, ModelError, unknown_name
 from genrec.models.history_batches import CodeCollator, HistoryExamples
 from genrec.models.legal_codes import LegalCodes
 from genrec.models.occupancy import SharedModel
-from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches
+from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches, also_asked
 from genrec.models.parts import CodeTable, Start
 from genrec.models.quiet import quiet_loading
 from genrec.models.saved import load_network
@@ -76,8 +76,15 @@ class CodeModel(SharedModel):
     """Whether a training example is one history with its next item, never a whole history."""
     scores_items: ClassVar[bool] = False
     """Whether :meth:`prefill` scores all items at once and gives :class:`~genrec.models.predictor.ItemScores`."""
+    post_trains: ClassVar[bool] = True
+    """Whether what it reads of the training part leaves a next item unknown; see :mod:`genrec.training.policy`."""
     legal: LegalCodes | None = None
     """What the loss is restricted to, see :meth:`restrict_loss`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "forward" in vars(cls):
+            cls.forward = also_asked(cls.forward)  # type: ignore[method-assign]
 
     @property
     def parallel(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -38,6 +39,23 @@ class CodeModelOutput(ModelOutput):
         loss, likelihood = terms
         per_row = likelihood.new_zeros(n_rows).index_add(0, rows, likelihood)
         return cls(loss.mean(), torch.tensor(len(rows), device=rows.device), per_row)
+
+
+def also_asked(forward: Callable[..., CodeModelOutput]) -> Callable[..., CodeModelOutput]:
+    """A forward pass that can be asked for something else than the network's own loss.
+
+    With ``ask``, it returns ``ask(model, inputs)``. So an objective that needs more than a loss (log-probabilities of
+    many items after one reading of a history) still goes through everything that is put around ``forward``: several
+    processes, mixed precision.
+    """
+
+    @functools.wraps(forward)
+    def asked(
+        self: Any, *args: Any, ask: Callable[..., CodeModelOutput] | None = None, **inputs: Any
+    ) -> CodeModelOutput:
+        return forward(self, *args, **inputs) if ask is None else ask(self, inputs)
+
+    return asked
 
 
 Reader = Callable[[Any], dict[str, Any]]

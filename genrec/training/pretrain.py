@@ -24,6 +24,7 @@ from genrec.models.settings import PORTABLE
 from genrec.models.vector_store import VectorStore
 from genrec.progress import Progress
 from genrec.quantizers import ItemContext
+from genrec.training.checkpoints import usable_checkpoint
 from genrec.training.domains import Domain
 from genrec.training.learning import learn
 from genrec.training.packing import DomainSampler, PackedExamples
@@ -31,7 +32,7 @@ from genrec.training.pretrain_config import PretrainConfig
 from genrec.training.prior_experience import gain_experience, pooled
 from genrec.training.session import TrainingFolder, check_stopped, differences, is_finished, one_at_a_time
 from genrec.training.start import StartingPoint
-from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
+from genrec.training.trainer import build_trainer, set_seed
 from genrec.training.validation import GeneratedValidation, validation_sample
 from genrec.wording import count
 

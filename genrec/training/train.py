@@ -22,6 +22,7 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.models import find_network
 from genrec.models.outputs import TrainingBatches
 from genrec.training.additions import fit_additions
+from genrec.training.checkpoints import usable_checkpoint
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.learned import counting, what_was_learned
 from genrec.training.learning import learn
@@ -30,7 +31,7 @@ from genrec.training.objectives.base import Objective
 from genrec.training.self_check import check_language_model
 from genrec.training.session import TrainingFolder, check_stopped, is_finished, one_at_a_time, run_identity
 from genrec.training.start import StartingPoint
-from genrec.training.trainer import build_trainer, set_seed, usable_checkpoint
+from genrec.training.trainer import build_trainer, set_seed
 from genrec.training.validation import GeneratedValidation
 from genrec.trust import says_trust
 

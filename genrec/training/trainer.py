@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
-from zipfile import is_zipfile
 
 import torch
 from accelerate.data_loader import prepare_data_loader
 from torch.utils.data import DataLoader, Sampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
-from genrec.artifacts import tensor_shapes
-from genrec.errors import ArtifactError, ConfigError
+from genrec.errors import ConfigError
 from genrec.generative.config import DEFAULT_EPOCHS, TrainConfig
 from genrec.models.base import CodeModel
 from genrec.models.outputs import CodeModelOutput
 from genrec.models.quiet import quiet_loading
+from genrec.training.checkpoints import keep_objective, restore_objective, usable_checkpoint
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 from genrec.training.divergence import DivergenceGuard
 from genrec.training.loss_meter import LossMeter, Patience
@@ -81,6 +77,7 @@ class RecommenderTrainer(Trainer):
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """A step of transformers; a loss that is no number ends training before it reaches the weights."""
+        self.objective.begin_step(self.state.global_step)
         loss = super().training_step(*args, **kwargs)
         self._guard.check_loss(loss, self)
         self._meter.add(loss, self.state)
@@ -89,6 +86,8 @@ class RecommenderTrainer(Trainer):
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log; losses are means over all steps since the last log, also where a run was stopped in between."""
         self._meter.fill(logs, self.state, self._mean)
+        if "loss" in logs:
+            logs.update({name: self._mean(value) for name, value in self.objective.figures().items()})
         super().log(logs, *args, **kwargs)
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
@@ -119,6 +118,13 @@ class RecommenderTrainer(Trainer):
             super()._save(output_dir, state_dict)
         elif self.args.should_save:  # a large frozen network is not written again and again
             cast(Any, self.model).save_training_state(output_dir or self.args.output_dir, state_dict)
+
+        if self.args.should_save:
+            keep_objective(self.objective, Path(output_dir or self.args.output_dir or ""))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        restore_objective(self.objective, Path(resume_from_checkpoint))
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         if not hasattr(self.model, "save_training_state"):
@@ -315,29 +321,6 @@ def build_trainer(
         if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
             callback.logging_dir = str(folder.parent.with_suffix(".logs"))
     return trainer
-
-
-def usable_checkpoint(folder: Path) -> str | None:
-    """The newest complete checkpoint in ``folder``; incomplete ones (killed while writing) are removed."""
-    while folder.is_dir() and (newest := get_last_checkpoint(str(folder))):
-        if _complete(Path(newest)):
-            return newest
-        logger.warning("Removing the incomplete checkpoint %s.", newest)
-        shutil.rmtree(newest)
-    return None
-
-
-def _complete(checkpoint: Path) -> bool:
-    # transformers writes trainer_state.json last.
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    try:  # where power failed, files may have their names and not all of their content
-        tensor_shapes(checkpoint / "model.safetensors")
-        return all(is_zipfile(checkpoint / name) for name in ("optimizer.pt", "scheduler.pt"))
-    except ArtifactError:
-        return False
 
 
 def set_seed(seed: int) -> None:

@@ -48,7 +48,8 @@ def _start(rank, world, port):
 def _train(rank, world, port, architecture, folder, steps, stop_at=None):
     """Train a tiny network; process 0 writes its weights and what validation said."""
     from genrec.models import build_model
-    from genrec.training.trainer import StopOnRequest, build_trainer, set_seed, usable_checkpoint
+    from genrec.training.checkpoints import usable_checkpoint
+    from genrec.training.trainer import StopOnRequest, build_trainer, set_seed
 
     class StopAt(StopOnRequest):
         """A Ctrl-C that one process alone notices."""

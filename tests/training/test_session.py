@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError
 from genrec.generative.config import TrainConfig
+from genrec.training.checkpoints import usable_checkpoint
 from genrec.training.session import TrainingFolder, changes, one_at_a_time, run_identity
-from genrec.training.trainer import usable_checkpoint
 
 HISTORIES = Histories.from_lists([[0, 1, 2], [1]])
 

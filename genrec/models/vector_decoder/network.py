@@ -59,6 +59,7 @@ class VectorDecoder(CodeModel):
     config_class = VectorDecoderConfig
     config: VectorDecoderConfig
     scores_items: ClassVar[bool] = True
+    post_trains: ClassVar[bool] = False
 
     def __init__(self, config: VectorDecoderConfig) -> None:
         super().__init__(config)

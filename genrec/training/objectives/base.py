@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor
 
 from genrec.config import Settings
 from genrec.models.outputs import CodeModelOutput, TrainingBatches
 
 if TYPE_CHECKING:
     from genrec.data.histories import Histories
+    from genrec.decoding.options import DecodingOptions
     from genrec.generative.config import TrainConfig
     from genrec.index.semantic_index import SemanticIndex
     from genrec.models.base import CodeModel
@@ -64,6 +67,24 @@ class Objective(ABC):
             config: Settings of the run.
         """
         return model.training_batches(index, histories, config)
+
+    def decoding(self, options: DecodingOptions) -> DecodingOptions:
+        """How what is learned is decoded, where the settings do not say; after :meth:`prepare`."""
+        return options
+
+    def begin_step(self, step: int) -> None:
+        """Told before every step (of micro-batches: before each), with the number of steps that are done."""
+
+    def figures(self) -> dict[str, float]:
+        """What is to be logged beside the loss, since the last call."""
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        """What must be kept with a checkpoint, so that a stopped run goes on as if it had not been."""
+        return {}
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what :meth:`state` gave."""
 
     @abstractmethod
     def loss(self, forward: Forward, batch: dict[str, Any]) -> CodeModelOutput:
