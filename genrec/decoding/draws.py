@@ -1,8 +1,8 @@
 """Items drawn from what a network believes: independently, or without replacement by Gumbel top-k.
 
-Without replacement, the trie is searched top-down for the paths with the largest perturbed log-probabilities, as in
-stochastic beam search (Kool et al. 2019, arXiv 1903.06059): the noise of a node is the largest of the noise below it, so
-a node that is not kept has no leaf that belongs to the result.
+Without replacement, the trie is searched top-down for the paths with the largest perturbed log-probabilities. This is
+stochastic beam search (Kool et al. 2019, arXiv 1903.06059): the noise of a node is the largest of the noise below it,
+so a node that is not kept has no leaf that belongs to the result.
 """
 
 from __future__ import annotations

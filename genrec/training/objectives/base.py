@@ -74,6 +74,7 @@ class Objective(ABC):
 
     def begin_step(self, step: int) -> None:
         """Told before every step (of micro-batches: before each), with the number of steps that are done."""
+        return
 
     def figures(self) -> dict[str, float]:
         """What is to be logged beside the loss, since the last call."""
@@ -85,6 +86,7 @@ class Objective(ABC):
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what :meth:`state` gave."""
+        return
 
     @abstractmethod
     def loss(self, forward: Forward, batch: dict[str, Any]) -> CodeModelOutput:

@@ -43,9 +43,9 @@ class ExactRewardSettings(PostTrainingSettings):
 class ExactReward(PostTraining):
     """The sum over items of probability times reward, exactly, in one of three ways.
 
-    ``items``: every item's probability, by walking the trie or from slots. ``path``: where only the right item and codes
-    in common with it count, the expectation is a sum along one path, whatever the size of the catalogue. ``candidates``:
-    Gumbel draws with importance weights, and the right item always; right on average.
+    ``items``: every item's probability, by walking the trie or from slots. ``path``: where only the right item and
+    codes in common with it count, the expectation is a sum along one path, whatever the size of the catalogue.
+    ``candidates``: Gumbel draws with importance weights, and the right item always; right on average.
 
     With ``scale: log`` the logarithm is made larger: hits alone are then the likelihood. Rewards must be positive.
     """

@@ -87,7 +87,7 @@ class ItemDistribution:
         found = []
         for level in range(trie.n_levels):
             logits, _ = unpack(model.step(state, codes, parents))
-            children, known, exists = trie.children(level, nodes)
+            _, known, exists = trie.children(level, nodes)
             legal = logits.gather(2, known).masked_fill(~exists, -torch.inf).log_softmax(2)
             here = path[..., level]
             if level == 0:

@@ -1,4 +1,4 @@
-"""Weights of an earlier moment, which a network can take on for a while: the start, or what roll-outs were made with."""
+"""Weights of an earlier moment, which a network can take on for a while, such as those at the start."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class PostTraining(Objective):
         self.model = model
         self.distribution = ItemDistribution(model, index.trie, checkpoints=True)
         self.monitor = Monitor(len(index.item_ids))
-        if self.needs_start or getattr(self.settings, "kl", 0.0):
+        if self.needs_start or float(getattr(self.settings, "kl", 0)) > 0:
             self.start = FrozenWeights(model)
 
     def decoding(self, options: DecodingOptions) -> DecodingOptions:

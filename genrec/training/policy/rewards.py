@@ -146,8 +146,9 @@ def hit(offer: Offer) -> Tensor:
 
 
 def rank(offer: Offer) -> Tensor:
-    """MiniOneRec's term (arXiv 2510.24431): 0 for the right item, for others minus their share of ``1 / log2(1 +
-    rank)``; 0 for all where the right item is not among them.
+    """MiniOneRec's term (arXiv 2510.24431): 0 for the right item, for others minus a share by rank.
+
+    The shares are those of ``1 / log2(1 + rank)``. All are 0 where the right item is not among them.
     """
     right = hit(offer)
     place = offer.order.argsort(dim=1, descending=True, stable=True).argsort(dim=1, stable=True) + 1
@@ -277,8 +278,8 @@ def _column(index: SemanticIndex, column: str, scale: str) -> np.ndarray:
     numbers = [name for name in frame.columns[1:] if frame[name].dtype.is_numeric()]
     if column not in numbers:
         raise unknown_name("column of numbers", column, numbers, where="objective.rewards")
-    values = frame[column].cast(float).fill_nan(None)
-    values = values.fill_null(values.median() if values.count() else 0.0).to_numpy()
+    given = frame[column].cast(float).fill_nan(None)
+    values = given.fill_null(given.median() if given.count() else 0.0).to_numpy()
     if scale == "value":
         return np.asarray(values, dtype=np.float32)
     ordered = np.sort(values)
