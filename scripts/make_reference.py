@@ -114,6 +114,7 @@ def settings_page() -> str:
     from genrec.index.recipe import TokenizerRecipe
     from genrec.quantizers import QUANTIZERS
     from genrec.serving.settings import ServeSettings
+    from genrec.training.objectives import OBJECTIVES
     from genrec.training.pretrain_config import PretrainConfig
 
     text = (
@@ -122,6 +123,12 @@ def settings_page() -> str:
         "line: `--set model.dropout=0.3`.\n\n"
     )
     text += section("Training preset", TrainConfig) + section("Pretraining preset", PretrainConfig)
+    text += "## Objectives\n\n"
+    for name, objective in OBJECTIVES.items():
+        text += f"### {name}\n\n{first_line(objective)}\n\n"
+        model = objective.Config
+        parts = "".join(section(f"{name} → `{part}`", inner, 4) for part, inner in parts_of(model))
+        text += f"{table(model)}\n{parts}" if model.model_fields else "No settings.\n\n"
     text += section("Decoding", DecodingOptions) + section("Recipe of an item tokenizer", TokenizerRecipe)
     text += section("Service", ServeSettings)
     for title, family in (("Item encoders", ENCODERS), ("Quantizers", QUANTIZERS), ("Disambiguation rules", RULES)):

@@ -9,6 +9,7 @@ from typing import Any
 from genrec.cli.console import duration, err, heading, say
 from genrec.cli.stopping import stop
 from genrec.prompts.examples import TextExamples
+from genrec.training.policy.monitor import told_figures
 from genrec.training.trainer import StopOnRequest
 from genrec.wording import count
 
@@ -29,6 +30,7 @@ class Reporter(StopOnRequest):
         super().__init__()
         self.began = time.monotonic()
         self.loss: float | None = None
+        self.figures = ""
         self.signal = int(signal.SIGINT)
 
     def on_interrupt(self, number: int, frame: Any) -> None:
@@ -61,9 +63,11 @@ class Reporter(StopOnRequest):
         """One line per validation."""
         logs = logs or {}
         self.loss = logs.get("loss", self.loss)
+        if told := told_figures(logs):
+            self.figures = "".join(f"{name} {value:.4g}  " for name, value in told.items())
         measured = {key.removeprefix("eval_"): value for key, value in logs.items() if key.startswith("eval_")}
         if measured:
             figures = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
             spent = duration(time.monotonic() - self.began)
             loss = "" if self.loss is None else f"loss {self.loss:.4g}  "  # None: nothing was logged yet
-            say(f"epoch {state.epoch:5.1f}  {loss}validation {figures}  ({spent})")
+            say(f"epoch {state.epoch:5.1f}  {loss}{self.figures}validation {figures}  ({spent})")

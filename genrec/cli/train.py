@@ -34,7 +34,8 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="Folder of the recommender.")],
     config: Annotated[str, typer.Option("--config", help="Training preset, or a YAML file.")] = "item-decoder-small",
     init: Annotated[
-        Path | None, typer.Option("--init", help="Pretrained recommender whose weights training starts from.")
+        Path | None,
+        typer.Option("--init", help="Recommender, trained or pretrained, whose weights training starts from."),
     ] = None,
     set_: SettingChanges = None,
     overwrite: Overwrite = False,
@@ -52,6 +53,10 @@ def train(
     check_settings(settings, starts=overwrite or not (out / MANIFEST).is_file())
     check_index(index)
     check_tables(interactions)
+    if settings.init is not None:
+        from genrec.generative.started import started
+
+        settings = started(settings)
     claim(out, overwrite=overwrite, resumes=MANIFEST)
     semantic_index = SemanticIndex.load(index)
     tables = tables.remembering(semantic_index.columns)
@@ -100,6 +105,8 @@ def _reached(metrics: dict[str, Any]) -> dict[str, object]:
         made["words"] = f"weight {metrics['words']['weight']:g}, chosen on validation"
     if "prior" in metrics:
         made["item prior"] = _prior_line(metrics["prior"])
+    if metrics.get("post_training"):
+        made["post-training"] = ", ".join(f"{name} {value:.4g}" for name, value in metrics["post_training"].items())
     if metrics.get("learned"):
         made["validation"] = (
             f"{figures_line(metrics['learned'])} ({epoch}, {count(metrics['learned']['cases'], 'case')})"

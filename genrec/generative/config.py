@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -11,8 +12,10 @@ from genrec.assets import find_asset
 from genrec.config import Settings, apply_overrides, parse, read_yaml
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
+from genrec.errors import ConfigError
 from genrec.models.settings import ExampleSettings, LanguageModelSettings, ModelSettings
 from genrec.prompts.settings import PromptSettings, TaskSettings
+from genrec.recommender import MANIFEST
 
 DEFAULT_EPOCHS = 20
 """Where ``trainer`` does not say."""
@@ -38,6 +41,7 @@ class ValidationSettings(Settings):
     beams: int = Field(20, ge=1, description="hypotheses a user")
     patience: int = Field(3, ge=1, description="epochs without a better NDCG before training stops")
     exclude_seen: bool = Field(True, description="never recommend an item of the user's history")
+    also: tuple[int, ...] = Field((), description="further lengths whose recall is told; with it, coverage is, too")
     network_alone: bool = Field(False, description="judge epochs without words and counts")
 
 
@@ -107,4 +111,19 @@ def load_train_config(name: str, overrides: Iterable[str] = ()) -> TrainConfig:
         ConfigError: Unknown preset or setting; names the nearest.
     """
     path = find_asset("presets", name, ".yaml", "training preset")
-    return parse(TrainConfig, apply_overrides(read_yaml(path), overrides), where=path.name)
+    content = read_yaml(path)
+    _refuse_code(path, content)
+    return parse(TrainConfig, apply_overrides(content, overrides), where=path.name)
+
+
+def _refuse_code(path: Path, content: dict[str, Any]) -> None:
+    """Settings inside a saved recommender may not name functions that are to be run: they came with it."""
+    rewards = (content.get("objective") or {}).get("rewards") if isinstance(content.get("objective"), dict) else None
+    named = any(isinstance(one, dict) and one.get("function") for one in rewards or () if isinstance(rewards, list))
+    if named and (path.parent / MANIFEST).is_file():
+        raise ConfigError(
+            "The settings of a saved recommender name Python code, which is not run.",
+            where=f"{path}: objective.rewards",
+            expected="a reward function in settings of your own",
+            hint="Read that code. If you trust it, copy the settings to a file of yours and name that one.",
+        )

@@ -251,6 +251,10 @@ class CodeModel(SharedModel):
         )
         return TrainingBatches(examples, self.reader(index, config))
 
+    def train_on(self) -> None:
+        """After loading, make trainable what was trained."""
+        self.requires_grad_(True)
+
     def merge(self) -> None:
         """Put the updates of an adapter into the weights.
 

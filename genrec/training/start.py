@@ -22,6 +22,7 @@ class StartingPoint:
         validate: Generated validation. Where it keeps the ``ranks`` of its cases and there is no share, an epoch must
             be better by more than two standard errors of the difference: a hundred cases find a better one among ten
             epochs by chance.
+        errors: How many standard errors that is.
         share: Of these weights in what is kept, between 0 and 1; the best epoch has the rest. Averages of the weights
             before and after fine-tuning hold better on cases that come later (WiSE-FT, arXiv 2109.01903), and what
             chance has chosen does little harm in them, so they need only be better.
@@ -30,11 +31,14 @@ class StartingPoint:
         metrics: Of the validation sample.
     """
 
-    def __init__(self, trainer: RecommenderTrainer, validate: Validate, share: float = 0.0) -> None:
+    def __init__(
+        self, trainer: RecommenderTrainer, validate: Validate, share: float = 0.0, errors: float = 2.0
+    ) -> None:
         model: Any = trainer.model
         self.metrics = agreed(validate, model, trainer.accelerator)
         self.weights = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
         self._validate, self._ranks, self._share = validate, getattr(validate, "ranks", None), share
+        self._errors = errors
 
     @torch.no_grad()
     def settle(self, trainer: RecommenderTrainer) -> dict[str, Any]:
@@ -63,7 +67,7 @@ class StartingPoint:
             "No epoch recommended better than the weights at the start (validation %s %.4f)%s: these are kept.",
             metric,
             before,
-            "" if self._share else " beyond chance",
+            "" if self._share or not self._errors else " beyond chance",
         )
         return {"start": self.metrics, "validation": self.metrics, "best_epoch": 0}
 
@@ -85,4 +89,4 @@ class StartingPoint:
 
         found = dict(agreed(measure, cast(Any, trainer.model), trainer.accelerator))
         gain, error = found.pop("gain"), found.pop("gain_error")
-        return found, gain > (0 if self._share else 2 * error)
+        return found, gain > (0 if self._share else self._errors * error)

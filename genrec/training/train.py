@@ -18,6 +18,7 @@ from genrec.generative.config import TrainConfig, load_train_config
 from genrec.generative.pretrained import pretrained_network, read_experience
 from genrec.generative.prior_experience import PriorExperience
 from genrec.generative.recommender import GenerativeRecommender
+from genrec.generative.started import start_digest, started, started_network, starts_from_recommender
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import find_network
 from genrec.models.outputs import TrainingBatches
@@ -28,6 +29,7 @@ from genrec.training.learned import counting, what_was_learned
 from genrec.training.learning import learn
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
+from genrec.training.policy.monitor import told_figures
 from genrec.training.self_check import check_language_model
 from genrec.training.session import TrainingFolder, check_stopped, is_finished, one_at_a_time, run_identity
 from genrec.training.start import StartingPoint
@@ -79,9 +81,11 @@ def train(
             "No folder for the recommender is given.", where="out", expected="a folder, such as runs/model"
         )
     config, out = load_train_config(config, overrides) if isinstance(config, str) else config, Path(out)
+    config = started(config)
     objective = build_objective(config.objective)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
-    checkpoint = find_network(config.model.architecture).start_fingerprint(config.model)
+    goes_on = start_digest(config)
+    checkpoint = goes_on or find_network(config.model.architecture).start_fingerprint(config.model)
     identity = run_identity(config, split.train, index.fingerprint, checkpoint)
     if is_finished(out, identity, overwrite):
         return _with_prior(GenerativeRecommender.from_pretrained(out), split, config, out)
@@ -107,7 +111,8 @@ def train(
     if validate is not None and (model.works_untrained or config.init):
         if _adds(config) and recommender.scores_all and not config.validation.network_alone:
             fit_additions(recommender, split, config.generation, experience=_experience(config))
-        start = StartingPoint(trainer, validate, config.start_share if model.works_untrained else 0.0)
+        share = config.start_share if model.works_untrained and not goes_on else 0.0
+        start = StartingPoint(trainer, validate, share, errors=0.0 if goes_on else 2.0)
     broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)
     check_stopped(trainer, callbacks, session.folder)
     recommender.model.eval()
@@ -162,8 +167,12 @@ def _untrained(
     """The recommender with the weights that its seed gives, and what it will learn from."""
     set_seed(config.seed)
     network = find_network(config.model.architecture)
-    model = network.create(index, config) if config.init is None else pretrained_network(config, index)
+    if starts_from_recommender(config):
+        model = started_network(config, index)
+    else:
+        model = network.create(index, config) if config.init is None else pretrained_network(config, index)
     objective.prepare(model, index, config)
+    config = config.model_copy(update={"generation": objective.decoding(config.generation)})
     recommender = GenerativeRecommender(model, index, config)
     recommender.options = recommender.options.model_copy(
         update={"prior": None, "words": config.generation.words or 0.0}
@@ -173,6 +182,11 @@ def _untrained(
         recent = split.train.last(config.model.max_items)
         check_language_model(model, model.reader(index, config), recent, index.codes)
     return recommender, batches
+
+
+def _told(logs: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """What post-training last told of itself."""
+    return next((found for entry in reversed(logs) if (found := told_figures(entry))), {})
 
 
 def _summary(trainer: Any, split: Split, rows: int, identity: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -192,6 +206,7 @@ def _summary(trainer: Any, split: Split, rows: int, identity: dict[str, Any], se
         "train_users": len(split.train),
         "train_rows": rows,
         "padding_ratio": round(sampler.padding_ratio(), 4),
+        **({"post_training": told} if (told := _told(trainer.state.log_history)) else {}),
         "log": trainer.state.log_history,
         "run": identity,
     }

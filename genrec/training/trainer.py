@@ -79,6 +79,7 @@ class RecommenderTrainer(Trainer):
         """A step of transformers; a loss that is no number ends training before it reaches the weights."""
         self.objective.begin_step(self.state.global_step)
         loss = super().training_step(*args, **kwargs)
+        self.objective.end_step()
         self._guard.check_loss(loss, self)
         self._meter.add(loss, self.state)
         return loss

@@ -43,11 +43,17 @@ class GeneratedValidation:
     def __call__(self) -> dict[str, float]:
         """Metrics by name."""
         recommender, k = self.recommender, self.settings.k
+        longest = max(k, *self.settings.also, 0)
         options = {"beams": self.settings.beams, **(ALONE if self.settings.network_alone else {})}
         seen = self.settings.exclude_seen
-        found = recommender.recommend(self.sample.histories, k, exclude_seen=seen, options=options)
+        found = recommender.recommend(self.sample.histories, longest, exclude_seen=seen, options=options)
         self.ranks = found.ranks_of(self.sample.targets)
-        return {
+        figures = {
             f"{name}@{k}": float(metric(self.ranks, k).mean())
             for name, metric in (("ndcg", ndcg_at), ("recall", recall_at))
         }
+        figures |= {f"recall@{other}": float(recall_at(self.ranks, other).mean()) for other in self.settings.also}
+        if self.settings.also:
+            shown = np.unique(found.items[:, :k])
+            figures[f"coverage@{k}"] = float((shown >= 0).sum() / len(recommender.item_ids))
+        return figures

@@ -93,6 +93,13 @@ class StoredLanguageModel(CodeModel):
             trained = {name: state[name] for name in trained if name in state}  # type: ignore[misc]
         save_file({name: value.detach().contiguous() for name, value in trained.items()}, folder / _REST)
 
+    def train_on(self) -> None:
+        """See :meth:`CodeModel.train_on`: the adapter, or everything where there is none."""
+        self.requires_grad_(True)
+        if hasattr(self.lm, "peft_config"):
+            for name, value in self.lm.named_parameters():
+                value.requires_grad_(any(part in name for part in ("lora_", "trainable_tokens_delta")))
+
     @classmethod
     def from_pretrained(cls, folder: Path | str, *, checkpoint: str | None = None, **_: Any) -> Self:  # type: ignore[override]
         """Load what :meth:`save_pretrained` wrote.

@@ -76,6 +76,10 @@ class Objective(ABC):
         """Told before every step (of micro-batches: before each), with the number of steps that are done."""
         return
 
+    def end_step(self) -> None:
+        """Told after every step (of micro-batches: after each), before the weights change."""
+        return
+
     def figures(self) -> dict[str, float]:
         """What is to be logged beside the loss, since the last call."""
         return {}

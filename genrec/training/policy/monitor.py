@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+_TOLD = ("reward", "kl", "groups_without_gradient", "preferred", "rollout_items")
 _SUM, _SEEN = "monitor.", "monitor-items"
 
 
@@ -45,3 +46,8 @@ class Monitor:
         """Take back what :meth:`state` gave."""
         self._sums = {name.removeprefix(_SUM): value for name, value in tensors.items() if name.startswith(_SUM)}
         self._seen = tensors[_SEEN].clone()
+
+
+def told_figures(logs: Mapping[str, float]) -> dict[str, float]:
+    """Of the figures of a log entry, those that a person is told; none where there was no post-training."""
+    return {name.replace("_", " "): logs[name] for name in _TOLD if name in logs}

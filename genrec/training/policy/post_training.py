@@ -67,6 +67,7 @@ class PostTraining(Objective):
         self.model = model
         self.distribution = ItemDistribution(model, index.trie, checkpoints=True)
         self.monitor = Monitor(len(index.item_ids))
+        self._began = time.perf_counter()
         if self.needs_start or float(getattr(self.settings, "kl", 0)) > 0:
             self.start = FrozenWeights(model)
 
@@ -92,6 +93,7 @@ class PostTraining(Objective):
             what = "Post-training does not work with weights that are cut among processes."
             raise ConfigError(what, where="objective.name", hint="Start it in one process, or with ddp.yaml.")
         settings: Any = self.settings
+        self._began = time.perf_counter()
         if not settings.dropout:
             self.model.eval()
         loss = self.learn(forward, batch)
@@ -131,6 +133,10 @@ class PostTraining(Objective):
         began = time.perf_counter()
         yield
         self.monitor.add({f"{name}_seconds": time.perf_counter() - began})
+
+    def end_step(self) -> None:
+        """See :meth:`Objective.end_step`: seconds of a step, beside which those of its parts are read."""
+        self.monitor.add({"step_seconds": time.perf_counter() - self._began})
 
     def figures(self) -> dict[str, float]:
         """See :meth:`Objective.figures`."""

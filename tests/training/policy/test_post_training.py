@@ -1,0 +1,105 @@
+"""From a trained recommender to a post-trained one: --init, settings that it decides, resuming, what is told."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from genrec.artifacts import write_manifest
+from genrec.data import Interactions
+from genrec.errors import ConfigError
+from genrec.generative.config import load_train_config
+from genrec.generative.recommender import GenerativeRecommender
+from genrec.generative.started import started
+from genrec.training.session import TrainingStoppedError
+from genrec.training.train import train
+from genrec.training.trainer import StopOnRequest
+
+QUICK = [
+    "validation.users=20",
+    "validation.also=[20]",
+    "trainer.per_device_train_batch_size=32",
+    "trainer.max_steps=6",
+    "trainer.eval_steps=2",
+    "trainer.save_steps=2",
+    "trainer.learning_rate=0.001",
+]
+OBJECTIVES = {
+    "grpo-item-decoder": ["objective.refresh=3", "objective.rollouts.group=4"],
+    "sdpo-item-decoder": ["objective.alternate=2", "objective.negatives=3", "objective.pool=8"],
+}
+
+
+def config_for(preset, folder, *more):
+    return load_train_config(preset, [*QUICK, *OBJECTIVES.get(preset, []), f"init={folder}", *more])
+
+
+class StopAt(StopOnRequest):
+    """Stops after a step, as Ctrl-C would."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.requested = state.global_step == self.step
+        return super().on_step_end(args, state, control, **kwargs)
+
+
+def weights(recommender):
+    return recommender.model.state_dict()
+
+
+def told(recommender):
+    """The log without what depends on the clock."""
+    return [
+        {key: value for key, value in entry.items() if "second" not in key and "runtime" not in key}
+        for entry in recommender.metrics["log"]
+        if "train_loss" not in entry
+    ]
+
+
+@pytest.mark.parametrize("preset", sorted(OBJECTIVES))
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(preset, trained, tiny_index, tables, tmp_path):
+    """In the middle of everything that is remembered: the weights of roll-outs, the reference, sums of the log."""
+    interactions, config = Interactions.read(tables[1]), config_for(preset, trained[1])
+    whole = train(tiny_index, interactions, config, tmp_path / "whole")
+    with pytest.raises(TrainingStoppedError):
+        train(tiny_index, interactions, config, tmp_path / "cut", callbacks=[StopAt(5)])
+    cut = train(tiny_index, interactions, config, tmp_path / "cut")
+    assert told(cut) == told(whole)
+    for name, value in weights(whole).items():
+        assert torch.equal(weights(cut)[name], value), name
+
+
+def test_what_is_told_of_a_run(trained, tiny_index, tables, tmp_path):
+    config = config_for("exact-reward-item-decoder", trained[1])
+    made = train(tiny_index, Interactions.read(tables[1]), config, tmp_path / "out")
+    assert made.metrics["start"].keys() == {"ndcg@10", "recall@10", "recall@20", "coverage@10"}
+    assert made.metrics["post_training"].keys() == {"reward", "kl"}
+    assert made.config.generation.normalize == "children"
+    again = GenerativeRecommender.from_pretrained(tmp_path / "out")
+    assert again.config.objective["name"] == "exact-reward"
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["post_training"] == made.metrics["post_training"]
+
+
+def test_the_start_decides_the_network_and_nothing_that_is_learned(trained, tmp_path):
+    folder = shutil.copytree(trained[1], tmp_path / "start")
+    text = (folder / "config.yaml").read_text()
+    evil = "objective:\n  name: grpo\n  rewards:\n  - {name: function, function: 'os:system'}\n"
+    (folder / "config.yaml").write_text(text.replace("objective:\n  name: likelihood\n", evil))
+    assert "os:system" in (folder / "config.yaml").read_text()
+    write_manifest(folder, "recommender.json", json.loads((folder / "recommender.json").read_text()))  # signed again
+    config = started(config_for("grpo-item-decoder", folder))
+    assert config.model == trained[0].config.model
+    assert config.generation.beams == trained[0].config.generation.beams
+    assert "os:system" not in str(config.objective)
+    assert started(config) == config
+    with pytest.raises(ConfigError, match="name Python code"):
+        load_train_config(str(folder / "config.yaml"))
+
+
+def test_another_kind_of_network_is_refused(trained):
+    with pytest.raises(ConfigError, match=r"another model\.architecture"):
+        started(config_for("grpo-seq2seq", trained[1]))
