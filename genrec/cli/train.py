@@ -53,10 +53,7 @@ def train(
     check_settings(settings, starts=overwrite or not (out / MANIFEST).is_file())
     check_index(index)
     check_tables(interactions)
-    if settings.init is not None:
-        from genrec.generative.started import started
-
-        settings = started(settings)
+    settings = _started(settings)
     claim(out, overwrite=overwrite, resumes=MANIFEST)
     semantic_index = SemanticIndex.load(index)
     tables = tables.remembering(semantic_index.columns)
@@ -90,6 +87,15 @@ def train(
         },
         _then(out, interactions, tables),
     )
+
+
+def _started(settings: TrainConfig) -> TrainConfig:
+    """With what the recommender decides that training starts from, if there is one."""
+    if settings.init is None:
+        return settings
+    from genrec.generative.started import started
+
+    return started(settings)
 
 
 def _reached(metrics: dict[str, Any]) -> dict[str, object]:
