@@ -32,7 +32,7 @@ _TWO_KINDS = {"layer_types": ["sliding_attention", "full_attention"]}
 _MAMBA = {"mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 4, "mamba_n_groups": 1}
 _ALIKE: dict[str, dict[str, Any]] = {
     "axk1 axk2 deepseek_v3 deepseek_v32 glm_moe_dsa longcat_flash youtu glm4_moe_lite mistral4": _LATENT,
-    "kimi_linear minicpm3 bailing_hybrid": _LATENT,
+    "kimi_linear minicpm3 bailing_hybrid dots3_note dots3_note_text": _LATENT,
     "hunyuan_v1_dense hunyuan_v1_moe ministral": {"head_dim": 8},
     "helium nemotron glm glm4": {"head_dim": 4, "num_key_value_heads": 2},
     "gemma4_text gemma4_unified_text": {"global_head_dim": 8, **_TWO_KINDS},
@@ -47,6 +47,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2, "expert_layer_offset": 0},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 16},
     "prophetnet": {"num_hidden_layers": None},
+    "luke": {"entity_vocab_size": 50, "entity_emb_size": 8},
     "longformer": {"attention_window": [16, 16]},
     "led": {"attention_window": [16, 16], "max_encoder_position_embeddings": 512},
     "longt5": {"local_radius": 7},
@@ -166,7 +167,11 @@ def small_config(family: Family, ids: dict[str, int]) -> Any:
 
     config_class = CONFIG_MAPPING[family.model_type]
     more = {**OVERRIDES.get(family.model_type, {}), **dict(family.more)}
-    config = _shrink(config_class, ids, more)
+    if family.model_type == "encoder-decoder":
+        sides = [_shrink(CONFIG_MAPPING["bert"], ids, {}) for _ in range(2)]
+        config = config_class.from_encoder_decoder_configs(*sides, pad_token_id=ids["pad_token_id"])
+    else:
+        config = _shrink(config_class, ids, more)
     config.decoder_start_token_id = ids["decoder_start_token_id"]
     if family.kind == "causal" and config.is_encoder_decoder:
         config.is_encoder_decoder = False

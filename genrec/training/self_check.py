@@ -30,7 +30,7 @@ from genrec.trie import Trie
 logger = logging.getLogger(__name__)
 
 _PROMPTS, _ITEMS = 3, 3
-_TOLERANCE = {torch.float32: 2e-3, torch.float64: 2e-3}
+_CLOSE, _PART = 1e-4, 1e-5  # what rounding moves a log-probability by, and which part of it
 _LOW_PRECISION = 0.5
 _MOVE = 0.1  # of the spread of what is trained
 
@@ -110,7 +110,7 @@ class _LanguageCheck:
         self.model, self.batch, self.codes = model, batch, codes
         self.answers = torch.from_numpy(model.tokens.ids_of(codes)).to(model.device)
         self.name = type(model.base).__name__
-        self.tolerance = _TOLERANCE.get(model.base.dtype, _LOW_PRECISION)
+        self.tolerance = _LOW_PRECISION
 
     def run(self) -> None:
         """Set ``decoding`` and ``own_logits``.
@@ -122,6 +122,7 @@ class _LanguageCheck:
             right = self._plain()
         if not bool(torch.isfinite(right).all()):
             raise self._refusal("It gives scores that are no numbers, before any training.")
+        self.tolerance = _tolerance(self.model, right)
         self.model.config.decoding = self._first(WAYS, "decoding", self._decoded, right)
         one = torch.arange(len(right)) % len(self.answers)
         right = right.gather(1, one[:, None].to(right.device))
@@ -213,7 +214,6 @@ def _check_batch(model: Any, batch: Batch, codes: np.ndarray) -> None:
         kept = getattr(state, "scores", None)
         return kept if kept is not None else score_items(model, state, trie, len(part["input_ids"]))
 
-    tolerance = _TOLERANCE.get(model.base.dtype, _LOW_PRECISION)
     try:
         with model.decoding():
             together = scores(batch)
@@ -227,6 +227,7 @@ def _check_batch(model: Any, batch: Batch, codes: np.ndarray) -> None:
     right = torch.cat(alone)
     if not bool(torch.isfinite(right).all()):
         raise refusal(model, "It gives scores that are no numbers, before any training.")
+    tolerance = _tolerance(model, right)
     if (gap := _gap(together, right, tolerance)) > tolerance:
         raise refusal(model, f"What it says of a user depends on padding or on the batch: scores are {gap:.3g} apart.")
 
@@ -239,6 +240,13 @@ def refusal(model: Any, what: str) -> ModelError:
         expected="a language model whose score of an item is the same alone, in a batch, and step by step",
         hint="Use another checkpoint, for example of Qwen, Llama, Gemma, GPT-2, T5 or BART.",
     )
+
+
+def _tolerance(model: Any, right: Tensor) -> float:
+    """How far apart equal log-probabilities may be, by how exact and how large they are."""
+    if model.base.dtype not in (torch.float32, torch.float64):
+        return _LOW_PRECISION
+    return max(_CLOSE, _PART * float(right.abs().max()))
 
 
 def _gap(found: Tensor, right: Tensor, tolerance: float) -> float:

@@ -174,6 +174,20 @@ def test_heads_are_checked_alone_and_in_a_batch(architecture, tmp_path, monkeypa
         check_language_model(model, read(model), histories(), catalogue())
 
 
+def test_a_little_that_depends_on_padding_is_too_much(tmp_path, monkeypatch):
+    model = build(save_checkpoint(tmp_path / "base", "bert"), "text-encoder")
+    forward = type(model.base).forward
+
+    def leaks(self, input_ids, attention_mask, **more):
+        output = forward(self, input_ids=input_ids, attention_mask=attention_mask, **more)
+        output.last_hidden_state += 3e-4 * (attention_mask == 0).sum(1)[:, None, None]
+        return output
+
+    monkeypatch.setattr(type(model.base), "forward", leaks)
+    with pytest.raises(ModelError, match="depends on padding"):
+        check_language_model(model, read(model), histories(), catalogue())
+
+
 def test_the_check_draws_no_numbers_that_training_would_draw(tmp_path):
     model = build(save_checkpoint(tmp_path / "base", "llama"))
     state = torch.get_rng_state()

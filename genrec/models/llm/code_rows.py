@@ -111,8 +111,9 @@ def _grow(model: Any, size: int) -> None:
     """Give a vocabulary ``size`` rows, in all tables and in every part of the configuration that counts them."""
     before = int(model.get_input_embeddings().weight.shape[0])
     try:
-        known = inspect.signature(model.resize_token_embeddings).parameters
-        model.resize_token_embeddings(size, **({"mean_resizing": False} if "mean_resizing" in known else {}))
+        for part in _with_tables(model):
+            known = inspect.signature(part.resize_token_embeddings).parameters
+            part.resize_token_embeddings(size, **({"mean_resizing": False} if "mean_resizing" in known else {}))
     except Exception as error:  # families with a vocabulary of another make refuse it in ways of their own
         raise _no_new_tokens(model, f"{type(error).__name__}: {error}") from None
     with torch.no_grad():
@@ -125,6 +126,11 @@ def _grow(model: Any, size: int) -> None:
         for name in _VOCABULARIES:
             if getattr(config, name, None) == before:
                 setattr(config, name, size)
+
+
+def _with_tables(model: Any) -> Sequence[Any]:
+    """The networks whose vocabularies grow: one, or both where an encoder and a decoder were put together."""
+    return (model.encoder, model.decoder) if model.config.model_type == "encoder-decoder" else (model,)
 
 
 def configs_of(config: Any) -> Iterator[Any]:
