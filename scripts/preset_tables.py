@@ -1,0 +1,152 @@
+"""Writes the reproduction tables of the preset pages from the rows in scripts/results/, between two marks.
+
+python scripts/preset_tables.py            writes docs/presets/*.md
+python scripts/preset_tables.py --check    says which pages are not up to date
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS, PAGES = ROOT / "scripts" / "results", ROOT / "docs" / "presets"
+BEGIN, END = "<!-- made by scripts/preset_tables.py -->", "<!-- end -->"
+NAMES = {
+    "amazon2014-beauty": "Amazon Beauty",
+    "amazon2014-sports": "Amazon Sports",
+    "minionerec-industrial": "MiniOneRec Industrial",
+    "movielens-latest-small": "MovieLens small",
+    "online-retail": "Online Retail",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rows of a page stand.
+
+    Attributes:
+        file: In scripts/results/.
+        field: Key that tells the rows apart.
+        shown: Value of that key to what the table calls it.
+        metrics: Names of the columns to keys of the rows.
+        targets: Which slice.
+    """
+
+    file: str
+    field: str
+    shown: dict[str, str]
+    metrics: dict[str, str]
+    targets: str = "all"
+
+
+RECALL = {"Recall@10": "recall@10", "NDCG@10": "ndcg@10"}
+HIT = {"Hit@10": "hit@10", "NDCG@10": "ndcg@10"}
+LLM = {"file": "llm.json", "field": "variant", "metrics": RECALL}
+SOURCES = {
+    "amazon-beauty": Source(
+        "amazon-beauty.json",
+        "recommender",
+        {
+            "generative-with-counts": "with the prior",
+            "generative": "the network alone",
+            "transition-counts": "counts alone",
+        },
+        RECALL,
+    ),
+    "llm-decoder-lora": Source(
+        shown={
+            "lora": "LoRA and code rows",
+            "trie-masked": "the same, with `model.trie_masked_loss`",
+            "full": "everything tuned",
+            "from-scratch": "the same network from random weights",
+            "lora-without-code-rows": "LoRA without code rows",
+        },
+        **LLM,
+    ),
+    "llm-seq2seq-lora": Source(shown={"seq2seq-lora": "a home-made T5 with LoRA"}, **LLM),
+    "llm-text-encoder": Source(shown={"minilm-encoder": "MiniLM with LoRA"}, **LLM),
+    "llm-item-head": Source(shown={"item-head": "item head", "item-head-38k": "with six times the targets"}, **LLM),
+    "recgpt-small": Source(
+        "recgpt-few-shot.json",
+        "recommender",
+        {
+            "from-scratch-100%+counts+words": "with words and counts",
+            "from-scratch-100%": "the network alone",
+            "transition-counts-100%": "counts alone",
+        },
+        HIT,
+        "novel",
+    ),
+    "recgpt-pretrain": Source(
+        "recgpt-zero-shot.json", "recommender", {"recgpt-zero-shot-exact": "zero-shot"}, HIT, "novel"
+    ),
+    "item-decoder-small": Source(
+        "tokenizers-downstream.json",
+        "tokenizer",
+        {
+            "rq-kmeans-3x256-minilm-fused": "codes of texts and co-occurrence",
+            "rq-kmeans-3x256": "codes of texts",
+            "random-3x256": "codes by chance",
+        },
+        RECALL,
+    ),
+}
+"""Preset → its rows."""
+
+
+def table(source: Source) -> str:
+    """The rows of a page, each figure with its 95 % interval over users."""
+    rows: list[dict[str, Any]] = json.loads((RESULTS / source.file).read_text(encoding="utf-8"))
+    lines = [["", "data", "users", "seed", *source.metrics]]
+    for value, name in source.shown.items():
+        for row in rows:
+            if row.get(source.field) == value and row["targets"] == source.targets and row["split"] == "test":
+                data = NAMES.get(row["dataset"], row["dataset"])
+                figures = [figure(row, key) for key in source.metrics.values()]
+                lines.append(
+                    [name, data, f"{row['users']:,}", "–" if row["seed"] is None else str(row["seed"]), *figures]
+                )
+    lines.insert(1, ["---"] * len(lines[0]))
+    about = "novel targets" if source.targets == "novel" else "all targets"
+    note = (
+        f"Test, {about}, whole catalogue; in brackets the 95 % interval over users (`scripts/results/{source.file}`).\n"
+    )
+    return note + "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def figure(row: dict[str, Any], key: str) -> str:
+    """A value with its interval, such as ``.0230 (.0140–.0330)``."""
+    mean, low, high = (f"{row[name]:.4f}".removeprefix("0") for name in (key, f"{key}_low", f"{key}_high"))
+    return f"{mean} ({low}–{high})"
+
+
+def made(page: str, source: Source) -> str:
+    """A page with its table."""
+    start, end = page.index(BEGIN), page.index(END)
+    return f"{page[:start]}{BEGIN}\n\n{table(source)}\n{page[end:]}"
+
+
+def main() -> int:
+    """Write the pages, or say which are old."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    check, old = parser.parse_args().check, []
+    for name, source in SOURCES.items():
+        path = PAGES / f"{name}.md"
+        before = path.read_text(encoding="utf-8")
+        now = made(before, source)
+        old += [path.name] if now != before else []
+        if not check:
+            path.write_text(now, encoding="utf-8")
+    if check and old:
+        print(f"Not up to date: {', '.join(old)}. Run python scripts/preset_tables.py.", file=sys.stderr)
+    return int(check and bool(old))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
