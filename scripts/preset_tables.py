@@ -108,15 +108,20 @@ def table(source: Source) -> str:
             if row.get(source.field) == value and row["targets"] == source.targets and row["split"] == "test":
                 data = NAMES.get(row["dataset"], row["dataset"])
                 figures = [figure(row, key) for key in source.metrics.values()]
-                lines.append(
-                    [name, data, f"{row['users']:,}", "–" if row["seed"] is None else str(row["seed"]), *figures]
-                )
+                lines.append([name, data, f"{row['users']:,}", seed(row), *figures])
     lines.insert(1, ["---"] * len(lines[0]))
     about = "novel targets" if source.targets == "novel" else "all targets"
     note = (
         f"Test, {about}, whole catalogue; in brackets the 95 % interval over users (`scripts/results/{source.file}`).\n"
     )
     return note + "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def seed(row: dict[str, Any]) -> str:
+    """The seed of a row, how many it is the mean of, or a dash for what has none."""
+    if row.get("seeds"):
+        return f"mean of {len(row['seeds'])}"
+    return "–" if row["seed"] is None else str(row["seed"])
 
 
 def figure(row: dict[str, Any], key: str) -> str:
