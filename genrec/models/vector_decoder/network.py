@@ -54,7 +54,7 @@ _WITH_WORDS = 0.4, 0.8, 0.5
 
 @network("vector-decoder")
 class VectorDecoder(CodeModel):
-    """A causal network over items beside their vectors, which scores all items at once; :meth:`bind` ties it to them."""
+    """A causal network over items beside their vectors, which scores all of them at once, see :meth:`bind`."""
 
     config_class = VectorDecoderConfig
     config: VectorDecoderConfig
