@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrec.cli.columns import Tables, reads
+from genrec.cli.columns import Tables, column_options, reads
 from genrec.cli.console import err, for_shell, guarded, heading, say, show_error, summary, table
 from genrec.cli.options import AsJson, ItemsTable, Overwrite
+from genrec.cli.outputs import claim_file
 from genrec.cli.pipeline import Pipeline
-from genrec.cli.reading import free_path, shell_command
+from genrec.cli.reading import free_path, shell_command, tell
 from genrec.cli.table_options import Html
 from genrec.cli.visible import json_text
+from genrec.schema import Columns
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -164,4 +166,54 @@ def prepare(
     summary(
         {"tables": f"{out}/items.jsonl, {out}/interactions.csv", **{k: f"{v:,}" for k, v in report.facts.items()}},
         [shell_command("data", "check", out / "items.jsonl", out / "interactions.csv")],
+    )
+
+
+@app.command("cases")
+@guarded
+@reads("items", "interactions")
+def cases(
+    items: ItemsTable,
+    out: Annotated[Path, typer.Option("--out", help="Table of interactions with a column 'part'.")],
+    train: Annotated[Path, typer.Option("--train", help="Official cases to learn from.")],
+    validation: Annotated[Path | None, typer.Option("--validation", help="Official cases of validation.")] = None,
+    test: Annotated[Path | None, typer.Option("--test", help="Official cases of the test.")] = None,
+    history_column: Annotated[
+        str | None, typer.Option("--history-column", help="Histories: lists, or ids with blanks between.")
+    ] = None,
+    target_column: Annotated[
+        str | None, typer.Option("--target-column", help="Targets (default: the items' column).")
+    ] = None,
+    overwrite: Overwrite = False,
+    *,
+    tables: Tables,
+) -> None:
+    """Turn an official split with one case a row (history, target) into interactions with a split of your own."""
+    from genrec.data.case_sequences import PART, interactions_from_cases
+    from genrec.data.cases import read_cases
+    from genrec.data.tables import write_table
+
+    files = {"train": train, "validation": validation, "test": test}
+    claim_file(out, overwrite=overwrite)
+    catalog = tables.catalog(items)
+    found, reports = {}, [catalog.report]
+    for part, path in files.items():
+        if path is not None:
+            how = tables.of_candidates(path)
+            target = how.pop("item_column") if target_column is None else target_column
+            how.pop("item_column", None)
+            found[part], report = read_cases(
+                path, catalog.item_ids, history_column=history_column, target_column=target, **how
+            )
+            reports.append(report.renamed(f"{part} cases"))
+    tell(reports)
+    table = interactions_from_cases(found, catalog.item_ids)
+    write_table(table, out)
+    own = {"id": tables.used.get("id", Columns.Item), "title": tables.given.title}
+    said = column_options({role: name for role, name in own.items() if name not in (None, Columns.Item)})
+    beside = ("--interactions", out, "--part-column", PART)
+    made = f"{out} ({count(table.height, 'interaction')} of {count(table[Columns.User].n_unique(), 'user')})"
+    summary(
+        {"table": made, **{f"{part} cases": f"{len(one):,}" for part, one in found.items()}},
+        [shell_command("index", "build", items, *said, *beside, "--out", free_path("runs/index"))],
     )

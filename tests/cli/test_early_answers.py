@@ -62,6 +62,7 @@ WRONG = {
     "index add": (["index", "add", "nowhere", "ITEMS", "--out", "o"], "not a genrec index"),
     "audit": (["audit", "nowhere.csv", "LOG"], "does not exist"),
     "data check": (["data", "check", "nowhere.csv"], "does not exist"),
+    "data cases": (["data", "cases", "nowhere.csv", "--train", "no.csv", "--out", "OUT"], "does not exist"),
 }
 
 

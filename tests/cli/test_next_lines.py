@@ -90,6 +90,35 @@ def test_what_was_said_is_kept_from_line_to_line(export):
         paste(line)
 
 
+def test_from_official_cases_to_an_index_by_pasting(export):
+    """Files of one case a row, as public repositories publish their splits, become a split of one's own."""
+    log = pl.read_csv("my shop/log.csv").sort("customer", "bought_at")
+    rows = {"train": [], "valid": [], "test": []}
+    for (user,), own in log.group_by(["customer"], maintain_order=True):
+        items = own["sku"].to_list()
+        for at in range(1, len(items)):
+            part = "test" if at == len(items) - 1 else "valid" if at == len(items) - 2 else "train"
+            rows[part].append(
+                {"user_id": user, "history_item_id": str(items[max(0, at - 3) : at]), "item_id": items[at]}
+            )
+    for part, cases in rows.items():
+        pl.DataFrame(cases, schema=["user_id", "history_item_id", "item_id"]).write_csv(f"my shop/{part}.csv")
+    files = "--train 'my shop/train.csv' --validation 'my shop/valid.csv' --test 'my shop/test.csv'"
+    lines = paste(f"genrec data cases 'my shop/all items.csv' --id-column sku {files} --out cases.csv")
+    again = pl.read_csv("cases.csv")
+    assert again.height == log.height
+    assert again["item_id"].to_list() == log["sku"].to_list()
+    assert again["part"].value_counts().sort("part")["count"].to_list() == [80, log.height - 160, 80]
+    [line] = lines
+    assert "--part-column part" in line
+    lines = paste(f"{line} {' '.join(f'--set {change}' for change in TINY_TOKENIZER)}")
+    assert any(one.startswith("genrec train") for one in lines)
+    paste("genrec baseline popularity 'my shop/all items.csv' cases.csv --id-column sku --part-column part --out pop")
+    result = CliRunner().invoke(app, shlex.split("evaluate pop cases.csv --out report"))
+    assert "80" in result.output
+    assert "custom" in result.output
+
+
 def test_lines_name_outputs_that_are_not_taken(export):
     from genrec.cli.reading import free_path
 

@@ -69,8 +69,13 @@ def overall(stats: IndexStats) -> str:
 
 
 def reasons(stats: IndexStats) -> list[str]:
-    """Why :func:`overall` finds an index not good: the sentences of the checks that grade it poor."""
-    return [check.sentence for check in checks(stats) if check.grade == "poor"]
+    """Why :func:`overall` finds an index not good: the sentences of the checks that grade it poor.
+
+    Of an index of parallel slots, only those that matter to a model that scores all slots at once.
+    """
+    slots = stats.levels[0].kind == "slot"
+    poor = [check for check in checks(stats) if check.grade == "poor"]
+    return [check.sentence for check in poor if check.matters == "every model" or not slots]
 
 
 def collision_line(stats: IndexStats) -> str:
