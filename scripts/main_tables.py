@@ -1,18 +1,16 @@
 """What learning is worth: the network alone, everything, and words and counts without it, on the test part.
 
-    python scripts/main_tables.py MODEL_FOLDER interactions.csv [--beam-users 2000]
+    python scripts/main_tables.py MODEL_FOLDER [MODEL_FOLDER ...] interactions.csv [--beam-users 2000]
 
-MODEL_FOLDER is what `genrec train INDEX interactions.csv --config vector-decoder` wrote. Everything was chosen on
-validation; the words and counts that are compared with are the best of several ratios on the same validation users.
-Writes scripts/results/main-DATASET.json and .md.
+A MODEL_FOLDER is what `genrec train INDEX interactions.csv --config vector-decoder` wrote, or with --seeds one of its
+seed-N. Everything was chosen on validation: also the weights of words and counts without a network, which training
+keeps beside its own (the row words-and-counts, which every row is compared with). Writes
+scripts/results/main-DATASET.json and .md; rows of the same recommender and seed are replaced.
 """
 
 import argparse
 import json
-import shlex
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +20,42 @@ import torch
 from genrec.artifacts import write_atomic
 from genrec.data import Interactions
 from genrec.data.split import EvaluationSet, split_for
-from genrec.encoders.word_matches import WordMatches
+from genrec.evaluation.seeds import over_seeds
 from genrec.evaluation.uncertainty import bootstrap_metrics, paired_difference
 from genrec.generative.recommender import GenerativeRecommender
+from genrec.generative.without_network import without_network
 from genrec.metrics import ndcg_at
-from genrec.training.validation import ALONE, validation_sample
+from genrec.recommender import Recommender
+from genrec.training.validation import ALONE
 
 RESULTS = Path(__file__).resolve().parent / "results"
-RATIOS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)  # what counts weigh of what words weigh, without a network
-CELLS = 4_000_000  # users times items whose scores are held at once
+HOW = """`python scripts/main_tables.py MODEL_FOLDER INTERACTIONS`
+
+Before it: `genrec index build items.jsonl --tokenizer rq-kmeans-3x256-minilm-words --interactions interactions.csv
+--out INDEX` and `genrec train INDEX interactions.csv --config vector-decoder --out MODEL_FOLDER` (other seeds:
+`--set seed=1`). `words-and-counts` has the weights that are best without a network on validation,
+`everything-without-network` those of everything. Training seconds are wall time on a machine of two cores that several
+jobs shared."""
 METRICS = ("recall@5", "ndcg@5", "recall@10", "ndcg@10")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
+    parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("interactions", type=Path)
     parser.add_argument("--beam-users", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    recommender = GenerativeRecommender.from_pretrained(given.model)
+    name, rows = given.interactions.resolve().parent.name, []
+    for model in given.models:
+        rows += measure(GenerativeRecommender.from_pretrained(model), given, name)
+    write(given.out, name, rows)
+
+
+def measure(recommender: GenerativeRecommender, given: argparse.Namespace, name: str) -> list[dict[str, Any]]:
+    """Rows of one recommender."""
     split = split_for(Interactions.read(given.interactions), recommender.index, recommender.config)
-    name = given.interactions.resolve().parent.name
-    began = time.process_time()
-    lists = all_lists(recommender, split.validation, split.test)
+    metrics = recommender.metrics
     common = {
         "benchmark": "main",
         "dataset": name,
@@ -54,82 +64,50 @@ def main() -> None:
         "seed": recommender.config.seed,
         "users": len(split.test),
         "items": len(recommender.item_ids),
-        "epochs": recommender.metrics.get("epochs"),
-        "best_epoch": recommender.metrics.get("best_epoch"),
-        "parameters": recommender.metrics.get("trainable_parameters"),
+        "kept": (metrics.get("learned") or {}).get("kept"),
+        "words": recommender.options.words,
+        "counts": None if recommender.options.prior is None else recommender.options.prior.weight,
+        "floor": metrics.get("floor"),
         "device": "cpu, 1 thread",
-        "command": command(),
+        "command": "python scripts/main_tables.py MODEL_FOLDER INTERACTIONS",
     }
-    base = ndcg_at(lists["everything-without-network"], 10)
-    rows = [{**common, "recommender": who, **figures(ranks), **gain(ranks, base)} for who, ranks in lists.items()]
+    cost = {"parameters": metrics.get("trainable_parameters"), "training_seconds": metrics.get("seconds_this_session")}
+    lists, speeds = all_lists(recommender, split.test)
+    base = ndcg_at(lists["words-and-counts"], 10)
+    rows = []
+    for who, ranks in lists.items():
+        network = cost if who in ("network-alone", "everything") else {}
+        speed = {"users_per_second": round(speeds[who], 1)}
+        rows.append({**common, "recommender": who, **figures(ranks), **gain(ranks, base), **network, **speed})
+        print(f"{who}: NDCG@10 {rows[-1]['ndcg@10']:.4f}", flush=True)
     beams = compare_beams(recommender, split.test, given.beam_users)
-    rows.append({**common, "recommender": "everything-50-beams", **beams})
-    print(f"{time.process_time() - began:.0f} CPU seconds", flush=True)
-    write(given.out, name, rows)
+    return [*rows, {**common, "recommender": "everything-50-beams", **beams}]
 
 
 def all_lists(
-    recommender: GenerativeRecommender, validation: EvaluationSet, test: EvaluationSet
-) -> dict[str, np.ndarray]:
-    """Ranks of the targets of the test part, by recommender."""
-    settings = recommender.config
-    users = validation_sample(settings.validation.users, len(validation), settings.seed)
-    chosen = priors_alone(recommender, validation.select(users))
-    best = max(chosen, key=lambda ratio: float(ndcg_at(chosen[ratio], 10).mean()))
-    own = recommender.options.prior.weight / recommender.options.words  # type: ignore[union-attr,operator]
-    without = priors_alone(recommender, test, ratios=(best, own))
-    print("ratio of counts to words on validation", best, "of the recommender", own, "tried", RATIOS, flush=True)
-
-    def ranks(options: dict[str, Any]) -> np.ndarray:
-        return recommender.recommend(test.histories, 10, options=options).ranks_of(test.targets)
-
-    return {
-        "network-alone": ranks(ALONE),
-        "everything": ranks({}),
-        "everything-without-network": without[own],
-        "words-and-counts": without[best],
+    recommender: GenerativeRecommender, test: EvaluationSet
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Ranks of the targets of the test part, by recommender, and how many users a second that was."""
+    best = without_network(recommender)
+    if recommender.floor is None or best is None:
+        raise SystemExit("This recommender knows no words and counts at their own best: train it again.")
+    kept, recommender.floor = recommender.floor, None
+    same = without_network(recommender)  # with the weights that it has beside the network
+    recommender.floor = kept
+    asked: dict[str, tuple[Recommender | None, dict[str, Any]]] = {
+        "network-alone": (recommender, {"options": ALONE}),
+        "everything": (recommender, {}),
+        "everything-without-network": (same, {}),
+        "words-and-counts": (best, {}),
     }
-
-
-def priors_alone(
-    recommender: GenerativeRecommender,
-    cases: EvaluationSet,
-    *,
-    exclude_seen: bool = True,
-    ratios: Sequence[float] = RATIOS,
-) -> dict[float, np.ndarray]:
-    """Ranks of the targets by words and counts, without the network.
-
-    Args:
-        recommender: With a learned prior, or none; its words are those of the index.
-        cases: Histories and targets.
-        exclude_seen: Items of the history cannot be recommended.
-        ratios: What counts weigh of what words weigh.
-
-    Returns:
-        For every ratio the expected rank under a random order of ties ``(n,)``; 0: none.
-    """
-    n_items = len(recommender.item_ids)
-    matches = WordMatches(recommender.index.word_vectors) if recommender.options.words else None
-    result = {ratio: np.zeros(len(cases)) for ratio in ratios}
-    size = max(1, CELLS // n_items)
-    for start in range(0, len(cases), size):
-        part = cases.select(np.arange(start, min(start + size, len(cases))))
-        rows = np.arange(len(part))
-        words = np.zeros((len(part), n_items), np.float32) if matches is None else matches.scores(part.histories)
-        counts = (
-            np.zeros_like(words)
-            if recommender.prior is None
-            else recommender.prior.scores(part.histories, n_items).toarray()
-        )  # type: ignore[union-attr]
-        for ratio in ratios:
-            scores = words + np.float32(ratio) * counts
-            if exclude_seen:
-                scores[np.repeat(rows, part.histories.lengths), part.histories.items] = -np.inf
-            own = scores[rows, part.targets][:, None]
-            ranks = 1 + (scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2
-            result[ratio][start : start + len(part)] = np.where(np.isfinite(own[:, 0]), ranks, 0)
-    return result
+    ranks, speeds = {}, {}
+    for name, (one, more) in asked.items():
+        if one is None:
+            continue  # it adds nothing to the network
+        began = time.process_time()
+        ranks[name] = one.recommend(test.histories, 10, **more).ranks_of(test.targets)
+        speeds[name] = len(test) / (time.process_time() - began)
+    return ranks, speeds
 
 
 def compare_beams(recommender: GenerativeRecommender, test: EvaluationSet, users: int) -> dict[str, Any]:
@@ -162,10 +140,6 @@ def gain(ranks: np.ndarray, base: np.ndarray) -> dict[str, float]:
     }
 
 
-def command() -> str:
-    return shlex.join(["python", "scripts/main_tables.py", "MODEL_FOLDER", "INTERACTIONS", *sys.argv[3:]])
-
-
 def write(out: Path, name: str, rows: list[dict[str, Any]]) -> None:
     """Add rows to the results of a data set; those of the same recommender and seed are replaced."""
     path = out / f"main-{name}.json"
@@ -173,28 +147,43 @@ def write(out: Path, name: str, rows: list[dict[str, Any]]) -> None:
     old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     rows = [row for row in old if (row["recommender"], row.get("seed")) not in keys] + rows
     write_atomic(path, json.dumps(rows, indent=1) + "\n")
+    write_atomic(out / f"main-{name}.md", page(name, rows))
+
+
+def page(name: str, rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown; several seeds also as their mean."""
+    ranked = [row for row in rows if "recall@10" in row]
     lines = [f"# What learning is worth: {name}, test, whole catalogue, seen items excluded", ""]
     lines += [
-        "| recommender | seed | R@5 / N@5 | R@10 / N@10 | N@10 against without network | p |",
-        "|---|---|---|---|---|---|",
+        "| recommender | seed | R@5 / N@5 | R@10 / N@10 | N@10 against words-and-counts | p | parameters | training, "
+        "wall seconds | users a CPU second |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        if "recall@10" not in row:
-            continue
+    for row in ranked:
+        size, spent = row.get("parameters"), row.get("training_seconds")
         lines.append(
             f"| {row['recommender']} | {row['seed']} | {row['recall@5']:.4f} / {row['ndcg@5']:.4f} | "
             f"{row['recall@10']:.4f} / {row['ndcg@10']:.4f} ({row['ndcg@10_low']:.4f}–{row['ndcg@10_high']:.4f}) | "
             f"{row['ndcg@10_gain']:+.4f} ({row['ndcg@10_gain_low']:+.4f} to {row['ndcg@10_gain_high']:+.4f}) | "
-            f"{row['p']:.4f} |"
+            f"{row['p']:.4f} | {'–' if size is None else f'{size:,}'} | {'–' if spent is None else f'{spent:,.0f}'} | "
+            f"{row['users_per_second']:,.0f} |"
+        )
+    several = [row for row in over_seeds(ranked, keys=("recommender",)) if row["runs"] > 1]
+    lines += ["", "| mean over seeds | R@10 | N@10 |", "|---|---|---|"] if several else []
+    for row in several:
+        lines.append(
+            f"| {row['recommender']}, {row['runs']} seeds | {row['recall@10']:.4f} ± {row['recall@10_std']:.4f} | "
+            f"{row['ndcg@10']:.4f} ± {row['ndcg@10_std']:.4f} |"
         )
     for row in rows:
         if "ndcg@10_exact" in row:
             lines += [
                 "",
-                f"50 beams, seed {row['seed']}, {row['users']:,} users: NDCG@10 {row['ndcg@10']:.4f}, exact ranking "
-                f"{row['ndcg@10_exact']:.4f}.",
+                f"Seed {row['seed']}: words weigh {row['words']:g}, counts {row['counts']:g}, both chosen on "
+                f"validation; {row['kept']} weights kept. 50 beams, {row['users']:,} users: NDCG@10 "
+                f"{row['ndcg@10']:.4f}, exact ranking {row['ndcg@10_exact']:.4f}.",
             ]
-    write_atomic(out / f"main-{name}.md", "\n".join([*lines, "", f"`{rows[-1]['command']}`"]) + "\n")
+    return "\n".join([*lines, "", HOW]) + "\n"
 
 
 if __name__ == "__main__":

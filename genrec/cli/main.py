@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from genrec.cli.pipeline import Pipeline
+from genrec.cli.several import Several
 
 VERBS = (
     ("Look at data", "data", "data:app", "Look at tables, and make them from public raw dumps."),
@@ -48,7 +49,7 @@ for _section, _name, _place, _help in VERBS:
     if isinstance(_verb, typer.Typer):
         app.add_typer(_verb, name=_name, help=_help, rich_help_panel=_section)
     else:
-        app.command(_name, help=_help, rich_help_panel=_section)(_verb)
+        app.command(_name, cls=Several, help=_help, rich_help_panel=_section)(_verb)
 
 
 def _version(value: bool) -> None:

@@ -15,6 +15,7 @@ from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.options import EventsTable, IndexFolder, Overwrite, SettingChanges
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
+from genrec.cli.seeds import claim_seeds, train_all
 from genrec.cli.stoppable import stoppable
 from genrec.cli.trust import loads_models
 from genrec.wording import count
@@ -38,6 +39,10 @@ def train(
         typer.Option("--init", help="Recommender, trained or pretrained, whose weights training starts from."),
     ] = None,
     set_: SettingChanges = None,
+    seeds: Annotated[
+        list[int] | None,
+        typer.Option("--seeds", min=0, help="Seeds to train one recommender each with, such as 0 1 2."),
+    ] = None,
     overwrite: Overwrite = False,
     *,
     tables: Tables,
@@ -50,11 +55,14 @@ def train(
 
     logging.getLogger("genrec.baselines.tuning").setLevel(logging.WARNING)  # the prior's own line says what was chosen
     settings = load_train_config(config, [*(set_ or ()), *([] if init is None else [f"init={init}"])])
-    check_settings(settings, starts=overwrite or not (out / MANIFEST).is_file())
+    check_settings(settings, starts=overwrite or bool(seeds) or not (out / MANIFEST).is_file())
     check_index(index)
     check_tables(interactions)
     settings = _started(settings)
-    claim(out, overwrite=overwrite, resumes=MANIFEST)
+    if seeds:
+        claim_seeds(seeds, set_, out)
+    else:
+        claim(out, overwrite=overwrite, resumes=MANIFEST)
     semantic_index = SemanticIndex.load(index)
     tables = tables.remembering(semantic_index.columns)
     choice = tables.choose_split(_usual_split(settings, set_, semantic_index))
@@ -72,6 +80,9 @@ def train(
 
     if not find_network(settings.model.architecture).reads_prompts:  # their prompts are shown when training begins
         _show_example(semantic_index, split)
+    if seeds:
+        train_all(semantic_index, split, settings, out, seeds, overwrite, (interactions, *tables.how_options()))
+        return
     began = time.monotonic()
     with stoppable() as reporter:
         recommender = fit(semantic_index, split, settings, out, overwrite=overwrite, callbacks=[reporter])
