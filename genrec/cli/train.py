@@ -75,17 +75,25 @@ def train(
     _show_parts(semantic_index, split, choice)
 
     from genrec.models import find_network
-    from genrec.training.learned import remarks
-    from genrec.training.train import train as fit
 
     if not find_network(settings.model.architecture).reads_prompts:  # their prompts are shown when training begins
         _show_example(semantic_index, split)
     if seeds:
         train_all(semantic_index, split, settings, out, seeds, overwrite, (interactions, *tables.how_options()))
         return
+    _train_one(semantic_index, split, settings, out, overwrite, _then(out, interactions, tables))
+
+
+def _train_one(
+    index: SemanticIndex, split: Split, settings: TrainConfig, out: Path, overwrite: bool, then: list[str]
+) -> None:
+    """Train, and say what it reached and what comes next."""
+    from genrec.training.learned import remarks
+    from genrec.training.train import train as fit
+
     began = time.monotonic()
     with stoppable() as reporter:
-        recommender = fit(semantic_index, split, settings, out, overwrite=overwrite, callbacks=[reporter])
+        recommender = fit(index, split, settings, out, overwrite=overwrite, callbacks=[reporter])
     for remark in remarks(recommender.metrics):
         say(remark)
     network = f"{settings.model.architecture}, {count(recommender.model.num_parameters(), 'parameter')}"
@@ -96,7 +104,7 @@ def train(
             **_reached(recommender.metrics),
             "time": duration(time.monotonic() - began),
         },
-        _then(out, interactions, tables),
+        then,
     )
 
 
