@@ -76,56 +76,81 @@ def train(
         DivergedError: The loss became infinite or no number before an epoch was done.
         ConfigError: ``out`` is missing, or there is no such preset.
     """
-    if out is None:
-        raise ConfigError(
-            "No folder for the recommender is given.", where="out", expected="a folder, such as runs/model"
-        )
-    config, out = load_train_config(config, overrides) if isinstance(config, str) else config, Path(out)
-    config = started(config)
+    out = _given(out)
+    config = started(load_train_config(config, overrides) if isinstance(config, str) else config)
     objective = build_objective(config.objective)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
-    goes_on = start_digest(config)
-    checkpoint = goes_on or find_network(config.model.architecture).start_fingerprint(config.model)
+    checkpoint = start_digest(config) or find_network(config.model.architecture).start_fingerprint(config.model)
     identity = run_identity(config, split.train, index.fingerprint, checkpoint)
     if is_finished(out, identity, overwrite):
         return _with_prior(GenerativeRecommender.from_pretrained(out), split, config, out)
     recommender, batches = _untrained(index, split, config, objective)
-    model = recommender.model
     session = TrainingFolder(out)
     validate = GeneratedValidation(recommender, split.validation, config) if len(split.validation) else None
+    watching: Any = {"validate": validate, "callbacks": callbacks, "objective": objective}
     trainer = build_trainer(
-        model,
-        batches.examples,
-        batches.collate,
-        config,
-        session.checkpoints,
-        validate=validate,
-        callbacks=callbacks,
-        objective=objective,
+        recommender.model, batches.examples, batches.collate, config, session.checkpoints, **watching
     )
     # after everything that wrong settings can break
     on_main_process(lambda: session.open(identity, overwrite=overwrite))
     on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
-    start = None
-    if validate is not None and (model.works_untrained or config.init):
-        if _adds(config) and recommender.scores_all and not config.validation.network_alone:
-            fit_additions(recommender, split, config.generation, experience=_experience(config))
-        share = config.start_share if model.works_untrained and not goes_on else 0.0
-        start = StartingPoint(trainer, validate, share, errors=0.0 if goes_on else 2.0)
+    start = None if validate is None else _start(trainer, validate, recommender, split, config)
     broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)
     check_stopped(trainer, callbacks, session.folder)
     recommender.model.eval()
-    recommender.metrics.update(
-        _summary(trainer, split, len(batches.examples), identity, time.monotonic() - began) | broken
-    )
-    if start is not None:
-        recommender.metrics.update(start.settle(trainer))
-    pieces = in_pieces(model)
+    recommender.metrics |= _summary(trainer, split, len(batches.examples), identity, time.monotonic() - began) | broken
+    settled = None if start is None else start.settle(trainer)
+    return _finished(recommender, split, config, out, session, settled, overwrite)
+
+
+def _given(out: Path | str | None) -> Path:
+    if out is None:
+        raise ConfigError(
+            "No folder for the recommender is given.", where="out", expected="a folder, such as runs/model"
+        )
+    return Path(out)
+
+
+def _start(
+    trainer: Any, validate: GeneratedValidation, recommender: GenerativeRecommender, split: Split, config: TrainConfig
+) -> StartingPoint | None:
+    """The weights at the start as a candidate, together with what is added to them; None where they say nothing yet."""
+    model, goes_on = recommender.model, start_digest(config)
+    if not (model.works_untrained or config.init):
+        return None
+    if _adds(config) and recommender.scores_all and not config.validation.network_alone:
+        fit_additions(recommender, split, config.generation, experience=_experience(config))
+    share = config.start_share if model.works_untrained and not goes_on else 0.0
+    return StartingPoint(trainer, validate, share, errors=0.0 if goes_on else 2.0)
+
+
+def _finished(
+    recommender: GenerativeRecommender,
+    split: Split,
+    config: TrainConfig,
+    out: Path,
+    session: TrainingFolder,
+    settled: dict[str, Any] | None,
+    overwrite: bool,
+) -> GenerativeRecommender:
+    """Fit what is added to the network, say what was learned, and save.
+
+    Args:
+        recommender: Its network is trained.
+        split: Additions are fitted on its training part and weighed on its validation part.
+        config: Settings of the run.
+        out: Folder of the recommender.
+        session: Is removed when all is written.
+        settled: What became of the weights at the start, where these were a candidate.
+        overwrite: Replace what is at ``out``.
+    """
+    model, pieces = recommender.model, in_pieces(recommender.model)
+    recommender.metrics.update(settled or {})
     if _adds(config) and not pieces:
         fit_additions(recommender, split, config.generation, experience=_experience(config))
     if not pieces:
-        kept_start = start is not None and recommender.metrics.get("best_epoch") == 0
+        kept_start = settled is not None and recommender.metrics.get("best_epoch") == 0
         recommender.metrics["learned"] = what_was_learned(recommender, split.validation, kept_start=kept_start)
         if recommender.metrics["learned"] and config.generation.prior is None:
             recommender.metrics["learned"]["counting"] = counting(recommender, split)
