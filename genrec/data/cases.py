@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from genrec.data.columns import MISSING, as_strings, require_column
+from genrec.data.columns import HISTORY_NAMES, MISSING, as_strings, require_column
 from genrec.data.delimited import Quotes
 from genrec.data.guesses import other_spelling
 from genrec.data.histories import Histories
@@ -21,8 +21,6 @@ from genrec.data.tables import read_rows
 from genrec.errors import DataError
 from genrec.schema import Columns
 
-HISTORY_NAMES = ("history_item_id", "history_item_ids", "history", "item_history", "history_ids", "input_ids", "inputs")
-"""Names that the column of histories is looked for under."""
 _SEPARATORS = (r"\s+", r"\s*,\s*", r"\s*;\s*", r"\s*\|\s*")
 _LOOKED_AT = 1000
 

@@ -50,9 +50,14 @@ def _naming(option: str | None, near: str | None) -> str:
     if option is None:
         return ""
     flag, column = "--" + option.replace("_", "-"), near or "COLUMN"
-    return f"Name the column that holds it: {flag} {column} ({option}={column!r} in Python)."
+    rows = " Or take the order of the rows: --time-column none (time_column=None in Python)."
+    return f"Name the column that holds it: {flag} {column} ({option}={column!r} in Python)." + (
+        rows if option == "time_column" else ""
+    )
 
 
+HISTORY_NAMES = ("history_item_id", "history_item_ids", "history", "item_history", "history_ids", "input_ids", "inputs")
+"""Names under which official cases hold their histories."""
 _USUAL = {"user_column": "user_id", "item_column": "item_id", "id_column": "item_id", "time_column": "timestamp"}
 _ALIASES = {
     "item_id": ("asin", "parent_asin", "product_id", "business_id", "movie_id", "sku", "id", "item", "product"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from genrec.data.columns import as_strings, nearest_column, require_column
+from genrec.data.columns import HISTORY_NAMES, as_strings, nearest_column, require_column
 from genrec.data.guesses import likely_time
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.timestamps import Times
@@ -22,6 +22,15 @@ def find_time_column(frame: pl.DataFrame, name: str | None, others: tuple[str | 
     if name is None or name in frame.columns:
         return name
     rest = [column for column in frame.columns if column not in others]
+    history = next((column for column in HISTORY_NAMES if column in rest), None)
+    if history is not None and likely_time(frame, skip=[column for column in others if column]) is None:
+        raise DataError(
+            f"This table has one case a row: the column '{history}' holds what came before.",
+            where=where,
+            expected="one interaction a row, with its time",
+            hint="Make interactions of it with genrec data cases, or measure on these cases with genrec evaluate "
+            "--cases. Or take the order of the rows: --time-column none (time_column=None in Python).",
+        )
     near = nearest_column(rest, name)
     if name != Columns.Timestamp:
         require_column(frame, name, "time_column", where)

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from genrec.data import Interactions
 from genrec.data.cases import read_cases
 from genrec.errors import DataError
 
@@ -99,3 +100,21 @@ def test_a_broken_list_is_named_and_never_run(text, tmp_path):
     with pytest.raises(DataError, match="cannot be read") as failure:
         read_cases(write(tmp_path, [text, "[0]", "[0]"]), IDS)
     assert "row 1" in str(failure.value)
+
+
+def test_a_table_of_cases_is_no_table_of_interactions(tmp_path):
+    path = write(tmp_path, [str(items) for _, items, _ in ROWS])
+    for time in ("timestamp", "bought_at"):
+        with pytest.raises(DataError, match="one case a row: the column 'history_item_id'") as failure:
+            Interactions.read(path, time_column=time)
+        assert "genrec data cases" in str(failure.value)
+    assert len(Interactions.read(path, time_column=None)) == 3
+    path.write_text("user_id,item_id,history,bought_at\na,0,x,1\na,1,x,2\n")
+    assert len(Interactions.read(path, time_column="bought_at")) == 2
+
+
+def test_a_missing_time_may_be_the_order_of_the_rows(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("user_id,item_id\na,0\na,1\n")
+    with pytest.raises(DataError, match="--time-column none"):
+        Interactions.read(path, time_column="bought_at")
