@@ -35,7 +35,7 @@ FLOORS = (
     ("generative",),
     ("loading",),
     ("training",),
-    ("batch", "sharding", "serving", "audit", "evaluation", "benchmarks"),
+    ("batch", "sharding", "serving", "audit", "evaluation", "benchmarks", "page"),
     ("cli", "__main__"),
 )
 """From data up to people; a module knows its own floor and those below."""

@@ -19,6 +19,7 @@ VERBS = (
     ("Train", "baseline", "baseline:baseline", "Fit one of the baselines, with settings chosen on validation."),
     ("Recommend", "generate", "generate:generate", "Recommend for many users, into a table or a folder of shards."),
     ("Recommend", "serve", "serve:serve", "Recommend over HTTP."),
+    ("Recommend", "page", "page:page", "Look at recommendations and why, in one HTML file."),
     ("Measure", "evaluate", "evaluate:evaluate", "Measure recommenders beside honest baselines."),
     ("Measure", "bench", "bench:app", "Measure decoding: speed, and what beam width costs."),
     ("Look things up", "list", "listing:list_", "List recipes, presets, prompts and other parts by name."),

@@ -10,13 +10,13 @@ from genrec.errors import MissingExtraError
 from genrec.serving.answering import on_failure, on_http_error, on_invalid, on_refusal
 from genrec.serving.errors import Refusal
 from genrec.serving.guard import Guard
-from genrec.serving.routes import admin, docs, events, items, monitor, recommend
+from genrec.serving.routes import admin, docs, events, items, monitor, page, recommend
 from genrec.serving.service import Service
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-ROUTERS = (recommend.router, items.router, events.router, monitor.router, admin.router, docs.router)
+ROUTERS = (recommend.router, items.router, events.router, monitor.router, admin.router, docs.router, page.router)
 """What makes the routes, in their order; each is given the service."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,10 +13,25 @@ import scipy.sparse as sp
 from genrec.data.histories import Histories
 from genrec.decoding.options import DecodingOptions
 from genrec.decoding.request import Request
+from genrec.explanation import ItemExplanation
 from genrec.recommender import Recommender
 
 Scores = tuple[np.ndarray, np.ndarray]
 """Positions ``(n,)`` int32 and their scores ``(n,)`` float32."""
+
+
+class Found(NamedTuple):
+    """What one user gets.
+
+    Attributes:
+        items: ``(n,)`` int32 positions, best first.
+        scores: ``(n,)`` float32.
+        why: One explanation an item, where it was asked for.
+    """
+
+    items: np.ndarray
+    scores: np.ndarray
+    why: list[ItemExplanation] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +61,7 @@ class Ask:
         part: Items that meet conditions.
         prior: Scores that are added.
         options: How to decode; None: the recommender does not search.
+        explain: Whether it is said what each part added to the scores.
     """
 
     history: np.ndarray
@@ -56,6 +73,7 @@ class Ask:
     part: Part | None = None
     prior: Scores | None = None
     options: DecodingOptions | None = None
+    explain: bool = False
 
     @cached_property
     def kind(self) -> Hashable:
@@ -67,10 +85,10 @@ class Ask:
         conditions = None if self.part is None else self.part.conditions
         if self.options is None:
             lists = tuple(None if one is None else one.tobytes() for one in (self.allow, self.deny))
-            return self.k, self.exclude_seen, conditions, lists
+            return self.k, self.exclude_seen, conditions, lists, self.explain
         plain = not self.options.exact and self.options.groups == 1
         width = max(self.options.beams, self.k) if plain else (self.k,)
-        has = (self.allow is not None, self.prior is not None)
+        has = (self.allow is not None, self.prior is not None, self.explain)
         return id(self.options), width, self.exclude_seen, self.within, conditions, has
 
 
@@ -100,15 +118,16 @@ def together(asks: Sequence[Ask], n_items: int) -> tuple[Histories, Request]:
     )
 
 
-def decode(recommender: Recommender, asks: Sequence[Ask]) -> list[Scores]:
-    """What asks of one kind get, each alone in length: positions, best first, and scores."""
+def decode(recommender: Recommender, asks: Sequence[Ask]) -> list[Found]:
+    """What asks of one kind get, each alone in length."""
     histories, request = together(asks, len(recommender.item_ids))
-    found = recommender.answer(histories, request)
+    why = recommender.explain_answer(histories, request) if asks[0].explain else None
+    found = recommender.answer(histories, request) if why is None else why.recommendations
     result = []
-    for ask, items, scores in zip(asks, found.items, found.scores, strict=True):
+    for user, (ask, items, scores) in enumerate(zip(asks, found.items, found.scores, strict=True)):
         items, scores = items[: ask.k], scores[: ask.k]
         real = items >= 0
-        result.append((items[real], scores[real]))
+        result.append(Found(items[real], scores[real], None if why is None else why[user][: int(real.sum())]))
     return result
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from genrec.recommender import Recommender
-from genrec.serving.asks import Ask, Scores, decode
+from genrec.serving.asks import Ask, Found, decode
 from genrec.serving.errors import QueueFullError
 
 logger = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ class Job:
 
     recommender: Recommender
     asks: Sequence[Ask]
-    results: list[Scores | None]
-    future: Future[list[Scores]]
+    results: list[Found | None]
+    future: Future[list[Found]]
     waiting: deque[int]
     left: int
     since: float = field(default_factory=time.monotonic)
@@ -96,7 +96,7 @@ class Decoder:
         """Users that wait."""
         return self._waiting
 
-    def submit(self, recommender: Recommender, asks: Sequence[Ask]) -> Future[list[Scores]]:
+    def submit(self, recommender: Recommender, asks: Sequence[Ask]) -> Future[list[Found]]:
         """Put asks into the queue.
 
         Args:
@@ -109,7 +109,7 @@ class Decoder:
         Raises:
             QueueFullError: There is no room for them, or the decoder is stopping.
         """
-        future: Future[list[Scores]] = Future()
+        future: Future[list[Found]] = Future()
         with self._changed:
             if self._stopping or self._waiting + len(asks) > self.room:
                 raise QueueFullError(max(1, math.ceil(self._waiting * self._pace)))
@@ -193,7 +193,7 @@ class Decoder:
             waited = began - min(job.since for job in requests.values())
             self.watcher.decoded(len(batch), len(requests), seconds, waited)
 
-    def _finish(self, batch: Batch, results: Sequence[Scores]) -> None:
+    def _finish(self, batch: Batch, results: Sequence[Found]) -> None:
         for (job, number), result in zip(batch, results, strict=True):
             job.results[number] = result
             job.left -= 1

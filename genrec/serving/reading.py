@@ -72,7 +72,7 @@ class Reader:
             request.refuse_what_searches(body)
         shared: dict[str, Any] = {"k": request.at_most(body.k, self.settings.max_k, "k")}
         shared |= {"exclude_seen": body.exclude_seen, "options": options, "part": request.part(body)}
-        shared["prior"] = request.prior(body.prior)
+        shared |= {"prior": request.prior(body.prior), "explain": body.explain}
         allow, deny = request.allowed(body.allow), request.listed(body.deny, "deny")
         each = {name: request.per_user(getattr(body, name), n_users, name) for name in ("allow_each", "deny_each")}
         within = request.within(body.within, n_users)

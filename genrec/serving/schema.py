@@ -65,6 +65,7 @@ class Asked(Decoding):
         None, description="conditions on fields of items; all must hold"
     )
     fields: bool = Field(False, description="give every field of the items, too")
+    explain: bool = Field(False, description="give what each part added to the scores, too; takes about twice as long")
 
 
 class RecommendBody(Asked):
@@ -121,6 +122,8 @@ class Recommended(BaseModel):
     title: str
     semantic_id: list[int] | None
     fields: dict[str, Any] | None = None
+    parts: dict[str, float] | None = Field(None, description="what each part added to the score; asked for by explain")
+    levels: list[float] | None = Field(None, description="what each code added to the part of the network")
 
 
 class Note(BaseModel):

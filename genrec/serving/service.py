@@ -10,7 +10,7 @@ from typing import Any
 
 from genrec.data.interactions import Interactions
 from genrec.errors import GenRecError
-from genrec.serving.asks import Scores
+from genrec.serving.asks import Found
 from genrec.serving.batching import Decoder
 from genrec.serving.errors import QueueFullError, Refusal, of_error, wrong
 from genrec.serving.metrics import Metrics
@@ -91,7 +91,7 @@ class Service:
         found = await self._decoded(model.name, read)
         return self._answer(body, model, read, found, began)
 
-    async def _decoded(self, name: str, read: Read) -> list[Scores]:
+    async def _decoded(self, name: str, read: Read) -> list[Found]:
         try:
             future = self._decoders[name].submit(read.version.recommender, read.asks)
         except QueueFullError as full:
@@ -103,7 +103,7 @@ class Service:
             raise of_error(error) from None
 
     def _answer(
-        self, body: RecommendBody, model: ServedModel, read: Read, found: list[Scores], began: float
+        self, body: RecommendBody, model: ServedModel, read: Read, found: list[Found], began: float
     ) -> dict[str, Any]:
         lists = [self._list(read.version, one, body.fields) for one in found]
         for items, notes in zip(lists, read.of_users, strict=True):
@@ -117,13 +117,16 @@ class Service:
         results = [{"user": user, "items": items, "notes": notes} for user, items, notes in parts]
         return {"results": results, **head, "notes": read.notes}
 
-    def _list(self, version: Version, found: Scores, fields: bool) -> list[dict[str, Any]]:
+    def _list(self, version: Version, found: Found, fields: bool) -> list[dict[str, Any]]:
         catalogue = version.catalogue
-        return [
+        listed = [
             {"item_id": card.pop("item_id"), "rank": rank, "score": score, **card}
-            for rank, (item, score) in enumerate(zip(found[0].tolist(), found[1].tolist(), strict=True), start=1)
+            for rank, (item, score) in enumerate(zip(found.items.tolist(), found.scores.tolist(), strict=True), start=1)
             for card in [catalogue.card(item, fields=fields)]
         ]
+        for one, why in zip(listed, found.why or (), strict=False):
+            one |= {"parts": dict(why.parts), "levels": list(why.levels)}
+        return listed
 
     def reload(self, name: str | None) -> dict[str, Any]:
         """Load what has changed at the source of a model, beside what is current, and swap.
