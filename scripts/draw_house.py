@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "images" / "house.svg"
 WIDTH, ROW, BOX, GAP, LEFT = 1120, 92, 46, 14, 190
+SHELF, ABREAST = 58, 8
+"""Where more rooms are on a floor than can stand abreast, they stand on several shelves, so far apart."""
 LABELS = ("data", "codes", "", "networks", "search", "recommenders", "", "", "", "learning", "measuring", "people")
 
 
@@ -71,23 +73,29 @@ def picture() -> str:
     """The drawing as SVG."""
     levels = floors()
     found, rooms = arrows()
-    height = ROW * len(levels) + 40
+    shelves = [[name for name in names if name in rooms and name != "__main__"] for names in levels]
+    stacked = [[there[at : at + ABREAST] for at in range(0, len(there), ABREAST)] for there in shelves]
+    height = ROW * len(levels) + SHELF * sum(len(rows) - 1 for rows in stacked if rows) + 40
     place: dict[str, tuple[float, float, float]] = {}
     middle = (LEFT + WIDTH - 20) / 2
     boxes = []
-    for number, names in enumerate(levels):
-        there = [name for name in names if name in rooms and name != "__main__"]
-        y = height - 30 - ROW * (number + 1) + (ROW - BOX) / 2
-        width = min(150.0, (WIDTH - LEFT - 20 - GAP * (len(there) - 1)) / max(len(there), 1))
-        for at, name in enumerate(there):
-            x = middle - (len(there) * (width + GAP) - GAP) / 2 + at * (width + GAP)
-            place[name] = (x, y, width)
-            boxes.append(
-                f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{BOX}" rx="7"/>'
-                f'<text x="{x + width / 2:.0f}" y="{y + 28:.0f}" class="name">{name}</text>'
-            )
+    bottom = height - 30.0
+    for number, rows in enumerate(stacked):
+        y = bottom - ROW + (ROW - BOX) / 2
+        for there in reversed(rows):
+            width = min(150.0, (WIDTH - LEFT - 20 - GAP * (len(there) - 1)) / max(len(there), 1))
+            for at, name in enumerate(there):
+                x = middle - (len(there) * (width + GAP) - GAP) / 2 + at * (width + GAP)
+                place[name] = (x, y, width)
+                boxes.append(
+                    f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{BOX}" rx="7"/>'
+                    f'<text x="{x + width / 2:.0f}" y="{y + 28:.0f}" class="name">{name}</text>'
+                )
+            y -= SHELF
         if number < len(LABELS) and LABELS[number]:
-            boxes.append(f'<text x="{LEFT - 24}" y="{y + 29:.0f}" class="floor">{LABELS[number]}</text>')
+            middle_y = y + SHELF + (len(rows) - 1) * SHELF / 2 + 29
+            boxes.append(f'<text x="{LEFT - 24}" y="{middle_y:.0f}" class="floor">{LABELS[number]}</text>')
+        bottom = y + SHELF - (ROW - BOX) / 2
     lines = []
     floor = {name: number for number, names in enumerate(levels) for name in names}
     down = {pair for pair in found if floor[pair[0]] > floor.get(pair[1], 99)}
