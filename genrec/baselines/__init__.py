@@ -20,6 +20,7 @@ from genrec.baselines.text_neighbours import TextNeighbours
 from genrec.baselines.transitions import TransitionCounts
 from genrec.baselines.tuning import product
 from genrec.baselines.word_neighbours import WordNeighbours
+from genrec.baselines.words_and_counts import WordsAndCounts
 
 __all__ = [
     "BASELINES",
@@ -40,6 +41,7 @@ __all__ = [
     "TextNeighbours",
     "TransitionCounts",
     "WordNeighbours",
+    "WordsAndCounts",
     "fit_baselines",
     "load_baseline",
     "product",

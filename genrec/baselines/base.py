@@ -139,6 +139,11 @@ class Baseline(Recommender):
         return [{}]
 
     @classmethod
+    def choosing_part(cls, train: Histories) -> Histories:
+        """What is learned from while settings are chosen; the best are then fitted to all of it."""
+        return train
+
+    @classmethod
     def prior_candidates(cls, train: Histories) -> list[dict[str, Any]]:
         """Settings to try where the baseline is added to a model that scores every item."""
         return cls.candidates(train)

@@ -15,6 +15,7 @@ from genrec.baselines.sasrec import SASRec
 from genrec.baselines.text_neighbours import TextNeighbours
 from genrec.baselines.transitions import TransitionCounts
 from genrec.baselines.word_neighbours import WordNeighbours
+from genrec.baselines.words_and_counts import WordsAndCounts
 from genrec.registry import Registry
 
 CLASSES: Registry[type[Baseline]] = Registry(
@@ -27,6 +28,7 @@ CLASSES: Registry[type[Baseline]] = Registry(
         ItemKNN,
         TextNeighbours,
         WordNeighbours,
+        WordsAndCounts,
         GraphHeuristic,
         LinearProbe,
         SASRec,

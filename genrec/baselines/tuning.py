@@ -84,7 +84,8 @@ def search(
         return hopefuls[0].fit(train, item_ids, inputs)
     best, best_value = hopefuls[0], -1.0
     choices: list[dict[str, Any]] = []
-    for number, fitted in enumerate(fit_each(hopefuls, train, item_ids, inputs)):
+    part = make.choosing_part(train)
+    for number, fitted in enumerate(fit_each(hopefuls, part, item_ids, inputs)):
         value = _value(fitted, inputs)
         choices.append({"settings": dict(grid[number]), "ndcg@10": value})
         _LOG.info("%s: %s: NDCG@10 %.5f", make.name, grid[number], value)
@@ -95,6 +96,8 @@ def search(
         if inputs.late and number + 1 < len(hopefuls):
             _LOG.warning("%s: out of time after %d of %d candidates", make.name, number + 1, len(hopefuls))
             break
+    if part is not train:
+        best = make(**best.settings.model_dump()).fit(train, item_ids, inputs)
     best.choices = choices
     return best
 

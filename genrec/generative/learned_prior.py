@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from genrec.baselines import load_baseline
 from genrec.baselines.scoring import ScoringBaseline
+from genrec.baselines.words_and_counts import SHARPNESS
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError, ConfigError
 
@@ -27,7 +28,7 @@ class LearnedPrior:
         baseline: Fitted, with sparse scores that are not negative.
     """
 
-    SHARPNESS = 10.0
+    SHARPNESS = SHARPNESS
 
     def __init__(self, baseline: ScoringBaseline) -> None:
         self.baseline = baseline
