@@ -5,8 +5,8 @@ Every recommender remembers the split that it learned from. That one is evaluate
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,10 @@ from genrec.cli.reading import read_split, split_text
 
 if TYPE_CHECKING:
     from genrec.data.interactions import Interactions
-    from genrec.data.split import Split, SplitSettings
+    from genrec.data.split import EvaluationSet, Split, SplitSettings
     from genrec.evaluation.beyond import ItemFacts
     from genrec.recommender import Recommender
+    from genrec.sharding.given import GivenLists
 
 _UNKNOWN = "leave-one-out"  # of recommenders from before the split was written down
 
@@ -30,11 +31,13 @@ class Contestants:
         recommenders: As they were given, each under a name of its own.
         baselines: Names of those to fit.
         origins: Folder of every recommender.
+        lists: Lists of finished batch jobs, which stand beside the recommenders.
     """
 
     recommenders: list[Recommender]
     baselines: list[str] = field(default_factory=list)
     origins: list[Path] = field(default_factory=list)
+    lists: list[GivenLists] = field(default_factory=list)
 
     @property
     def index(self) -> Any:
@@ -70,6 +73,65 @@ class Contestants:
 
         needed = any(name in CLASSES and CLASSES[name].needs_words for name in self.baselines)
         return self.index.word_vectors if needed and self.index is not None else None
+
+
+def apart(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Folders of recommenders, and folders of shards that ``genrec generate`` made.
+
+    Raises:
+        ConfigError: There are shards alone: the catalogue and the split are those of a recommender.
+    """
+    from genrec.errors import ConfigError
+    from genrec.sharding.given import is_batch_result
+
+    jobs = [folder for folder in folders if is_batch_result(folder)]
+    models = [folder for folder in folders if folder not in jobs]
+    if not models:
+        raise ConfigError(
+            "Shards alone have no catalogue and no split.",
+            where=jobs[0],
+            hint=f"Name the recommender that made them, too: genrec evaluate MODEL {jobs[0]} …",
+        )
+    return models, jobs
+
+
+def with_lists(
+    beside: Contestants, jobs: Sequence[Path], cases: EvaluationSet, tables: Tables, asked: Mapping[str, Any]
+) -> Contestants:
+    """The same with the lists of batch jobs, each made for these cases.
+
+    Args:
+        beside: Recommenders over the catalogue of the lists.
+        jobs: Folders of shards.
+        cases: That will be ranked.
+        tables: With the share of cases that may have no list.
+        asked: ``ks`` and ``exclude_seen`` of the evaluation.
+
+    Raises:
+        ArtifactError: A job is not finished, or a shard is missing or damaged.
+        ConfigError: Cut-offs beyond the lists, or lists that were made with the other switch for seen items.
+        DataError: Lists are missing, or were made from other histories.
+    """
+    from genrec.cli.console import err
+    from genrec.errors import ConfigError
+    from genrec.evaluation.evaluator import KS
+    from genrec.evaluation.names import distinct_names
+    from genrec.sharding.given import GivenLists
+
+    taken = [*(one.name for one in beside.recommenders), *beside.baselines]
+    found = []
+    for folder, name in zip(jobs, distinct_names(jobs, taken), strict=True):
+        lists = GivenLists.read(folder, beside.item_ids, name)
+        if max(asked["ks"] or KS) > lists.k:
+            ks = " ".join(f"--k {k}" for k in KS if k <= lists.k) or f"--k {lists.k}"
+            raise ConfigError(f"The lists hold {lists.k} items.", where=folder, expected=f"cut-offs up to that: {ks}")
+        if asked["exclude_seen"] != lists.exclude_seen:
+            made = "--exclude-seen" if lists.exclude_seen else "--include-seen"
+            raise ConfigError(f"The lists were made with {made}.", where=folder, hint=f"Add {made}.")
+        if lost := lists.require(cases.histories, allow_lost=tables.how.get("allow_lost") or 0.0):
+            err.print(f"{name}: {lost:,} of {len(cases):,} cases have no list that was made for them: not hit.")
+        found.append(lists)
+    return replace(beside, lists=found)
 
 
 def load_contestants(

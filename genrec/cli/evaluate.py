@@ -13,7 +13,7 @@ import typer
 from genrec.cli.checks import check_baselines, check_index, check_recommender, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, heading, say, summary
-from genrec.cli.contestants import Contestants, foreign, load_contestants, split_of
+from genrec.cli.contestants import Contestants, apart, foreign, load_contestants, split_of, with_lists
 from genrec.cli.options import Beams, Checkpoints, DecodingChanges, Device, EventsTable, ExcludeSeen, Overwrite
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from genrec.recommender import Recommender
 
 
-Models = Annotated[list[Path], typer.Argument(help="Folders of recommenders on the same catalogue.")]
+Models = Annotated[
+    list[Path], typer.Argument(help="Folders of recommenders on the same catalogue, and of shards made by them.")
+]
 Report = Annotated[Path, typer.Option("--out", help="Folder of the report.")]
 Part = Annotated[Literal["test", "validation"], typer.Option("--part", help="Part whose held-out cases are ranked.")]
 CutOffs = Annotated[list[int] | None, typer.Option("--k", min=1, help="Cut-offs (default 1, 5, 10, 20).")]
@@ -95,6 +97,9 @@ def evaluate(
     tables: Tables,
 ) -> None:
     """Measure recommenders beside honest baselines, on the same users, over the whole catalogue."""
+    from genrec.errors import ConfigError
+
+    models, jobs = apart(models)
     for model in models:
         check_recommender(model, set_ or ())
     check_index(index)
@@ -111,6 +116,10 @@ def evaluate(
     slices = column_slices(beside.recommenders, slice_ or [], item_table, user_table, tables)
     lists = None if candidates is None else _candidates(candidates, beside.item_ids, split, part, tables)
     asked: dict[str, Any] = {"exclude_seen": exclude_seen, "ks": tuple(k) if k else None, "users": users}
+    if jobs:
+        beside = with_lists(beside, jobs, split.test if part == "test" else split.validation, tables, asked)
+    if jobs and lists is not None:
+        raise ConfigError("Lists that are made already cannot be ranked within candidates.", where=jobs[0])
     began = time.monotonic()
     about = {"dataset": name, "split": part}
     measured = _measure(beside, split, robustness, about, part=part, slices=slices, candidates=lists, **asked)
@@ -246,7 +255,7 @@ def _measure(
             ),
         )
         shared["progress"] = update
-        everybody = [*beside.recommenders, *beside.without_networks(), *fitted]
+        everybody = [*beside.recommenders, *beside.lists, *beside.without_networks(), *fitted]
         results = evaluate_all(everybody, split, baselines=(), ks=ks or KS, facts=facts, **shared, **options)
         if not noisy_users:
             return Measured(results, [])

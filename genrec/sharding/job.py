@@ -20,7 +20,8 @@ from genrec.sharding.spool import ROWS_READ, HistoryColumns, Spool
 from genrec.sharding.store import Store
 
 MANIFEST = "generate.json"
-FORMAT = 1
+FORMAT = 2
+"""2: shards say from which histories they were made."""
 WORK = ".work"
 SPOOLED = "spooled.json"
 """Written when the histories are cut; counts of what was left out."""

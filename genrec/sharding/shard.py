@@ -13,6 +13,7 @@ from genrec.data.histories import Histories
 from genrec.schema import Columns
 from genrec.sharding.job import SCHEMA, ShardedJob, part_name
 from genrec.sharding.opened import OpenedJob
+from genrec.sharding.prints import KEY, as_text, history_prints
 from genrec.sharding.spool import left_out
 from genrec.sharding.store import Store
 
@@ -49,7 +50,11 @@ def recommend_shard(
     counts = {"users": made.users, "rows": frame.height, "short": made.short, "problems": problems}
     content = io.BytesIO()
     frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(
-        content, metadata={"genrec": json.dumps(counts, sort_keys=True)}
+        content,
+        metadata={
+            "genrec": json.dumps(counts, sort_keys=True),
+            KEY: as_text(history_prints(histories, opened.recommender.item_ids)),
+        },
     )
     store.write(part_name(shard), content.getvalue())
     return counts
