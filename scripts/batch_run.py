@@ -1,8 +1,8 @@
 """Batch generation of many histories on the demo shop's model: killed, in two processes, and in constant memory.
 
-Makes the shop and its recommender (a network of few epochs: how good it is does not matter here) and histories of N users,
-and runs ``genrec generate --shard-users``: uninterrupted, with workers and the main process killed at random moments,
-for 10,000 users, with one process and with two. Results must be equal byte for byte.
+Makes the shop and its recommender (a network of few epochs: how good it is does not matter here) and histories of N
+users, and runs ``genrec generate --shard-users``: uninterrupted, with workers and the main process killed at random
+moments, for 10,000 users, with one process and with two. Results must be equal byte for byte.
 """
 
 import argparse

@@ -181,9 +181,10 @@ class KillTest:
         """Result, names and seconds of an uninterrupted run; two of them must be equal."""
         if job.name not in self.expected:
             found = []
+            kept = self.place / "references" / str(self.jobs.index(job))
             for number in range(2):
                 folder = self.place / "reference"
-                for path in (folder, self.place / "first") if number == 0 else ():
+                for path in (folder, kept) if number == 0 else (folder,):
                     shutil.rmtree(path, ignore_errors=True)
                 lay_out(job, self.place / "prepared", folder)
                 began = time.monotonic()
@@ -191,16 +192,26 @@ class KillTest:
                 seconds = time.monotonic() - began
                 found.append((self.state(job, folder), names(folder), seconds))
                 if number == 0:
-                    shutil.copytree(folder, self.place / "first", symlinks=True)
+                    shutil.copytree(folder, kept, symlinks=True)
                 elif found[0][:2] != found[1][:2]:
-                    differ = [name for name in found[0][1] if (folder / name).is_file() and
-                              digest(folder / name) != digest(self.place / "first" / name)]  # fmt: skip
-                    raise FaultError(f"{job.name}: two uninterrupted runs differ in {differ}")
+                    raise FaultError(f"{job.name}: two uninterrupted runs differ in {self.differing(job, folder)}")
                 shutil.rmtree(folder)
-            shutil.rmtree(self.place / "first")
             self.expected[job.name] = (*found[0][:2], min(one[2] for one in found))
             print(f"{job.name}: {self.expected[job.name][2]:.1f} s", flush=True)
         return self.expected[job.name]
+
+    def differing(self, job, folder):
+        """Files that an uninterrupted run has with other content, and how where that is text."""
+        kept, found = self.place / "references" / str(self.jobs.index(job)), []
+        for path in sorted(kept.rglob("*")):
+            other = folder / path.relative_to(kept)
+            if path.is_file() and other.is_file() and digest(path) != digest(other):
+                more = ""
+                if path.suffix in (".json", ".md", ".html", ".yaml"):
+                    pairs = zip(path.read_text().split("\n"), other.read_text().split("\n"), strict=False)
+                    more = [pair for pair in pairs if pair[0] != pair[1] and "second" not in pair[0]][:4]
+                found.append(f"{path.relative_to(kept)} {more}")
+        return found
 
     def state(self, job, folder):
         """What stands at the output."""
@@ -297,7 +308,7 @@ class KillTest:
         if code and not finished:
             raise FaultError(f"the same command ended with {code}: {text[-2000:]}")
         if (found := self.state(job, folder)) != result:
-            raise FaultError(f"the result differs: {found}, not {result}")
+            raise FaultError(f"the result differs in {self.differing(job, folder)}: {found}, not {result}")
         if (now := names(folder)) != expected:
             more = sorted(set(now) ^ set(expected))
             raise FaultError(f"left or missing: {more[:8]}")

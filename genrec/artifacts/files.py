@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from genrec.artifacts.interrupts import in_one_piece
 from genrec.artifacts.locks import try_lock, unwritable
 from genrec.artifacts.manifest import refuse_inside
 from genrec.errors import ArtifactError
@@ -38,8 +39,11 @@ def atomic_file(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     durable = durable and not in_the_making(path)
     sweep_files(path)
-    temporary, file = _create(path)
+    made: list[tuple[Path, int]] = []
     try:
+        with in_one_piece():
+            made.append(_create(path))
+        temporary = made[0][0]
         yield temporary
         if durable:
             flush(temporary)
@@ -47,8 +51,10 @@ def atomic_file(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             flush(path.parent)
     finally:
-        os.close(file)
-        temporary.unlink(missing_ok=True)
+        with in_one_piece():
+            for temporary, file in made:
+                os.close(file)
+                temporary.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path | str, text: str) -> None:

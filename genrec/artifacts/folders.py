@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genrec.artifacts.files import begin_flush, behind_links, flush, in_the_making, require_writable
+from genrec.artifacts.interrupts import in_one_piece
 from genrec.artifacts.locks import output_lock
 from genrec.artifacts.manifest import mark, strangers
 from genrec.errors import ArtifactError
@@ -52,16 +53,19 @@ def atomic_dir(target: Path | str, *, overwrite: bool = False) -> Iterator[Path]
         recover(target)
         require_free(target, overwrite=overwrite)
         work = target.with_name(f".{target.name}.tmp-{secrets.token_hex(8)}")
-        work.mkdir()
         try:
+            work.mkdir()
             yield work
             mark(work)
             _give_rights(work)
             if not in_the_making(work):
                 _flush_all(work)
-            _put(work, target)
+            with in_one_piece():  # what stood there is removed with it
+                _put(work, target)
+                shutil.rmtree(work, ignore_errors=True)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            with in_one_piece():
+                shutil.rmtree(work, ignore_errors=True)
 
 
 def require_free(target: Path | str, *, overwrite: bool = False, replaces: bool = True) -> None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genrec.artifacts.interrupts import in_one_piece
 from genrec.artifacts.manifest import refuse_inside
 from genrec.errors import ArtifactError
 
@@ -91,37 +92,28 @@ def output_lock(
     limit = None if wait is None else time.monotonic() + wait
     if not held.turn.acquire(timeout=-1 if wait is None else wait):
         raise _busy(target, "another thread of this process")
+    outer = held.depth == 0
     try:
-        if held.depth == 0:
-            held.file = _acquire(path, target, limit, on_wait)
+        if outer:
+            _acquire(held, path, target, limit, on_wait)
         held.depth += 1
-        try:
-            yield
-        finally:
-            held.depth -= 1
-            if held.depth == 0 and held.file is not None:
-                _release(path, held.file)
-                held.file = None
+        yield
     finally:
-        held.turn.release()
+        with in_one_piece():
+            if outer:
+                held.depth = 0
+                if held.file is not None:
+                    _release(path, held.file)
+                    held.file = None
+            else:
+                held.depth -= 1
+            held.turn.release()
 
 
-def _acquire(path: Path, target: Path, limit: float | None, on_wait: Callable[[str], None] | None) -> int | None:
-    """An open and locked lock file; None where the file system knows no locks."""
+def _acquire(held: _Held, path: Path, target: Path, limit: float | None, on_wait: Callable[[str], None] | None) -> None:
+    """Open and lock the lock file; none is held where the file system knows no locks."""
     told = False
-    while True:
-        file = _open(path, target)
-        locked = try_lock(file)
-        if locked is None:
-            os.close(file)
-            _release_unlocked(path)
-            return None
-        if locked and _is_still(path, file):
-            _write_holder(file)
-            return file
-        os.close(file)
-        if locked:  # the holder before us has just removed its file
-            continue
+    while not _attempt(held, path, target):
         holder = _holder(path)
         if limit is not None and time.monotonic() >= limit:
             raise _busy(target, holder)
@@ -129,6 +121,26 @@ def _acquire(path: Path, target: Path, limit: float | None, on_wait: Callable[[s
             told = True
             on_wait(f"Waiting for {holder}, which is writing {target} …")
         time.sleep(_PAUSE)
+
+
+def _attempt(held: _Held, path: Path, target: Path) -> bool:
+    """Take the lock if nobody has it."""
+    while True:
+        with in_one_piece():
+            file = _open(path, target)
+            locked = try_lock(file)
+            if locked is None:
+                os.close(file)
+                _release_unlocked(path)
+                return True
+            if locked and _is_still(path, file):
+                held.file = file
+                _write_holder(file)
+                return True
+            os.close(file)
+        if not locked:
+            return False
+        # the holder before us has just removed its file
 
 
 def _open(path: Path, target: Path) -> int:

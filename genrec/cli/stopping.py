@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from genrec.artifacts.interrupts import postponed
+
 Handler = Callable[[int, Any], None]
 
 
@@ -31,8 +33,8 @@ def _raise(number: int, frame: Any) -> None:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Around a command: SIGTERM raises :class:`Terminated`."""
-    with on_signals(_raise, (signal.SIGTERM,)):
+    """Around a command: SIGTERM raises :class:`Terminated`, Ctrl-C KeyboardInterrupt, neither inside a short step."""
+    with on_signals(_raise):
         yield
 
 
@@ -49,8 +51,13 @@ def on_signals(handler: Handler, numbers: tuple[int, ...] = (signal.SIGINT, sign
         return
     before = {number: signal.getsignal(number) for number in numbers}
     before = {number: known for number, known in before.items() if known is not signal.SIG_IGN}
+
+    def answer(number: int, frame: Any) -> None:
+        if not postponed(number):
+            handler(number, frame)
+
     for number in before:
-        signal.signal(number, handler)
+        signal.signal(number, answer)
     try:
         yield
     finally:

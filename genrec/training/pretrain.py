@@ -30,7 +30,14 @@ from genrec.training.learning import learn
 from genrec.training.packing import DomainSampler, PackedExamples
 from genrec.training.pretrain_config import PretrainConfig
 from genrec.training.prior_experience import gain_experience, pooled
-from genrec.training.session import TrainingFolder, check_stopped, differences, is_finished, one_at_a_time
+from genrec.training.session import (
+    TrainingFolder,
+    check_stopped,
+    differences,
+    history_of,
+    is_finished,
+    one_at_a_time,
+)
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed
 from genrec.training.validation import GeneratedValidation, validation_sample
@@ -284,6 +291,6 @@ def _summary(
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
         "seconds_this_session": round(seconds, 1),
-        "log": trainer.state.log_history,
+        "log": history_of(trainer),
         "run": identity,
     }

@@ -193,6 +193,11 @@ def check_stopped(trainer: Any, callbacks: Sequence[TrainerCallback], folder: Pa
         )
 
 
+def history_of(trainer: Any) -> list[dict[str, Any]]:
+    """What a trainer has logged, keys in one order: those that come from a checkpoint are sorted, others are not."""
+    return [dict(sorted(entry.items())) for entry in trainer.state.log_history]
+
+
 def is_finished(
     out: Path, identity: dict[str, Any], overwrite: bool, differ: Callable[[Any, dict[str, Any]], list[str]] = changes
 ) -> bool:

@@ -31,7 +31,14 @@ from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
 from genrec.training.policy.monitor import told_figures
 from genrec.training.self_check import check_language_model
-from genrec.training.session import TrainingFolder, check_stopped, is_finished, one_at_a_time, run_identity
+from genrec.training.session import (
+    TrainingFolder,
+    check_stopped,
+    history_of,
+    is_finished,
+    one_at_a_time,
+    run_identity,
+)
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed
 from genrec.training.validation import GeneratedValidation
@@ -232,6 +239,6 @@ def _summary(trainer: Any, split: Split, rows: int, identity: dict[str, Any], se
         "train_rows": rows,
         "padding_ratio": round(sampler.padding_ratio(), 4),
         **({"post_training": told} if (told := _told(trainer.state.log_history)) else {}),
-        "log": trainer.state.log_history,
+        "log": history_of(trainer),
         "run": identity,
     }

@@ -1,5 +1,6 @@
 """Commands that are told to stop, that cannot write, or that run at the same time as others."""
 
+import json
 import os
 import resource
 import shutil
@@ -118,6 +119,8 @@ def test_training_that_is_terminated_keeps_a_checkpoint_and_goes_on(tables, inde
     assert left(place) == ["out.training"]
     assert "Continuing at step 2" in genrec(*command)
     assert left(place) == ["out"]
+    logged = [list(entry) for entry in json.loads((place / "out" / "metrics.json").read_text())["log"]]
+    assert logged == [sorted(keys) for keys in logged]  # those from a checkpoint as those of this session
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "shards"])
