@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from genrec.artifacts import mend
+
 ITEMS, USERS, NEW_ITEMS = 120, 160, 12
 INDEX = (
     "--set",
@@ -170,6 +172,7 @@ def state(job: Job, folder: Path) -> str:
         GenRecError: What is there cannot be loaded.
     """
     out = folder / job.out
+    mend(out)  # as every command does that reads or writes there
     if job.kind == "index":
         from genrec.index.semantic_index import SemanticIndex
 
