@@ -98,7 +98,7 @@ def apart(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def with_lists(
     beside: Contestants, jobs: Sequence[Path], cases: EvaluationSet, tables: Tables, asked: Mapping[str, Any]
 ) -> Contestants:
-    """The same with the lists of batch jobs, each made for these cases.
+    """The same with the lists of batch jobs (if there are any), each made for these cases.
 
     Args:
         beside: Recommenders over the catalogue of the lists.

@@ -97,8 +97,6 @@ def evaluate(
     tables: Tables,
 ) -> None:
     """Measure recommenders beside honest baselines, on the same users, over the whole catalogue."""
-    from genrec.errors import ConfigError
-
     models, jobs = apart(models)
     for model in models:
         check_recommender(model, set_ or ())
@@ -116,10 +114,7 @@ def evaluate(
     slices = column_slices(beside.recommenders, slice_ or [], item_table, user_table, tables)
     lists = None if candidates is None else _candidates(candidates, beside.item_ids, split, part, tables)
     asked: dict[str, Any] = {"exclude_seen": exclude_seen, "ks": tuple(k) if k else None, "users": users}
-    if jobs:
-        beside = with_lists(beside, jobs, split.test if part == "test" else split.validation, tables, asked)
-    if jobs and lists is not None:
-        raise ConfigError("Lists that are made already cannot be ranked within candidates.", where=jobs[0])
+    beside = with_lists(beside, jobs, split.test if part == "test" else split.validation, tables, asked)
     began = time.monotonic()
     about = {"dataset": name, "split": part}
     measured = _measure(beside, split, robustness, about, part=part, slices=slices, candidates=lists, **asked)
