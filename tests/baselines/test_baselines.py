@@ -320,3 +320,19 @@ def test_items_without_training_still_get_ranked_by_popularity():
     lists = TransitionCounts().fit(train, IDS[:6]).recommend([["i5"]], 3)
     assert lists.item_ids == [["i1", "i0", "i2"]]
     assert lists.scores[0].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_the_clock_of_inputs_starts_once(monkeypatch):
+    """Candidates of one choice share its time; baselines that are fitted one after the other have theirs each."""
+    now = [100.0]
+    monkeypatch.setattr("genrec.baselines.base.time.monotonic", lambda: now[0])
+    given = FitInputs(seconds=5.0)
+    begun = given.begin()
+    assert not begun.late
+    now[0] = 104.0
+    assert begun.begin() is begun
+    assert given.begin().deadline == 109.0
+    now[0] = 105.0
+    assert begun.late
+    assert FitInputs().begin() == FitInputs()
+    assert not FitInputs().late
