@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def settings(preset: str, start: Path, changes: list[str], batch: int) -> TrainC
         "trainer.logging_strategy=steps",
         "trainer.logging_steps=10",
         "generation.prior=null",
+        "generation.words=0",
     ]
     if preset != "likelihood":
         return load_train_config(preset, [*fixed, f"trainer.per_device_train_batch_size={batch}", *changes])
@@ -119,14 +121,16 @@ def trained(config: TrainConfig, index: SemanticIndex, split: Split, seconds: fl
     """The recommender after so many CPU seconds, and what was told on the way."""
     folder, began = Path(tempfile.mkdtemp()), time.process_time()
     budget = Budget(seconds)
-    no_validation = Split(split.name, split.train, split.validation.select(np.zeros(0, dtype=np.int64)), split.test)
+    no_validation = replace(split, validation=split.validation.select(np.zeros(0, dtype=np.int64)))
     made = train(index, no_validation, config, folder / "model", callbacks=[budget])
     logs = [entry for entry in made.metrics["log"] if "loss" in entry]
     names = ("groups_without_gradient", "kl", "reward", "distinct", "rollout_seconds", "step_seconds")
-    figures = {name: float(np.mean([one[name] for one in logs if name in one])) for name in names if name in logs[-1]}
+    told = {name: [one[name] for one in logs if name in one] for name in names}
+    figures = {name: float(np.mean(values)) for name, values in told.items() if values}
     if "rollout_seconds" in figures:
         figures["rollout_share"] = figures["rollout_seconds"] / figures["step_seconds"]
-    figures["kl"] = logs[-1].get("kl", math.nan)
+    if told["kl"]:
+        figures["kl"] = told["kl"][-1]
     shutil.rmtree(folder)
     return made, {"steps": made.metrics["steps"], "cpu_seconds": time.process_time() - began, **figures}
 

@@ -43,7 +43,7 @@ def started(config: TrainConfig) -> TrainConfig:
         return config
     folder = Path(str(config.init))
     own = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
-    for name in sorted(config.model.model_fields_set):
+    for name in sorted(config.model.model_fields_set - {"checkpoint"}):
         if getattr(config.model, name) != getattr(own.model, name):
             raise ConfigError(
                 f"The recommender that training starts from has another model.{name}.",
@@ -51,7 +51,9 @@ def started(config: TrainConfig) -> TrainConfig:
                 expected=str(getattr(own.model, name)),
                 hint="Leave it out, or take a preset for this network.",
             )
-    changed: dict[str, Any] = {"model": own.model, "generation": _decoding(config.generation, own.generation)}
+    moved = {"checkpoint": config.model.checkpoint} if config.model.checkpoint else {}  # where its base is now
+    model = own.model.model_copy(update=moved)
+    changed: dict[str, Any] = {"model": model, "generation": _decoding(config.generation, own.generation)}
     kept = (folder / "prompts").is_dir()
     changed["tasks"] = with_saved_templates(own.tasks, folder / "prompts") if kept else own.tasks
     for name in ("prompts", "split", "drop_consecutive_repeats"):

@@ -13,7 +13,7 @@ from torch import Tensor
 from genrec.training.objectives import OBJECTIVES
 from genrec.training.objectives.base import Forward
 from genrec.training.policy.frozen import FrozenWeights
-from genrec.training.policy.post_training import PostTraining, PostTrainingSettings
+from genrec.training.policy.post_training import PostTraining, PostTrainingSettings, k3
 from genrec.training.policy.rollouts import RolloutSettings, roll_out
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class SDPO(PostTraining):
         moved = self.settings.beta * (policy - reference)
         loss = preference_loss(moved, against >= 0, self.settings.margin).mean()
         ahead = (moved[:, :1] > moved[:, 1:]).float().mean()
-        self.monitor.add({"preferred": ahead, "kl": (reference - policy)[:, 0].mean()}, against)
+        self.monitor.add({"preferred": ahead, "kl": k3(policy, reference)[items >= 0].mean()}, against)
         return loss - self.settings.likelihood * policy[:, 0].mean()
 
     def _negatives(self, inputs: dict[str, Any], targets: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from genrec.baselines.base import FitInputs
 from genrec.baselines.registry import CLASSES
 from genrec.baselines.scoring import ScoringBaseline
 from genrec.baselines.storage import load_baseline
@@ -255,10 +256,10 @@ def function_of(path: str, item_ids: np.ndarray) -> Reward:
 
 def _scorer(name: str, index: SemanticIndex, train: Histories) -> ScoringBaseline:
     if name in CLASSES:
-        made: Any = CLASSES[name]()
-        given = {"vectors": index.vectors()} if made.needs_vectors else {}
-        given |= {"words": index.word_vectors} if made.needs_words else {}
-        made.fit(train, index.item_ids, **given)
+        made = CLASSES[name]()
+        vectors = index.vectors() if made.needs_vectors else None
+        words = index.word_vectors if made.needs_words else None
+        made.fit(train, index.item_ids, FitInputs(vectors=vectors, words=words))
     else:
         try:
             made = load_baseline(name)

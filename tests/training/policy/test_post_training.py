@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from genrec.errors import ConfigError
 from genrec.generative.config import load_train_config
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.generative.started import started
+from genrec.loading import load
 from genrec.training.session import TrainingStoppedError
 from genrec.training.train import train
 from genrec.training.trainer import StopOnRequest
@@ -33,6 +35,10 @@ OBJECTIVES = {
 
 def config_for(preset, folder, *more):
     return load_train_config(preset, [*QUICK, *OBJECTIVES.get(preset, []), f"init={folder}", *more])
+
+
+OLD = Path(__file__).parents[2] / "fixtures" / "artifacts-0.1"
+SHORT = ["trainer.max_steps=2", "trainer.per_device_train_batch_size=4", "validation.users=4"]
 
 
 class StopAt(StopOnRequest):
@@ -98,6 +104,23 @@ def test_the_start_decides_the_network_and_nothing_that_is_learned(trained, tmp_
     assert started(config) == config
     with pytest.raises(ConfigError, match="name Python code"):
         load_train_config(str(folder / "config.yaml"))
+
+
+def test_an_adapter_goes_on_from_where_it_was(tables, tmp_path):
+    """Its base has moved, and is named; the base itself stays as it is."""
+    pytest.importorskip("peft")
+    folder, base = OLD / "llm-lora", OLD / "llama"
+    start = load(folder, checkpoint=str(base))
+    config = load_train_config(
+        "grpo-llm", [*QUICK, f"init={folder}", f"model.checkpoint={base}", "objective.rollouts.group=4", *SHORT]
+    )
+    made = train(start.index, Interactions.read(tables[1]), config, tmp_path / "out")
+    assert made.metrics["steps"] == 2
+    learned = [name for name, value in made.model.named_parameters() if value.requires_grad]
+    assert learned
+    assert all("lora_" in name or "trainable_tokens" in name for name in learned)
+    before, after = start.model.state_dict(), made.model.state_dict()
+    assert {name for name, value in after.items() if not torch.equal(value, before[name])} <= set(learned)
 
 
 def test_another_kind_of_network_is_refused(trained):

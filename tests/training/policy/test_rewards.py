@@ -65,6 +65,14 @@ def test_a_scorer_gives_percentiles_of_the_catalogue():
     assert 0 < popular[0] < popular[1] < popular[2]
 
 
+@pytest.mark.parametrize("scorer", ["text-neighbours", "word-neighbours", "sasrec"])
+def test_scorers_get_what_they_need(scorer):
+    _, terms = values({"name": "scorer", "scorer": scorer})
+    found = terms[scorer][0, :3]
+    assert ((found > 0) & (found < 1)).all()
+    assert len(set(found.tolist())) > 1
+
+
 def test_rare_items_are_novel_and_dear_ones_dear():
     _, terms = values({"name": "novelty"}, {"name": "column", "column": "price"})
     assert terms["novelty"][0, 2] == 0
