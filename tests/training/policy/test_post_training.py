@@ -9,6 +9,7 @@ import torch
 
 from genrec.artifacts import write_manifest
 from genrec.data import Interactions
+from genrec.data.histories import Histories
 from genrec.errors import ConfigError
 from genrec.generative.config import load_train_config
 from genrec.generative.recommender import GenerativeRecommender
@@ -106,7 +107,7 @@ def test_the_start_decides_the_network_and_nothing_that_is_learned(trained, tmp_
         load_train_config(str(folder / "config.yaml"))
 
 
-def test_an_adapter_goes_on_from_where_it_was(tables, tmp_path):
+def test_an_adapter_goes_on_from_where_it_was(tmp_path):
     """Its base has moved, and is named; the base itself stays as it is."""
     pytest.importorskip("peft")
     folder, base = OLD / "llm-lora", OLD / "llama"
@@ -114,7 +115,9 @@ def test_an_adapter_goes_on_from_where_it_was(tables, tmp_path):
     config = load_train_config(
         "grpo-llm", [*QUICK, f"init={folder}", f"model.checkpoint={base}", "objective.rollouts.group=4", *SHORT]
     )
-    made = train(start.index, Interactions.read(tables[1]), config, tmp_path / "out")
+    n_items = len(start.index.item_ids)
+    histories = Histories.from_lists([[(user + step) % n_items for step in range(5)] for user in range(12)])
+    made = train(start.index, histories, config, tmp_path / "out")
     assert made.metrics["steps"] == 2
     learned = [name for name, value in made.model.named_parameters() if value.requires_grad]
     assert learned
