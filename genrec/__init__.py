@@ -10,7 +10,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from genrec.threads import prepare as _prepare_threads
+
 __version__ = "0.1.0"
+
+_prepare_threads()
 
 _HOMES = {
     "Catalog": "genrec.data.catalog",

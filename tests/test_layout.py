@@ -23,6 +23,7 @@ FLOORS = (
         "progress",
         "registry",
         "tensors",
+        "threads",
         "trust",
         "wording",
     ),

@@ -18,6 +18,7 @@ from genrec.decoding.options import DecodingOptions, even_slices
 from genrec.decoding.path_scores import path_scores
 from genrec.decoding.request import Request
 from genrec.decoding.search import search
+from genrec.decoding.side_by_side import side_by_side, threads_for
 from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
 from genrec.encoders.word_matches import WordMatches
@@ -98,8 +99,11 @@ class Ranker:
             size = min(size, max(1, _CELLS // len(self.index.item_ids)))
         priors = self._priors(histories, request, options, learned)
         vectors = None if options.mmr is None else self.item_vectors()
-        with self._evaluating():
-            for one in self._rounds(histories, request, size):
+        threads = 1 if self.model.occupancy.searches else threads_for(len(histories), self.model.device.type)
+        size = max(1, min(size, -(-len(histories) // threads)))
+
+        def answer(one: _Round) -> None:
+            with self._evaluating():
                 found, found_scores = search(
                     self.model,
                     self.model.prefill(**one.batch),
@@ -111,8 +115,11 @@ class Ranker:
                     prior=priors.of(one.trie, one.users, one.barred),
                     vectors=vectors,
                 )
-                items[one.users, : found.shape[1]] = found.cpu().numpy()
-                scores[one.users, : found.shape[1]] = found_scores.cpu().numpy()
+            items[one.users, : found.shape[1]] = found.cpu().numpy()
+            scores[one.users, : found.shape[1]] = found_scores.cpu().numpy()
+
+        with self._evaluating():
+            side_by_side(self._rounds(histories, request, size), answer, threads)
         return items, scores
 
     def path_scores(

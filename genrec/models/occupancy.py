@@ -33,6 +33,11 @@ class Occupancy:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__()  # type: ignore[misc]
 
+    @property
+    def searches(self) -> int:
+        """How many searches run at this moment."""
+        return self._searches
+
     @contextmanager
     def search(self, begin: Callable[[], Any], end: Callable[[Any, bool], None]) -> Iterator[None]:
         """Around a search.

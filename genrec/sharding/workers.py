@@ -13,6 +13,7 @@ from typing import Any
 
 from genrec.errors import GenRecError, ModelError
 from genrec.sharding.job import JobSettings, ShardedJob
+from genrec.threads import usable_cores
 
 _TRIES = 3
 Done = Callable[[dict[str, Any]], None]
@@ -42,8 +43,7 @@ def run_workers(job: ShardedJob, settings: JobSettings, shards: list[int], worke
     context = multiprocessing.get_context("spawn")
     queue = list(reversed(shards))
     tries = dict.fromkeys(shards, 0)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores // workers)
+    threads = max(1, usable_cores() // workers)
 
     def start() -> _Worker:
         mine, theirs = context.Pipe()
