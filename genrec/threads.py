@@ -49,8 +49,8 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
 
     Waiting threads sleep instead of spinning. Where other processes want the cores, too, spinning threads hold up the
     very thread that they wait for: measured beside busy processes, two spinning threads recommended for 8 to 43 users a
-    second where one thread did 107 to 139 and two sleeping ones 132 to 165 (``scripts/bench_threads.py`` measures it). A container
-    with a quota below its machine's cores gets as many threads as the quota pays for.
+    second where one thread did 107 to 139 and two sleeping ones 132 to 165. ``scripts/bench_threads.py`` measures it.
+    A container with a quota below its machine's cores gets as many threads as the quota pays for.
 
     Nothing is changed once PyTorch is loaded: it would have no effect.
 
