@@ -59,10 +59,10 @@ def side_by_side(rounds: Iterator[Round], answer: Callable[[Round], None], threa
     before = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(threads, thread_name_prefix="genrec") as pool:
-            done = [pool.submit(work) for _ in range(threads)]
+            workers = [pool.submit(work) for _ in range(threads)]
             try:
-                for one in done:
-                    one.result()
+                for worker in workers:
+                    worker.result()
             except BaseException:
                 failed.set()
                 raise
