@@ -18,7 +18,8 @@ def filters_of(catalog: Catalog | None) -> list[dict[str, Any]]:
     Args:
         catalog: The items; None: nothing is known of them.
 
-    >>> shop = Catalog.from_frame(pl.DataFrame({"item_id": ["a", "b"], "kind": ["tea", "cup"], "price": [3, 9]}))
+    >>> items = {"item_id": ["a", "b"], "title": ["Assam", "Mug"], "kind": ["tea", "cup"], "price": [3, 9]}
+    >>> shop = Catalog.from_frame(pl.DataFrame(items))
     >>> [(one["field"], one["kind"]) for one in filters_of(shop)]
     [('kind', 'choice'), ('price', 'number')]
     """
