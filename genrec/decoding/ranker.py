@@ -99,8 +99,7 @@ class Ranker:
             size = min(size, max(1, _CELLS // len(self.index.item_ids)))
         priors = self._priors(histories, request, options, learned)
         vectors = None if options.mmr is None else self.item_vectors()
-        threads = 1 if self.model.occupancy.searches else threads_for(len(histories), self.model.device.type)
-        size = max(1, min(size, -(-len(histories) // threads)))
+        size, threads = self._shared_out(len(histories), size)
 
         def answer(one: _Round) -> None:
             with self._evaluating():
@@ -171,13 +170,19 @@ class Ranker:
         """
         result = np.empty((len(histories), len(self.index.item_ids)), dtype=np.float32)
         exact = options.model_copy(update={"exact": True})
-        with self._evaluating():
-            for users, batch in self._batches(histories, exact.users_at_once(1)):
+        size, threads = self._shared_out(len(histories), exact.users_at_once(1))
+
+        def answer(one: tuple[np.ndarray, dict[str, torch.Tensor]]) -> None:
+            users, batch = one
+            with self._evaluating():
                 state = self.model.prefill(**batch)
                 scores = score_items(self.model, state, self._tries(), len(users), normalize=exact.normalize)
-                result[users] = scores.cpu().numpy()
-                if options.words:
-                    result[users] += self.shared_words(histories.select(users), options.words)
+            result[users] = scores.cpu().numpy()
+            if options.words:
+                result[users] += self.shared_words(histories.select(users), options.words)
+
+        with self._evaluating():
+            side_by_side(self._batches(histories, size), answer, threads)
         return result
 
     def _priors(
@@ -203,6 +208,11 @@ class Ranker:
             users = order[batch]
             read = self.reader(recent.select(users))
             yield users, {name: tensor.to(self.model.device) for name, tensor in read.items()}
+
+    def _shared_out(self, n_users: int, most: int) -> tuple[int, int]:
+        """Users of a round, and threads that take rounds; one thread where others search with the network already."""
+        threads = 1 if self.model.occupancy.searches else threads_for(n_users, self.model.device.type)
+        return max(1, min(most, -(-n_users // threads))), threads
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:

@@ -33,6 +33,9 @@ def test_every_network_answers_as_on_one_core(name, exact):
     found = made.recommend(users, 5, options=options)
     assert torch.get_num_threads() == 2
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+    every = made.score_items(users)
+    torch.set_num_threads(1)
+    np.testing.assert_allclose(every, made.score_items(users), atol=1e-5)
     agree = (found.items == expected.items).mean()
     assert agree > 0.97, agree  # equal scores may stand in another order
 
