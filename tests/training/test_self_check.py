@@ -174,6 +174,21 @@ def test_heads_are_checked_alone_and_in_a_batch(architecture, tmp_path, monkeypa
         check_language_model(model, read(model), histories(), catalogue())
 
 
+@pytest.mark.parametrize("architecture", ["item-head", "text-encoder"])
+def test_a_network_of_several_parts_is_as_wide_as_its_text_is(architecture, tmp_path):
+    tokenizer = make_tokenizer()
+    size = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {**size, "vocab_size": len(tokenizer) + 3, "cls_token_id": 1, "sep_token_id": 1, **IDS}
+    config = transformers.ModernVBertConfig(
+        text_config=text, vision_config={**size, "image_size": 28, "patch_size": 14}
+    )
+    transformers.ModernVBertModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = build(tmp_path, architecture)
+    check_language_model(model, read(model), histories(), catalogue())
+    assert scores(model, histories()).isfinite().all()
+
+
 def test_a_little_that_depends_on_padding_is_too_much(tmp_path, monkeypatch):
     model = build(save_checkpoint(tmp_path / "base", "bert"), "text-encoder")
     forward = type(model.base).forward

@@ -49,8 +49,9 @@ class ItemHeadModel(LanguageBase):
     def _add_parts(self, base: Any) -> None:
         self.causal = is_causal(base.config)
         self.dropout = nn.Dropout(self.config.dropout)
-        self.items = nn.Linear(base.config.hidden_size, self.config.n_items)
-        nn.init.normal_(self.items.weight, std=base.config.hidden_size**-0.5)
+        size = base.config.get_text_config().hidden_size
+        self.items = nn.Linear(size, self.config.n_items)
+        nn.init.normal_(self.items.weight, std=size**-0.5)
         nn.init.zeros_(self.items.bias)
 
     def prepare(self, trie: Trie, *, trie_masked_loss: bool) -> None:

@@ -54,7 +54,7 @@ class TextEncoderModel(LanguageBase):
         self.decoder = T5Model(config).decoder
         self.decoder.embed_tokens.requires_grad_(False)  # never read
         self.search = T5Search(None, self.decoder)
-        self.bridge = nn.Linear(base.config.hidden_size, config.d_model)
+        self.bridge = nn.Linear(base.config.get_text_config().hidden_size, config.d_model)
         self.input_table = CodeTable(self.codebook_sizes, config.d_model, std=1.0)
         self.output_table = CodeTable(self.codebook_sizes, config.d_model, std=config.d_model**-0.5)
         self.decoder_start = Start(config.d_model, std=1.0)
