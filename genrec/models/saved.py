@@ -17,6 +17,7 @@ from torch import nn
 
 from genrec.artifacts import tensor_shapes
 from genrec.errors import ArtifactError
+from genrec.models.patterns import check_quantization_patterns
 from genrec.trust import refuse_code
 from genrec.wording import count
 
@@ -44,6 +45,7 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ArtifactError("The configuration of this network is missing or damaged.", where=path)
     refuse_code(content, path)
+    check_quantization_patterns(content, path)
     return content
 
 

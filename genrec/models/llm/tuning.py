@@ -17,6 +17,7 @@ from genrec.artifacts import tensor_shapes
 from genrec.errors import ArtifactError, ConfigError, MissingExtraError
 from genrec.models.llm.adapted_layers import ALL_LINEAR, adapted_layers
 from genrec.models.llm.code_rows import part_head_and_decoder, token_tables
+from genrec.models.patterns import check_adapter_patterns
 from genrec.models.saved import check_sizes, read_config
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def tune(
     else:
         options = dict(lora or {})
         wanted = options.pop("target_modules", ALL_LINEAR)
+        check_adapter_patterns(options, "model.llm.lora", ConfigError)
         options["target_modules"] = adapted_layers(model, wanted, _fused_names(peft, model))
         if train_code_rows:
             options["trainable_token_indices"] = dict.fromkeys(tables, ids)
@@ -109,6 +111,7 @@ def _check_adapter(folder: Path, vocabulary: int) -> None:
             raise ArtifactError(f"This adapter asks for {key}.", where=folder / _ADAPTER_CONFIG, expected="none")
     if (kind := content.get("peft_type")) not in ("LORA", "TRAINABLE_TOKENS"):
         raise ArtifactError(f"This is an adapter of the kind {kind}.", where=folder, expected="LORA")
+    check_adapter_patterns(content, folder / _ADAPTER_CONFIG)
     check_sizes({"r": content.get("r")}, tensor_shapes(weights), folder, least=1)
     for ids in dict(content.get("trainable_token_indices") or {}).values():
         if not all(type(one) is int and 0 <= one < vocabulary for one in ids):
