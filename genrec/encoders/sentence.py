@@ -141,6 +141,7 @@ class _Job:
         self.batches = [_Batch(rows, self.keys) for rows in self._cut()]
         self.missing = {key: row for batch in self.batches for key, row in batch.rows.items()}
         self.vectors: np.ndarray | None = None
+        self.reads = False
 
     def _cut(self) -> Iterator[list[int]]:
         """Rows in batches: by length for little padding, then by text; a batch ends where its last text says so.
@@ -162,6 +163,7 @@ class _Job:
             hits = [n for n, key in enumerate(keys) if key in self.missing]
             if hits:
                 self._store([keys[n] for n in hits], vectors[hits])
+        self.reads = bool(self.missing)
         self._report()
         vectors = self._encode_missing() if self.missing or self.vectors is None else self.vectors
         twins = np.array([self.row_of.get(key, row) for row, key in enumerate(self.keys)], dtype=np.int64)
@@ -212,7 +214,8 @@ class _Job:
     def _report(self) -> None:
         total = len(self.row_of)
         done = total - len(self.missing)
-        logger.info("sentence vectors: %d of %d texts", done, total)
+        if self.reads:  # what the cache has is no news
+            logger.info("sentence vectors: %d of %d texts", done, total)
         self.encoder.tell(done, total)
 
 

@@ -87,6 +87,17 @@ def test_a_second_run_reads_nothing_and_new_items_only_themselves(folder, model)
     assert items_read(model) == ["new"]
 
 
+def test_what_the_cache_has_is_not_told_again(folder, model, caplog):
+    catalog = catalog_of(["ab", "bb", "c"])
+    with caplog.at_level(logging.INFO):
+        fitted(folder, catalog).encode(catalog)
+        told = caplog.text.count("texts")
+        fitted(folder, catalog).encode(catalog)
+    assert told == caplog.text.count("texts") == 2
+    assert "0 of 3 texts" in caplog.text
+    assert "3 of 3 texts" in caplog.text
+
+
 class Drifting(FakeModel):
     """Texts that are read together move each other's vectors, as they do in real sentence models."""
 
