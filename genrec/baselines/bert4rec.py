@@ -21,7 +21,9 @@ class Bert4RecSettings(TransformerSettings):
 
     epochs: int = Field(60, ge=1, description="most passes over the training part; masks differ from pass to pass")
     patience: int = Field(10, ge=1, description="stop after so many epochs without a better validation NDCG@10")
-    dropout: float = Field(0.3, ge=0, lt=1, description="of embeddings, attention and the outputs of every block")
+    dropout: float = Field(
+        0.3, ge=0, lt=1, description="dropout of embeddings, attention and the outputs of every block"
+    )
     mask_share: float = Field(0.3, gt=0, lt=1, description="chance of an item to be masked")
     last_only: float = Field(0.3, ge=0, le=1, description="share of rows in which only the newest item is masked")
 

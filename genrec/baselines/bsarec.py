@@ -25,7 +25,7 @@ class BSARecSettings(TransformerSettings):
     epochs: int = Field(100, ge=1, description="most passes over the training part")
     patience: int = Field(8, ge=1, description="stop after so many epochs without a better validation NDCG@10")
     batch_size: int = Field(256, ge=1, description="targets per step, each with the history before it")
-    learning_rate: float = Field(5e-4, gt=0, description="of AdamW")
+    learning_rate: float = Field(5e-4, gt=0, description="learning rate of AdamW")
     schedule: Literal["constant", "linear"] = Field("constant", description="linear: falls to zero after all epochs")
     heads: int = Field(1, ge=1, description="attention heads; must divide dim")
     alpha: float = Field(0.7, ge=0, lt=1, description="share of the rescaled frequencies; attention has the rest")

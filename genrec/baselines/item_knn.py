@@ -25,7 +25,7 @@ class ItemKNNSettings(Settings):
 
     neighbours: int = Field(200, ge=1, description="most similar items kept for every item")
     shrinkage: float = Field(0.0, ge=0, description="added to the denominator; lowers similarities of rare items")
-    last: int | None = Field(None, ge=1, description="how many of the newest items of a history are read; None: all")
+    last: int | None = Field(None, ge=1, description="newest items of a history that are read; None: all")
 
 
 class ItemKNN(ScoringBaseline):

@@ -35,7 +35,7 @@ class LinearProbeSettings(NeuralSettings):
     dim: int = Field(128, ge=1, description="width of the mapped vectors, at most that of the item vectors")
     temperature: float = Field(0.1, gt=0, description="divides the cosines in the softmax")
     negatives: int = Field(2048, ge=1, description="items drawn for the softmax of a step")
-    last: int | None = Field(10, ge=1, description="how many of the newest items of a history are averaged; None: all")
+    last: int | None = Field(10, ge=1, description="newest items of a history that are averaged; None: all")
 
 
 class LinearProbe(NeuralBaseline):

@@ -38,7 +38,9 @@ class TransformerSettings(NeuralSettings):
     dim: int = Field(64, ge=1, description="width of embeddings and states")
     layers: int = Field(2, ge=1, description="number of blocks")
     heads: int = Field(2, ge=1, description="attention heads; must divide dim")
-    dropout: float = Field(0.5, ge=0, lt=1, description="of embeddings, attention and the outputs of every block")
+    dropout: float = Field(
+        0.5, ge=0, lt=1, description="dropout of embeddings, attention and the outputs of every block"
+    )
     max_items: int = Field(50, ge=2, description="newest items of a history that are read")
 
 

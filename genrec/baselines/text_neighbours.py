@@ -20,7 +20,7 @@ from genrec.data.histories import Histories
 class TextNeighboursSettings(Settings):
     """Settings of :class:`TextNeighbours`."""
 
-    last: int | None = Field(1, ge=1, description="how many of the newest items of a history are averaged; None: all")
+    last: int | None = Field(1, ge=1, description="newest items of a history that are averaged; None: all")
 
 
 class TextNeighbours(ScoringBaseline):

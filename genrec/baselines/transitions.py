@@ -21,7 +21,7 @@ class TransitionSettings(Settings):
     """Settings of :class:`TransitionCounts`."""
 
     window: int = Field(3, ge=1, description="longest distance that counts as a transition")
-    last: int = Field(3, ge=1, description="how many of the newest items of a history are read")
+    last: int = Field(3, ge=1, description="newest items of a history that are read")
     backward: float = Field(0.0, ge=0, description="what a transition counts in the other direction")
     shrinkage: float = Field(0.0, ge=0, description="transitions of an item below which its counts are hardly divided")
 

@@ -23,7 +23,7 @@ from genrec.wording import count
 class WordNeighboursSettings(Settings):
     """Settings of :class:`WordNeighbours`."""
 
-    last: int | None = Field(20, ge=1, description="how many of the newest items of a history are read; None: all")
+    last: int | None = Field(20, ge=1, description="newest items of a history that are read; None: all")
     decay: float = Field(0.5, ge=0, description="an item weighs exp(-decay) times the next one")
 
 

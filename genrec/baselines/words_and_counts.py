@@ -25,7 +25,7 @@ class WordsAndCountsSettings(Settings):
 
     counts: float = Field(0.15, ge=0, description="what the logarithm of the counts weighs beside the cosine of words")
     window: int = Field(10, ge=1, description="longest distance that counts as a transition")
-    last: int = Field(10, ge=1, description="how many of the newest items of a history are counted from")
+    last: int = Field(10, ge=1, description="newest items of a history that are counted from")
     backward: float = Field(0.0, ge=0, description="what a transition counts in the other direction")
     shrinkage: float = Field(3.0, ge=0, description="transitions of an item below which its counts are hardly divided")
     decay: float = Field(0.5, ge=0, description="the words of an item weigh exp(-decay) times those of the next one")

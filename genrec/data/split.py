@@ -295,7 +295,7 @@ class SplitSettings(Settings):
     """How interactions are cut; see :func:`genrec.data.split.make_split`."""
 
     name: str = Field("leave-one-out", description="leave-one-out, or global-time")
-    options: dict[str, Any] = Field({}, description="of that split, such as validation_from and test_from")
+    options: dict[str, Any] = Field({}, description="options of that split, such as validation_from and test_from")
 
 
 class HasItems(Protocol):

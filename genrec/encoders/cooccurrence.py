@@ -36,7 +36,7 @@ class CooccurrenceSettings(Settings):
         le=1,
         description="Exponent of the context frequencies in the ratio; below 1 damps rare ones.",
     )
-    seed: int = Field(default=0, ge=0, description="of the decomposition")
+    seed: int = Field(default=0, ge=0, description="seed of the decomposition")
 
 
 class PairEncoder(ItemEncoder[S]):

@@ -32,7 +32,7 @@ class LsaSettings(Settings):
     fit_items: int = Field(
         default=200_000, ge=1, description="At most this many items are learned from; all are encoded."
     )
-    seed: int = Field(default=0, ge=0, description="of the decomposition")
+    seed: int = Field(default=0, ge=0, description="seed of the decomposition")
 
 
 class LsaEncoder(TextItemEncoder[LsaSettings]):

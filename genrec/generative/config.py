@@ -81,7 +81,7 @@ class TrainConfig(Settings):
         description="where few rows would give fewer steps, batches get smaller, to 16 rows; 0: never",
     )
     trainer: dict[str, Any] = Field({}, description="fields of transformers' TrainingArguments, as they are")
-    seed: int = Field(0, description="of weights, order and dropout")
+    seed: int = Field(0, description="seed of weights, order and dropout")
 
     @property
     def epochs(self) -> float:

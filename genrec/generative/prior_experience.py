@@ -41,10 +41,10 @@ class Trial(Settings):
     """Counts of a share of one catalogue's users, added to the recommender."""
 
     catalogue: str = Field(description="where it was measured")
-    share: float = Field(description="of the users that were counted")
+    share: float = Field(description="share of the users that were counted")
     transitions: float = Field(description="counted, an item of the catalogue")
-    cases: int = Field(description="of validation")
-    ndcg: tuple[tuple[float, ...], ...] = Field(description="of every setting and weight")
+    cases: int = Field(description="number of validation cases")
+    ndcg: tuple[tuple[float, ...], ...] = Field(description="NDCG of every setting and weight")
 
     @property
     def alone(self) -> float:
@@ -66,8 +66,8 @@ class PriorExperience(Settings):
 
     name: str
     words: float = Field(0.0, description="weight of shared words when it was measured")
-    settings: tuple[dict[str, Any], ...] = Field(description="of the counts that were tried")
-    weights: tuple[float, ...] = Field(description="of the counts that were tried")
+    settings: tuple[dict[str, Any], ...] = Field(description="settings of the counts that were tried")
+    weights: tuple[float, ...] = Field(description="weights of the counts that were tried")
     trials: tuple[Trial, ...] = Field(description="one a catalogue and share")
 
     def gain(self, transitions: float) -> np.ndarray:

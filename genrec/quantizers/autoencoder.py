@@ -28,7 +28,7 @@ class TrainingSettings(Settings):
 
     epochs: int = Field(100, ge=1, description="most passes over the vectors")
     batch_size: int = Field(512, ge=1, description="most vectors per step; small catalogues get smaller steps")
-    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, falling to a tenth along a cosine")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW, falling to a tenth along a cosine")
     patience: int = Field(12, ge=1, description="stop after so many epochs without a better reconstruction")
     min_improvement: float = Field(1e-3, ge=0, description="relative improvement of the error that counts as better")
     sample: int | None = Field(65_536, ge=1, description="most vectors used for training; None: all")

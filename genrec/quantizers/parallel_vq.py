@@ -30,7 +30,7 @@ class ParallelVQSettings(TrainingSettings, LastLevelSettings):
     hidden: tuple[int, ...] = Field((512, 256), description="widths of the inner layers; the decoder mirrors")
     orthogonality: float = Field(0.1, ge=0, description="weight of the loss that keeps the experts' outputs apart")
     commitment: float = Field(0.25, ge=0, description="weight that pulls latents to their entries")
-    decay: float = Field(0.95, gt=0, lt=1, description="of the moving average that updates the entries")
+    decay: float = Field(0.95, gt=0, lt=1, description="decay of the moving average that updates the entries")
     revive_below: float = Field(1.0, ge=0, description="an entry with fewer hits per step is replaced; 0: never")
     warmup: int = Field(10, ge=0, description="epochs of the plain autoencoder before the entries start from k-means")
 

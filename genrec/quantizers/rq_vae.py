@@ -42,7 +42,7 @@ class RQVAESettings(TrainingSettings, LastLevelSettings):
     latent_dim: int = Field(32, ge=1, description="width of the quantized latent vector")
     hidden: tuple[int, ...] = Field((512, 256), description="widths of the encoder's inner layers; the decoder mirrors")
     commitment: float = Field(0.25, ge=0, description="weight that pulls latents to their entries")
-    decay: float = Field(0.95, gt=0, lt=1, description="of the moving average that updates the entries")
+    decay: float = Field(0.95, gt=0, lt=1, description="decay of the moving average that updates the entries")
     revive_below: float = Field(1.0, ge=0, description="an entry with fewer hits per step is replaced; 0: never")
     rotation_trick: bool = Field(True, description="gradients through the rotation to the entry, not straight through")
     warmup: int = Field(10, ge=0, description="epochs of the plain autoencoder before the entries start from k-means")

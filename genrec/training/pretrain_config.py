@@ -64,7 +64,7 @@ class PretrainConfig(Settings):
         DecodingOptions(exact=True, batch_users=256), description="defaults of decoding, saved with the recommender"
     )
     trainer: dict[str, Any] = Field({}, description="fields of transformers' TrainingArguments, as they are")
-    seed: int = Field(0, description="of weights, order and dropout")
+    seed: int = Field(0, description="seed of weights, order and dropout")
 
     def train_config(self) -> TrainConfig:
         """The same as settings of one training run, which are saved with the model."""

@@ -72,6 +72,13 @@ def test_made_pages_are_up_to_date(script):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+def test_what_a_setting_means_begins_with_its_noun():
+    text = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    meanings = re.findall(r"^\| `[^`]+` \|.*\| ([^|]+) \|$", text, flags=re.M)
+    assert len(meanings) > 100
+    assert [one for one in meanings if re.match(r"(of|for|with|as|at|by|on|how many of) ", one)] == []
+
+
 def test_the_site_builds_without_a_warning(tmp_path):
     if importlib.util.find_spec("mkdocs") is None:
         pytest.skip("mkdocs is not installed: pip install genrec[docs]")
