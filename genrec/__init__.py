@@ -23,6 +23,7 @@ _HOMES = {
     "Recommender": "genrec.recommender",
     "Recommendations": "genrec.recommender",
     "load": "genrec.loading",
+    "push_to_hub": "genrec.sharing.push",
     "train": "genrec.training.train",
 }
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from genrec.data.interactions import Interactions
     from genrec.index.semantic_index import SemanticIndex
     from genrec.recommender import Recommendations, Recommender
+    from genrec.sharing.push import push_to_hub
     from genrec.training.train import train
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "SemanticIndex",
     "__version__",
     "load",
+    "push_to_hub",
     "train",
 ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genrec.artifacts import mend, read_manifest, read_whole
+from genrec.artifacts.hub import at_hand
 from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError
 from genrec.index.item_tokenizer import ItemTokenizer
@@ -15,17 +16,22 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.recommender import MANIFEST, Recommender
 
 
-def load(folder: Path | str, **options: Any) -> Recommender:
+def load(folder: Path | str, *, revision: str | None = None, token: str | None = None, **options: Any) -> Recommender:
     """Load a saved recommender of any kind: a generative one, a pretrained one with an index, or a baseline.
 
     Args:
-        folder: Written by ``save_pretrained``, or by ``genrec train``, ``pretrain`` or ``baseline``.
+        folder: Written by ``save_pretrained``, or by ``genrec train``, ``pretrain`` or ``baseline``; or the id of a
+            repository of the hub, such as ``name/repo``. A folder that is there goes before one.
+        revision: Branch, tag or commit of the repository.
+        token: For private repositories; that of ``hf auth login`` where not given.
         options: Of :meth:`genrec.generative.recommender.GenerativeRecommender.from_pretrained` or
             :func:`genrec.baselines.load_baseline`; both know ``device``. A pretrained recommender needs ``index``.
 
     Raises:
-        ArtifactError: Not a recommender, or a file is missing or damaged.
+        ArtifactError: Not a recommender, or a file is missing or damaged; or the hub does not give it.
+        ConfigError: A revision of a folder.
     """
+    folder = at_hand(folder, "recommender", revision, token)
     kind = saved_kind(folder)
     if kind == "baseline":
         options.pop("trust_remote_code", None)  # a baseline has no code, nor anything of a model

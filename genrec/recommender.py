@@ -16,7 +16,7 @@ from genrec.data.id_lists import as_numbers, listed, positions_of_lists, positio
 from genrec.data.naming import ColumnNames
 from genrec.decoding.options import DecodingOptions
 from genrec.decoding.request import Prior, Request
-from genrec.errors import ConfigError, DataError
+from genrec.errors import ArtifactError, ConfigError, DataError
 from genrec.explanation import Explanations
 from genrec.recommendations import Recommendations
 from genrec.wording import count
@@ -216,7 +216,7 @@ class Recommender(ABC):
         """Load a saved recommender of any kind: the same as :func:`genrec.load`.
 
         Args:
-            folder: Written by ``save_pretrained``.
+            folder: Written by ``save_pretrained``, or the id of a repository of the hub.
             options: See :func:`genrec.loading.load`.
 
         Raises:
@@ -225,6 +225,29 @@ class Recommender(ABC):
         import genrec
 
         return genrec.load(folder, **options)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Push it to a repository of the Hugging Face hub, with a card; returns the address of the commit.
+
+        Args:
+            repo_id: ``name/repo``.
+            options: See :func:`genrec.sharing.push.push_to_hub`: ``private``, ``revision``, ``license``,
+                ``trained_on``, ``evaluation`` and others.
+
+        Raises:
+            ArtifactError: The hub cannot be reached, or refuses.
+        """
+        import genrec
+
+        return genrec.push_to_hub(self, repo_id, **options)
+
+    def save_pretrained(self, folder: Path | str, *, overwrite: bool = False) -> None:
+        """Write a folder that :meth:`from_pretrained` reads.
+
+        Raises:
+            ArtifactError: This kind of recommender cannot be saved; or the folder exists.
+        """
+        raise ArtifactError(f"The recommender '{self.name}' cannot be saved.", where=folder)
 
     @abstractmethod
     def _rank(self, histories: Histories, request: Request) -> tuple[np.ndarray, np.ndarray]:

@@ -34,7 +34,7 @@ FLOORS = (
     ("recommender", "recommendations", "explanation"),
     ("baselines",),
     ("generative",),
-    ("loading",),
+    ("loading", "sharing"),
     ("training",),
     ("batch", "sharding", "serving", "audit", "evaluation", "benchmarks", "page"),
     ("cli", "__main__"),

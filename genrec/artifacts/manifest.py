@@ -18,6 +18,8 @@ MARK = ".genrec.json"
 
 _READS = (1, 2)
 _MANIFESTS = ("index.json", "recommender.json", "trie.json")
+CARD = "README.md"
+"""For people; no program reads it, and on the hub it is edited in place. So it may differ from what was written."""
 _RESERVED = ("format_version", "files", "sha256")
 _FOREIGN = {".DS_Store", "Thumbs.db", "desktop.ini", ".git", ".gitattributes", ".gitignore", ".cache", ".huggingface"}
 """Left by file managers, Git and the hub's client at the top of a folder; nothing ever reads them."""
@@ -147,6 +149,8 @@ def _check_files(folder: Path, name: str, manifest: Manifest, kind: str) -> None
                 f"The manifest of this {kind} lists the file {relative!r} in a way that cannot be.", where=manifest.path
             )
         file = folder / relative
+        if relative == CARD and (not file.exists() or _stays_inside(file, folder)):
+            continue
         if not file.is_file():
             raise ArtifactError(f"A file of this {kind} is missing.", where=file, hint="Copy the whole folder again.")
         if not _stays_inside(file, folder):
@@ -155,7 +159,7 @@ def _check_files(folder: Path, name: str, manifest: Manifest, kind: str) -> None
             raise ArtifactError(
                 f"A file of this {kind} was changed or damaged.", where=file, expected=f"SHA-256 {digest}"
             )
-    known = {name, *files}
+    known = {name, CARD, *files}
     if manifest["format_version"] == 1:  # which left out nested manifests of the same name
         known |= {path for path in _files(folder) if PurePosixPath(path).name == name}
     unknown = [path for path in _files(folder) if path not in known]
@@ -177,7 +181,10 @@ def _stays_inside(file: Path, folder: Path) -> bool:
     real, home = file.resolve(), folder.resolve()
     if real.is_relative_to(home):
         return True
-    return home.parent.name == "snapshots" and real.parent == home.parent.parent / "blobs"
+    for place in (home, *home.parents):  # an artefact may be part of another one
+        if place.parent.name == "snapshots":
+            return real.parent == place.parent.parent / "blobs"
+    return False
 
 
 def _files(folder: Path) -> list[str]:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genrec.artifacts import MappedTensor, read_whole
+from genrec.artifacts.hub import at_hand
 from genrec.data.catalog import Catalog
 from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError
-from genrec.index.card import index_card
 from genrec.index.identity import codes_fingerprint, unknown_item, vectors_fingerprint
 from genrec.index.item_tokenizer import EncodedItems, ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
-from genrec.index.storage import IndexFiles, Origin, load_parts, save_index
+from genrec.index.storage import IndexFiles, Origin, files_of, load_parts, save_index
 from genrec.progress import Progress
-from genrec.trie import Trie, group_paths
+from genrec.trie import Trie
 from genrec.trust import trusting, trusts_remote_code
 from genrec.wording import count
 
@@ -263,41 +263,9 @@ class SemanticIndex:
         """
         self.origin = save_index(self.files(), folder, overwrite=overwrite, origin=self.origin)
 
-    def _collision_rate(self) -> float:
-        codes = self.quantizer_codes
-        return 1 - (int(group_paths(codes, self.codebook_sizes[: codes.shape[1]]).max()) + 1) / len(self)
-
     def files(self) -> IndexFiles:
         """What :meth:`save` writes."""
-        return IndexFiles(
-            codes=self.codes,
-            vectors=np.ascontiguousarray(self.vectors(), dtype=np.float32),
-            tensors=self.tokenizer.tensors,
-            items=self.catalog.frame,
-            encoder=self.tokenizer.rests["encoder"],
-            card=index_card(
-                self.recipe,
-                self.codebook_sizes,
-                n_items=len(self),
-                levels=self.quantizer_levels,
-                collision_rate=self._collision_rate(),
-            ),
-            manifest={
-                "kind": "semantic-index",
-                "n_items": len(self),
-                "codebook_sizes": list(self.codebook_sizes),
-                "quantizer_levels": self.quantizer_levels,
-                "fingerprint": self.fingerprint,
-                "vectors_fingerprint": self.vectors_fingerprint(),
-                "lineage": self.lineage,
-                "recipe": self.recipe.model_dump(mode="json"),
-                "quantizer": dict(self.tokenizer.rests["quantizer"]),
-                "disambiguation": dict(self.tokenizer.rests["disambiguation"]),
-                "columns": self.columns.model_dump(exclude_none=True),
-                "html": self.tokenizer.html,
-                "split": None if self.split is None else self.split.model_dump(mode="json"),
-            },
-        )
+        return files_of(self)
 
     @classmethod
     def load(cls, folder: Path | str, *, trust_remote_code: bool = False) -> SemanticIndex:
@@ -332,10 +300,18 @@ class SemanticIndex:
         """The same as :meth:`save`, under the name that Hugging Face users know."""
         self.save(folder, overwrite=overwrite)
 
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Push it to a repository of the hub, see :func:`genrec.sharing.push.push_to_hub`."""
+        import genrec
+
+        return genrec.push_to_hub(self, repo_id, **options)
+
     @classmethod
-    def from_pretrained(cls, folder: Path | str, **options: Any) -> SemanticIndex:
-        """The same as :meth:`load`, under the name that Hugging Face users know."""
-        return cls.load(folder, **options)
+    def from_pretrained(
+        cls, folder: Path | str, *, revision: str | None = None, token: str | None = None, **options: Any
+    ) -> SemanticIndex:
+        """:meth:`load` of a folder, or of a repository of the hub, such as ``name/repo``, in a revision of it."""
+        return cls.load(at_hand(folder, "index", revision, token), **options)
 
     def position(self, item_id: str) -> int:
         """Position of an item.

@@ -28,9 +28,11 @@ from genrec.data.catalog import Catalog
 from genrec.data.naming import ColumnNames
 from genrec.data.split import SplitSettings
 from genrec.errors import ArtifactError
+from genrec.index.card import index_card
 from genrec.index.item_tokenizer import ItemTokenizer, read_html
 from genrec.index.recipe import TokenizerRecipe
 from genrec.schema import Columns
+from genrec.trie import group_paths
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,6 +64,41 @@ class IndexFiles:
     encoder: Mapping[str, Any]
     card: str
     manifest: dict[str, Any]
+
+
+def files_of(index: Any) -> IndexFiles:
+    """What a :class:`~genrec.index.semantic_index.SemanticIndex` is saved as."""
+    before = index.quantizer_codes
+    paths = int(group_paths(before, index.codebook_sizes[: before.shape[1]]).max()) + 1
+    return IndexFiles(
+        codes=index.codes,
+        vectors=np.ascontiguousarray(index.vectors(), dtype=np.float32),
+        tensors=index.tokenizer.tensors,
+        items=index.catalog.frame,
+        encoder=index.tokenizer.rests["encoder"],
+        card=index_card(
+            index.recipe,
+            index.codebook_sizes,
+            n_items=len(index),
+            levels=index.quantizer_levels,
+            collision_rate=1 - paths / len(index),
+        ),
+        manifest={
+            "kind": "semantic-index",
+            "n_items": len(index),
+            "codebook_sizes": list(index.codebook_sizes),
+            "quantizer_levels": index.quantizer_levels,
+            "fingerprint": index.fingerprint,
+            "vectors_fingerprint": index.vectors_fingerprint(),
+            "lineage": index.lineage,
+            "recipe": index.recipe.model_dump(mode="json"),
+            "quantizer": dict(index.tokenizer.rests["quantizer"]),
+            "disambiguation": dict(index.tokenizer.rests["disambiguation"]),
+            "columns": index.columns.model_dump(exclude_none=True),
+            "html": index.tokenizer.html,
+            "split": None if index.split is None else index.split.model_dump(mode="json"),
+        },
+    )
 
 
 Origin = tuple[Path, str]
