@@ -147,12 +147,12 @@ def _gained(learned: dict[str, Any]) -> list[str]:
     if learned["gain_high"] < 0:
         return [
             f"The network makes {known} worse: {figures}. Use them without it (genrec baseline "
-            "transition-counts), train longer, or try another preset (--config)."
+            "words-and-counts), train longer, or try another preset (--config)."
         ]
     return [
         f"The network adds nothing to {known} that {cases} can show: {figures}. "
-        "Train longer, try another preset (--config), or recommend by counting (genrec baseline "
-        "transition-counts)."
+        "Train longer, try another preset (--config), or recommend without a network (genrec "
+        "baseline words-and-counts)."
     ]
 
 
