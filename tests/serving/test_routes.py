@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from genrec.serving import ServeSettings, build_app
 from genrec.serving.catalogue import Words
+from genrec.serving.errors import QueueFullError
 from genrec.serving.guard import Guard
 from genrec.serving.metrics import Metrics
 from genrec.serving.schema import FoundItems, OneItem, PrefixAnswer
@@ -88,6 +89,31 @@ def test_events_go_on_where_the_table_ended(client, recommender, service):
     assert client.post("/events", json={"user": "u", "items": ["x"] * 41}).status_code == 422
     plain = client.post("/events", content=b'{"user": "u", "items": ["x"]}', headers={"content-type": "text/plain"})
     assert plain.status_code == 422  # what a page of another site could send without being asked
+
+
+def test_a_full_queue_says_when_to_come_again(client, service, monkeypatch):
+    def full(recommender, asks):
+        raise QueueFullError(7)
+
+    monkeypatch.setattr(service._decoders["shop"], "submit", full)
+    answer = client.post("/recommend", json={"history": []})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+    assert answer.json()["detail"][0]["type"] == "queue_full"
+    assert client.post("/recommend", json={"history": [], "model": "popular"}).is_success
+
+
+def test_a_fault_of_the_service_is_not_told_to_strangers(client, service, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("/secret/place")
+
+    monkeypatch.setattr(service.reader, "read", broken)
+    answer = client.post("/recommend", json={"history": []})
+    assert answer.status_code == 500
+    assert answer.json()["detail"][0]["type"] == "internal_error"
+    assert "secret" not in answer.text
+    monkeypatch.undo()
+    assert client.post("/recommend", json={"history": []}).is_success
+    assert 'route="/recommend",status="500"' in client.get("/metrics").text
 
 
 def test_monitors(client, service):
