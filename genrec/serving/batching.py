@@ -87,6 +87,7 @@ class Decoder:
         self._before = 0  # requests of the batch before this one
         self._pace = 0.01  # seconds a user, as decoding has lately been
         self._changed = threading.Condition()
+        self._cores = 1  # that take rounds of a batch side by side
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"decode {name}", daemon=True)
         self._thread.start()
@@ -127,10 +128,11 @@ class Decoder:
         self._thread.join(patience)
 
     def _run(self) -> None:
-        if self.threads is not None:
-            import torch
+        import torch
 
+        if self.threads is not None:
             torch.set_num_threads(self.threads)
+        self._cores = torch.get_num_threads()
         while (batch := self._next()) is not None:
             if batch:
                 self._decode(batch)
@@ -153,7 +155,7 @@ class Decoder:
         """Asks of the kind that waits longest, one request after the other, as many as make steps efficient."""
         first = self._jobs[0]
         kind, recommender = first.asks[first.waiting[0]].kind, first.recommender
-        most = most_at_once(recommender, first.asks[first.waiting[0]])
+        most = most_at_once(recommender, first.asks[first.waiting[0]], self._cores)
         batch: Batch = []
         took = True
         while took and len(batch) < most:
@@ -209,8 +211,9 @@ class Decoder:
             job.future.set_exception(error)
 
 
-def most_at_once(recommender: Recommender, ask: Ask) -> int:
-    """Users of one batch: as many as make the model's steps efficient on its device."""
+def most_at_once(recommender: Recommender, ask: Ask, cores: int = 1) -> int:
+    """Users of one batch: as many as make the model's steps efficient on its device, a round of them for every core."""
     if ask.options is None:
         return 256
-    return ask.options.users_at_once(ask.k, str(getattr(getattr(recommender, "device", None), "type", "cpu")))
+    device = str(getattr(getattr(recommender, "device", None), "type", "cpu"))
+    return ask.options.users_at_once(ask.k, device) * (cores if device == "cpu" else 1)

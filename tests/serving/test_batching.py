@@ -9,7 +9,7 @@ import pytest
 from genrec.errors import ConfigError
 from genrec.recommender import Recommendations
 from genrec.serving.asks import Ask, Part, decode
-from genrec.serving.batching import Decoder
+from genrec.serving.batching import Decoder, most_at_once
 from genrec.serving.errors import QueueFullError
 
 
@@ -120,6 +120,13 @@ def test_what_is_given_up_is_not_decoded(decoder, slow):
     slow.gate.set()
     assert first(futures[3]) == [[5]]
     assert slow.batches == [1, 3]
+
+
+def test_every_core_gets_a_round(recommender):
+    one = ask(1, options=recommender.options)
+    rounds = [most_at_once(recommender, one, cores) for cores in (1, 2, 8)]
+    assert rounds == [recommender.options.users_at_once(1) * cores for cores in (1, 2, 8)]
+    assert most_at_once(Slow(), ask(1)) == 256
 
 
 def test_stopping_ends_what_waits_and_takes_nothing_new(slow):
