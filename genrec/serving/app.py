@@ -52,6 +52,7 @@ def build_app(service: Service, *, hosts: Sequence[str] | None = None, origins: 
         lifespan=lifespan,
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the host that a client has made up
     )
     app.state.service = service
     for make in ROUTERS:

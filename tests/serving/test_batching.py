@@ -47,7 +47,7 @@ def decoder():
 
 
 def first(future):
-    return [items.tolist() for items, _ in future.result(10)]
+    return [one.items.tolist() for one in future.result(10)]
 
 
 def fill(decoder, slow):
@@ -175,8 +175,8 @@ def test_company_changes_no_answer(recommender, tables):
     futures = [decoder.submit(recommender, asks[at : at + 5]) for at in range(0, 200, 5)]
     together = [one for future in futures for one in future.result(60)]
     decoder.stop(10)
-    for one, (found, scores) in zip(asks, together, strict=True):
-        alone, its_scores = decode(recommender, [one])[0]
-        assert found.tolist() == alone.tolist()
-        np.testing.assert_allclose(scores, its_scores, atol=1e-5)
-        assert len(found) <= one.k
+    for one, found in zip(asks, together, strict=True):
+        alone = decode(recommender, [one])[0]
+        assert found.items.tolist() == alone.items.tolist()
+        np.testing.assert_allclose(found.scores, alone.scores, atol=1e-5)
+        assert len(found.items) <= one.k

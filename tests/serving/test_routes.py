@@ -125,6 +125,7 @@ def test_monitors(client, service):
     client.get("/items/%ED%A0%80")
     client.get("/no/such/place")
     client.request("BREW", "/health")
+    assert client.get("/health/", follow_redirects=False).status_code == 404
     text = client.get("/metrics").text
     assert 'genrec_requests_total{method="GET",route="/health",status="200"}' in text
     assert 'route="/items/{item_id:path}"' in text
