@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrec.cli.codes import export, import_
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, markdown, say, summary
 from genrec.cli.index_compare import compare
@@ -227,6 +228,8 @@ def diff(
 
 
 app.command("compare")(compare)
+app.command("export")(export)
+app.command("import")(import_)
 
 
 @app.command("add")

@@ -12,6 +12,7 @@ from genrec.quantizers.category import CategoryPath
 from genrec.quantizers.concat import Concat
 from genrec.quantizers.fsq import FSQ
 from genrec.quantizers.hierarchical import HierarchicalKMeans
+from genrec.quantizers.imported import ImportedCodes
 from genrec.quantizers.parallel_vq import ParallelVQ
 from genrec.quantizers.product import ProductQuantizer
 from genrec.quantizers.random import RandomCodes
@@ -81,6 +82,8 @@ def build_quantizer(content: Mapping[str, Any]) -> Quantizer:
         raise ConfigError(
             "The quantizer has no name.", where="quantizer.name", expected="one of " + ", ".join(sorted(QUANTIZERS))
         )
+    if name == ImportedCodes.name:  # of indexes only: a recipe has no codes to give
+        return ImportedCodes.from_settings({k: v for k, v in content.items() if k != "name"})
     if name not in QUANTIZERS:
         raise unknown_name("quantizer", str(name), QUANTIZERS, where="quantizer.name")
     return QUANTIZERS[name].from_settings({k: v for k, v in content.items() if k != "name"})

@@ -59,6 +59,8 @@ WRONG = {
     ),
     "index build, quantizer": (["index", "build", "ITEMS", "--quantizer", "nowhere", "--out", "o"], "no fitted"),
     "index show": (["index", "show", "nowhere"], "not a genrec index"),
+    "index export": (["index", "export", "nowhere", "--out", "o.json"], "not a genrec index"),
+    "index import": (["index", "import", "nowhere.json", "ITEMS", "--out", "o"], "does not exist"),
     "index add": (["index", "add", "nowhere", "ITEMS", "--out", "o"], "not a genrec index"),
     "audit": (["audit", "nowhere.csv", "LOG"], "does not exist"),
     "data check": (["data", "check", "nowhere.csv"], "does not exist"),
