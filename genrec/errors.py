@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -71,10 +71,25 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: object = Non
       to do: Did you mean 'rq-kmeans'?
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    near = _nearest(name, names)
     return ConfigError(
         f"Unknown {kind} '{name}'.",
         where=where,
         expected="one of " + ", ".join(names),
-        hint=f"Did you mean '{near[0]}'?" if near else None,
+        hint=f"Did you mean '{near}'?" if near else None,
     )
+
+
+def _nearest(name: str, names: Sequence[str]) -> str | None:
+    """The name that somebody meant, or None; who types the beginning of a long name means that one.
+
+    >>> _nearest("item-decodr", ["sdpo-item-decoder", "item-decoder-small"])
+    'item-decoder-small'
+    """
+
+    def likeness(known: str) -> float:
+        whole, start = (difflib.SequenceMatcher(None, name, part).ratio() for part in (known, known[: len(name)]))
+        return max(whole, start if start >= 0.75 else 0.0)
+
+    near = max(names, key=likeness, default=None)
+    return near if near is not None and likeness(near) >= 0.4 else None
