@@ -74,8 +74,8 @@ def settings(preset: str, start: Path, changes: list[str], batch: int) -> TrainC
     fixed = [
         f"init={start}",
         "trainer.num_train_epochs=1000",
-        "trainer.eval_strategy=no",
-        "trainer.save_strategy=no",
+        'trainer.eval_strategy="no"',
+        'trainer.save_strategy="no"',
         "trainer.load_best_model_at_end=false",
         "trainer.logging_strategy=steps",
         "trainer.logging_steps=10",
