@@ -60,10 +60,11 @@ def test_the_logarithm_of_hits_is_the_likelihood():
 
 
 def estimate(name, n, wanted, **settings):
-    """How far the mean of estimates is from the exact gradient, for ``n`` and a sixteenth of it."""
+    """How far estimates are from the exact gradient: sixteenths of ``n`` in the mean, and all ``n`` together."""
     objective, model, collate = objective_for(name, name="grpo", kl=0.0, rewards=GRADED, **settings)
     parts = [gradient(objective, model, rows(collate, HISTORY, TARGET, n // 16))[1] for _ in range(16)]
-    return apart(parts[0], wanted), apart(torch.stack(parts).mean(0), wanted)
+    few = sum(apart(part, wanted) for part in parts) / len(parts)
+    return few, apart(torch.stack(parts).mean(0), wanted)
 
 
 @pytest.fixture(scope="module", params=["item-decoder", "recgpt-rows"])
@@ -77,7 +78,7 @@ def test_gumbel_roll_outs_come_to_the_exact_gradient(exact, advantage, include):
     name, wanted = exact
     drawing = {"group": 6, "method": "gumbel", "include_target": include}
     few, many = estimate(name, 3200, wanted, advantage=advantage, rollouts=drawing)
-    assert many < 0.6 * few  # sixteen times as many: a quarter of the error
+    assert many < 0.5 * few  # sixteen times as many: a quarter of the error
     assert many < (0.2 if advantage == "leave-one-out" else 0.7)
 
 
@@ -85,7 +86,7 @@ def test_independent_roll_outs_come_to_it_too(exact):
     name, wanted = exact
     few, many = estimate(name, 3200, wanted, advantage="leave-one-out", rollouts={"group": 6, "method": "sample"})
     assert many < 0.25
-    assert many < 0.6 * few
+    assert many < 0.5 * few
 
 
 @pytest.mark.parametrize(
