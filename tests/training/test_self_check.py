@@ -23,6 +23,7 @@ STACKS = {f"{part}_{name}": 2 for part in ("encoder", "decoder") for name in ("l
 GATED = {f"linear_{name}": 8 if name.endswith("dim") else 2 for name in ("key_head_dim", "value_head_dim")}
 GATED |= {"linear_num_key_heads": 2, "linear_num_value_heads": 2, "layer_types": ["linear_attention", "full_attention"]}
 GEMMA = {**SIZE, **HEADS, "query_pre_attn_scalar": 8, "sliding_window": 16}
+BERT = {**SIZE, **IDS, "model_type": "bert"}
 GPT = {"n_embd": 16, "n_layer": 2, "n_head": 2}
 
 # name: configuration, its fields, the way that is found, whether training goes through the model's own logits
@@ -45,6 +46,12 @@ FAMILIES = {
         "rows",
         False,
     ),
+    "two networks put together": (
+        "EncoderDecoderConfig",
+        {"encoder": BERT, "decoder": {**BERT, "is_decoder": True, "add_cross_attention": True}},
+        "whole",
+        True,
+    ),
     "scaled head": ("LongT5Config", {**T5, "local_radius": 8, "tie_word_embeddings": True}, "rows", False),
     "untied head": ("MT5Config", T5, "shared", False),
 }
@@ -63,6 +70,8 @@ def checkpoint(folder, name, fields):
         for parameter in model.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(2.0 if "T5" in name else 5.0)
+        if name == "EncoderDecoderConfig":
+            model.decoder.cls.predictions.bias.normal_()
     if name == "MT5Config":
         model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.lm_head.weight))
     model.save_pretrained(folder)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from genrec.errors import ModelError
 from genrec.models.llm.code_tokens import CodeTokens
+from genrec.models.llm.source import part_bias
 from genrec.wording import count
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ def part_head_and_decoder(model: Any) -> None:
     decoder = _decoder_table(model)
     if decoder is not None and decoder.weight is head.weight:
         head.weight = nn.Parameter(head.weight.detach().clone())
+        part_bias(head)
         for config in configs_of(model.config):
             if getattr(config, "tie_word_embeddings", False):
                 config.tie_word_embeddings = False

@@ -285,9 +285,20 @@ def keep_own_head(model: Any) -> None:
         weight is getattr(other, "weight", None) for other in model.modules() if other is not head
     ):
         return
+    part_bias(head)
     for config in (model.config, model.config.get_text_config(), model.config.get_text_config(decoder=True)):
         if getattr(config, "tie_word_embeddings", False):
             config.tie_word_embeddings = False
+
+
+def part_bias(head: Any) -> None:
+    """Give an output layer a bias of its own, in place.
+
+    BERT's is shared with the layer around it. A file holds it once, and a configuration that says that nothing is tied
+    would have it read as missing.
+    """
+    if getattr(head, "bias", None) is not None:
+        head.bias = torch.nn.Parameter(head.bias.detach().clone())
 
 
 def _dtype(name: str) -> Any:
