@@ -47,6 +47,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2, "expert_layer_offset": 0},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 16},
     "prophetnet": {"num_hidden_layers": None},
+    "kimi_linear": {**_LATENT, "linear_head_dim": 8, "linear_num_heads": 4},
     "luke": {"entity_vocab_size": 50, "entity_emb_size": 8},
     "longformer": {"attention_window": [16, 16]},
     "led": {"attention_window": [16, 16], "max_encoder_position_embeddings": 512},

@@ -75,7 +75,7 @@ def weight_shapes(folder: Path) -> Shapes:
 
 
 def check_counts(content: Mapping[str, Any], shapes: Shapes, where: object) -> None:
-    """Refuse counts of layers that the weights do not bear out.
+    """Refuse counts of layers that the weights do not bear out; a small negative number names a layer from the end.
 
     Args:
         content: Configuration, nested as it is.
@@ -89,7 +89,7 @@ def check_counts(content: Mapping[str, Any], shapes: Shapes, where: object) -> N
     for key, value in content.items():
         if isinstance(value, Mapping):
             check_counts(value, shapes, where)
-        elif _LAYERS.search(str(key)) and isinstance(value, int) and not 0 <= value <= most:
+        elif _LAYERS.search(str(key)) and isinstance(value, int) and abs(value) > most:
             raise ArtifactError(
                 f"The configuration of this network says {key}: {value}.",
                 where=where,

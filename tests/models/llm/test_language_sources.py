@@ -8,11 +8,12 @@ import torch
 import transformers
 from language_support import DEPTH, SIZES, build, catalogue, examples, make_network, make_tokenizer, save_checkpoint
 
-from genrec.errors import ConfigError, ModelError
+from genrec.errors import ArtifactError, ConfigError, ModelError
 from genrec.models.llm.code_rows import RowStart, add_code_rows
 from genrec.models.llm.code_tokens import CodeTokens
 from genrec.models.llm.fewer_layers import truncate_layers
 from genrec.models.llm.source import LanguageSource
+from genrec.models.saved import check_counts
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +165,11 @@ def test_a_shallower_adapter_is_loaded_as_it_was_trained(llama, tmp_path):
     batch, _ = examples(model)
     with torch.no_grad():
         torch.testing.assert_close(load_model(tmp_path / "model")(**batch).loss, model(**batch).loss, atol=0, rtol=0)
+
+
+def test_a_layer_may_be_named_from_the_end_and_no_count_may_be_absurd():
+    shapes = {f"weight {n}": (2, 2) for n in range(20)}
+    check_counts({"audio": {"feature_layer": -2}, "num_hidden_layers": 12}, shapes, "config.json")
+    for count in (10**9, -(10**9)):
+        with pytest.raises(ArtifactError, match="num_hidden_layers"):
+            check_counts({"num_hidden_layers": count}, shapes, "config.json")
