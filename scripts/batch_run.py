@@ -25,8 +25,7 @@ import polars as pl
 RESULTS = Path(__file__).resolve().parent / "results"
 FEW = 10_000
 K, BEAMS = 10, 50
-_PAUSE = (2.0, 40.0)
-"""Seconds between a start or a kill and the next kill."""
+_LEAST_PAUSE = 2.0
 
 
 def main():
@@ -37,6 +36,7 @@ def main():
     parser.add_argument("--ratio-users", type=int, default=FEW, help="Users of the runs with one and two processes.")
     parser.add_argument("--shard-users", type=int, default=1_000)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--pause", type=float, default=40, help="Most seconds from a start or kill to the next kill.")
     parser.add_argument("--beams", type=int, default=BEAMS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ray", help="Python with Ray: the same job through its actors, and one of them killed.")
@@ -135,7 +135,7 @@ class BatchRun:
         while sum(kills.values()) < self.options.kills or not ends or out.exists():
             process = self.start(users, out, 2)
             while sum(kills.values()) < self.options.kills:
-                if ended(process, self.rng.uniform(*_PAUSE)):
+                if ended(process, self.rng.uniform(_LEAST_PAUSE, self.options.pause)):
                     break
                 workers = [pid for pid in children(process.pid) if is_worker(pid)]
                 victim = self.rng.choice([process.pid, *workers])

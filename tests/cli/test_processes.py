@@ -286,18 +286,18 @@ def test_every_command_finds_a_folder_that_a_killed_process_had_taken_away(table
         shutil.copytree(folder, place / f".{name}.old-0123456789abcdef")
 
     genrec("baseline", "popularity", *tables, "--out", place / "counts")
-    commands = {
-        "generate a table": ("generate", model, tables[1], "--out", place / "recs.csv"),
-        "generate shards": ("generate", model, tables[1], "--shard-users", 40, "--out", place / "recs"),
-        "evaluate": ("evaluate", model, tables[1], "--users", 5, "--baseline", "popularity", "--out", place / "report"),
-        "data check": ("data", "check", model, tables[1]),
-        "index show": ("index", "show", place / "index", "--item", "i001"),
-        "index build": ("index", "build", tables[0], "--quantizer", place / "index", "--out", place / "again"),
-        "train": ("train", place / "index", tables[1], *settings(TINY_TRAINING), "--out", place / "new"),
-    }
-    for name, command in commands.items():
-        for source in (trained[1], place / "counts") if model in command else (index,):
-            copy(source, "index" if source is index else "model")
-            genrec(*command, *(["--overwrite"] if "--out" in command and "train" not in command else []))
-            assert not list(place.glob(".*")), name
-            shutil.rmtree(place / "index" if source is index else model)
+    counts = place / "counts"
+    commands = [
+        (trained[1], ("generate", model, tables[1], "--k", 3, "--out", place / "recs.csv")),
+        (counts, ("generate", model, tables[1], "--k", 3, "--out", place / "other.csv")),
+        (counts, ("generate", model, tables[1], "--shard-users", 40, "--out", place / "recs")),
+        (counts, ("evaluate", model, tables[1], "--users", 5, "--baseline", "popularity", "--out", place / "report")),
+        (counts, ("data", "check", model, tables[1])),
+        (index, ("index", "show", place / "index", "--item", "i001")),
+        (index, ("index", "build", tables[0], "--quantizer", place / "index", "--out", place / "again")),
+    ]
+    for source, command in commands:
+        copy(source, "index" if source is index else "model")
+        genrec(*command)
+        assert not list(place.glob(".*")), command
+        shutil.rmtree(place / "index" if source is index else model)
