@@ -113,11 +113,21 @@ def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTraine
     added through forward hooks on the ``self_attn`` and ``mlp`` modules.
 
     Raises:
-        ModelError: The configuration is unknown to transformers.
+        ModelError: The configuration is unknown to transformers, or says nothing of a size: the sizes that transformers
+            has then are those of published models, billions of parameters.
     """
     settings = dict(settings or {})
+    kind = settings.pop("model_type", "qwen3")
+    if not settings:
+        raise ModelError(
+            "The backbone has no size.",
+            where="model.backbone",
+            expected="settings of its transformers configuration, such as hidden_size, num_hidden_layers and "
+            "num_attention_heads",
+            hint="The presets have small ones: genrec config show item-decoder-small",
+        )
     try:
-        config = AutoConfig.for_model(settings.pop("model_type", "qwen3"), vocab_size=1, **settings)
+        config = AutoConfig.for_model(kind, vocab_size=1, **settings)
         config.bos_token_id = config.eos_token_id = config.pad_token_id = None
         model: PreTrainedModel = AutoModel.from_config(config)
     except (ValueError, TypeError, KeyError) as error:

@@ -149,3 +149,10 @@ def test_item_vectors_are_read_where_the_model_asks_for_them(tiny_model):
         assert not torch.allclose(model.step(model.prefill(codes, mask, vectors=vectors * 2)), before)
     with pytest.raises(ModelError, match="reads item vectors"):
         model(codes, mask)
+
+
+@pytest.mark.parametrize("backbone", [None, {}, {"model_type": "llama"}])
+@pytest.mark.parametrize("name", ["item-decoder", "decoder"])
+def test_a_backbone_without_a_size_is_refused_before_billions_of_parameters_are_made(name, backbone):
+    with pytest.raises(ModelError, match="has no size"):
+        build_model(name, [4, 4], backbone=backbone)
