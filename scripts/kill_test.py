@@ -377,9 +377,14 @@ def write(report):
     RESULTS.mkdir(exist_ok=True)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     made = {"run": own_command(), "commit": commit, "machine": platform.machine()}
-    rows = [row | made for row in report["rows"]]
-    (RESULTS / "kill-test.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    (RESULTS / "kill-test.md").write_text(as_page(report), encoding="utf-8")
+    path = RESULTS / "kill-test.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() and "--verb" in sys.argv else []
+    again = {row["command"] for row in report["rows"]}  # of some verbs alone: the other rows stay
+    rows = [row for row in before if row["command"] not in again]
+    rows = rows + [row | made for row in report["rows"]]
+    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    (RESULTS / "kill-test.md").write_text(as_page(report | {"rows": rows, "runs": runs}), encoding="utf-8")
 
 
 def own_command():
@@ -402,7 +407,7 @@ def as_page(report):
         "run again fails, or ends with other bytes than an uninterrupted run (readings of the clock are not compared);",
         "or a file is left that an uninterrupted run does not leave. *Then* says what stood there after the kill.",
         "",
-        f"`{own_command()}` ({report['seconds']} s)",
+        *(f"`{run}`" for run in report.get("runs", [own_command()])),
         "",
         "| command | how | kills | then nothing | then old | then unfinished | then new | faults |",
         "|---|---|---|---|---|---|---|---|",

@@ -290,7 +290,7 @@ class ItemTokenizer:
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer.safetensors`` into a folder that is being made."""
         folder.mkdir(parents=True, exist_ok=True)
-        rests = {name: dict(rest) for name, rest in self.rests.items()}
+        rests = {name: dict(self.rests[name]) for name in (*_PARTS, "disambiguation")}  # as they are read
         content = {"recipe": self.recipe.model_dump(mode="json"), "rests": rests, "html": self.html}
         (folder / _FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         save_tensors(self.tensors, folder / _TENSORS)

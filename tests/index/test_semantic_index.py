@@ -12,6 +12,7 @@ from genrec.artifacts import write_manifest
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, DataError
+from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.index.report import compute_stats, level_stats, render_report, show_item, show_prefix
 from genrec.index.semantic_index import SemanticIndex
@@ -384,3 +385,11 @@ def test_wrong_recipes_are_refused_before_any_work(catalog, tmp_path):
     for part in ("encoder", "quantizer", "disambiguation"):
         with pytest.raises(ConfigError):
             SemanticIndex.build(catalog, recipe_of(**{part: {"name": "nonsense"}}))
+
+
+def test_a_tokenizer_that_was_read_is_written_with_the_same_bytes(tiny_index, tmp_path):
+    """A pretraining run that went on after a kill reads the tokenizer that it had fitted."""
+    tiny_index.tokenizer.save(tmp_path / "first")
+    ItemTokenizer.load(tmp_path / "first").save(tmp_path / "second")
+    for path in (tmp_path / "first").iterdir():
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
