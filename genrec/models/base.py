@@ -263,6 +263,14 @@ class CodeModel(SharedModel):
         """
         raise ModelError("There is no adapter to merge.", expected="a recommender around a language model")
 
+    def save_plain(self, folder: Path | str) -> None:
+        """Write the language model and its tokenizer as transformers reads them, and nothing of genrec.
+
+        Raises:
+            ModelError: There is no language model that writes codes, or an adapter is not merged.
+        """
+        raise ModelError("There is no language model to export.", expected="a recommender around one that writes codes")
+
     def restrict_loss(self, trie: Trie | None) -> None:
         """Train with a softmax over the legal children of the right prefix; None: all codes.
 

@@ -1,1 +1,1 @@
-"""Sharing of recommenders and indexes: repositories of the hub, and the cards that say what is in them."""
+"""Sharing of recommenders and indexes: repositories of the hub, their cards, and plain folders for other systems."""

@@ -64,8 +64,6 @@ class LanguageBase(StoredLanguageModel):
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = True  # the trainer then gives the number of targets of all micro-batches and processes
     reads_prompts: ClassVar[bool] = True
-    codes_only: ClassVar[bool] = False
-    """Whether it answers with semantic IDs alone, never with text."""
 
     def __init__(self, config: LanguageConfig, lm: Any, tokenizer: Any) -> None:
         super().__init__(config)

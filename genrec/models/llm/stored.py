@@ -40,6 +40,8 @@ class StoredLanguageModel(CodeModel):
     config_class = LanguageConfig
     config: LanguageConfig
     part: ClassVar[Part] = "generation"
+    codes_only: ClassVar[bool] = False
+    """Whether it answers with semantic IDs alone, never with text."""
     lm: Any
     tokenizer: Any
     tokens: CodeTokens
@@ -76,6 +78,17 @@ class StoredLanguageModel(CodeModel):
         rest |= self._frozen_rows()
         if rest:
             save_file(rest, folder / _REST)
+
+    def save_plain(self, folder: Path | str) -> None:
+        """See :meth:`CodeModel.save_plain`."""
+        if self.codes_only:
+            super().save_plain(folder)
+        if hasattr(self.lm, "peft_config"):
+            raise ModelError("The adapter is not in the weights yet.", hint="Call recommender.merge() first.")
+        with self.occupancy.alone(), quiet_loading():
+            self.end_decoding()
+            self.base.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
 
     def save_training_state(self, folder: Path | str, state: Mapping[str, Tensor] | None = None) -> None:
         """Write what training changes, and nothing else: enough to go on from the same start.
