@@ -65,5 +65,5 @@ def test_pieces_of_chosen_users():
 
 
 def test_wrong_number_of_user_ids_is_refused():
-    with pytest.raises(DataError, match="2 histories but 1 user ids"):
+    with pytest.raises(DataError, match="2 histories but 1 user id"):
         Histories.from_lists([[1], [2]], ["u"])

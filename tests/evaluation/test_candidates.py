@@ -99,7 +99,7 @@ def test_lists_from_a_table(split, tmp_path):
 @pytest.mark.parametrize(
     ("lists", "message"),
     [
-        ([[1]], "1 candidate lists for 50"),
+        ([[1]], "1 candidate list for 50"),
         ([[]] * 50, "empty"),
         ([[N_ITEMS]] * 50, "not in the recommender's catalogue"),
     ],

@@ -147,7 +147,7 @@ def test_owners_number_users_only_where_they_repeat():
     [
         (cases([], []), "no evaluation cases"),
         (cases([[1]], [N_ITEMS]), "not in the recommender's catalogue"),
-        (cases([[1], [2]], [3]), "2 histories but 1 targets"),
+        (cases([[1], [2]], [3]), "2 histories but 1 target"),
     ],
 )
 def test_cases_that_do_not_fit_are_refused(split, broken, message):
