@@ -134,7 +134,7 @@ def rank_candidates(
             chosen = _best(recommender, histories.select(part), candidates.select(part), k, exclude_seen)
             items[part], scores[part] = chosen
         return Recommendations(items, scores, recommender.item_ids)
-    if "allow_each" in inspect.signature(recommender.recommend).parameters:
+    if _takes_lists(recommender):
         ask: Any = recommender.recommend
         each = [recommender.item_ids[own].tolist() for own in candidates]
         return ask(histories, k, exclude_seen=exclude_seen, allow_each=each)
@@ -144,6 +144,14 @@ def rank_candidates(
         width = min(k, lists.items.shape[1])
         items[users, :width], scores[users, :width] = lists.items[:, :width], lists.scores[:, :width]
     return Recommendations(items, scores, recommender.item_ids)
+
+
+def _takes_lists(recommender: Recommender) -> bool:
+    """Whether it can be given one list of allowed items a user: it searches, or has a ``recommend`` of its own."""
+    if getattr(recommender, "searches", False):
+        return True
+    plain = getattr(type(recommender), "recommend", None) is Recommender.recommend
+    return not plain and "allow_each" in inspect.signature(recommender.recommend).parameters
 
 
 def _groups(candidates: Histories) -> list[tuple[np.ndarray, np.ndarray]]:
