@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from genrec.cli.columns import Tables
 from genrec.cli.reading import read_split, split_text
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.interactions import Interactions
@@ -124,12 +125,14 @@ def with_lists(
         lists = GivenLists.read(folder, beside.item_ids, name)
         if max(asked["ks"] or KS) > lists.k:
             ks = " ".join(f"--k {k}" for k in KS if k <= lists.k) or f"--k {lists.k}"
-            raise ConfigError(f"The lists hold {lists.k} items.", where=folder, expected=f"cut-offs up to that: {ks}")
+            raise ConfigError(
+                f"The lists hold {count(lists.k, 'item')}.", where=folder, expected=f"cut-offs up to that: {ks}"
+            )
         if asked["exclude_seen"] != lists.exclude_seen:
             made = "--exclude-seen" if lists.exclude_seen else "--include-seen"
             raise ConfigError(f"The lists were made with {made}.", where=folder, hint=f"Add {made}.")
         if lost := lists.require(cases.histories, allow_lost=tables.how.get("allow_lost") or 0.0):
-            err.print(f"{name}: {lost:,} of {len(cases):,} cases have no list that was made for them: not hit.")
+            err.print(f"{name}: {lost:,} of {count(len(cases), 'case')} have no list that was made for them: not hit.")
         found.append(lists)
     return replace(beside, lists=found)
 

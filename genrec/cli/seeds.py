@@ -15,6 +15,7 @@ from genrec.cli.outputs import claim_job
 from genrec.cli.reading import free_path, shell_command
 from genrec.cli.stoppable import stoppable
 from genrec.errors import ConfigError
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.data.split import Split
@@ -93,7 +94,7 @@ def _show(rows: Sequence[dict[str, Any]], k: int) -> None:
             gain = f"{row['gain']:+.4f} ({row['gain_low']:+.4f} to {row['gain_high']:+.4f})"
         p = "–" if row.get("p") is None else f"{row['p']:.4f}"
         lines.append(["mean" if row["seed"] is None else str(row["seed"]), *cells, gain, p])
-    table(columns, lines, title=f"Validation, {rows[0]['cases']:,} cases")
+    table(columns, lines, title=f"Validation, {count(rows[0]['cases'], 'case')}")
 
 
 def _figure(row: dict[str, Any], name: str) -> str:
