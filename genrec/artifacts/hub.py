@@ -131,7 +131,7 @@ def _told(repo_id: str, kind: str, revision: str | None) -> Iterator[None]:
             f"The hub has no {kind} '{repo_id}' that you may see.",
             where="hub",
             expected="a public repository, or a token that may read it",
-            hint=f"{here} For a private repository: hf auth login, or token=...",
+            hint=f"{here} For a private repository: hf auth login (token=... in Python)",
         ) from None
     except (errors.HfHubHTTPError, errors.HFValidationError) as error:
         raise ArtifactError(f"The hub refuses '{repo_id}': {_first_line(error)}", where="hub") from None

@@ -216,7 +216,7 @@ def _described(recommender: Recommender) -> str:
     if not isinstance(recommender, GenerativeRecommender):
         return f"baseline {recommender.name}"
     options = recommender.options
-    words = [recommender.config.model.architecture, f"{recommender.model.num_parameters():,} parameters"]
+    words = [recommender.config.model.architecture, count(recommender.model.num_parameters(), "parameter")]
     words.append("every item scored" if options.exact else count(options.beams, "beam"))
     if options.words:
         words.append(f"words × {options.words:g}")

@@ -132,7 +132,7 @@ def _index(index: SemanticIndex, repo_id: str) -> dict[str, Any]:
 
 def _measured(rows: Sequence[Any], made: Any) -> str:
     if rows:
-        return f"On {rows[0]['cases']:,} held-out cases of {rows[0]['split']}, over the whole catalogue."
+        return f"On {count(rows[0]['cases'], 'held-out case')} of {rows[0]['split']}, over the whole catalogue."
     best = getattr(made, "metrics", {}).get("validation", {}).get("ndcg@10")
     told = "" if best is None else f" On validation, which chose it, NDCG@10 was {best:.4f}."
     return f"No evaluation on held-out cases is given with it.{told}"
