@@ -193,7 +193,8 @@ def table(path: Path) -> str:
             f"{row['novelty@10']:.3f}",
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |\n")
-    what = f"## {content['name']}\n\n`{content['command']}`\n\n{start['cases']:,} test cases, one seed, one thread.\n\n"
+    what = f"## {content['name']}\n\n`{content['command']}`\n\n{start['cases']:,} test cases, one seed, one thread. "
+    what += f"{content.get('note', '')}\n\n"
     return what + head + "".join(lines)
 
 

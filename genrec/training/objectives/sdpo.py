@@ -85,6 +85,7 @@ class SDPO(PostTraining):
         """See :meth:`PostTraining.learn`."""
         inputs, targets = batch["inputs"], batch["targets"]
         if not self.prefers:
+            self.monitor.add({"rollout_seconds": 0.0})
             return -self.of_items(forward, inputs, targets[:, None]).sum((1, 2)).mean()
         with self.timed("rollout"):
             against = self._negatives(inputs, targets)
