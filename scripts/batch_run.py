@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from genrec.wording import count
+
 RESULTS = Path(__file__).resolve().parent / "results"
 FEW = 10_000
 K, BEAMS = 10, 50
@@ -280,6 +282,7 @@ def as_page(rows):
 def section(name, rows):
     named, about = {row["run"]: row for row in rows}, rows[0]
     few, whole, killed = named["10,000 users"], named["uninterrupted"], named["killed"]
+    one, two = named["one process"], named["two processes"]
     kills = killed["kills of workers"] + killed["kills of the main process"]
     what = f"item decoder, {about['beams']} beams" if name == "network" else "transition counts"
     lines = [
@@ -292,10 +295,12 @@ def section(name, rows):
         f"* Killed {kills} times at random moments ({killed['kills of the main process']} times the main process, "
         f"{killed['kills of workers']} times a worker): the result is "
         f"{'equal' if killed['equal'] else 'NOT equal'} to the uninterrupted one, byte for byte.",
-        f"* {killed['given up']} times three workers in turn were killed at the same shard: the command ended with an "
-        "error that says so, and the same command went on.",
-        f"* The largest process had {whole['peak MiB of a process']:,} MiB for {whole['users']:,} users and "
-        f"{few['peak MiB of a process']:,} MiB for 10,000: {memory_alone(rows):.2f} times as much.",
+        f"* Where three workers in turn are killed at the same shard, the command ends with an error that says so, and "
+        f"the same command goes on. That came {count(killed['given up'], 'time')}.",
+        f"* One process had {one['peak MiB of a process']:,} MiB at most for {one['users']:,} users and "
+        f"{few['peak MiB of a process']:,} MiB for 10,000: {memory_alone(rows):.2f} times as much. Of two processes the "
+        f"larger had {two['peak MiB of a process']:,} MiB for {two['users']:,} users and "
+        f"{whole['peak MiB of a process']:,} MiB for {whole['users']:,}.",
         f"* Two processes made {rate(named['two processes']) / rate(named['one process']):.2f} times as many shards a "
         "second as one, counted from the first shard, when all had loaded the model.",
     ]
@@ -314,9 +319,9 @@ def section(name, rows):
 
 
 def memory_alone(rows):
-    """Peak memory of the many users against that of the few."""
+    """Peak memory of one process for many users against that for few."""
     named = {row["run"]: row for row in rows}
-    return named["uninterrupted"]["peak MiB of a process"] / named["10,000 users"]["peak MiB of a process"]
+    return named["one process"]["peak MiB of a process"] / named["10,000 users"]["peak MiB of a process"]
 
 
 def rate(row):
