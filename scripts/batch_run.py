@@ -298,7 +298,7 @@ def section(name, rows):
         f"* Where three workers in turn are killed at the same shard, the command ends with an error that says so, and "
         f"the same command goes on. That came {count(killed['given up'], 'time')}.",
         f"* One process had {one['peak MiB of a process']:,} MiB at most for {one['users']:,} users and "
-        f"{few['peak MiB of a process']:,} MiB for 10,000: {memory_alone(rows):.2f} times as much. Of two processes the "
+        f"{few['peak MiB of a process']:,} MiB for 10,000: {memory_alone(rows):.2f} times as much. Of two the "
         f"larger had {two['peak MiB of a process']:,} MiB for {two['users']:,} users and "
         f"{whole['peak MiB of a process']:,} MiB for {whole['users']:,}.",
         f"* Two processes made {rate(named['two processes']) / rate(named['one process']):.2f} times as many shards a "
