@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 from serve_load import Load, bodies_of, closed_loop, cpu_seconds, open_loop, server
 
+from genrec.wording import count
+
 RESULTS = Path(__file__).resolve().parent / "results"
 HERE = Path(__file__).resolve().parent
 CLIENTS = (1, 8, 32, 128)
@@ -184,7 +186,7 @@ def page(rows: Sequence[dict[str, Any]], command: str) -> str:
     )
     for name in dict.fromkeys(row["network"] for row in rows):
         mine = [row for row in rows if row["network"] == name]
-        text += f"## {name}\n\n" + ratios(mine) + latencies(mine)
+        text += f"## {name} ({count(len(mine), 'round')})\n\n" + ratios(mine) + latencies(mine)
     return text
 
 

@@ -207,10 +207,20 @@ def timed(make: Requests, seconds: float) -> Iterator[tuple[str, str, bytes]]:
         yield make.wild() if make.rng.random() < 0.25 else make.right()
 
 
+def wild(make: Requests, number: int, seconds: float) -> Iterator[tuple[str, str, bytes]]:
+    """So many malformed requests, or as many as so many seconds allow."""
+    until = time.monotonic() + seconds
+    for _ in range(number):
+        if time.monotonic() > until:
+            return
+        yield make.wild()
+
+
 def main() -> None:
     """Run and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=0)
+    parser.add_argument("--longest", type=float, default=3600.0, help="Seconds of the malformed ones at most.")
     parser.add_argument("--mixed", type=float, default=0.0, help="Seconds.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("runs/serve"))
@@ -223,12 +233,28 @@ def main() -> None:
         make = Requests(document_of(port), given.seed, items)
         began = time.monotonic()
         if given.requests:
-            found = asyncio.run(ask_all(port, (make.wild() for _ in range(given.requests)), process.pid))
-            noted("malformed", {**found, "seconds": time.monotonic() - began, "alive": process.poll() is None})
+            found = asyncio.run(ask_all(port, wild(make, given.requests, given.longest), process.pid))
+            noted(
+                "malformed",
+                {
+                    "requests": sum(found["statuses"].values()),
+                    **found,
+                    "seconds": time.monotonic() - began,
+                    "alive": process.poll() is None,
+                },
+            )
         if given.mixed:
             began = time.monotonic()
             found = asyncio.run(ask_all(port, timed(make, given.mixed), process.pid))
-            noted("mixed", {**found, "seconds": time.monotonic() - began, "alive": process.poll() is None})
+            noted(
+                "mixed",
+                {
+                    "requests": sum(found["statuses"].values()),
+                    **found,
+                    "seconds": time.monotonic() - began,
+                    "alive": process.poll() is None,
+                },
+            )
 
 
 if __name__ == "__main__":
