@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from genrec.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
+OPTION = re.compile(r"(?<![\w!-])--[a-z][a-z-]*[a-z]")
 ANOTHER = re.compile(r"genrec ((?:[a-z]+ )?[a-z]+)\b")
 OF_OTHERS = {"--config_file", "--num_processes", "--partial"}  # accelerate's, rsync's
 
@@ -131,6 +131,9 @@ SPEAKERS = {
     "cli/slicing.py": {"evaluate"},
     "cli/contestants.py": {"evaluate", "bench regret"},
     "cli/shards.py": {"generate"},
+    "cli/seeds.py": {"train"},
+    "training/seeds.py": {"train"},
+    "page/": {"page"},
 }
 
 

@@ -211,7 +211,7 @@ def test_popularity_fails_counts_help_and_much_is_left():
 
 @pytest.mark.parametrize("wrong", [{"n_items": 10}, {"n_items": 10**6}, {"n_users": 0}, {"seed": -1}])
 def test_numbers_out_of_range(wrong):
-    with pytest.raises(ConfigError, match=str(next(iter(wrong.values())))):
+    with pytest.raises(ConfigError, match=f"{next(iter(wrong.values())):,}"):
         make_shop(**wrong)
 
 

@@ -73,7 +73,10 @@ def pretrained(world):
 @pytest.fixture(scope="module")
 def index(world, pretrained):
     out = world[0] / "index-c"
-    done = run("index", "build", world[0] / "c.jsonl", "--quantizer", pretrained, "--out", out)
+    done = run(
+        *("index", "build", world[0] / "c.jsonl", "--quantizer", pretrained, "--out", out),
+        *("--vectors", world[0] / "vectors.parquet"),
+    )
     assert done.exit_code == 0, done.output
     return out
 
@@ -114,7 +117,7 @@ def test_recommenders_of_one_model_do_not_disturb_each_other(world, pretrained, 
     before = foundation.model.codebook_sizes
     first = SemanticIndex.load(index)
     items = Catalog.read(world[0] / "a.jsonl")
-    second = foundation.build_index(items.select(np.arange(40)))
+    second = foundation.build_index(items.select(np.arange(40)), vectors_from=world[0] / "vectors.parquet")
     one, other = foundation.recommender(first), foundation.recommender(second)
     expected = Recommender.from_pretrained(pretrained, index=first).recommend(HISTORIES, 5)
     for recommender in (one, GenerativeRecommender(one.model, first, one.config)):
@@ -162,7 +165,8 @@ def test_colliding_items_are_reachable_and_a_new_item_is_recommendable(world, pr
     cold = parquet.filter(pl.col("item_id") == "i001c").with_columns(pl.lit("cold").alias("item_id"))
     pl.concat([parquet, cold]).write_parquet(world[0] / "vectors.parquet")
     new = Catalog.from_frame(pl.DataFrame({"item_id": ["cold"], "title": ["red tea 0"], "categories": [["tea"]]}))
-    recommender = Recommender.from_pretrained(pretrained, index=made.encode_new(new))
+    grown = made.encode_new(new, vectors_from=world[0] / "vectors.parquet")
+    recommender = Recommender.from_pretrained(pretrained, index=grown)
     found = recommender.recommend([["i001c"], ["i002c"]], 10).item_ids
     assert "cold" in found[0]
     assert "i008c" in found[1]
