@@ -110,6 +110,19 @@ def output_lock(
             held.turn.release()
 
 
+def release_left() -> None:
+    """Give up what a signal has left locked: for the end of a command, when nothing is written any more.
+
+    A handler may raise in the moment before :func:`output_lock` gives its lock up. The lock itself ends with the
+    process, but its file would stay.
+    """
+    with in_one_piece():
+        for path, held in list(_held.items()):
+            if held.file is not None:
+                _release(path, held.file)
+                held.file, held.depth = None, 0
+
+
 def _acquire(held: _Held, path: Path, target: Path, limit: float | None, on_wait: Callable[[str], None] | None) -> None:
     """Open and lock the lock file; none is held where the file system knows no locks."""
     told = False

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from genrec.artifacts.interrupts import postponed
+from genrec.artifacts.locks import release_left
 
 Handler = Callable[[int, Any], None]
 
@@ -34,8 +35,11 @@ def _raise(number: int, frame: Any) -> None:
 @contextmanager
 def terminable() -> Iterator[None]:
     """Around a command: SIGTERM raises :class:`Terminated`, Ctrl-C KeyboardInterrupt, neither inside a short step."""
-    with on_signals(_raise):
-        yield
+    try:
+        with on_signals(_raise):
+            yield
+    finally:
+        release_left()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from genrec.artifacts import locks, output_lock
+from genrec.cli.stopping import terminable
 from genrec.errors import ArtifactError
 
 HOLDER = """
@@ -111,3 +112,15 @@ def test_a_lock_file_of_another_user_can_be_locked(tmp_path):
     with output_lock(tmp_path / "out"):
         pass
     assert os.listdir(tmp_path) == []
+
+
+def test_what_a_signal_has_left_locked_is_given_up_at_the_end_of_a_command(tmp_path):
+    """A handler may raise in the moment before the lock is given up: then nobody gives it up but the command's end."""
+    left = output_lock(tmp_path / "out")
+    with terminable():
+        left.__enter__()
+        assert [file.name for file in tmp_path.iterdir()] == [".out.lock"]
+    assert list(tmp_path.iterdir()) == []
+    with output_lock(tmp_path / "out"):  # as before
+        pass
+    assert list(tmp_path.iterdir()) == []
