@@ -240,7 +240,10 @@ def training_arguments(config: TrainConfig, folder: Path, *, validates: bool, ro
     Raises:
         ConfigError: transformers does not know or refuses an option.
     """
-    settings = {**DEFAULTS, "metric_for_best_model": f"ndcg@{config.validation.k}", **config.trainer}
+    given = {  # YAML reads the word "no" as false; as a strategy it is a word
+        name: "no" if value is False and name.endswith("_strategy") else value for name, value in config.trainer.items()
+    }
+    settings = {**DEFAULTS, "metric_for_best_model": f"ndcg@{config.validation.k}", **given}
     if settings["eval_strategy"] == "steps" and "logging_strategy" not in config.trainer:
         # a validation is shown with the loss of the steps before it
         settings["logging_strategy"] = "steps"

@@ -5,7 +5,7 @@ import torch
 from transformers import TrainerState
 
 from genrec.data.interactions import Interactions
-from genrec.generative.config import TrainConfig
+from genrec.generative.config import TrainConfig, load_train_config
 from genrec.training.loss_meter import LossMeter, Patience
 from genrec.training.session import TrainingStoppedError
 from genrec.training.train import train
@@ -90,3 +90,10 @@ def test_a_validation_every_few_steps_comes_with_the_loss_of_these_steps(tmp_pat
     own = config.model_copy(update={"trainer": {**config.trainer, "logging_strategy": "steps", "logging_steps": 3}})
     assert training_arguments(own, tmp_path, validates=True).logging_steps == 3
     assert training_arguments(TrainConfig(), tmp_path, validates=True).logging_strategy == "epoch"
+
+
+def test_a_strategy_that_is_no_is_a_word_though_yaml_reads_it_as_false(tmp_path):
+    config = load_train_config("item-decoder-small", ["trainer.save_strategy=no", "trainer.load_best_model_at_end=no"])
+    arguments = training_arguments(config, tmp_path, validates=True)
+    assert arguments.save_strategy == "no"
+    assert arguments.load_best_model_at_end is False
