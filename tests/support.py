@@ -38,6 +38,28 @@ TINY_TRAINING = [
     "trainer.per_device_train_batch_size=16",
     "trainer.warmup_steps=2",
 ]
+ITEM_WORDS = [
+    "red",
+    "blue",
+    "green",
+    "small",
+    "large",
+    "wooden",
+    "steel",
+    "soft",
+    "cotton",
+    "lamp",
+    "chair",
+    "table",
+    "cup",
+    "plate",
+    "bowl",
+    "towel",
+    "brush",
+    "soap",
+]
+"""Words of made-up titles."""
+
 TINY_TOKENIZER = ["encoder.dim=16", "quantizer.levels=2", "quantizer.codebook_size=8"]
 
 

@@ -7,7 +7,7 @@ import shlex
 import numpy as np
 import polars as pl
 import pytest
-from support import TINY_TOKENIZER
+from support import ITEM_WORDS, TINY_TOKENIZER
 from typer.testing import CliRunner
 
 from genrec.cli.main import app
@@ -178,26 +178,8 @@ def test_vectors_for_an_encoder_that_makes_its_own(built, tmp_path):
 
 def test_build_says_what_show_says_and_its_own_advice_runs(tmp_path):
     rng = np.random.default_rng(0)
-    words = [
-        "red",
-        "blue",
-        "green",
-        "small",
-        "large",
-        "wooden",
-        "steel",
-        "soft",
-        "cotton",
-        "lamp",
-        "chair",
-        "table",
-        "cup",
-        "plate",
-        "bowl",
-        "towel",
-    ]
     items = tmp_path / "shop items.csv"
-    titles = [" ".join(rng.choice(words, 4, replace=False)) for _ in range(60)]
+    titles = [" ".join(rng.choice(ITEM_WORDS, 4, replace=False)) for _ in range(60)]
     pl.DataFrame({"sku": [f"i{n}" for n in range(60)], "title": titles}).write_csv(items)
     built = genrec("build", items, "--id-column", "sku", "--out", tmp_path / "index")
     verdict = re.search(r"^verdict +(.*)$", built, flags=re.MULTILINE).group(1)

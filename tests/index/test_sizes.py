@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from support import ITEM_WORDS
 
 from genrec.data import Catalog
 from genrec.disambiguation import build_disambiguation
@@ -14,32 +15,11 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.index.sizes import MOST_CODES, check_sizes, fitting_sizes, sized
 from genrec.quantizers import build_quantizer
 
-WORDS = [
-    "red",
-    "blue",
-    "green",
-    "small",
-    "large",
-    "wooden",
-    "steel",
-    "soft",
-    "cotton",
-    "lamp",
-    "chair",
-    "table",
-    "cup",
-    "plate",
-    "bowl",
-    "towel",
-    "brush",
-    "soap",
-]
-
 
 @pytest.fixture(scope="module")
 def sixty():
     rng = np.random.default_rng(0)
-    titles = [" ".join(rng.choice(WORDS, 4, replace=False)) for _ in range(60)]
+    titles = [" ".join(rng.choice(ITEM_WORDS, 4, replace=False)) for _ in range(60)]
     return Catalog.from_frame(pl.DataFrame({"item_id": [f"i{n}" for n in range(60)], "title": titles}))
 
 
