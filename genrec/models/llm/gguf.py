@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from genrec.errors import ConfigError, MissingExtraError
+from genrec.errors import ConfigError, MissingExtraError, ModelError
 
 SUFFIX = ".gguf"
 
@@ -42,6 +42,41 @@ def require_gguf() -> None:
     """
     if importlib.util.find_spec("gguf") is None:
         raise MissingExtraError("gguf", "gguf")
+
+
+def check_sizes_of(path: Path) -> None:
+    """Refuse a file whose header promises more than its tensors hold, before a network of that size is built.
+
+    A file that cannot be read is left to whoever loads it.
+
+    Args:
+        path: The GGUF file; ``gguf`` is installed.
+
+    Raises:
+        ModelError: More layers than tensors stand for, or a width that no tensor has.
+    """
+    from gguf import GGUFReader
+
+    try:
+        reader = GGUFReader(path)
+        sizes = {name: reader.fields[name].contents() for name in reader.fields if name.endswith(_SIZES)}
+        layers = len({one.name.split(".")[1] for one in reader.tensors if one.name.startswith("blk.")})
+        longest = max((int(side) for one in reader.tensors for side in one.shape), default=0)
+    except Exception:  # what a damaged file ends in is no one kind
+        return
+    for name, value in sizes.items():
+        most = 2 * layers if name.endswith(_SIZES[0]) else longest  # some files leave layers out that a header counts
+        if isinstance(value, int) and value > most:
+            raise ModelError(
+                f"The header of this GGUF file says {name}: {value:,}.",
+                where=path,
+                expected=f"at most {most:,}, by its tensors",
+                hint="The file is damaged, or was changed by hand; fetch it again.",
+            )
+
+
+_SIZES = (".block_count", ".embedding_length", ".feed_forward_length", ".attention.head_count", ".vocab_size")
+"""Endings of the names of sizes that a network is built by; the first one counts layers."""
 
 
 def without_quantizer(model: Any) -> Any:

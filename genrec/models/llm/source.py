@@ -18,7 +18,7 @@ import torch
 
 from genrec.encoders.sentence_model import MINILM, find_model
 from genrec.errors import ConfigError, ModelError
-from genrec.models.llm.gguf import gguf_in, not_a_model, require_gguf, without_quantizer
+from genrec.models.llm.gguf import check_sizes_of, gguf_in, not_a_model, require_gguf, without_quantizer
 from genrec.models.llm.loaders import Part, has_pooler, loader_of
 from genrec.models.quiet import quiet_loading
 from genrec.trust import brings_code, refuse_code, trusts_remote_code
@@ -141,6 +141,9 @@ class LanguageSource:
             ConfigError: There is no such folder, or the settings contradict each other.
             ModelError: The hub cannot be reached or lacks the model; the model is not made for this; it brings code.
         """
+        if self.gguf is not None:
+            require_gguf()
+            check_sizes_of(self.gguf)
         config = self.config(token)
         loader = loader_of(config, part, self.checkpoint)
         settings: dict[str, Any] = {"dtype": _dtype(self.dtype)}

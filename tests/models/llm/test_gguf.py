@@ -17,12 +17,12 @@ WORDS = ["<pad>", "</s>", *(chr(n) for n in range(33, 127)), "Ġ", "th", "the", 
 MERGES = ["t h", "th e", "n e", "Ġ i"]
 
 
-def write_gguf(path, quantized):
-    """A Qwen 2 decoder of two layers with random weights; returns them by name."""
+def write_gguf(path, quantized=False, layers=LAYERS, width=WIDTH):
+    """A Qwen 2 decoder of two layers with random weights; returns them by name. The header says what it is told."""
     writer, rng, sent = gguf.GGUFWriter(path, "qwen2"), np.random.default_rng(0), {}
     writer.add_context_length(256)
-    writer.add_block_count(LAYERS)
-    writer.add_embedding_length(WIDTH)
+    writer.add_block_count(layers)
+    writer.add_embedding_length(width)
     writer.add_feed_forward_length(INNER)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(KEYS)
@@ -137,3 +137,11 @@ def test_what_cannot_be_read_says_why(tmp_path, monkeypatch):
     monkeypatch.setattr("genrec.models.llm.gguf.importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"genrec\[gguf\]"):
         LanguageSource(str(tmp_path / "tiny.gguf")).model()
+
+
+@pytest.mark.parametrize("said", [{"layers": 50_000}, {"width": 10**6}])
+def test_a_header_that_promises_more_than_the_tensors_hold_is_refused_before_anything_is_built(said, tmp_path):
+    path = tmp_path / "large.gguf"
+    write_gguf(path, **said)
+    with pytest.raises(ModelError, match="The header of this GGUF file says"):
+        LanguageSource(str(path)).model()
