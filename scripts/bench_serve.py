@@ -188,8 +188,8 @@ def page(rows: Sequence[dict[str, Any]], command: str) -> str:
         f"`{command}` on {platform.processor() or platform.machine()} with {os.cpu_count()} cores that the "
         f"clients shared, Python {platform.python_version()}. Networks of the presets' sizes with random weights on a "
         "demo shop of 10,000 items, 50 beams, ten items; decoding on one thread. Servers and the reference were "
-        "measured in turns; figures are medians over the rounds. *CPU* is that of the server an answer: it does not depend on "
-        "what else the machine does.\n\n"
+        "measured in turns; figures are medians over the rounds. *CPU* is that of the server an answer: it does "
+        "not depend on what else the machine does.\n\n"
     )
     for name in dict.fromkeys(row["network"] for row in rows):
         mine = [row for row in rows if row["network"] == name]
