@@ -65,7 +65,7 @@ class CodeDecoder(CodeModel):
         right = codes[targets]
         smoothing = self.config.label_smoothing if self.training else 0.0
         terms = level_terms(self.output_table, predicting, right, smoothing, self.legal)
-        return CodeModelOutput.of(terms, targets.nonzero()[:, 0], len(codes))
+        return CodeModelOutput.of(terms, targets.nonzero()[:, 0], len(codes), states=predicting[:, 0], targets=right)
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> CodeDecoderState:
         """See :meth:`CodeModel.prefill`."""

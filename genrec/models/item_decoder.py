@@ -83,7 +83,7 @@ class ItemDecoder(CodeModel):
         hidden = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
         smoothing = self.config.label_smoothing if self.training else 0.0
         terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
-        return CodeModelOutput.of(terms, targets.nonzero()[:, 0], len(codes))
+        return CodeModelOutput.of(terms, targets.nonzero()[:, 0], len(codes), states=states, targets=right)
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> ItemDecoderState:
         """See :meth:`CodeModel.prefill`."""

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from transformers.utils import ModelOutput
 
+from genrec.errors import ConfigError
+
 
 @dataclass
 class CodeModelOutput(ModelOutput):
@@ -21,24 +23,57 @@ class CodeModelOutput(ModelOutput):
         n_targets: Number of predicted items that the mean is over.
         log_likelihood: ``(rows,)`` log-probability of all targets of every example of the batch, label smoothing apart:
             what objectives are made of that weigh or compare examples.
+        states: ``(n_targets, dim)`` what every target was predicted from: the state of its user before it. What
+            objectives of alignment are made of; not every network has it, see :meth:`need`.
+        targets: ``(n_targets, n_levels)`` int64 codes of the targets.
+        rows: ``(n_targets,)`` int64 example of every target.
     """
 
     loss: Tensor | None = None
     n_targets: Tensor | None = None
     log_likelihood: Tensor | None = None
+    states: Tensor | None = None
+    targets: Tensor | None = None
+    rows: Tensor | None = None
 
     @classmethod
-    def of(cls, terms: tuple[Tensor, Tensor], rows: Tensor, n_rows: int) -> CodeModelOutput:
+    def of(
+        cls,
+        terms: tuple[Tensor, Tensor],
+        rows: Tensor,
+        n_rows: int,
+        *,
+        states: Tensor | None = None,
+        targets: Tensor | None = None,
+    ) -> CodeModelOutput:
         """The output from what every target adds.
 
         Args:
             terms: Of :func:`level_terms`, each ``(n_targets,)``.
             rows: ``(n_targets,)`` int64 example of every target.
             n_rows: Examples of the batch.
+            states: ``(n_targets, dim)``, where the network has one state before a target.
+            targets: ``(n_targets, n_levels)`` int64 codes.
         """
         loss, likelihood = terms
         per_row = likelihood.new_zeros(n_rows).index_add(0, rows, likelihood)
-        return cls(loss.mean(), torch.tensor(len(rows), device=rows.device), per_row)
+        return cls(loss.mean(), torch.tensor(len(rows), device=rows.device), per_row, states, targets, rows)
+
+    def need(self, name: str) -> Tensor:
+        """A field that only some networks give.
+
+        Raises:
+            ConfigError: This one does not.
+        """
+        found: Tensor | None = getattr(self, name)
+        if found is None:
+            raise ConfigError(
+                f"The objective needs the {name} of the network, and this network gives none.",
+                where="objective.name",
+                expected="a network that says what each item was predicted from",
+                hint="Use model.architecture: item-decoder, or another objective.",
+            )
+        return found
 
 
 def also_asked(forward: Callable[..., CodeModelOutput]) -> Callable[..., CodeModelOutput]:

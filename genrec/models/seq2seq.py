@@ -71,7 +71,7 @@ class CodeSeq2Seq(CodeModel):
         hidden = read_answers(self.t5.decoder, self.decoder_start, self.input_table, right, memory, memory_bias)
         smoothing = self.config.label_smoothing if self.training else 0.0
         terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
-        return CodeModelOutput.of(terms, users, len(codes))
+        return CodeModelOutput.of(terms, users, len(codes), states=hidden[:, 0], targets=right)
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> T5State:
         """See :meth:`CodeModel.prefill`."""

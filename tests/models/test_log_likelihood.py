@@ -4,8 +4,10 @@ import pytest
 import torch
 from language_support import SIZES, build, examples, save_checkpoint, trie
 
+from genrec.errors import ConfigError
 from genrec.models import NETWORKS, network
 from genrec.models.base import CodeModel
+from genrec.models.outputs import CodeModelOutput
 
 
 def halves(batch):
@@ -29,6 +31,30 @@ def test_it_is_a_sum_over_the_targets_of_every_example(architecture, tiny_model)
     for row in range(3):
         alone = model.log_likelihood({"codes": codes[row : row + 1], "mask": mask[row : row + 1]})
         torch.testing.assert_close(alone[0], together.log_likelihood[row], atol=1e-4, rtol=1e-4)
+
+
+def test_it_says_what_every_target_was_predicted_from(architecture, tiny_model):
+    """The state before a target knows what came before it, and nothing of the target itself."""
+    model = tiny_model(architecture, SIZES)
+    codes, mask = of_codes()
+    output = model(codes, mask)
+    states, targets, rows = (output.need(name) for name in ("states", "targets", "rows"))
+    assert len(states) == len(targets) == len(rows) == int(output.n_targets)
+    for row in range(3):
+        last = int(mask[row].sum()) - 1
+        mine = (rows == row).nonzero()[:, 0]
+        assert torch.equal(targets[mine[-1]], codes[row, last])
+        changed = codes.clone()
+        changed[row, last] = (changed[row, last] + 1) % torch.tensor(SIZES)
+        torch.testing.assert_close(model(changed, mask).states[mine[-1]], states[mine[-1]])
+        changed = codes.clone()
+        changed[row, last - 1] = (changed[row, last - 1] + 1) % torch.tensor(SIZES)
+        assert not torch.allclose(model(changed, mask).states[mine[-1]], states[mine[-1]])
+
+
+def test_what_a_network_does_not_give_is_said():
+    with pytest.raises(ConfigError, match="needs the states"):
+        CodeModelOutput().need("states")
 
 
 @pytest.mark.parametrize("architecture", ["item-decoder", "decoder"])
