@@ -97,6 +97,37 @@ SOURCES = {
     ),
 }
 """Preset → its rows."""
+ALONE = ("decoder-small", "seq2seq-tiger")
+AFTER = {
+    "grpo-item-decoder": "item-decoder-small",
+    "exact-reward-item-decoder": "item-decoder-small",
+    "sdpo-item-decoder": "item-decoder-small",
+    "exact-reward-recgpt": "recgpt-small",
+    "grpo-seq2seq": "seq2seq-tiger",
+}
+"""Preset of post-training → that of its start."""
+MEASURED = {"file": "presets.json", "field": "preset", "metrics": RECALL}
+
+
+def measured() -> dict[str, Source]:
+    """Presets that scripts/preset_rows.py has rows of; those of post-training beside their start."""
+    path = RESULTS / "presets.json"
+    there = {row["preset"] for row in (json.loads(path.read_text(encoding="utf-8")) if path.is_file() else [])}
+    alone = {name: Source(shown={name: "the preset"}, **MEASURED) for name in ALONE}
+    after = {name: Source(shown={start: "its start", name: "after it"}, **MEASURED) for name, start in AFTER.items()}
+    return {name: source for name, source in (alone | after).items() if name in there}
+
+
+def literature() -> dict[str, Source]:
+    """Systems of the literature that were measured, each beside the network that it extends."""
+    path = RESULTS / "literature.json"
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    shared = {"file": "literature.json", "field": "preset", "metrics": RECALL}
+    return {
+        row["preset"]: Source(shown={row["base"]: "the network that it extends", row["preset"]: "this"}, **shared)
+        for row in rows
+        if row["base"]
+    }
 
 
 def table(source: Source) -> str:
@@ -141,7 +172,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     check, old = parser.parse_args().check, []
-    for name, source in SOURCES.items():
+    for name, source in (SOURCES | measured() | literature()).items():
         path = PAGES / f"{name}.md"
         before = path.read_text(encoding="utf-8")
         now = made(before, source)
