@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from genrec.errors import unknown_name
@@ -41,3 +42,12 @@ def find_asset(kind: str, name: str, suffix: str, label: str) -> Path:
     if "/" not in name and shipped.is_file():
         return shipped
     raise unknown_name(label, name, asset_names(kind, suffix))
+
+
+def remark_of(text: str, name: str) -> str | None:
+    """What a comment line ``# NAME: …`` of a YAML file says; None: there is none.
+
+    Presets that rebuild a paper name it as ``source``, and the recipe of the index they are meant for as ``index``.
+    """
+    found = re.search(rf"^# {re.escape(name)}: *(.+?) *$", text, flags=re.MULTILINE)
+    return None if found is None else found[1]

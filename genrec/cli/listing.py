@@ -87,15 +87,17 @@ def _registered(kind: Kind) -> dict[str, object]:
 
 
 def _files(folder: str) -> dict[str, str]:
-    """YAML files with their ``description``, or the first line of comment."""
-    from genrec.assets import asset_dir, asset_names
+    """YAML files with their ``description``, or the first line of comment, and the paper that a comment names."""
+    from genrec.assets import asset_dir, asset_names, remark_of
     from genrec.config import read_yaml
 
     found = {}
     for name in asset_names(folder, ".yaml"):
         path = asset_dir(folder) / f"{name}.yaml"
-        first = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
-        found[name] = str(read_yaml(path).get("description", first))
+        text = path.read_text(encoding="utf-8")
+        line = str(read_yaml(path).get("description", text.partition("\n")[0].lstrip("# ")))
+        source = remark_of(text, "source")
+        found[name] = line if source is None else f"{line} [{source}]"
     return found
 
 

@@ -39,7 +39,12 @@ class ItemDecoderState(StepState):
 
 @network("item-decoder")
 class ItemDecoder(CodeModel):
-    """History decoder over item vectors (sum of code vectors) and code decoder that starts from a user's state."""
+    """History decoder over item vectors (sum of code vectors) and code decoder that starts from a user's state.
+
+    A system that only reads items or their sequence in another way is a subclass with a configuration of its own:
+    it overrides :meth:`embed` or :meth:`read`, adds its modules after ``super().__init__(config)`` and calls
+    ``post_init`` again, which leaves alone what has its weights.
+    """
 
     config_class = ItemDecoderConfig
     reads_vectors: ClassVar[bool] = True
@@ -59,23 +64,55 @@ class ItemDecoder(CodeModel):
         self.bridge = nn.Linear(dim, code_dim, bias=False)
         self.post_init()
 
-    def _states(self, codes: Tensor, mask: Tensor, item_vectors: Tensor | None) -> tuple[Tensor, Tensor]:
+    def embed(self, codes: Tensor, vectors: Tensor | None = None, **more: Tensor) -> Tensor:
+        """Items → what the network reads of them, ``(users, items, dim)``; a system overrides this.
+
+        Args:
+            codes: ``(users, items, levels)`` int64.
+            vectors: ``(users, items, vector_dim)``, where the network reads item vectors.
+            more: What else the network's :meth:`reader` puts into batches.
+
+        Raises:
+            ModelError: There are no item vectors where they are read.
+        """
+        embedded = self.input_table.embed(codes).sum(-2)
+        if self.auxiliary is None:
+            return embedded
+        if vectors is None:
+            raise ModelError("This model reads item vectors, but none were given.", expected="vectors in the batch")
+        mapped: Tensor = self.auxiliary(vectors)
+        return embedded + mapped
+
+    def read(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Input vectors → a state at every column that knows no later one; a system overrides this.
+
+        Args:
+            vectors: ``(users, columns, dim)``; the first real column is the start of the history.
+            mask: ``(users, columns)`` bool, False at padding on either side.
+
+        Returns:
+            ``(users, columns, dim)``.
+        """
+        return read_prefix(self.history, mask, None, inputs_embeds=vectors)
+
+    def states(
+        self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, **more: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """State before the first and after every item, ``(users, 1 + items, dim)``, and the mask of these columns."""
-        vectors = self.input_table.embed(codes).sum(-2)
-        if self.auxiliary is not None:
-            if item_vectors is None:
-                raise ModelError("This model reads item vectors, but none were given.", expected="vectors in the batch")
-            vectors = vectors + self.auxiliary(item_vectors)
-        vectors, columns = self.start(vectors, mask)
-        vectors = F.dropout(vectors, self.config.dropout, self.training)
-        return read_prefix(self.history, columns, None, inputs_embeds=vectors), columns
+        embedded, columns = self.start(self.embed(codes, vectors, **more), mask)
+        return self.read(F.dropout(embedded, self.config.dropout, self.training), columns), columns
 
     def forward(
-        self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None, vectors: Tensor | None = None
+        self,
+        codes: Tensor,
+        mask: Tensor,
+        target_mask: Tensor | None = None,
+        vectors: Tensor | None = None,
+        **more: Tensor,
     ) -> CodeModelOutput:
-        """See :meth:`CodeModel.forward`; one pass gives a loss at every item."""
+        """See :meth:`CodeModel.forward`; one pass gives a loss at every item. ``more`` goes to :meth:`embed`."""
         targets = mask if target_mask is None else mask & target_mask
-        states = self._states(codes, mask, vectors)[0][:, :-1][targets]  # (n, dim)
+        states = self.states(codes, mask, vectors, **more)[0][:, :-1][targets]  # (n, dim)
         right = codes[targets]  # (n, levels)
         known = self.code_table.embed(right[:, :-1])
         inputs = torch.cat([self.bridge(states)[:, None], known], dim=1)
@@ -85,9 +122,9 @@ class ItemDecoder(CodeModel):
         terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
         return CodeModelOutput.of(terms, targets.nonzero()[:, 0], len(codes), states=states, targets=right)
 
-    def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> ItemDecoderState:
-        """See :meth:`CodeModel.prefill`."""
-        states, columns = self._states(codes, mask, vectors)
+    def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, **more: Tensor) -> ItemDecoderState:
+        """See :meth:`CodeModel.prefill`; ``more`` goes to :meth:`embed`."""
+        states, columns = self.states(codes, mask, vectors, **more)
         return ItemDecoderState(user=self.bridge(newest_of(states, columns)), cache=DynamicCache())
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:

@@ -1,0 +1,116 @@
+"""Every preset that rebuilds a paper: it trains two steps on the demo shop, is saved and loaded, and recommends."""
+
+import numpy as np
+import pytest
+from language_support import LORA, save_checkpoint
+from support import TINY_TOKENIZER
+from typer.testing import CliRunner
+
+from genrec import Catalog
+from genrec.assets import asset_dir, asset_names, find_asset, remark_of
+from genrec.cli.main import app
+from genrec.config import parse, read_yaml
+from genrec.data import Interactions
+from genrec.data.shop import make_shop
+from genrec.generative.config import TrainConfig
+from genrec.generative.recommender import GenerativeRecommender
+from genrec.index.recipe import TokenizerRecipe, load_recipe
+from genrec.index.semantic_index import SemanticIndex
+from genrec.training.train import train
+
+TEXTS = {name: find_asset("presets", name, ".yaml", "preset").read_text() for name in asset_names("presets", ".yaml")}
+PRESETS = sorted(name for name, text in TEXTS.items() if remark_of(text, "source"))
+LLAMA_LIKE = {
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+}
+T5_LIKE = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
+FAMILIES = {"language-model": "qwen3", "text-encoder": "bert", "item-head": "qwen3"}
+SMALLER = {"codebook_size": 8, "epochs": 1, "levels": 2, "slots": 2, "latent_dim": 4, "iterations": 3}
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """The demo shop, small."""
+    items, interactions = make_shop(n_items=80, n_users=60)
+    return Catalog.from_frame(items), Interactions.from_frame(interactions)
+
+
+@pytest.fixture(scope="module")
+def index_for(shop):
+    """A function that builds a recipe's index, with few codes over vectors that need no model; each once."""
+    made = {}
+
+    def build(name):
+        if name not in made:
+            recipe, plain = load_recipe(name), load_recipe("rq-kmeans-3x256", TINY_TOKENIZER)
+            smaller = {key: value for key, value in SMALLER.items() if isinstance(recipe.quantizer.get(key), int)}
+            changed = {"encoder": plain.encoder, "text": None, "quantizer": {**recipe.quantizer, **smaller}}
+            recipe = TokenizerRecipe.model_validate({**recipe.model_dump(), **changed})
+            made[name] = SemanticIndex.build(shop[0], recipe)
+        return made[name]
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def checkpoint_of(tmp_path_factory):
+    """A function that gives a tiny language model for an architecture."""
+    made = {}
+
+    def build(architecture):
+        family = FAMILIES.get(architecture, "qwen3")
+        if family not in made:
+            made[family] = save_checkpoint(tmp_path_factory.mktemp(family), family)
+        return str(made[family])
+
+    return build
+
+
+def tiny(content, checkpoint_of):
+    """The settings of a preset with the sizes of a toy: what it is stays, what it costs goes."""
+    model, sizes = dict(content.get("model", {})), {**LLAMA_LIKE, **T5_LIKE}
+    for part in ("backbone", "depth_backbone"):
+        given = model.get(part) or {}
+        model[part] = {key: sizes.get(key, value) for key, value in given.items()}
+    if "checkpoint" in model:
+        model["checkpoint"] = checkpoint_of(model["architecture"])
+        model["llm"] = {**model.get("llm", {}), "lora": LORA}
+    trainer = {**content.get("trainer", {}), "max_steps": 2, "per_device_train_batch_size": 8, "warmup_steps": 0}
+    trainer["gradient_accumulation_steps"] = 1
+    validation = {**content.get("validation", {}), "users": 8, "beams": 4}
+    generation = {**content.get("generation", {}), "beams": 10, "prior": None, "words": 0}
+    changed = {"model": {**model, "max_items": 6}, "trainer": trainer, "validation": validation}
+    return {**content, **changed, "generation": generation, "min_steps": 0, "init": None}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_it_trains_is_saved_and_loaded_and_recommends(preset, shop, index_for, checkpoint_of, tmp_path):
+    index = index_for(remark_of(TEXTS[preset], "index") or "rq-kmeans-3x256")
+    content = tiny(read_yaml(asset_dir("presets") / f"{preset}.yaml"), checkpoint_of)
+    made = train(index, shop[1], parse(TrainConfig, content), tmp_path / "model")
+    assert made.metrics["steps"] == 2
+    again = GenerativeRecommender.from_pretrained(tmp_path / "model")
+    histories = [shop[0].item_ids[:5].tolist(), [shop[0].item_ids[7]], []]
+    found, expected = again.recommend(histories, 5), made.recommend(histories, 5)
+    assert (found.items >= 0).all()
+    np.testing.assert_array_equal(found.items, expected.items)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+
+
+def test_the_list_of_presets_names_their_sources():
+    done = CliRunner().invoke(app, ["list", "presets"], terminal_width=400)
+    listed = " ".join(done.output.split())
+    for preset in PRESETS:
+        assert remark_of(TEXTS[preset], "source") in listed, preset
+
+
+def test_every_source_can_be_looked_up_and_has_a_page():
+    index = (asset_dir("presets").parent.parent / "docs" / "presets" / "index.md").read_text()
+    for preset in PRESETS:
+        assert "https://" in remark_of(TEXTS[preset], "source")
+        assert f"[{preset}]({preset}.md)" in index
