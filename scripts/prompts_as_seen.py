@@ -102,9 +102,10 @@ def examples(source: LanguageSource, tasks: Sequence[str]) -> Iterator[tuple[str
     items, seq2seq = ItemTexts(catalog, codes, tokens), not is_causal(source.config())
     for name in tasks:
         task = load_task(name)
-        alone = Sample(sample.history[:0], sample.target)
+        target = int(codes[sample.target][0]) if task.kind == "code" else sample.target
+        alone = Sample(sample.history[:0], target)
         made = PromptRenderer(task, items, tokenizer, seq2seq=seq2seq)
-        yield name, made, alone if task.kind == "item" else sample
+        yield name, made, sample if task.kind == "history" else alone
     if tokenizer.chat_template:
         task = load_task("next-item")
         yield "next-item, chat", PromptRenderer(task, items, tokenizer, seq2seq=seq2seq, chat=True), sample

@@ -39,9 +39,11 @@ def render() -> str:
         task = load_task(name)
         made = PromptRenderer(task, items, None, seq2seq=False)
         target = int(history[-1])
+        if task.kind == "code":
+            target = int(codes[target][0])
         about_one = Sample(history[:0], target)
         about_user = Sample(history[:-1], target, None if times is None else times[:ITEMS_SHOWN])
-        prompt = made.source(about_one if task.kind == "item" else about_user)
+        prompt = made.source(about_user if task.kind == "history" else about_one)
         parts.append(
             f"### {name}\n\n{task.description.strip()}\nSource: {_linked(task.source)}. Answer: {task.target}.\n\n"
             f"```text\n{prompt}\n```\n\n```text\n→ {made.targets[target]}\n```\n"

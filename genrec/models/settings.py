@@ -14,7 +14,7 @@ class LanguageModelSettings(Settings):
     """How a pretrained language model is loaded and tuned; see :mod:`genrec.models.llm.source` and ``tuning``.
 
     ``code_rows`` says what the rows of the code tokens start from: the quantizer's codebooks, the mean of the titles
-    that carry a code, or chance. ``lora`` holds fields of peft's ``LoraConfig``.
+    that carry a code, words that are frequent in them (TS-Rec, https://arxiv.org/abs/2602.22632), or chance. ``lora`` holds fields of peft's ``LoraConfig``.
     """
 
     revision: str | None = Field(None, description="version of the checkpoint on the hub: a branch, tag or commit")
@@ -32,9 +32,10 @@ class LanguageModelSettings(Settings):
         {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"},
         description="fields of peft's LoraConfig",
     )
-    code_rows: Literal["codebooks", "titles", "random"] = Field(
+    code_rows: Literal["codebooks", "titles", "keywords", "random"] = Field(
         "codebooks",
-        description="what rows of code tokens start from: codebooks, mean of the titles that carry a code, or chance",
+        description="what rows of code tokens start from: codebooks, mean of the titles that carry a code, frequent "
+        "words of these titles, or chance",
     )
     train_code_rows: bool = Field(True, description="train the rows of the code tokens")
     keep_layers: int | None = Field(None, ge=1, description="keep only the first so many layers")

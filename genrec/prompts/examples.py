@@ -73,7 +73,7 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         self.samples = [self._samples(n) for n in range(len(self.renderers))]
         self._lengths = [
             item_task_lengths(renderer, samples)
-            if renderer.task.kind == "item"
+            if renderer.task.kind != "history"
             else history_task_lengths(renderer, pairs, samples, histories.timestamps)
             for renderer, pairs, samples in zip(self.renderers, self.pairs, self.samples, strict=True)
         ]
@@ -119,7 +119,7 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         """Pairs or items that a task can use, ``(n,)``."""
         renderer, pairs = self.renderers[task], self.pairs[task]
         usable = renderer.usable
-        if renderer.task.kind == "item":
+        if renderer.task.kind != "history":
             found = np.flatnonzero(usable)
         else:
             found = np.flatnonzero(usable[pairs.items[pairs.stops - 1]])
@@ -132,7 +132,7 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         return found
 
     def _sample(self, task: int, number: int, seed: int = 0) -> Sample:
-        if self.renderers[task].task.kind == "item":
+        if self.renderers[task].task.kind != "history":
             return Sample(np.zeros(0, dtype=np.int32), number, seed=seed)
         pairs = self.pairs[task]
         start, stop = int(pairs.starts[number]), int(pairs.stops[number])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import polars as pl
 from genrec.data.catalog import Catalog
 from genrec.encoders.text import field_text
 from genrec.errors import unknown_name
+from genrec.prompts.keywords import CodeTexts
 from genrec.prompts.marks import without_marks
 
 if TYPE_CHECKING:
@@ -60,6 +62,11 @@ class ItemTexts:
         """Texts of one item by name."""
         texts = {name: values[item] for name, values in self._texts.items()}
         return {**texts, "codes": self.tokens.text(self.codes[item])}
+
+    @cached_property
+    def of_codes(self) -> CodeTexts:
+        """Texts of every code: what the items that carry it have in common."""
+        return CodeTexts(self._texts["title"], self.codes, self.tokens)
 
     def target_texts(self, field: str) -> list[str]:
         """What the model answers for every item; ``""`` where an item has no such text.

@@ -11,10 +11,11 @@ import numpy as np
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError, DataError, ModelError
 from genrec.prompts.items import ItemTexts
+from genrec.prompts.keywords import CodeTexts
 from genrec.prompts.marks import MarkedText, TextTokens, as_codes, without_marks
 from genrec.prompts.samples import Sample, gaps, query_words, stated_preference
 from genrec.prompts.settings import PromptSettings
-from genrec.prompts.task import Task, load_task
+from genrec.prompts.task import CODE, Task, load_task
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class PromptRenderer:
             )
         self.task, self.items, self.tokenizer, self.seq2seq = task, items, tokenizer, seq2seq
         self.max_tokens, self.max_items, self.chat, self.system, self.whole = max_tokens, max_items, chat, system, whole
-        self.targets = items.target_texts(task.target)
+        self.about: ItemTexts | CodeTexts = items.of_codes if task.kind == "code" else items
+        self.targets = self.about.target_texts(task.target)
         self._code_ids = items.tokens.all_ids if whole else None
         self._tokens: TextTokens | None = None
 
@@ -115,7 +117,10 @@ class PromptRenderer:
 
     def _source(self, sample: Sample) -> MarkedText:
         texts = [self._item(int(item)) for item in sample.history]
-        if self.task.kind == "item":
+        if self.task.kind == "code":
+            about = self.about[self._target(sample)]
+            body = self.task.render_marked(code=as_codes(about["code"]), keywords=about["keywords"])
+        elif self.task.kind == "item":
             item = self._item(self._target(sample))
             body = self.task.render_marked(item=item, query=query_words(item, sample.seed))
         else:
@@ -194,8 +199,10 @@ class PromptRenderer:
         return len(self.items.codes[0]) if sample.target is None else len(self.target_ids(sample.target))
 
     def _too_long(self, sample: Sample, tokens: int, room: int) -> DataError:
-        item = int(sample.history[-1]) if len(sample.history) else sample.target
-        title = "" if item is None else self.items[item]["title"]
+        if len(sample.history):
+            title = self.items[int(sample.history[-1])]["title"]
+        else:
+            title = "" if sample.target is None else self.about[sample.target]["title"]
         return DataError(
             f"A prompt of the task '{self.task.name}' does not fit: {count(tokens, 'token')}"
             + (" with a single item." if len(sample.history) else "."),
@@ -216,10 +223,12 @@ class PromptRenderer:
         return ids[:-1] if not self.seq2seq and ids and ids[-1] == self.tokenizer.eos_token_id else ids
 
     def target_ids(self, item: int) -> list[int]:
-        """Token ids of the answer: exactly one per level for codes, else the text and the end-of-text token."""
+        """Token ids of the answer: exactly one per level for codes, one for a code, else the text and the end-of-text token."""
         if self.task.generates_items:
             codes: list[int] = self.items.tokens.ids_of(self.items.codes[item]).tolist()
             return codes
+        if isinstance(self.about, CodeTexts) and self.task.target == CODE:
+            return [self.about.token_id(item)]
         # Text goes on after a prompt with a space, as it would in any sentence.
         text = self.targets[item] if self.seq2seq or self.chat else f" {self.targets[item]}"
         ids = self._read(MarkedText.whole(text), special=False)
@@ -227,9 +236,9 @@ class PromptRenderer:
 
     @property
     def usable(self) -> np.ndarray:
-        """Which items can be the target, ``(n_items,)`` bool: those with the texts that are shown and asked for."""
+        """Which items (or codes) can be the target, ``(n_items,)`` bool: those with the texts that are shown and asked for."""
         answerable = np.array([bool(text) for text in self.targets])
-        return answerable & self.items.titled if self.task.kind == "item" else answerable
+        return answerable if self.task.kind == "history" else answerable & self.about.titled
 
     def render_example(self, sample: Sample) -> dict[str, list[int]]:
         """A training example.

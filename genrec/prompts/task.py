@@ -14,7 +14,12 @@ from genrec.errors import ConfigError, unknown_name
 from genrec.prompts.marks import MarkedText, as_data
 
 CODES = "codes"
-INPUTS: dict[str, tuple[str, ...]] = {"history": ("history", "preference"), "item": ("item", "query")}
+CODE = "code"
+INPUTS: dict[str, tuple[str, ...]] = {
+    "history": ("history", "preference"),
+    "item": ("item", "query"),
+    "code": ("code", "keywords"),
+}
 """What templates of each kind can read."""
 
 
@@ -23,25 +28,28 @@ class Task(Settings):
 
     Attributes:
         name: File name without suffix.
-        kind: ``history``: a user's items and the one that came next; ``item``: one item of the catalogue.
+        kind: ``history``: a user's items and the one that came next; ``item``: one item of the catalogue; ``code``: one
+            code of one level.
         description: What it teaches.
         source: Where the idea comes from.
         inputs: Inputs that the template reads, with what they are. Those of kind ``history``: ``history``, the items,
             oldest first, and ``preference``, what the user says to like. Those of kind ``item``: ``item`` and
             ``query``, words that somebody would search it by. Every item has ``codes``, ``title``, ``category``, every
-            field of the catalogue, and in a history ``gap``, the time since the item before.
-        target: What the model answers about the target item: ``codes``, ``title``, ``category`` or a field.
+            field of the catalogue, and in a history ``gap``, the time since the item before. Those of kind ``code``:
+            ``code``, its token, and ``keywords``, frequent words in the titles of the items that carry it.
+        target: What the model answers about the target item: ``codes``, ``title``, ``category`` or a field; about a
+            code: ``code`` or ``keywords``.
         whole: Whether every item of a history may carry the loss, not the target alone: only where nothing before the
             codes of an item tells which item it is.
         template: Jinja text of the prompt.
     """
 
     name: str
-    kind: Literal["history", "item"] = Field(description="what an example is made of: history or item")
+    kind: Literal["history", "item", "code"] = Field(description="what an example is made of: history, item or code")
     description: str = Field(description="one line that says what is learned")
     source: str = Field(description="paper or page that the task comes from")
     inputs: dict[str, str] = Field(description="values that the template reads, and where each comes from")
-    target: str = Field(CODES, description="what the answer is: codes, or a field of the item")
+    target: str = Field(CODES, description="what the answer is: codes, a field of the item, or keywords")
     whole: bool = Field(False, description="whether a whole history can carry one loss an item")
     template: str = Field(description="the Jinja text below the front matter")
 

@@ -9,8 +9,10 @@ from genrec.errors import ConfigError
 from genrec.prompts import load_task, task_names
 
 SHIPPED = [
+    "code-to-keywords",
     "id-to-title",
     "ids-to-title",
+    "keywords-to-code",
     "next-category",
     "next-item",
     "next-item-gaps",
@@ -32,7 +34,8 @@ def test_front_matter_says_what_the_template_reads_and_where_it_comes_from(name)
     task = load_task(name)
     assert task.name == name
     assert "https://arxiv.org/abs/" in task.source
-    used = set(re.findall(r"\b(history|preference|query|gap)\b", task.template))
+    words = {"history": r"\b(history|preference|gap)\b", "item": r"\b(query)\b", "code": r"\b(code|keywords)\b(?= }})"}
+    used = set(re.findall(words[task.kind], task.template))
     used |= {"item"} if task.kind == "item" and "item." in task.template else set()
     assert used == set(task.inputs)
 

@@ -33,12 +33,14 @@ class RowStart:
         codebooks: Per level ``(codebook_size, any_dim)``, or None for a level without.
         texts: One text an item.
         codes: ``(n_items, n_levels)`` codes of the same items.
+        code_texts: Per level one text a code, ``""`` for none.
         seed: Of what is random.
     """
 
     codebooks: Sequence[np.ndarray | None] | None = None
     texts: Sequence[str] | None = None
     codes: np.ndarray | None = None
+    code_texts: Sequence[Sequence[str]] | None = None
     seed: int = 0
 
 
@@ -51,7 +53,7 @@ def add_code_rows(model: Any, tokenizer: Any, tokens: CodeTokens, start: RowStar
         model: Of transformers, changed in place.
         tokenizer: Its tokenizer, changed in place.
         tokens: The code tokens; they know their ids afterwards.
-        start: What the rows start from: codebooks, else texts, else random rows with the table's mean and spread. None
+        start: What the rows start from: codebooks, else texts of codes or of items, else random rows with the table's mean and spread. None
             leaves them as they come, for weights that are loaded afterwards.
     """
     tokens.add_to(tokenizer)
@@ -62,7 +64,7 @@ def add_code_rows(model: Any, tokenizer: Any, tokens: CodeTokens, start: RowStar
     if start is None:
         return
     for table in token_tables(model).values():
-        means = None if start.texts is None else _text_means(table.weight, tokenizer, tokens, start)
+        means = _known_rows(table.weight, tokenizer, tokens, start)
         _fill(table.weight, tokens, start, means)
 
 
@@ -210,21 +212,28 @@ def _standard(rows: Tensor, random: Tensor) -> Tensor:
     return result
 
 
-def _text_means(table: Tensor, tokenizer: Any, tokens: CodeTokens, start: RowStart) -> list[Tensor]:
-    """Per level ``(codebook_size, dim)``: mean row of the text of the items that carry a code; NaN where none does."""
-    texts, codes = list(start.texts or ()), np.asarray(start.codes)
-    no_words = {*tokens.all_ids.tolist(), *tokenizer.all_special_ids}  # also where a text spells one
-    read = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    encoded = [[token for token in ids if token not in no_words] for ids in read]
-    lengths = torch.tensor([max(1, len(ids)) for ids in encoded])
-    flat = torch.tensor([token for ids in encoded for token in (ids or [tokenizer.pad_token_id])])
-    offsets = lengths.cumsum(0) - lengths
-    weight = table.detach().float().cpu()
-    items = torch.nn.functional.embedding_bag(flat, weight, offsets, mode="mean")
-    result = []
+def _known_rows(table: Tensor, tokenizer: Any, tokens: CodeTokens, start: RowStart) -> list[Tensor] | None:
+    """Per level ``(at most codebook_size, dim)`` rows from texts, NaN where there is none; None without texts."""
+    if start.code_texts is not None:
+        return [_mean_rows(table, tokenizer, tokens, texts) for texts in start.code_texts]
+    if start.texts is None:
+        return None
+    items, codes, result = _mean_rows(table, tokenizer, tokens, start.texts), np.asarray(start.codes), []
+    told = items.isfinite().all(1)
     for level in range(codes.shape[1]):
-        column = torch.from_numpy(codes[:, level].astype(np.int64))
-        size = int(column.max()) + 1
-        sums = torch.zeros(size, items.shape[1]).index_add_(0, column, items)
+        column = torch.from_numpy(codes[:, level].astype(np.int64))[told]
+        size = int(codes[:, level].max()) + 1
+        sums = torch.zeros(size, items.shape[1]).index_add_(0, column, items[told])
         result.append(sums / torch.bincount(column, minlength=size)[:, None])
     return result
+
+
+def _mean_rows(table: Tensor, tokenizer: Any, tokens: CodeTokens, texts: Sequence[str]) -> Tensor:
+    """Mean of the rows of every text's tokens, ``(n, dim)``; NaN of a text without any."""
+    no_words = {*tokens.all_ids.tolist(), *tokenizer.all_special_ids}  # also where a text spells one
+    read = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    encoded = [[token for token in ids if token not in no_words] for ids in read]
+    lengths = torch.tensor([len(ids) for ids in encoded])
+    flat = torch.tensor([token for ids in encoded for token in ids], dtype=torch.int64)
+    offsets, weight = lengths.cumsum(0) - lengths, table.detach().float().cpu()
+    return torch.nn.functional.embedding_bag(flat, weight, offsets, mode="sum") / lengths[:, None]

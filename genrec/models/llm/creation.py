@@ -16,6 +16,7 @@ from genrec.models.llm.source import LanguageSource
 from genrec.models.settings import ModelSettings, RunSettings
 from genrec.prompts import ItemTexts, PromptRenderer, load_task
 from genrec.prompts.examples import TextExamples, make_text_examples
+from genrec.prompts.keywords import code_keywords
 from genrec.prompts.settings import PromptSettings
 from genrec.wording import count
 
@@ -69,6 +70,9 @@ def row_start(config: RunSettings, index: SemanticIndex) -> RowStart:
         codebooks=index.codebooks if how == "codebooks" else None,
         texts=index.catalog.titles() if how == "titles" else None,
         codes=index.codes,
+        code_texts=code_keywords(index.catalog.titles(), index.codes, index.codebook_sizes)
+        if how == "keywords"
+        else None,
         seed=config.seed,
     )
 
@@ -93,7 +97,7 @@ def check_answers(renderers: Sequence[PromptRenderer], base: Any) -> None:
             raise DataError(
                 f"An answer of the task '{renderer.task.name}' has {count(tokens, 'token')}; the decoder "
                 "has fewer positions.",
-                where=f"item '{renderer.items[item]['title'][:60]}'",
+                where=f"item '{renderer.about[item]['title'][:60]}'",
                 hint="Leave the task out, or shorten that text.",
             )
 
