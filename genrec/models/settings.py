@@ -14,7 +14,8 @@ class LanguageModelSettings(Settings):
     """How a pretrained language model is loaded and tuned; see :mod:`genrec.models.llm.source` and ``tuning``.
 
     ``code_rows`` says what the rows of the code tokens start from: the quantizer's codebooks, the mean of the titles
-    that carry a code, words that are frequent in them (TS-Rec, https://arxiv.org/abs/2602.22632), or chance. ``lora`` holds fields of peft's ``LoraConfig``.
+    that carry a code, words that are frequent in them (TS-Rec, https://arxiv.org/abs/2602.22632), or chance. ``lora``
+    holds fields of peft's ``LoraConfig``.
     """
 
     revision: str | None = Field(None, description="version of the checkpoint on the hub: a branch, tag or commit")

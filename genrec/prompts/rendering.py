@@ -223,7 +223,7 @@ class PromptRenderer:
         return ids[:-1] if not self.seq2seq and ids and ids[-1] == self.tokenizer.eos_token_id else ids
 
     def target_ids(self, item: int) -> list[int]:
-        """Token ids of the answer: exactly one per level for codes, one for a code, else the text and the end-of-text token."""
+        """Token ids of the answer: one per level for codes, one for a code, else the text and the end-of-text token."""
         if self.task.generates_items:
             codes: list[int] = self.items.tokens.ids_of(self.items.codes[item]).tolist()
             return codes
@@ -236,7 +236,7 @@ class PromptRenderer:
 
     @property
     def usable(self) -> np.ndarray:
-        """Which items (or codes) can be the target, ``(n_items,)`` bool: those with the texts that are shown and asked for."""
+        """Which items or codes can be the target, ``(n,)`` bool: those with the texts that are shown and asked for."""
         answerable = np.array([bool(text) for text in self.targets])
         return answerable if self.task.kind == "history" else answerable & self.about.titled
 

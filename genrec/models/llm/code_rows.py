@@ -53,8 +53,8 @@ def add_code_rows(model: Any, tokenizer: Any, tokens: CodeTokens, start: RowStar
         model: Of transformers, changed in place.
         tokenizer: Its tokenizer, changed in place.
         tokens: The code tokens; they know their ids afterwards.
-        start: What the rows start from: codebooks, else texts of codes or of items, else random rows with the table's mean and spread. None
-            leaves them as they come, for weights that are loaded afterwards.
+        start: What the rows start from: codebooks, else texts of codes or of items, else random rows with the table's
+            mean and spread. None leaves them as they come, for weights that are loaded afterwards.
     """
     tokens.add_to(tokenizer)
     if len(tokenizer) > _rows(model):
