@@ -39,12 +39,19 @@ REQUESTS = {
 """Of requests to a tiny recommender: what :data:`HISTORIES` may get."""
 
 
+class TinyIndex(SimpleNamespace):
+    """What networks ask of an index."""
+
+    def __len__(self):
+        return len(self.codes)
+
+
 def tiny_index():
     """Sixty items ``i0`` to ``i59`` with three codes each."""
     rng = np.random.default_rng(0)
     codes = np.argwhere(np.ones(SIZES))[rng.permutation(120)[:N]].astype(np.int32)
     vectors = rng.normal(size=(N, DIM)).astype(np.float32)
-    return SimpleNamespace(
+    return TinyIndex(
         codes=codes,
         codebook_sizes=SIZES,
         item_ids=np.array([f"i{n}" for n in range(N)], dtype=object),

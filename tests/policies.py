@@ -6,6 +6,7 @@ from networks import NETWORKS, network, tiny_index
 
 from genrec.data.histories import Histories
 from genrec.generative.config import TrainConfig
+from genrec.models.history_batches import UserRow
 from genrec.training.objectives import build_objective
 
 TRAIN = Histories.from_lists([[3, 7, 1, 9], [12, 40, 33], [5, 5, 2]])
@@ -16,7 +17,7 @@ def objective_for(kind, model=None, train=TRAIN, index=None, **settings):
     index = tiny_index() if index is None else index
     torch.manual_seed(0)
     model = (network(kind) if model is None else model).bind(index).eval()
-    config = TrainConfig.model_validate({"model": {"item_vectors": bool(NETWORKS[kind].get("vector_dim"))}})
+    config = TrainConfig.model_validate({"model": {"item_vectors": bool(NETWORKS.get(kind, {}).get("vector_dim"))}})
     objective = build_objective(settings)
     objective.prepare(model, index, config)
     batches = objective.batches(model, index, train, config)
@@ -36,7 +37,7 @@ def undecided(kind):
 
 def rows(collate, history, target, n=1):
     """A batch of one example, ``n`` times."""
-    return collate([np.array([*history, target], dtype=np.int32)] * n)
+    return collate([UserRow(0, np.array([*history, target], dtype=np.int32))] * n)
 
 
 def gradient(objective, model, batch):

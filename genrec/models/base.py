@@ -16,7 +16,7 @@ from genrec.errors import ArtifactError, ConfigError, ModelError, unknown_name
 from genrec.models.history_batches import CodeCollator, HistoryExamples
 from genrec.models.legal_codes import LegalCodes
 from genrec.models.occupancy import SharedModel
-from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches, also_asked
+from genrec.models.outputs import AnyUser, CodeModelOutput, Reader, StepState, TrainingBatches, UserReader, also_asked
 from genrec.models.parts import CodeTable, Start
 from genrec.models.quiet import quiet_loading
 from genrec.models.saved import load_network
@@ -76,8 +76,8 @@ class CodeModel(SharedModel):
     """Whether a training example is one history with its next item, never a whole history."""
     scores_items: ClassVar[bool] = False
     """Whether :meth:`prefill` scores all items at once and gives :class:`~genrec.models.predictor.ItemScores`."""
-    post_trains: ClassVar[bool] = True
-    """Whether what it reads of the training part leaves a next item unknown; see :mod:`genrec.training.policy`."""
+    repeats: ClassVar[bool] = True
+    """Whether what a user takes next may be an item that the history holds; see :meth:`others_reader`."""
     legal: LegalCodes | None = None
     """What the loss is restricted to, see :meth:`restrict_loss`."""
 
@@ -233,6 +233,19 @@ class CodeModel(SharedModel):
     def reader(self, index: SemanticIndex, config: RunSettings) -> Reader:
         """What turns histories into the arguments of :meth:`prefill`."""
         return CodeCollator(index.codes, self.read_vectors(index) if config.model.item_vectors else None)
+
+    def others_reader(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> UserReader:
+        """What turns histories of users in training into the arguments of :meth:`prefill`.
+
+        As :meth:`reader`, except that what the network reads of the training part comes from other users, so that
+        nothing gives a next item away.
+
+        Args:
+            index: Of the catalogue.
+            histories: The training part only.
+            config: Settings of the run.
+        """
+        return AnyUser(self.reader(index, config))
 
     def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:
         """What the model learns from, and what makes the arguments of :meth:`forward` of it.

@@ -36,6 +36,19 @@ class PackedRow:
     targets: np.ndarray
 
 
+@dataclass(frozen=True)
+class UserRow:
+    """A row of training with its user.
+
+    Attributes:
+        user: Number among the training histories.
+        items: ``(n,)`` int32 catalogue positions.
+    """
+
+    user: int
+    items: np.ndarray
+
+
 class HistoryExamples(Dataset[np.ndarray]):
     """Rows ``items[start:stop]`` of users' training histories.
 

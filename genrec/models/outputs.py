@@ -95,6 +95,23 @@ def also_asked(forward: Callable[..., CodeModelOutput]) -> Callable[..., CodeMod
 
 Reader = Callable[[Any], dict[str, Any]]
 """Histories → a batch of tensors."""
+UserReader = Callable[[Any, Any], dict[str, Any]]
+"""Histories, and whose they are ``(rows,)`` int64 among those of the training part → a batch of tensors."""
+
+
+@dataclass(frozen=True)
+class AnyUser:
+    """Reads histories alike, whoever's they are.
+
+    Attributes:
+        read: Histories → a batch.
+    """
+
+    read: Reader
+
+    def __call__(self, histories: Any, users: Any) -> dict[str, Any]:
+        """What :attr:`read` makes of the histories."""
+        return self.read(histories)
 
 
 class TrainingBatches(NamedTuple):

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from genrec.data.histories import Histories
-from genrec.models.history_batches import CodeCollator, HistoryExamples
-
-
-@dataclass(frozen=True)
-class UserRow:
-    """A row of training with its user.
-
-    Attributes:
-        user: Number among the training histories.
-        items: ``(n,)`` int32 catalogue positions.
-    """
-
-    user: int
-    items: np.ndarray
+from genrec.models.history_batches import CodeCollator, HistoryExamples, UserRow
 
 
 class UserExamples(HistoryExamples):
@@ -53,8 +39,8 @@ class ItemCollator:
         return {**self._codes(histories), "items": items}
 
 
-class FoldCollator:
-    """Rows with their users → codes, items, and the fold of every user.
+class FoldReader:
+    """Histories with their users → codes, items, and the fold of every user.
 
     Args:
         codes: ``(n_items, n_levels)`` of the semantic index.
@@ -65,8 +51,21 @@ class FoldCollator:
     def __init__(self, codes: np.ndarray, fold: np.ndarray, kept: object = None) -> None:
         self._items, self._fold, self.kept = ItemCollator(codes), fold, kept
 
+    def __call__(self, histories: list[np.ndarray] | Histories, users: np.ndarray) -> dict[str, Any]:
+        """As :class:`ItemCollator`, and ``folds (rows,)`` int64; ``users (rows,)`` are numbers of training."""
+        return {**self._items(histories), "folds": torch.from_numpy(self._fold[users].astype(np.int64))}
+
+
+class FoldCollator:
+    """Rows with their users → codes, items, and the fold of every user.
+
+    Args:
+        read: The same for histories and their users.
+    """
+
+    def __init__(self, read: FoldReader) -> None:
+        self.read = read
+
     def __call__(self, rows: list[UserRow]) -> dict[str, Any]:
-        """As :class:`ItemCollator`, and ``folds (rows,)`` int64."""
-        users = np.array([row.user for row in rows], dtype=np.int64)
-        batch = self._items([row.items for row in rows])
-        return {**batch, "folds": torch.from_numpy(self._fold[users].astype(np.int64))}
+        """As :class:`FoldReader`."""
+        return self.read([row.items for row in rows], np.array([row.user for row in rows], dtype=np.int64))

@@ -11,7 +11,8 @@ from torch import Tensor
 
 _ROWS = 256
 """Queries scored at once: their scores stay in the cache of a processor."""
-_NEVER = -1e4
+NEVER = -1e4
+"""Score of an item that cannot be asked for: no share of anything, and still a number."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class _ItemLoss(torch.autograd.Function):
 def _errors(scores: Tensor, wanted: Wanted, part: slice, smoothing: float) -> tuple[Tensor, Tensor]:
     """Summed loss of some queries and its gradient by ``scores (n, n_items)``, which are overwritten."""
     hidden = _between(wanted.hidden_row, part)
-    scores[wanted.hidden_row[hidden] - part.start, wanted.hidden_item[hidden]] = _NEVER
+    scores[wanted.hidden_row[hidden] - part.start, wanted.hidden_item[hidden]] = NEVER
     of = _between(wanted.row, part)
     row, item, weight = wanted.row[of] - part.start, wanted.item[of], wanted.weight[of]
     right = scores[row, item]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -58,7 +59,7 @@ class Neighbours:
         return found if among is None else [one[:, among] for one in found]
 
     def of(self, items: Tensor, counts: Tensor, pairs: Tensor) -> Tensor:
-        """Sums of cosines with histories, ``(rows, n_items)`` float32.
+        """Sums of cosines with histories, ``(rows, n_items)`` float32, with gradients by ``counts``.
 
         Args:
             items: ``(rows, items)`` int64.
@@ -68,10 +69,8 @@ class Neighbours:
         texts = self._texts.to(counts.device)
         scores = torch.zeros(len(items), len(texts), device=counts.device)
         for count, vectors in zip(counts, (texts, pairs), strict=False):
-            scores += (count[:, None] @ vectors[items])[:, 0] @ vectors.T
-        if self._words is not None:
-            scores += torch.from_numpy(self._words.of(_sparse(items, counts[2], len(texts)))).to(scores.device)
-        return scores
+            scores = scores + (count[:, None] @ vectors[items])[:, 0] @ vectors.T
+        return scores if self._words is None else scores + _WordScores.apply(counts[2], items, self._words)
 
     def _near(self, kind: str, items: Tensor, dtype: torch.dtype) -> Tensor:
         n_items = len(self._texts)
@@ -94,6 +93,25 @@ class Neighbours:
         ones = torch.ones(len(items), 1)
         found = self._words.of(_sparse(items[:, None], ones, len(self._texts)))  # type: ignore[union-attr]
         return torch.from_numpy(found).to(items.device, dtype)
+
+
+class _WordScores(torch.autograd.Function):
+    """Sums of words' cosines, which sparse products outside torch work out; cosines are the same both ways."""
+
+    @staticmethod
+    def forward(ctx: Any, counts: Tensor, items: Tensor, words: WordMatches) -> Tensor:
+        """``(rows, n_items)`` from ``counts (rows, items)`` of ``items``."""
+        ctx.words = words
+        ctx.save_for_backward(items)
+        scores = words.of(_sparse(items, counts, words.vectors.shape[0]))
+        return torch.from_numpy(scores).to(counts.device)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+        """By ``counts``: the gradient's own sums of cosines, at the items of the history."""
+        (items,) = ctx.saved_tensors
+        sums = ctx.words.of(sp.csr_array(gradient.detach().float().cpu().numpy()))
+        return torch.from_numpy(sums).to(gradient.device).gather(1, items), None, None
 
 
 def _sparse(items: Tensor, counts: Tensor, n_items: int) -> sp.csr_array:

@@ -28,13 +28,13 @@ from genrec.encoders.word_matches import WordMatches
 from genrec.errors import ArtifactError, ModelError
 from genrec.models.base import CodeModel
 from genrec.models.beam_tree import last_real, read_prefix
-from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches
+from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches, UserReader
 from genrec.models.parts import CodeTable, build_backbone
 from genrec.models.predictor import ItemScores
 from genrec.models.registry import network
-from genrec.models.vector_decoder.batches import FoldCollator, ItemCollator, UserExamples
+from genrec.models.vector_decoder.batches import FoldCollator, FoldReader, ItemCollator, UserExamples
 from genrec.models.vector_decoder.config import VectorDecoderConfig
-from genrec.models.vector_decoder.loss import Near, Wanted, find_wanted, item_loss
+from genrec.models.vector_decoder.loss import NEVER, Near, Wanted, find_wanted, item_loss
 from genrec.models.vector_decoder.mixtures import Mixtures
 from genrec.models.vector_decoder.neighbours import Neighbours
 from genrec.models.vector_decoder.pairs import cross_fitted, folds_of, pair_vectors
@@ -59,7 +59,7 @@ class VectorDecoder(CodeModel):
     config_class = VectorDecoderConfig
     config: VectorDecoderConfig
     scores_items: ClassVar[bool] = True
-    post_trains: ClassVar[bool] = False
+    repeats: ClassVar[bool] = False
 
     def __init__(self, config: VectorDecoderConfig) -> None:
         super().__init__(config)
@@ -126,19 +126,24 @@ class VectorDecoder(CodeModel):
 
     def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:
         """See :meth:`CodeModel.training_batches`; takes over what is bought together, in all and by others."""
-        folds = max(1, min(self.config.folds, len(histories)))
-        fold = folds_of(len(histories), folds, seed=config.seed)
-        self._take_pairs(histories, fold, config.seed)
         examples = UserExamples(histories, config.model.max_items, drop=config.examples.drop, seed=config.seed)
-        return TrainingBatches(examples, FoldCollator(index.codes, fold, self._near().keep()))
+        read = FoldReader(index.codes, self._take_pairs(histories, config.seed), self._near().keep())
+        return TrainingBatches(examples, FoldCollator(read))
+
+    def others_reader(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> UserReader:
+        """See :meth:`CodeModel.others_reader`; takes over what is bought together, in all and by others."""
+        return FoldReader(index.codes, self._take_pairs(histories, config.seed))
 
     @torch.no_grad()
-    def _take_pairs(self, histories: Histories, fold: np.ndarray, seed: int) -> None:
+    def _take_pairs(self, histories: Histories, seed: int) -> np.ndarray:
+        """Fold of every user, ``(n_users,)``."""
+        fold = folds_of(len(histories), max(1, min(self.config.folds, len(histories))), seed=seed)
         settings = self.config.n_items, self.config.pair_dim, self.config.window
         self.pairs.copy_(torch.from_numpy(pair_vectors(histories, *settings, seed=seed)))
         self._of_others = [self.pairs]  # one fold has no others
         if fold.any():
             self._of_others = [torch.from_numpy(one) for one in cross_fitted(histories, fold, *settings, seed=seed)]
+        return fold
 
     def forward(
         self,
@@ -174,9 +179,17 @@ class VectorDecoder(CodeModel):
         return CodeModelOutput(loss=(losses * counts).sum() / counts.sum().clamp_min(1), n_targets=counts.sum())
 
     def prefill(  # type: ignore[override]
-        self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, items: Tensor | None = None
+        self,
+        codes: Tensor,
+        mask: Tensor,
+        vectors: Tensor | None = None,
+        items: Tensor | None = None,
+        folds: Tensor | None = None,
     ) -> ItemScores:
-        """Scores of all items, see :meth:`CodeModel.prefill`; arguments as in :meth:`forward`."""
+        """Scores of all items, see :meth:`CodeModel.prefill`; arguments as in :meth:`forward`.
+
+        With ``folds``, items of a history score next to nothing for it, as in :meth:`forward`.
+        """
         items = self._known(items, mask)
         table = self._table()
         states = self._states(table[items], mask)
@@ -185,7 +198,15 @@ class VectorDecoder(CodeModel):
         learned = (states @ self.output)[newest] * known
         counts = self._mix(states, mask)[:, newest[0], newest[1]] * known  # (kinds, rows, items)
         scores = learned @ table.T + self._bias()
-        return ItemScores(scores + self._near().of(items, counts, self._pairs(None)), by_beam=True)
+        if folds is None:
+            return ItemScores(scores + self._near().of(items, counts, self._pairs(None)), by_beam=True)
+        near = torch.zeros_like(scores)
+        for fold in folds.unique().tolist():
+            part = (folds == fold).nonzero()[:, 0]
+            near = near.index_add(0, part, self._near().of(items[part], counts[:, part], self._pairs(fold)))
+        had = torch.zeros_like(scores, dtype=torch.bool)
+        had[mask.nonzero(as_tuple=True)[0], items[mask]] = True
+        return ItemScores((scores + near).masked_fill(had, NEVER))
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
         """There are no steps of its own; :mod:`genrec.decoding.item_beams` searches scores of items.

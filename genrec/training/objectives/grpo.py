@@ -13,7 +13,7 @@ from genrec.training.objectives import OBJECTIVES
 from genrec.training.objectives.base import Forward
 from genrec.training.policy.examples import histories_of
 from genrec.training.policy.frozen import FrozenWeights
-from genrec.training.policy.post_training import PostTraining, PostTrainingSettings, k3
+from genrec.training.policy.post_training import PostTraining, PostTrainingSettings, exponential, k3
 from genrec.training.policy.rewards import Offer, Rewards, RewardSettings
 from genrec.training.policy.rollouts import Rollouts, RolloutSettings, roll_out
 
@@ -176,7 +176,7 @@ def clipped(policy: Tensor, old: Tensor, advantage: Tensor, low: float, high: fl
         ratio: ``token``: of every code, summed over the levels; ``sequence``: of the item.
     """
     change = policy - old if ratio == "token" else (policy - old).sum(-1, keepdim=True)
-    ratios, gain = change.exp(), advantage[..., None]
+    ratios, gain = exponential(change), advantage[..., None]
     found: Tensor = torch.minimum(ratios * gain, ratios.clamp(low, high) * gain).sum(-1)
     return found
 

@@ -10,8 +10,8 @@ import torch
 
 from genrec.data.histories import Histories
 from genrec.errors import DataError
-from genrec.models.history_batches import HistoryExamples
-from genrec.models.outputs import Reader
+from genrec.models.history_batches import HistoryExamples, UserRow
+from genrec.models.outputs import UserReader
 
 
 class NextItems(HistoryExamples):
@@ -23,40 +23,67 @@ class NextItems(HistoryExamples):
         drop: See :class:`~genrec.models.history_batches.HistoryExamples`.
         seed: Of what is dropped.
         newest: Only so many of a user's items are targets, the newest; None: all.
+        repeats: Whether an item that the row holds already may be its target.
+
+    Attributes:
+        users: Number of the user of every row among the histories, ``(n_rows,)``.
 
     Raises:
-        DataError: No user has two items.
+        DataError: No user has two items, or, without repeats, two different ones.
     """
 
     def __init__(
-        self, histories: Histories, max_items: int, *, drop: float = 0.0, seed: int = 0, newest: int | None = None
+        self,
+        histories: Histories,
+        max_items: int,
+        *,
+        drop: float = 0.0,
+        seed: int = 0,
+        newest: int | None = None,
+        repeats: bool = True,
     ) -> None:
         super().__init__(histories, max_items, prefixes=True, drop=drop, seed=seed)
         keep = self.lengths >= 2
         if newest is not None:
             keep &= np.repeat(histories.offsets[1:], histories.lengths) - self.stops < newest
+        if not repeats:
+            keep &= ~_had(self.items, self.starts, self.stops)
         self.starts, self.stops = self.starts[keep], self.stops[keep]
         if not len(self.starts):
-            what = "There is nothing to train on: no training history has two items."
+            what = f"There is nothing to train on: no training history has two {'' if repeats else 'different '}items."
             raise DataError(what, expected="users with a history and a next item")
+        self.users = np.searchsorted(histories.offsets, self.starts, side="right") - 1
+
+    def __getitem__(self, row: int) -> UserRow:  # type: ignore[override]
+        return UserRow(int(self.users[row]), super().__getitem__(row))
 
 
 class NextItemCollator:
     """Rows of :class:`NextItems` → ``inputs`` of the network's ``prefill``, ``targets``, and the ``history``.
 
     Args:
-        read: Histories → arguments of ``prefill``.
+        read: Histories and their users → arguments of ``prefill``.
     """
 
-    def __init__(self, read: Reader) -> None:
+    def __init__(self, read: UserReader) -> None:
         self.read = read
 
-    def __call__(self, rows: Sequence[np.ndarray]) -> dict[str, Any]:
+    def __call__(self, rows: Sequence[UserRow]) -> dict[str, Any]:
         """``targets (rows,)`` int64 and ``history (rows, longest)`` int64, -1 at padding, beside ``inputs``."""
-        histories = Histories.from_lists([row[:-1].tolist() for row in rows])
-        targets = torch.tensor([int(row[-1]) for row in rows])
+        histories = Histories.from_lists([row.items[:-1].tolist() for row in rows])
+        targets = torch.tensor([int(row.items[-1]) for row in rows])
         history = torch.from_numpy(histories.padded().astype(np.int64))
-        return {"inputs": self.read(histories), "targets": targets, "history": history}
+        users = np.array([row.user for row in rows], dtype=np.int64)
+        return {"inputs": self.read(histories, users), "targets": targets, "history": history}
+
+
+def _had(items: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    """Whether the last item of every row stands in the row before, ``(n_rows,)`` bool."""
+    previous = np.full(len(items), -1, dtype=np.int64)  # where the same item was last, whoever had it
+    order = np.argsort(items, kind="stable")
+    same = items[order][1:] == items[order][:-1]
+    previous[order[1:][same]] = order[:-1][same]
+    return previous[stops - 1] >= starts
 
 
 def histories_of(padded: torch.Tensor) -> Histories:

@@ -50,20 +50,8 @@ class PostTraining(Objective):
     start: FrozenWeights | None = None
 
     def prepare(self, model: CodeModel, index: SemanticIndex, config: TrainConfig) -> None:
-        """See :meth:`Objective.prepare`.
-
-        Raises:
-            ConfigError: The network learns from more than a history and the next item.
-        """
+        """See :meth:`Objective.prepare`."""
         super().prepare(model, index, config)
-        if not model.post_trains:
-            raise ConfigError(
-                f"The architecture '{config.model.architecture}' cannot be post-trained: what it reads of the training "
-                "part would give the next item away.",
-                where="objective.name",
-                expected="likelihood",
-                hint="Post-train a network over codes, such as item-decoder.",
-            )
         self.model = model
         self.distribution = ItemDistribution(model, index.trie, checkpoints=True)
         self.monitor = Monitor(len(index.item_ids))
@@ -83,9 +71,14 @@ class PostTraining(Objective):
         """See :meth:`Objective.batches`."""
         settings: Any = self.settings
         examples = NextItems(
-            histories, config.model.max_items, drop=config.examples.drop, seed=config.seed, newest=settings.newest
+            histories,
+            config.model.max_items,
+            drop=config.examples.drop,
+            seed=config.seed,
+            newest=settings.newest,
+            repeats=model.repeats,
         )
-        return TrainingBatches(examples, NextItemCollator(model.reader(index, config)))
+        return TrainingBatches(examples, NextItemCollator(model.others_reader(index, histories, config)))
 
     def loss(self, forward: Forward, batch: dict[str, Any]) -> CodeModelOutput:
         """See :meth:`Objective.loss`."""
@@ -154,4 +147,13 @@ class PostTraining(Objective):
 def k3(policy: Tensor, reference: Tensor) -> Tensor:
     """Schulman's estimate of the divergence from a reference, ``exp(d) - d - 1`` with ``d = reference - policy``."""
     gap = reference - policy
-    return gap.exp() - gap - 1
+    return exponential(gap) - gap - 1
+
+
+def exponential(value: Tensor) -> Tensor:
+    """``exp``, which goes on as a straight line where it would leave the numbers, so that a weight of 0 undoes it."""
+    bounded = value.detach().clamp_max(_LARGEST)
+    return bounded.exp() * (1 + value - bounded)
+
+
+_LARGEST = 80.0

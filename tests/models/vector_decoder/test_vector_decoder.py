@@ -12,7 +12,9 @@ from genrec.generative.config import load_train_config
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.models import build_model
 from genrec.models.vector_decoder.pairs import folds_of, pair_vectors
+from genrec.training.session import TrainingStoppedError
 from genrec.training.train import train
+from genrec.training.trainer import StopOnRequest
 
 TINY = [
     "model.backbone.hidden_size=16",
@@ -114,6 +116,34 @@ def test_a_user_in_training_reads_the_pairs_of_others(fitted, tables, tiny_index
     assert bool(loss.isfinite())
     assert float(model.output.grad.abs().sum()) > 0
     model.zero_grad()
+
+
+class StopAfterTwo(StopOnRequest):
+    """Stops as Ctrl-C would."""
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.requested = state.global_step == 2
+        return super().on_step_end(args, state, control, **kwargs)
+
+
+def test_post_training_goes_on_from_it_and_after_a_stop(fitted, tables, tiny_index, tmp_path):
+    start, folder = fitted
+    more = ["validation.users=10", "validation.also=[]", "trainer.per_device_train_batch_size=8"]
+    more += [f"trainer.{name}" for name in ("max_steps=3", "eval_steps=1", "save_steps=1", "learning_rate=0.01")]
+    config = load_train_config("exact-reward-vector-decoder", [*more, f"init={folder}"])
+    interactions = Interactions.read(tables[1])
+    with pytest.raises(TrainingStoppedError):
+        train(tiny_index, interactions, config, tmp_path / "cut", callbacks=[StopAfterTwo()])
+    cut = train(tiny_index, interactions, config, tmp_path / "cut")
+    whole = train(tiny_index, interactions, config, tmp_path / "whole")
+    assert cut.metrics["post_training"] == whole.metrics["post_training"]
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(cut.model.state_dict()[name], value), name
+    assert whole.metrics["start"]["ndcg@10"] >= 0
+    torch.testing.assert_close(whole.model.pairs.abs(), start.model.pairs.abs(), atol=1e-4, rtol=0)
+    again = GenerativeRecommender.from_pretrained(tmp_path / "whole")
+    histories = [list(again.item_ids[:4])]
+    assert again.recommend(histories, 5).item_ids == whole.recommend(histories, 5).item_ids
 
 
 def test_items_that_came_later_are_scored_by_their_texts(fitted, tiny_index):

@@ -6,6 +6,7 @@ from policies import FAVOURITE, gradient, learn, objective_for, rows, undecided
 
 from genrec.training.objectives.grpo import advantages, clipped
 from genrec.training.objectives.sdpo import preference_loss
+from genrec.training.policy.post_training import k3
 from genrec.training.policy.rollouts import Rollouts
 
 OWN = [{"name": "function", "function": "policies:favourite"}]
@@ -109,6 +110,21 @@ def test_advantages_by_hand():
     torch.testing.assert_close(group, torch.tensor([[2**0.5, -(0.5**0.5), -(0.5**0.5), 0]]), atol=1e-3, rtol=1e-3)
     ranks = advantages(reward, weights, drawn, same, "rank")
     torch.testing.assert_close(ranks, torch.tensor([[1 / 3, -1 / 6, -1 / 6, 0]]))
+
+
+@pytest.mark.parametrize("gap", [-300.0, -2.0, 0.0, 5.0, 300.0])
+def test_a_distribution_far_from_its_start_still_gives_numbers(gap):
+    """What has become as good as impossible may be drawn all the same: it counts nothing, which is a number."""
+    policy = torch.tensor([[-1.0 - gap]], requires_grad=True)
+    divergence = k3(policy, torch.tensor([[-1.0]]))
+    if abs(gap) < 80:
+        assert float(divergence.detach()) == pytest.approx(torch.tensor(gap).exp().item() - gap - 1, rel=1e-5)
+    gain = clipped(policy[..., None], torch.tensor([[[-1.0]]]), torch.tensor([[0.0]]), 0.8, 1.2, "token")
+    (0.0 * divergence + gain).sum().backward()
+    assert bool(policy.grad.isfinite().all())
+    policy.grad = None
+    k3(policy, torch.tensor([[-1.0]])).sum().backward()
+    assert float(policy.grad) * gap <= 0  # always back to the start
 
 
 def test_changes_that_are_too_large_are_not_rewarded():
