@@ -58,6 +58,7 @@ SYSTEMS: dict[str, Setup] = {
     "item-decoder-small": Setup(None),
     "vector-decoder": Setup(None),
     "recgpt-small": Setup(None),
+    "discrec": Setup("item-decoder-small", paper="Beauty Recall@5 .0513"),
 }
 
 

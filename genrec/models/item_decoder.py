@@ -64,6 +64,10 @@ class ItemDecoder(CodeModel):
         self.bridge = nn.Linear(dim, code_dim, bias=False)
         self.post_init()
 
+    def tokens(self, codes: Tensor) -> Tensor:
+        """Vectors of an item's codes, ``(users, items, levels) -> (users, items, levels, dim)``; :meth:`embed` sums."""
+        return self.input_table.embed(codes)
+
     def embed(self, codes: Tensor, vectors: Tensor | None = None, **more: Tensor) -> Tensor:
         """Items → what the network reads of them, ``(users, items, dim)``; a system overrides this.
 
@@ -75,7 +79,7 @@ class ItemDecoder(CodeModel):
         Raises:
             ModelError: There are no item vectors where they are read.
         """
-        embedded = self.input_table.embed(codes).sum(-2)
+        embedded = self.tokens(codes).sum(-2)
         if self.auxiliary is None:
             return embedded
         if vectors is None:

@@ -1,0 +1,1 @@
+"""Networks of papers, each one file: they extend the networks of this package through their hooks."""
