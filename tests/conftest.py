@@ -95,3 +95,21 @@ def trained(tables, tiny_index, tiny_config, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("trained") / "model"
     return train(tiny_index, Interactions.read(tables[1]), tiny_config, folder), folder
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub on this machine, an empty cache, and the token of somebody who may write."""
+    import huggingface_hub.constants
+    from hub_server import TOKEN, Hub
+
+    made = Hub()
+    monkeypatch.setenv("HF_ENDPOINT", made.address)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    yield made
+    made.close()

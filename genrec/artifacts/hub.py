@@ -67,6 +67,17 @@ def at_hand(name: Path | str, kind: str, revision: str | None = None, token: str
     return Path(found)
 
 
+def shown_place(folder: Path) -> Path:
+    """A folder, or ``name/repo`` where it was fetched from the hub: what a person would call it.
+
+    >>> shown_place(Path("/cache/models--ann--shop/snapshots/0123abcd")).as_posix()
+    'ann/shop'
+    """
+    kept, part = folder.parent.parent.name, folder.parent.name
+    owner, _, repo = kept.removeprefix("models--").partition("--")
+    return Path(owner, repo) if kept.startswith("models--") and part == "snapshots" and repo else folder
+
+
 def push_folder(
     folder: Path,
     repo_id: str,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from genrec.artifacts import load_tensors, read_manifest, read_whole, saved_content
+from genrec.artifacts.hub import at_hand
 from genrec.baselines.base import _ARRAYS, _ITEMS, Baseline
 from genrec.config import parse
 from genrec.data.naming import ColumnNames
@@ -17,17 +18,21 @@ from genrec.recommender import MANIFEST
 from genrec.wording import count
 
 
-def load_baseline(folder: Path | str, *, device: str | None = None) -> Baseline:
+def load_baseline(
+    folder: Path | str, *, device: str | None = None, revision: str | None = None, token: str | None = None
+) -> Baseline:
     """Read a folder written by :meth:`Baseline.save_pretrained`, after checking every file's SHA-256.
 
     Args:
-        folder: The saved baseline.
+        folder: The saved baseline; or the id of a repository of the hub, such as ``name/repo``.
         device: Where networks are used; None: CPU.
+        revision: Branch, tag or commit of the repository.
+        token: For private repositories; that of ``hf auth login`` where not given.
 
     Raises:
         ArtifactError: Not a saved baseline, a newer format, or a file is missing, damaged or does not fit the others.
     """
-    folder = Path(folder)
+    folder = at_hand(folder, "baseline", revision, token)
     return read_whole(folder, "baseline", lambda: _load(folder, device))
 
 

@@ -11,6 +11,7 @@ import typer
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import guarded, say, summary, table
+from genrec.cli.hub import from_hub
 from genrec.cli.options import Checkpoints, Device, EventsTable, ExcludeSeen, GrownIndex, ModelFolder
 from genrec.cli.outputs import claim
 from genrec.cli.pipeline import Pipeline
@@ -57,6 +58,7 @@ def decode(
 
 @app.command()
 @guarded
+@from_hub(model="recommender", index="index")
 @loads_models
 @reads("interactions", "part")
 def regret(

@@ -10,6 +10,7 @@ import typer
 from genrec.cli.checks import check_index, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import guarded, say, summary
+from genrec.cli.hub import from_hub
 from genrec.cli.options import IndexFolder, ItemsTable, Overwrite
 from genrec.cli.outputs import claim, claim_file
 from genrec.cli.reading import shell_command, tell
@@ -21,6 +22,7 @@ Target = Annotated[Path, typer.Option("--out", help="Folder of the index.")]
 
 
 @guarded
+@from_hub(index="index")
 def export(index: IndexFolder, out: CodesOut, overwrite: Overwrite = False) -> None:
     """Write the semantic IDs of an index as JSON that other systems read."""
     check_index(index)

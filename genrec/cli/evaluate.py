@@ -14,6 +14,7 @@ from genrec.cli.checks import check_baselines, check_index, check_recommender, c
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, heading, say, summary
 from genrec.cli.contestants import Contestants, apart, foreign, load_contestants, split_of, with_lists
+from genrec.cli.hub import from_hub
 from genrec.cli.options import Beams, Checkpoints, DecodingChanges, Device, EventsTable, ExcludeSeen, Overwrite
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 
 Models = Annotated[
-    list[Path], typer.Argument(help="Folders of recommenders on the same catalogue, and of shards made by them.")
+    list[Path],
+    typer.Argument(help="Folders (or name/repo) of recommenders on the same catalogue, and of shards made by them."),
 ]
 Report = Annotated[Path, typer.Option("--out", help="Folder of the report.")]
 Part = Annotated[Literal["test", "validation"], typer.Option("--part", help="Part whose held-out cases are ranked.")]
@@ -67,6 +69,7 @@ Catalogue = Annotated[Path | None, typer.Option("--index", help="Index of the ca
 
 
 @guarded
+@from_hub(models="recommender", index="index")
 @loads_models
 @reads("interactions", "lists", "part")
 def evaluate(

@@ -12,6 +12,7 @@ import typer
 from genrec.cli.checks import check_index, check_recommender, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, say, summary
+from genrec.cli.hub import from_hub
 from genrec.cli.options import (
     Beams,
     Checkpoints,
@@ -63,6 +64,7 @@ Address = Annotated[str | None, typer.Option("--address", help="Address of a Ray
 
 
 @guarded
+@from_hub(model="recommender", index="index")
 @loads_models
 @reads("interactions", "lists")
 def generate(

@@ -12,8 +12,9 @@ import typer
 from genrec.cli.codes import export, import_
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, markdown, say, summary
+from genrec.cli.hub import from_hub
 from genrec.cli.index_compare import compare
-from genrec.cli.options import ItemsTable, Overwrite, SettingChanges
+from genrec.cli.options import IndexFolder, ItemsTable, Overwrite, SettingChanges
 from genrec.cli.outputs import claim, claim_file
 from genrec.cli.pipeline import Pipeline
 from genrec.cli.progress import progress
@@ -155,9 +156,10 @@ def _recipe(
 
 @app.command("show")
 @guarded
+@from_hub(index="index")
 @reads("interactions", "split")
 def show(
-    index: Annotated[Path, typer.Argument(help="Folder of the index.")],
+    index: IndexFolder,
     prefix: Annotated[list[int] | None, typer.Argument(help="Codes, after --prefix.", hidden=True)] = None,
     item: Annotated[str | None, typer.Option("--item", help="Item whose codes and neighbours are shown.")] = None,
     by_prefix: Annotated[

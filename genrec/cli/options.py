@@ -9,8 +9,8 @@ import typer
 
 ItemsTable = Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")]
 EventsTable = Annotated[Path, typer.Argument(help="Table of interactions: user_id, item_id, timestamp.")]
-IndexFolder = Annotated[Path, typer.Argument(help="Folder of the semantic index.")]
-ModelFolder = Annotated[Path, typer.Argument(help="Folder of the recommender.")]
+IndexFolder = Annotated[Path, typer.Argument(help="Folder of the semantic index, or name/repo of the hub.")]
+ModelFolder = Annotated[Path, typer.Argument(help="Folder of the recommender, or name/repo of the hub.")]
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs in place of text.")]
 Beams = Annotated[int | None, typer.Option("--beams", min=1, help="Hypotheses a user (default: as trained).")]

@@ -10,6 +10,7 @@ import typer
 from genrec.cli.checks import check_recommender, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import guarded, summary
+from genrec.cli.hub import from_hub
 from genrec.cli.options import Checkpoints, DecodingChanges, Device, ExcludeSeen, Overwrite, Seed
 from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from genrec.recommender import Recommender
 
 
-Models = Annotated[list[Path], typer.Argument(help="Folders of recommenders, to see side by side.")]
+Models = Annotated[
+    list[Path], typer.Argument(help="Folders of recommenders (or name/repo of the hub), to see side by side.")
+]
 Page = Annotated[Path, typer.Option("--out", help="HTML file to write.")]
 HistoriesTable = Annotated[
     Path | None,
@@ -35,6 +38,7 @@ Items = Annotated[int, typer.Option("--items", min=1, help="Most items in the pa
 
 
 @guarded
+@from_hub(models="recommender")
 @loads_models
 @reads("interactions")
 def page(

@@ -14,6 +14,7 @@ import typer
 from genrec.cli.checks import check_index, check_recommender, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.hub import Revision, fetched
 from genrec.cli.options import Checkpoints, DecodingChanges, Device
 from genrec.cli.reading import tell
 from genrec.cli.stopping import on_signals
@@ -30,7 +31,7 @@ TOKEN = "GENREC_ADMIN_TOKEN"  # noqa: S105 - the name of the variable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHORTEST = 16
 
-Models = Annotated[list[str], typer.Argument(help="Folders of recommenders, or NAME=FOLDER.")]
+Models = Annotated[list[str], typer.Argument(help="Folders of recommenders or name/repo of the hub, or NAME=FOLDER.")]
 Host = Annotated[str, typer.Option("--host", help="Address to listen at; others than this machine's own are open.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")]
 Logs = Annotated[
@@ -79,11 +80,12 @@ def serve(
     threads: Threads = None,
     device: Device = None,
     checkpoint: Checkpoints = None,
+    revision: Revision = None,
     *,
     tables: Tables,
 ) -> None:
     """Answer requests over HTTP until a signal comes."""
-    folders = _named(models)
+    folders = _named(models, revision)
     indexes, logs = _each(index, folders, "--index"), _each(histories, folders, "--histories")
     settings = _settings(limit)
     parts = _parts(part)
@@ -169,15 +171,16 @@ def _require_extra() -> None:
             raise MissingExtraError(name, "serve")
 
 
-def _named(models: Iterable[str]) -> dict[str, Path]:
-    """Folders by the names of their models.
+def _named(models: Iterable[str], revision: str | None = None) -> dict[str, Path]:
+    """Folders by the names of their models; those of the hub are fetched.
 
     Raises:
-        ConfigError: A name is none, or is given twice.
+        ConfigError: A name is none, or is given twice; or a revision of a folder.
+        ArtifactError: The hub cannot be reached, or does not have it.
     """
     from genrec.errors import ConfigError
 
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     for text in models:
         name, equals, folder = text.partition("=")
         if not equals or Path(text).exists():
@@ -188,8 +191,8 @@ def _named(models: Iterable[str]) -> dict[str, Path]:
             )
         if name in found:
             raise ConfigError(f"Two models have the name '{name}'.", where=text, hint=f"Say other-name={folder}.")
-        found[name] = Path(folder)
-    return found
+        found[name] = folder
+    return dict(zip(found, fetched(list(found.values()), "recommender", revision), strict=True))
 
 
 def _each(texts: Iterable[str] | None, models: Mapping[str, Path], option: str) -> dict[str | None, str]:

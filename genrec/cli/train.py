@@ -12,6 +12,7 @@ import typer
 from genrec.cli.checks import check_index, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, say, summary
+from genrec.cli.hub import from_hub
 from genrec.cli.options import EventsTable, IndexFolder, Overwrite, SettingChanges
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 @guarded
+@from_hub(init="recommender", index="index")
 @loads_models
 @reads("interactions", "split")
 def train(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from genrec.artifacts.hub import shown_place
 from genrec.errors import ConfigError
 
 _UNSAFE = re.compile(r"[^\w.+=-]+")
@@ -29,6 +30,7 @@ def distinct_names(folders: Sequence[Path], taken: Collection[str] = ()) -> list
     twice = next((path for number, path in enumerate(paths) if path in paths[:number]), None)
     if twice is not None:
         raise ConfigError("The same recommender was given twice.", where=twice, hint="Name every folder once.")
+    paths = [shown_place(path) for path in paths]
     parts = [1] * len(paths)
     while True:
         names = ["/".join(path.parts[-count:]) for path, count in zip(paths, parts, strict=True)]

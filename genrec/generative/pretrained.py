@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genrec.artifacts import atomic_dir, read_manifest, read_whole, write_manifest
+from genrec.artifacts.hub import at_hand
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
@@ -133,18 +134,28 @@ class FoundationModel:
             write_manifest(work, MANIFEST, content)
 
     @classmethod
-    def from_pretrained(cls, folder: Path | str, *, trust_remote_code: bool = False) -> FoundationModel:
+    def from_pretrained(
+        cls,
+        folder: Path | str,
+        *,
+        trust_remote_code: bool = False,
+        revision: str | None = None,
+        token: str | None = None,
+    ) -> FoundationModel:
         """Load a folder written by :meth:`save_pretrained`.
 
         Args:
-            folder: The pretrained recommender.
+            folder: The pretrained recommender; or the id of a repository of the hub, such as ``name/repo``.
             trust_remote_code: Run the Python code that its item encoder brings, when an index is built with it. What
                 the folder says about that is not read.
+            revision: Branch, tag or commit of the repository.
+            token: For private repositories; that of ``hf auth login`` where not given.
 
         Raises:
             ArtifactError: The folder is missing or damaged, or holds another kind of recommender.
+            ConfigError: A revision of a folder.
         """
-        folder = Path(folder)
+        folder = at_hand(folder, "pretrained recommender", revision, token)
 
         def load() -> FoundationModel:
             with trusting(trust_remote_code or trusts_remote_code()):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from genrec.artifacts import atomic_dir, read_manifest, read_whole, saved_content, write_manifest
+from genrec.artifacts.hub import at_hand
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
 from genrec.data.id_lists import positions_of_set
@@ -289,23 +290,28 @@ class GenerativeRecommender(Recommender):
         device: str | None = None,
         checkpoint: str | None = None,
         trust_remote_code: bool = False,
+        revision: str | None = None,
+        token: str | None = None,
     ) -> GenerativeRecommender:
         """Load a folder written by :meth:`save_pretrained`.
 
         Args:
-            folder: The recommender.
+            folder: The recommender; or the id of a repository of the hub, such as ``name/repo``.
             index: Use this one instead of the folder's: the same, or one grown from it by ``encode_new``. A pretrained
                 recommender (:mod:`~genrec.generative.pretrained`) has none and takes any built with its quantizer.
             device: Where to put the model (default: CPU).
             checkpoint: Where the language model is now that an adapter was trained on, if it has moved.
             trust_remote_code: Run the Python code that its language model brings. What the folder says about that is
                 not read.
+            revision: Branch, tag or commit of the repository.
+            token: For private repositories; that of ``hf auth login`` where not given.
 
         Raises:
             ArtifactError: The folder is missing or damaged, or ``index`` is of another catalogue.
+            ConfigError: A revision of a folder.
             ModelError: The language model is not there, or needs code of its own.
         """
-        folder = Path(folder)
+        folder = at_hand(folder, "recommender", revision, token)
 
         def load() -> GenerativeRecommender:
             with trusting(trust_remote_code or trusts_remote_code()):

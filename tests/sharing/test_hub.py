@@ -4,34 +4,21 @@ import json
 import logging
 import os
 import socket
+from pathlib import Path
 
 import huggingface_hub.constants
 import numpy as np
 import pytest
 import yaml
-from hub_server import TOKEN, Hub
 
 import genrec
-from genrec.artifacts.hub import is_hub_id
-from genrec.baselines import Popularity
+from genrec.artifacts.hub import is_hub_id, push_folder
+from genrec.baselines import Popularity, load_baseline
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, DataError
+from genrec.generative.pretrained import FoundationModel
+from genrec.generative.recommender import GenerativeRecommender
 from genrec.sharing.card import CardWords, card
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """A hub on this machine, an empty cache, and the token of somebody who may write."""
-    made = Hub()
-    monkeypatch.setenv("HF_ENDPOINT", made.address)
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    yield made
-    made.close()
 
 
 def test_a_recommender_is_the_same_after_the_hub(hub, trained):
@@ -172,3 +159,21 @@ def test_a_card_has_the_table_beside_the_floors(trained, tmp_path):
     with pytest.raises(ConfigError, match="no identifier of a licence"):
         CardWords(license="Apache 2.0\nevil: true")
     assert os.listdir(tmp_path) == ["metrics.json"]
+
+
+OLD = Path(__file__).parents[1] / "fixtures" / "artifacts-0.1" / "pretrained"
+
+
+def test_every_kind_is_loaded_by_id_and_in_a_revision(hub, trained):
+    trained[0].push_to_hub("ann/shop", revision="v2")
+    again = GenerativeRecommender.from_pretrained("ann/shop", revision="v2")
+    assert again.recommend([["i001"]], 3).item_ids == trained[0].recommend([["i001"]], 3).item_ids
+    with pytest.raises(ArtifactError):  # the main branch is empty
+        GenerativeRecommender.from_pretrained("ann/shop")
+    Popularity().fit(Histories.from_lists([[0, 1]]), ["a", "b"]).push_to_hub("ann/popular", revision="v2")
+    assert load_baseline("ann/popular", revision="v2").recommend([[]], 1).item_ids
+    push_folder(OLD, "ann/zero-shot", revision="v2")
+    assert FoundationModel.from_pretrained("ann/zero-shot", revision="v2").tokenizer.quantizer_fingerprint
+    for load in (GenerativeRecommender.from_pretrained, FoundationModel.from_pretrained, load_baseline):
+        with pytest.raises(ConfigError, match="Only repositories of the hub have revisions"):
+            load(OLD, revision="v2")
