@@ -78,6 +78,11 @@ class CodeModel(SharedModel):
     """Whether :meth:`prefill` scores all items at once and gives :class:`~genrec.models.predictor.ItemScores`."""
     repeats: ClassVar[bool] = True
     """Whether what a user takes next may be an item that the history holds; see :meth:`others_reader`."""
+    answers: ClassVar[frozenset[str]] = frozenset()
+    """What objectives may ask of it beside the likelihood: ``states`` (and what belongs to them) in its output, or a
+    method of that name."""
+    helpers: nn.ModuleDict
+    """Modules of an objective that are trained with the network; there only after :meth:`lend`."""
     legal: LegalCodes | None = None
     """What the loss is restricted to, see :meth:`restrict_loss`."""
 
@@ -100,6 +105,11 @@ class CodeModel(SharedModel):
     def codebook_sizes(self) -> tuple[int, ...]:
         """Number of codes of every level."""
         return tuple(self.config.codebook_sizes or ())
+
+    @property
+    def state_dim(self) -> int:
+        """Dimension of ``states`` in the output; 0: it has none."""
+        return 0
 
     @property
     def n_levels(self) -> int:
@@ -263,6 +273,14 @@ class CodeModel(SharedModel):
             seed=config.seed,
         )
         return TrainingBatches(examples, self.reader(index, config))
+
+    def lend(self, helpers: nn.ModuleDict) -> None:
+        """Train modules of an objective together with the network, until :meth:`give_back`."""
+        self.add_module("helpers", helpers)
+
+    def give_back(self) -> None:
+        """Take the modules of an objective out, before the network is saved for good."""
+        self._modules.pop("helpers", None)
 
     def train_on(self) -> None:
         """After loading, make trainable what was trained."""

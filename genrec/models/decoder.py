@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -35,6 +36,7 @@ class CodeDecoderState(StepState):
 class CodeDecoder(CodeModel):
     """Every item is ``n_levels`` tokens of one causal sequence (Llama, Qwen3 or any decoder that takes 4-D masks)."""
 
+    answers: ClassVar[frozenset[str]] = frozenset({"states"})
     config_class = CodeDecoderConfig
 
     def __init__(self, config: CodeDecoderConfig) -> None:
@@ -45,6 +47,11 @@ class CodeDecoder(CodeModel):
         self.output_table = CodeTable(self.codebook_sizes, dim)
         self.start = Start(dim)
         self.post_init()
+
+    @property
+    def state_dim(self) -> int:
+        """See :attr:`CodeModel.state_dim`."""
+        return int(self.backbone.config.hidden_size)
 
     def _tokens(self, codes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors of the start and of every code, ``(users, 1 + items * levels, dim)``, and their mask."""
@@ -65,7 +72,8 @@ class CodeDecoder(CodeModel):
         right = codes[targets]
         smoothing = self.config.label_smoothing if self.training else 0.0
         terms = level_terms(self.output_table, predicting, right, smoothing, self.legal)
-        return CodeModelOutput.of(terms, targets.nonzero()[:, 0], len(codes), states=predicting[:, 0], targets=right)
+        rows, places = targets.nonzero(as_tuple=True)
+        return CodeModelOutput.of(terms, rows, len(codes), places=places, states=predicting[:, 0], targets=right)
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> CodeDecoderState:
         """See :meth:`CodeModel.prefill`."""

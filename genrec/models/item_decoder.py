@@ -124,7 +124,8 @@ class ItemDecoder(CodeModel):
         hidden = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
         smoothing = self.config.label_smoothing if self.training else 0.0
         terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
-        return CodeModelOutput.of(terms, targets.nonzero()[:, 0], len(codes), states=states, targets=right)
+        rows, places = targets.nonzero(as_tuple=True)
+        return CodeModelOutput.of(terms, rows, len(codes), places=places, states=states, targets=right)
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, **more: Tensor) -> ItemDecoderState:
         """See :meth:`CodeModel.prefill`; ``more`` goes to :meth:`embed`."""

@@ -27,6 +27,7 @@ class CodeModelOutput(ModelOutput):
             objectives of alignment are made of; not every network has it, see :meth:`need`.
         targets: ``(n_targets, n_levels)`` int64 codes of the targets.
         rows: ``(n_targets,)`` int64 example of every target.
+        places: ``(n_targets,)`` int64 column of every target in its example.
     """
 
     loss: Tensor | None = None
@@ -35,6 +36,7 @@ class CodeModelOutput(ModelOutput):
     states: Tensor | None = None
     targets: Tensor | None = None
     rows: Tensor | None = None
+    places: Tensor | None = None
 
     @classmethod
     def of(
@@ -43,6 +45,7 @@ class CodeModelOutput(ModelOutput):
         rows: Tensor,
         n_rows: int,
         *,
+        places: Tensor | None = None,
         states: Tensor | None = None,
         targets: Tensor | None = None,
     ) -> CodeModelOutput:
@@ -52,12 +55,13 @@ class CodeModelOutput(ModelOutput):
             terms: Of :func:`level_terms`, each ``(n_targets,)``.
             rows: ``(n_targets,)`` int64 example of every target.
             n_rows: Examples of the batch.
+            places: ``(n_targets,)`` int64 column of every target.
             states: ``(n_targets, dim)``, where the network has one state before a target.
             targets: ``(n_targets, n_levels)`` int64 codes.
         """
         loss, likelihood = terms
         per_row = likelihood.new_zeros(n_rows).index_add(0, rows, likelihood)
-        return cls(loss.mean(), torch.tensor(len(rows), device=rows.device), per_row, states, targets, rows)
+        return cls(loss.mean(), torch.tensor(len(rows), device=rows.device), per_row, states, targets, rows, places)
 
     def need(self, name: str) -> Tensor:
         """A field that only some networks give.

@@ -32,6 +32,7 @@ class CodeSeq2Seq(CodeModel):
 
     config_class = CodeSeq2SeqConfig
     pairs_only: ClassVar[bool] = True
+    answers: ClassVar[frozenset[str]] = frozenset({"states"})
 
     def __init__(self, config: CodeSeq2SeqConfig) -> None:
         super().__init__(config)
@@ -48,6 +49,11 @@ class CodeSeq2Seq(CodeModel):
         self.decoder_start = Start(dim, std=1.0)
         self.search = T5Search(self.t5.encoder, self.t5.decoder)
         self.post_init()
+
+    @property
+    def state_dim(self) -> int:
+        """See :attr:`CodeModel.state_dim`."""
+        return int(self.t5.config.d_model)
 
     def _tokens(self, codes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors of the start and of every code, ``(users, 1 + items * levels, dim)``, and their mask."""
@@ -71,7 +77,7 @@ class CodeSeq2Seq(CodeModel):
         hidden = read_answers(self.t5.decoder, self.decoder_start, self.input_table, right, memory, memory_bias)
         smoothing = self.config.label_smoothing if self.training else 0.0
         terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
-        return CodeModelOutput.of(terms, users, len(codes), states=hidden[:, 0], targets=right)
+        return CodeModelOutput.of(terms, users, len(codes), places=newest, states=hidden[:, 0], targets=right)
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> T5State:
         """See :meth:`CodeModel.prefill`."""

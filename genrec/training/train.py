@@ -108,6 +108,7 @@ def train(
     recommender.model.eval()
     recommender.metrics |= _summary(trainer, split, len(batches.examples), identity, time.monotonic() - began) | broken
     settled = None if start is None else start.settle(trainer)
+    objective.finish(recommender.model)
     return _finished(recommender, split, config, out, session, settled, overwrite)
 
 

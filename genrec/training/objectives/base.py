@@ -80,6 +80,10 @@ class Objective(ABC):
         """Told after every step (of micro-batches: after each), before the weights change."""
         return
 
+    def finish(self, model: CodeModel) -> None:
+        """After the last step, with the weights that are kept: take out of the network what was put into it."""
+        return
+
     def figures(self) -> dict[str, float]:
         """What is to be logged beside the loss, since the last call."""
         return {}
