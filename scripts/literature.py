@@ -59,6 +59,10 @@ SYSTEMS: dict[str, Setup] = {
     "vector-decoder": Setup(None),
     "recgpt-small": Setup(None),
     "discrec": Setup("item-decoder-small", paper="Beauty Recall@5 .0513"),
+    "colarec": Setup("item-decoder-small"),
+    "rlmrec": Setup("item-decoder-small"),
+    "molar": Setup("item-decoder-small"),
+    "sra-cl": Setup("item-decoder-small"),
 }
 
 

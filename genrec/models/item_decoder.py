@@ -48,6 +48,7 @@ class ItemDecoder(CodeModel):
 
     config_class = ItemDecoderConfig
     reads_vectors: ClassVar[bool] = True
+    answers: ClassVar[frozenset[str]] = frozenset({"states", "embed", "read", "terms_from"})
 
     def __init__(self, config: ItemDecoderConfig) -> None:
         super().__init__(config)
@@ -67,6 +68,11 @@ class ItemDecoder(CodeModel):
     def tokens(self, codes: Tensor) -> Tensor:
         """Vectors of an item's codes, ``(users, items, levels) -> (users, items, levels, dim)``; :meth:`embed` sums."""
         return self.input_table.embed(codes)
+
+    @property
+    def state_dim(self) -> int:
+        """See :attr:`CodeModel.state_dim`."""
+        return int(self.history.config.hidden_size)
 
     def embed(self, codes: Tensor, vectors: Tensor | None = None, **more: Tensor) -> Tensor:
         """Items → what the network reads of them, ``(users, items, dim)``; a system overrides this.
@@ -118,14 +124,27 @@ class ItemDecoder(CodeModel):
         targets = mask if target_mask is None else mask & target_mask
         states = self.states(codes, mask, vectors, **more)[0][:, :-1][targets]  # (n, dim)
         right = codes[targets]  # (n, levels)
+        rows, places = targets.nonzero(as_tuple=True)
+        terms = self.terms_from(states, right)
+        return CodeModelOutput.of(terms, rows, len(codes), places=places, states=states, targets=right)
+
+    def write(self, states: Tensor, right: Tensor) -> Tensor:
+        """States of the code decoder that predict known codes, ``(n, levels, code_dim)``.
+
+        Args:
+            states: ``(n, dim)`` what the items are written from.
+            right: ``(n, levels)`` int64 codes.
+        """
         known = self.code_table.embed(right[:, :-1])
         inputs = torch.cat([self.bridge(states)[:, None], known], dim=1)
         inputs = F.dropout(inputs, self.config.dropout, self.training)
-        hidden = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        hidden: Tensor = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        return hidden
+
+    def terms_from(self, states: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+        """What items add to a loss, and their log-probability, each ``(n,)``; arguments of :meth:`write`."""
         smoothing = self.config.label_smoothing if self.training else 0.0
-        terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
-        rows, places = targets.nonzero(as_tuple=True)
-        return CodeModelOutput.of(terms, rows, len(codes), places=places, states=states, targets=right)
+        return level_terms(self.output_table, self.write(states, right), right, smoothing, self.legal)
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, **more: Tensor) -> ItemDecoderState:
         """See :meth:`CodeModel.prefill`; ``more`` goes to :meth:`embed`."""

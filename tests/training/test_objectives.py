@@ -57,4 +57,6 @@ def test_wrong_settings_are_named(content, says):
 def test_names_are_known_without_torch():
     code = "from genrec.training.objectives import OBJECTIVES; import sys; print(*OBJECTIVES, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["exact-reward", "grpo", "likelihood", "sdpo", "trie-masked", "False"]
+    names = done.stdout.split()
+    assert {"exact-reward", "grpo", "likelihood", "sdpo", "trie-masked"} <= {*names}
+    assert names[-1] == "False"

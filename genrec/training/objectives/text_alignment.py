@@ -60,7 +60,7 @@ class TextAlignment(Alignment):
         dim = self.vectors.shape[1]
         kinds = [kind for kind in ("users", "items") if getattr(self.settings, kind)]
         layers = {
-            kind: nn.Sequential(nn.Linear(dim, hidden), nn.LeakyReLU(), nn.Linear(hidden, model.state_dim))
+            f"of_{kind}": nn.Sequential(nn.Linear(dim, hidden), nn.LeakyReLU(), nn.Linear(hidden, model.state_dim))
             for kind in kinds
         }
         return nn.ModuleDict(layers)
@@ -83,7 +83,7 @@ class TextAlignment(Alignment):
                 None if batch.get("vectors") is None else batch["vectors"][rows, output.need("places")[chosen]][:, None]
             )
             embedded = model.embed(targets[chosen][:, None], given)[:, 0]
-            as_text = model.helpers["items"](self.texts_of(items))
+            as_text = model.helpers["of_items"](self.texts_of(items))
             found["align_items"] = (self.settings.items, info_nce(embedded, as_text, self.settings.temperature, items))
         return found
 
@@ -91,7 +91,7 @@ class TextAlignment(Alignment):
         """What texts say of the user before every target, ``(n_targets, state_dim)``."""
         rows, places = output.need("rows"), output.need("places")
         texts = self.texts_of(self.items_of(batch["codes"])) * batch["mask"][..., None]
-        read = model.helpers["users"]
+        read = model.helpers["of_users"]
         if self.settings.profile == "sequence":
             vectors, columns = model.start(read(texts), batch["mask"])
             states: Tensor = model.read(vectors, columns)[rows, places]
