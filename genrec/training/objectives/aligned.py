@@ -93,7 +93,8 @@ class Alignment(Objective):
         def ask(model: Any, given: dict[str, Any]) -> CodeModelOutput:
             output: CodeModelOutput = model(**given)
             terms = self.terms(model, output, given)
-            total = self.settings.likelihood * output.need("loss")
+            settings: Any = self.settings
+            total = settings.likelihood * output.need("loss")
             for weight, term in terms.values():
                 total = total + weight * term
             self.monitor.add({"likelihood": output.need("loss"), **{name: term for name, (_, term) in terms.items()}})

@@ -81,7 +81,7 @@ class ColaRec(Alignment):
         self.codes = self.codes.to(items.device)
         return self.codes[items]
 
-    def _embed(self, model: CodeModel, items: Tensor) -> Tensor:
+    def _embed(self, model: Any, items: Tensor) -> Tensor:
         """What the network reads of items, ``(n, dim)``."""
         embedded: Tensor = model.embed(self._codes(items)[:, None], self.texts_of(items)[:, None])[:, 0]
         return embedded

@@ -87,7 +87,7 @@ class TextAlignment(Alignment):
             found["align_items"] = (self.settings.items, info_nce(embedded, as_text, self.settings.temperature, items))
         return found
 
-    def _profiles(self, model: CodeModel, output: CodeModelOutput, batch: dict[str, Any]) -> Tensor:
+    def _profiles(self, model: Any, output: CodeModelOutput, batch: dict[str, Any]) -> Tensor:
         """What texts say of the user before every target, ``(n_targets, state_dim)``."""
         rows, places = output.need("rows"), output.need("places")
         texts = self.texts_of(self.items_of(batch["codes"])) * batch["mask"][..., None]

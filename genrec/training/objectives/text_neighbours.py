@@ -82,7 +82,7 @@ class TextNeighbours(Alignment):
         positives = (weights[..., None] * states[places]).sum(1)
         return info_nce(states, positives, self.settings.temperature, same=rows)
 
-    def _items(self, model: CodeModel, targets: Tensor) -> Tensor:
+    def _items(self, model: Any, targets: Tensor) -> Tensor:
         """What the network reads of items against the same of the items with the nearest texts."""
         items = torch.unique(self.items_of(targets))
         self.near, self.weights = self.near.to(items.device), self.weights.to(items.device)
@@ -91,7 +91,7 @@ class TextNeighbours(Alignment):
         own = self._embed(model, items[:, None])[:, 0]
         return info_nce(own, positives, self.settings.temperature)
 
-    def _embed(self, model: CodeModel, items: Tensor) -> Tensor:
+    def _embed(self, model: Any, items: Tensor) -> Tensor:
         self.codes = self.codes.to(items.device)
         embedded: Tensor = model.embed(self.codes[items], self.texts_of(items))
         return embedded
