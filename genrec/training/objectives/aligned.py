@@ -73,9 +73,7 @@ class Alignment(Objective):
         model.give_back()
 
     @abstractmethod
-    def terms(
-        self, model: CodeModel, output: CodeModelOutput, batch: dict[str, Any]
-    ) -> dict[str, tuple[float, Tensor]]:
+    def terms(self, model: Any, output: CodeModelOutput, batch: dict[str, Any]) -> dict[str, tuple[float, Tensor]]:
         """Terms by name, each with its weight.
 
         Args:

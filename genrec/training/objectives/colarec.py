@@ -56,9 +56,7 @@ class ColaRec(Alignment):
             return nn.ModuleDict()
         return nn.ModuleDict({"texts": nn.Linear(self.vectors.shape[1], model.state_dim)})
 
-    def terms(
-        self, model: CodeModel, output: CodeModelOutput, batch: dict[str, Any]
-    ) -> dict[str, tuple[float, Tensor]]:
+    def terms(self, model: Any, output: CodeModelOutput, batch: dict[str, Any]) -> dict[str, tuple[float, Tensor]]:
         """See :meth:`Alignment.terms`."""
         states, targets, settings = output.need("states"), output.need("targets"), self.settings
         chosen = some(len(states), settings.rows, states.device)

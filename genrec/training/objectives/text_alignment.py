@@ -65,9 +65,7 @@ class TextAlignment(Alignment):
         }
         return nn.ModuleDict(layers)
 
-    def terms(
-        self, model: CodeModel, output: CodeModelOutput, batch: dict[str, Any]
-    ) -> dict[str, tuple[float, Tensor]]:
+    def terms(self, model: Any, output: CodeModelOutput, batch: dict[str, Any]) -> dict[str, tuple[float, Tensor]]:
         """See :meth:`Alignment.terms`."""
         states, targets = output.need("states"), output.need("targets")
         chosen = some(len(states), self.settings.rows, states.device)

@@ -53,9 +53,7 @@ class TextNeighbours(Alignment):
         self.codes = torch.from_numpy(np.asarray(index.codes, dtype=np.int64))
         self.near, self.weights = nearest(self.vectors, self.settings.neighbours, self.settings.sharpness)
 
-    def terms(
-        self, model: CodeModel, output: CodeModelOutput, batch: dict[str, Any]
-    ) -> dict[str, tuple[float, Tensor]]:
+    def terms(self, model: Any, output: CodeModelOutput, batch: dict[str, Any]) -> dict[str, tuple[float, Tensor]]:
         """See :meth:`Alignment.terms`."""
         states = output.need("states")
         chosen = some(len(states), self.settings.rows, states.device)
