@@ -105,10 +105,9 @@ def train(
     start = None if validate is None else _start(trainer, validate, recommender, split, config)
     broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)
     check_stopped(trainer, callbacks, session.folder)
-    recommender.model.eval()
-    recommender.metrics |= _summary(trainer, split, len(batches.examples), identity, time.monotonic() - began) | broken
     settled = None if start is None else start.settle(trainer)
-    objective.finish(recommender.model)
+    objective.finish(recommender.model.eval())
+    recommender.metrics |= _summary(trainer, split, len(batches.examples), identity, time.monotonic() - began) | broken
     return _finished(recommender, split, config, out, session, settled, overwrite)
 
 
