@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig
 
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, ModelError, unknown_name
-from genrec.models.history_batches import CodeCollator, HistoryExamples
+from genrec.models.history_batches import CodeCollator, HistoryExamples, NewestTargets
 from genrec.models.legal_codes import LegalCodes
 from genrec.models.occupancy import SharedModel
 from genrec.models.outputs import AnyUser, CodeModelOutput, Reader, StepState, TrainingBatches, UserReader, also_asked
@@ -72,8 +72,6 @@ class CodeModel(SharedModel):
     """Whether it can read the items' unquantized vectors beside their codes."""
     reads_prompts: ClassVar[bool] = False
     """Whether it reads histories as text; a recommender then keeps the templates."""
-    pairs_only: ClassVar[bool] = False
-    """Whether a training example is one history with its next item, never a whole history."""
     scores_items: ClassVar[bool] = False
     """Whether :meth:`prefill` scores all items at once and gives :class:`~genrec.models.predictor.ItemScores`."""
     repeats: ClassVar[bool] = True
@@ -94,6 +92,11 @@ class CodeModel(SharedModel):
     @property
     def parallel(self) -> bool:
         """Whether all levels are predicted at once, so that a catalogue can be ranked without a search."""
+        return False
+
+    @property
+    def pairs_only(self) -> bool:
+        """Whether a training example is one history with its next item, never a whole history."""
         return False
 
     @property
@@ -265,14 +268,11 @@ class CodeModel(SharedModel):
             histories: The training part only.
             config: Settings of the run.
         """
+        pairs, read = config.examples.mode == "prefixes" or self.pairs_only, self.reader(index, config)
         examples = HistoryExamples(
-            histories,
-            config.model.max_items,
-            prefixes=config.examples.mode == "prefixes" or self.pairs_only,
-            drop=config.examples.drop,
-            seed=config.seed,
+            histories, config.model.max_items, prefixes=pairs, drop=config.examples.drop, seed=config.seed
         )
-        return TrainingBatches(examples, self.reader(index, config))
+        return TrainingBatches(examples, NewestTargets(read) if pairs else read)
 
     def lend(self, helpers: nn.ModuleDict) -> None:
         """Train modules of an objective together with the network, until :meth:`give_back`."""

@@ -17,6 +17,8 @@ from torch.utils.data import Dataset, Sampler
 
 from genrec.data.histories import Histories
 from genrec.errors import DataError
+from genrec.models.beam_tree import last_real
+from genrec.models.outputs import Reader
 
 
 @dataclass(frozen=True)
@@ -192,3 +194,21 @@ class CodeCollator:
         if self.vectors is not None:
             batch["vectors"] = self.vectors[items.clamp_min(0)]
         return batch
+
+
+class NewestTargets:
+    """Batches in which the newest item of every row is the only target: one example a next item.
+
+    Args:
+        read: Rows → a batch with ``codes`` and ``mask``.
+    """
+
+    def __init__(self, read: Reader) -> None:
+        self.read = read
+
+    def __call__(self, rows: list[np.ndarray] | Histories) -> dict[str, Any]:
+        """The batch, with a ``target_mask (rows, longest)`` bool."""
+        batch = self.read(rows)
+        mask: torch.Tensor = batch["mask"]
+        newest = torch.nn.functional.one_hot(last_real(mask), mask.shape[1]).bool()
+        return {**batch, "target_mask": newest & mask}

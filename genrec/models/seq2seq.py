@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -11,19 +11,30 @@ from transformers import T5Config, T5Model
 
 from genrec.errors import ModelError
 from genrec.models.base import CodeModel, CodeModelConfig
-from genrec.models.beam_tree import additive, last_real
+from genrec.models.beam_tree import additive, causal_mask, last_real
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, level_terms
 from genrec.models.registry import network
 from genrec.models.t5.fused import Rows
 from genrec.models.t5.search import T5Search, T5State
 from genrec.models.t5.stock_blocks import first_attention, key_bias, run_blocks
+from genrec.models.t5.whole import item_of_columns, read_history, read_rows
+
+HistoryAttention = Literal["full", "item-causal"]
 
 
 class CodeSeq2SeqConfig(CodeModelConfig):
-    """Configuration of :class:`CodeSeq2Seq`."""
+    """Configuration of :class:`CodeSeq2Seq`.
+
+    Attributes:
+        history_attention: What the encoder sees from an item of the history. ``full``: everything, so a history has
+            to be read anew for every next item that is learned. ``item-causal``: the item itself and those before it,
+            so all items of a history are learned from one reading.
+    """
 
     model_type = "genrec-seq2seq"
+
+    history_attention: HistoryAttention = "full"
 
 
 @network("seq2seq")
@@ -31,11 +42,17 @@ class CodeSeq2Seq(CodeModel):
     """Encoder over the history's codes, decoder over the codes of the next item."""
 
     config_class = CodeSeq2SeqConfig
-    pairs_only: ClassVar[bool] = True
+    config: CodeSeq2SeqConfig
     answers: ClassVar[frozenset[str]] = frozenset({"states"})
 
     def __init__(self, config: CodeSeq2SeqConfig) -> None:
         super().__init__(config)
+        if config.history_attention not in get_args(HistoryAttention):
+            raise ModelError(
+                f"The encoder has no attention called {config.history_attention!r}.",
+                where="model.options.history_attention",
+                expected=" or ".join(get_args(HistoryAttention)),
+            )
         settings = {"dropout_rate": config.dropout, **without_type(config.backbone)}
         try:
             t5_config = T5Config(**{**settings, "vocab_size": 1, "pad_token_id": 0, "decoder_start_token_id": 0})
@@ -55,36 +72,74 @@ class CodeSeq2Seq(CodeModel):
         """See :attr:`CodeModel.state_dim`."""
         return int(self.t5.config.d_model)
 
+    @property
+    def pairs_only(self) -> bool:
+        """See :attr:`CodeModel.pairs_only`: where the encoder looks ahead inside a history."""
+        return self.config.history_attention == "full"
+
     def _tokens(self, codes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors of the start and of every code, ``(users, 1 + items * levels, dim)``, and their mask."""
         tokens = self.input_table.embed(codes).flatten(1, 2)
         return self.encoder_start(tokens, mask.repeat_interleave(self.n_levels, dim=1))
 
+    def _order(self, items: int) -> Tensor | None:
+        """Which item every token of ``items`` items belongs to; None where the encoder sees all at once."""
+        if self.pairs_only:
+            return None
+        return item_of_columns(1 + items * self.n_levels, self.n_levels, self.encoder_start.vector.device)
+
     def forward(
         self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None, vectors: Tensor | None = None
     ) -> CodeModelOutput:
-        """See :meth:`CodeModel.forward`. A row has ONE target, its newest item; the items before it are the history.
+        """See :meth:`CodeModel.forward`. Item vectors are not read.
 
-        ``target_mask`` and ``vectors`` are not read: this architecture is trained on (history, next item) pairs.
+        With ``history_attention: full``, a row has ONE target, its newest item, and ``target_mask`` is not read.
         """
-        users = torch.arange(len(codes), device=codes.device)
-        newest = last_real(mask)
-        history_mask = mask.clone()
-        history_mask[users, newest] = False
-        right = codes[users, newest]
-        tokens, token_mask = self._tokens(codes, history_mask)
-        memory, memory_bias = self.search.encode(tokens, token_mask), key_bias(token_mask, tokens.dtype)
-        hidden = read_answers(self.t5.decoder, self.decoder_start, self.input_table, right, memory, memory_bias)
-        smoothing = self.config.label_smoothing if self.training else 0.0
+        targets = mask if target_mask is None else mask & target_mask
+        if self.pairs_only:
+            targets = F.one_hot(last_real(mask), mask.shape[1]).bool()
+        states = self._newest if bool((targets.sum(1) == 1).all()) else self._all
+        right, smoothing = codes[targets], self.config.label_smoothing if self.training else 0.0
+        hidden = states(codes, mask, targets)
         terms = level_terms(self.output_table, hidden, right, smoothing, self.legal)
-        return CodeModelOutput.of(terms, users, len(codes), places=newest, states=hidden[:, 0], targets=right)
+        rows, places = targets.nonzero(as_tuple=True)
+        return CodeModelOutput.of(terms, rows, len(codes), places=places, states=hidden[:, 0], targets=right)
+
+    def _newest(self, codes: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
+        """States that predict the one target of every row, ``(users, n_levels, dim)``."""
+        history = mask & (targets.long().cumsum(1) == 0)
+        tokens, known = self._tokens(codes, history)
+        memory = read_history(self.t5.encoder, tokens, self.search.bias(known, order=self._order(codes.shape[1])))
+        rows = self._answers(codes[targets][:, None])
+        return read_rows(self.t5.decoder, rows, memory, key_bias(known, tokens.dtype))[:, 0]
+
+    def _all(self, codes: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
+        """States that predict all targets after one reading of every history, ``(n_targets, n_levels, dim)``."""
+        items, levels = codes.shape[1:]
+        tokens, known = self._tokens(codes[:, :-1], mask[:, :-1])
+        order = item_of_columns(tokens.shape[1], levels, tokens.device)
+        memory = read_history(self.t5.encoder, tokens, self.search.bias(known, order=order))
+        seen = torch.arange(items, device=order.device).repeat_interleave(levels)[:, None] >= order
+        plain = causal_mask(known) is None  # padding on the right is seen by padding alone
+        visible = additive(seen[None] if plain else seen & known[:, None], tokens.dtype)
+        return read_rows(self.t5.decoder, self._answers(codes), memory, visible)[targets]
+
+    def _answers(self, codes: Tensor) -> Tensor:
+        """What the decoder reads to predict codes ``(users, items, n_levels)``: the start, and all codes but the last.
+
+        Returns:
+            ``(users, items, n_levels, dim)``.
+        """
+        start = self.decoder_start.vector.expand(*codes.shape[:2], 1, -1)
+        return torch.cat([start, self.input_table.embed(codes[..., :-1])], dim=2)
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> T5State:
         """See :meth:`CodeModel.prefill`."""
         known = mask.repeat_interleave(self.n_levels, dim=1)
         rows = F.pad(self.input_table.rows(codes).flatten(1), (1, 0), value=len(self.input_table.weight))
         table = self.input_table.weight, self.encoder_start.vector
-        return self.search.prefill(Rows(table, rows), F.pad(known, (1, 0), value=True))
+        known = F.pad(known, (1, 0), value=True)
+        return self.search.prefill(Rows(table, rows), known, self._order(codes.shape[1]))
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
         """See :meth:`CodeModel.step`."""

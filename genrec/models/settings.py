@@ -81,8 +81,8 @@ class ExampleSettings(Settings):
     """What one training example is.
 
     ``whole``: a window of a user's history with a loss at every item, one pass per user. ``prefixes``: one example per
-    (history, next item) pair; the only choice for encoder-decoders. ``drop`` leaves items out at random, see
-    :class:`genrec.models.history_batches.HistoryExamples`.
+    (history, next item) pair; the only choice for encoder-decoders that look ahead inside a history. ``drop`` leaves
+    items out at random, see :class:`genrec.models.history_batches.HistoryExamples`.
     """
 
     mode: Literal["whole", "prefixes"] = Field(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrec.models.packed_products import Product
+from genrec.models.quick_training import has_bfloat16
 from genrec.models.t5.attention import attend, attend_to_ancestors, merge_heads, split_heads
 
 _BIASES = 64  # lengths whose relative bias is remembered
@@ -310,11 +311,6 @@ def can_fuse(stack: Any) -> bool:
 
 def compute_dtype(weight: Tensor) -> torch.dtype:
     """The type that is computed in: that of the weights, but float32 where a CPU only emulates bfloat16."""
-    if weight.dtype == torch.bfloat16 and weight.device.type == "cpu" and not _has_bfloat16():
+    if weight.dtype == torch.bfloat16 and weight.device.type == "cpu" and not has_bfloat16():
         return torch.float32
     return weight.dtype
-
-
-def _has_bfloat16() -> bool:
-    features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(features.get("amx_bf16") or features.get("avx512_bf16"))

@@ -70,40 +70,46 @@ class T5Search:
         """Copy the weights again at the next use: fused optimisers change weights without telling."""
         self._made = None, None
 
-    def bias(self, mask: Tensor, table: Tensor | None = None) -> Tensor:
+    def bias(self, mask: Tensor, table: Tensor | None = None, order: Tensor | None = None) -> Tensor:
         """Relative bias of the encoder by distance between real columns ``mask (users, n)``, plus their mask.
 
         Args:
             mask: ``(users, n)`` bool.
             table: ``(1, heads, n, n)`` bias by distance between columns, where it is known.
+            order: ``(n,)`` or ``(users, n)`` int64, never falling: a column sees those of the same or a smaller number;
+                None: all.
         """
         n = mask.shape[1]
         if table is None:
             table = first_attention(self.encoder).compute_bias(n, n, device=mask.device)
-        if bool(mask.all()):
-            return table
-        if causal_mask(mask) is not None:  # padded on the left: columns are no positions
+        plain = causal_mask(mask) is None
+        if not plain:  # padded on the left: columns are no positions
             place = positions(mask)
             table = table[0][:, place[:, :, None], place[:, None, :]].transpose(0, 1)
-        return table + key_bias(mask, table.dtype)
+        if order is not None:
+            seen = order[..., :, None] >= order[..., None, :]
+            # padding on the right comes later than all that is real
+            return table + additive(seen.view(-1, n, n) if plain else seen & mask[:, None], table.dtype)
+        return table if bool(mask.all()) else table + key_bias(mask, table.dtype)
 
-    def encode(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """Output of the stock encoder, ``(users, n, dim)``."""
-        return run_blocks(self.encoder, vectors, self.bias(mask))
+    def encode(self, vectors: Tensor, mask: Tensor, order: Tensor | None = None) -> Tensor:
+        """Output of the stock encoder, ``(users, n, dim)``; see :meth:`bias`."""
+        return run_blocks(self.encoder, vectors, self.bias(mask, order=order))
 
-    def prefill(self, inputs: Tensor | fused.Rows, mask: Tensor) -> T5State:
+    def prefill(self, inputs: Tensor | fused.Rows, mask: Tensor, order: Tensor | None = None) -> T5State:
         """Read inputs.
 
         Args:
             inputs: ``(users, n, dim)`` embedded tokens, or where they stand.
             mask: ``(users, n)`` bool, False at padding.
+            order: See :meth:`bias`.
         """
         stacks = self.stacks()
         dtype = (inputs.table[0] if isinstance(inputs, fused.Rows) else inputs).dtype
         if stacks is None:
-            return self.begin(self.encode(_vectors(inputs), mask), key_bias(mask, dtype))
+            return self.begin(self.encode(_vectors(inputs), mask, order), key_bias(mask, dtype))
         table = stacks[0].bias(mask.shape[1], mask.device)
-        memory = fused.encode(stacks[0], inputs, self.bias(mask, table))
+        memory = fused.encode(stacks[0], inputs, self.bias(mask, table, order))
         return self.begin(memory, key_bias(mask, dtype))
 
     def begin(self, memory: Tensor, visible: Tensor) -> T5State:

@@ -181,7 +181,7 @@ def test_bfloat16_is_computed_in_what_the_processor_can_do(monkeypatch):
     model = build().to(torch.bfloat16)
     ids, mask = prompts()
     for known, expected in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(t5_fused, "_has_bfloat16", lambda known=known: known)
+        monkeypatch.setattr(t5_fused, "has_bfloat16", lambda known=known: known)
         (found, scores), _ = both(
             lambda predictor: beam_search(predictor, predictor.prefill(ids, mask), trie(), 3, beams=5), model
         )
