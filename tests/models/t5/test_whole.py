@@ -165,9 +165,10 @@ def test_products_in_bfloat16_stay_near_where_the_processor_has_them(tiny_model,
     for known in (False, True):
         monkeypatch.setattr("genrec.models.quick_training.has_bfloat16", lambda known=known: known)
         losses.append(model(codes, mask).loss)
-    assert float(losses[0]) == pytest.approx(float(model.eval()(codes, mask).loss.detach()), abs=1e-4)
-    assert losses[0] != losses[1]
-    assert float(losses[1]) == pytest.approx(float(losses[0]), rel=0.02)
+    first, second = (float(loss.detach()) for loss in losses)
+    assert first == pytest.approx(float(model.eval()(codes, mask).loss.detach()), abs=1e-4)
+    assert first != second
+    assert second == pytest.approx(first, rel=0.02)
     losses[1].backward()
     assert all(weight.grad.dtype == torch.float32 for weight in model.parameters() if weight.grad is not None)
 
