@@ -28,6 +28,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 FEW = 10_000
 K, BEAMS = 10, 50
 _LEAST_PAUSE = 2.0
+_LOOK = 0.5
 
 
 def main():
@@ -42,6 +43,7 @@ def main():
     parser.add_argument("--beams", type=int, default=BEAMS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ray", help="Python with Ray: the same job through its actors, and one of them killed.")
+    parser.add_argument("--rounds", type=int, default=1, help="Of runs through Ray and without, in turns.")
     parser.add_argument("--folder", type=Path, help="Where to work; what is there already is used again.")
     parser.add_argument("--write", action="store_true", help="Write scripts/results/batch.{json,md}.")
     options = parser.parse_args()
@@ -107,11 +109,14 @@ class BatchRun:
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         began, first = time.monotonic(), None
-        process = self.start(users, out, workers, *more)
+        process, cpu, looked = self.start(users, out, workers, *more), CpuTime(), 0.0
         while True:
             done, status, usage = os.wait4(process.pid, os.WNOHANG)
             if done:
                 break
+            if time.monotonic() - looked > _LOOK:
+                looked = time.monotonic()
+                cpu.look(process.pid)
             if first is None and any(out.glob("part-*.parquet")):
                 first = time.monotonic(), len(list(out.glob("part-*.parquet")))
             time.sleep(0.05)
@@ -122,7 +127,8 @@ class BatchRun:
         row = {"run": name, "users": users, "workers": workers, "seconds": round(ended - began, 1),
                "seconds from the first shard": round(ended - first[0], 1) if first else None,
                "shards after the first": shards - (first[1] if first else shards),
-               "peak MiB of a process": round(usage.ru_maxrss / 1024), "digest": digest(out)}  # fmt: skip
+               "CPU seconds": round(cpu.seconds(), 1), "peak MiB of a process": round(usage.ru_maxrss / 1024),
+               "digest": digest(out)}  # fmt: skip
         return self.add(row)
 
     def add(self, row):
@@ -163,21 +169,33 @@ class BatchRun:
 
     def through_ray(self, users):
         """The same job by the actors of Ray, with one killed on the way."""
-        self.python, before = self.options.ray, self.python
-        row = self.measured(users, 2, "Ray, two actors", "--engine", "ray")
+        before, one = self.python, next(row["digest"] for row in self.rows if row["run"] == "two processes")
+        for turn in range(self.options.rounds):
+            if turn:
+                self.measured(users, 2, "two processes")
+            self.python = self.options.ray
+            row = self.measured(users, 2, "Ray, two actors", "--engine", "ray")
+            row["equal"] = row["digest"] == one
+            self.python = before
         out = self.folder / "ray-killed"
+        shutil.rmtree(out, ignore_errors=True)
+        self.python = self.options.ray
         process = self.start(users, out, 2, "--engine", "ray")
-        while len(list(out.glob("part-*.parquet"))) < 3 and process.poll() is None:
-            time.sleep(0.2)
-        actors = [pid for pid in everybody() if b"ray::MapWorker" in command_of(pid)]
-        if actors:
-            os.kill(self.rng.choice(actors), signal.SIGKILL)
-        process.wait()
         self.python = before
-        one = next(row["digest"] for row in self.rows if row["run"] == "two processes")
-        row["equal"] = row["digest"] == one
-        self.add({"run": "Ray, an actor killed", "users": users, "workers": 2, "kills of workers": len(actors[:1]),
-                  "digest": digest(out), "equal": digest(out) == one})  # fmt: skip
+        shards = -(-users // self.options.shard_users)
+        while len(list(out.glob("part-*.parquet"))) < shards // 2 and process.poll() is None:
+            time.sleep(0.1)
+        actors = [pid for pid in descendants(process.pid) if is_actor(pid)]
+        if not actors:
+            raise SystemExit(f"no actor to kill: {(self.folder / 'log.txt').read_text()[-2000:]}")
+        os.kill(self.rng.choice(actors), signal.SIGKILL)
+        made = len(list(out.glob("part-*.parquet")))
+        status = process.wait()
+        if status:
+            raise SystemExit(f"Ray ended with {status}: {(self.folder / 'log.txt').read_text()[-2000:]}")
+        self.add({"run": "Ray, an actor killed", "users": users, "workers": 2, "kills of workers": 1,
+                  "shards at the kill": made, "shards": shards, "digest": digest(out),
+                  "equal": digest(out) == one})  # fmt: skip
 
 
 def write_histories(interactions, path, users, seed):
@@ -223,17 +241,44 @@ def everybody():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def children(pid):
-    """Processes that a process has started."""
-    found = []
-    for other in everybody():
+def stats():
+    """State, parent, ticks of CPU and beginning of every process."""
+    found = {}
+    for pid in everybody():
         try:
-            fields = Path(f"/proc/{other}/stat").read_text().rsplit(")", 1)[1].split()
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            found.append(other)
+        found[pid] = fields[0], int(fields[1]), int(fields[11]) + int(fields[12]), fields[19]
     return found
+
+
+def children(pid):
+    """Processes that a process has started."""
+    return [other for other, (state, parent, *_) in stats().items() if parent == pid and state != "Z"]
+
+
+def descendants(pid, known=None):
+    """The same, with those that they have started."""
+    known = stats() if known is None else known
+    own = [other for other, (_, parent, *_) in known.items() if parent == pid]
+    return own + [below for other in own for below in descendants(other, known)]
+
+
+class CpuTime:
+    """CPU time of a process and of all that it starts, looked at now and then; the last look is what counts."""
+
+    def __init__(self):
+        self.ticks = {}
+
+    def look(self, pid):
+        known = stats()
+        for other in [pid, *descendants(pid, known)]:
+            if other in known:
+                self.ticks[other, known[other][3]] = known[other][2]
+
+    def seconds(self):
+        return sum(self.ticks.values()) / os.sysconf("SC_CLK_TCK")
 
 
 def command_of(pid):
@@ -246,6 +291,12 @@ def command_of(pid):
 def is_worker(pid):
     """Whether a child is a worker, and not what Python keeps beside it to clean up."""
     return b"spawn_main" in command_of(pid)
+
+
+def is_actor(pid):
+    """Whether a process is one of Ray's that makes shards."""
+    command = command_of(pid)
+    return command.startswith(b"ray::") and b"ShardActor" in command
 
 
 def environment():
@@ -305,17 +356,35 @@ def section(name, rows):
         "second as one, counted from the first shard, when all had loaded the model.",
     ]
     if "Ray, two actors" in named:
-        more = named["Ray, two actors"]["seconds"] / named["two processes"]["seconds"]
-        same = named["Ray, two actors"]["equal"] and named["Ray, an actor killed"]["equal"]
-        lines.append(f"* Ray's two actors took {more:.2f} times as long, start included, for "
-                     f"{'the same' if same else 'OTHER'} bytes, also with an actor killed.")  # fmt: skip
+        lines += through_ray(rows)
     columns = ["run", "users", "workers", "seconds", "seconds from the first shard", "shards after the first",
-               "peak MiB of a process"]  # fmt: skip
+               "CPU seconds", "peak MiB of a process"]  # fmt: skip
     lines += ["", "| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     for row in rows:
         cells = [f"{row[key]:,}" if isinstance(row.get(key), int) else str(row.get(key) or "") for key in columns]
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
+
+
+def through_ray(rows):
+    """What Ray costs beside worker processes: medians over the rounds."""
+
+    def middle(run, value):
+        return float(np.median([value(row) for row in rows if row["run"] == run]))
+
+    killed = next(row for row in rows if row["run"] == "Ray, an actor killed")
+    same = all(row["equal"] for row in rows if row["run"].startswith("Ray"))
+    pair = "Ray, two actors", "two processes"
+    whole = [middle(run, lambda row: row["seconds"]) for run in pair]
+    cpu = [middle(run, lambda row: row["CPU seconds"]) for run in pair]
+    steady = [middle(run, rate) for run in pair]
+    return [
+        f"* Ray's two actors made {steady[0] / steady[1]:.2f} times as many shards a second as two processes, counted "
+        f"from the first shard; the whole command took {whole[0] / whole[1]:.2f} times as long, Ray's own start "
+        f"included, and {cpu[0] / cpu[1]:.2f} times the CPU time.",
+        f"* An actor was killed (-9) after {killed['shards at the kill']} of {killed['shards']} shards: the result is "
+        f"{'equal' if same else 'NOT equal'} to that of two processes, byte for byte.",
+    ]
 
 
 def memory_alone(rows):

@@ -47,6 +47,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
     "S-DPO": ("sdpo-item-decoder", []),
     "SPRec": ("sdpo-item-decoder", ["objective.alternate=20", "objective.likelihood=0"]),
 }
+"""Presets and what is changed in them; the kind of network is that of the start."""
 TRADE = (0.5, 2.0, 8.0)
 """Weights of novelty beside hits and prefixes."""
 PRIOR = (0.5, 1.0, 2.0)
@@ -83,7 +84,9 @@ def settings(preset: str, start: Path, changes: list[str], batch: int) -> TrainC
         "generation.words=0",
     ]
     if preset != "likelihood":
-        return load_train_config(preset, [*fixed, f"trainer.per_device_train_batch_size={batch}", *changes])
+        kind = load_train_config(str(start / "config.yaml")).model.architecture
+        fixed += [f"model.architecture={kind}", f"trainer.per_device_train_batch_size={batch}"]
+        return load_train_config(preset, [*fixed, *changes])
     trainer = {"per_device_train_batch_size": 256, "learning_rate": 1e-4, "weight_decay": 0.05}
     trainer |= {"lr_scheduler_type": "constant_with_warmup", "warmup_steps": 10}
     path = Path(tempfile.mkdtemp()) / "sft.yaml"
