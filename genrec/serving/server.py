@@ -91,7 +91,7 @@ def serve(
 
     config = uvicorn.Config(
         app,
-        http=patient(AutoHTTPProtocol, settings.header_s),
+        http=patient(bounded(AutoHTTPProtocol, settings.max_body), settings.header_s),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -103,6 +103,34 @@ def serve(
         proxy_headers=False,
     )
     Server(config).run(sockets=[sock])
+
+
+_LONGEST_HEAD = 65_536
+_PER_BYTE = 8  # sent for a byte of a body that comes in chunks of one
+
+
+def bounded(protocol: Any, most: int) -> Any:
+    """A protocol of uvicorn that reads only so much of a request: the quicker of its parsers keeps heads of any length.
+
+    Args:
+        protocol: The class.
+        most: Bytes of a body.
+    """
+
+    class Bounded(protocol):  # type: ignore[misc]
+        _received = 0
+        _answering = False
+
+        def data_received(self, data: bytes) -> None:
+            if self._answering and not _is_answering(self):
+                self._received = 0  # another request
+            self._received += len(data)
+            super().data_received(data)
+            self._answering = _is_answering(self)
+            if self._received > _LONGEST_HEAD + _PER_BYTE * most * self._answering:
+                self.transport.abort()
+
+    return Bounded
 
 
 def patient(protocol: Any, seconds: float) -> Any:
@@ -124,7 +152,7 @@ def patient(protocol: Any, seconds: float) -> Any:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self._is_answering():
+            if _is_answering(self):
                 self._expect(False)
             elif self._deadline is None:
                 self._expect()
@@ -133,9 +161,6 @@ def patient(protocol: Any, seconds: float) -> Any:
             self._expect(False)
             super().connection_lost(exc)
 
-        def _is_answering(self) -> bool:
-            return self.cycle is not None and not self.cycle.response_complete
-
         def _expect(self, some: bool = True) -> None:
             if self._deadline is not None:
                 self._deadline.cancel()
@@ -143,7 +168,12 @@ def patient(protocol: Any, seconds: float) -> Any:
 
         def _give_up(self) -> None:
             self._deadline = None
-            if not self._is_answering() and not self.transport.is_closing():
+            if not _is_answering(self) and not self.transport.is_closing():
                 self.transport.close()
 
     return Patient
+
+
+def _is_answering(protocol: Any) -> bool:
+    """Whether the head of a request was read and its answer is not complete."""
+    return protocol.cycle is not None and not protocol.cycle.response_complete

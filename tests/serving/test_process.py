@@ -22,7 +22,7 @@ from genrec.serving.server import is_loopback, open_socket
 ROOT = Path(__file__).resolve().parents[2]
 
 
-HASTY = ("--limit", "header_s=0.3")
+HASTY = ("--limit", "header_s=0.3", "--limit", "max_body=200000")
 
 
 def start(*arguments):
@@ -45,6 +45,30 @@ def ask(address, body=None, **headers):
         return json.load(answer)
 
 
+ENDLESS = {
+    "head": (b"GET /health HTTP/1.1\r\nhost: localhost\r\n", b"x: " + b"y" * 4000 + b"\r\n"),
+    "place": (b"GET /", b"a" * 4000),
+    "trailers": (
+        b"POST /events HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
+        b"x: " + b"y" * 4000 + b"\r\n",
+    ),
+}
+"""Requests that never end: how they begin, and how they go on."""
+
+
+def cut_off(address, kind):
+    """Whether the service lets go of a client before it has sent 64 MB."""
+    beginning, more = ENDLESS[kind]
+    with socket.create_connection(address.removeprefix("http://").split(":"), timeout=30) as client:
+        client.sendall(beginning)
+        try:
+            for _ in range(16_000):
+                client.sendall(more)
+        except OSError:
+            return True
+    return False
+
+
 def test_it_serves_and_ends_well(trained, tables):
     process, address = start(f"shop={trained[1]}", "--histories", tables[1], "--part", "cups:categories=cup", *HASTY)
     try:
@@ -60,6 +84,8 @@ def test_it_serves_and_ends_well(trained, tables):
             ask(f"{address}/health", host="evil.example")
         slow.settimeout(20)
         assert slow.recv(1) == b""  # a client that never says what it wants is let go
+        for endless in ENDLESS:
+            assert cut_off(address, endless), endless
         answers = []
         many = {"histories": [history] * 200, "k": 20, "exact": True}
         asking = threading.Thread(target=lambda: answers.append(ask(f"{address}/recommend", many)))
