@@ -19,7 +19,8 @@ from genrec.errors import DataError
 from genrec.models.history_batches import HistoryExamples
 from genrec.prompts import ItemTexts, PromptRenderer, Rendered, Sample
 from genrec.prompts.mixture import TaskMixture
-from genrec.prompts.rendering import IGNORE, make_renderer, pad_prompts
+from genrec.prompts.padding import pad_prompts
+from genrec.prompts.rendering import IGNORE, make_renderer
 from genrec.prompts.settings import PromptSettings, TaskSettings
 from genrec.prompts.token_lengths import history_task_lengths, item_task_lengths
 

@@ -14,7 +14,7 @@ from genrec.errors import ArtifactError, ConfigError
 from genrec.prompts.items import ItemTexts
 from genrec.prompts.rendering import PromptRenderer, make_renderer
 from genrec.prompts.settings import PromptSettings, TaskSettings
-from genrec.prompts.task import load_task, task_path
+from genrec.prompts.task import CODES, load_task, task_path
 
 
 class PromptReader:
@@ -26,20 +26,29 @@ class PromptReader:
         tokenizer: Of the model.
         seq2seq: Whether the model reads prompt and answer apart.
         prompts: Budget and chat.
+        answer: What the task must name of the next item: ``codes`` or ``title``.
 
     Raises:
         ConfigError: No task names the next item.
     """
 
     def __init__(
-        self, tasks: Sequence[TaskSettings], items: ItemTexts, tokenizer: Any, *, seq2seq: bool, prompts: PromptSettings
+        self,
+        tasks: Sequence[TaskSettings],
+        items: ItemTexts,
+        tokenizer: Any,
+        *,
+        seq2seq: bool,
+        prompts: PromptSettings,
+        answer: str = CODES,
     ) -> None:
-        name = next((task.prompt for task in tasks if load_task(task.prompt).recommends), None)
+        loaded = ((task.prompt, load_task(task.prompt)) for task in tasks)
+        name = next((name for name, task in loaded if task.kind == "history" and task.target == answer), None)
         if name is None:
             raise ConfigError(
-                "None of the tasks names the next item's codes, so nothing can be recommended.",
+                f"None of the tasks names the next item's {answer}, so nothing can be recommended.",
                 where="tasks",
-                expected="a task such as next-item among them",
+                expected=f"a task such as {'next-item' if answer == CODES else 'titles-to-title'} among them",
             )
         self.renderer: PromptRenderer = make_renderer(name, items, tokenizer, seq2seq=seq2seq, prompts=prompts)
 

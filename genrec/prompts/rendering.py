@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from genrec.errors import ConfigError, DataError, ModelError
 from genrec.prompts.items import ItemTexts
 from genrec.prompts.keywords import CodeTexts
 from genrec.prompts.marks import MarkedText, TextTokens, as_codes, without_marks
+from genrec.prompts.padding import pad_prompts
 from genrec.prompts.samples import Sample, gaps, query_words, stated_preference
 from genrec.prompts.settings import PromptSettings
 from genrec.prompts.task import CODE, Task, load_task
@@ -196,7 +198,14 @@ class PromptRenderer:
         return source, self._source_ids(source)
 
     def _target_room(self, sample: Sample) -> int:
-        return len(self.items.codes[0]) if sample.target is None else len(self.target_ids(sample.target))
+        return self._longest_answer if sample.target is None else len(self.target_ids(sample.target))
+
+    @cached_property
+    def _longest_answer(self) -> int:
+        """Tokens of the longest answer that may come."""
+        if self.task.generates_items:
+            return int(self.items.codes.shape[1])
+        return max(len(self.target_ids(item)) for item in range(len(self.items)))
 
     def _too_long(self, sample: Sample, tokens: int, room: int) -> DataError:
         if len(sample.history):
@@ -276,7 +285,7 @@ class PromptRenderer:
         preferences: Sequence[str | None] | None = None,
         padding_side: str | None = None,
     ) -> dict[str, torch.Tensor]:
-        """Prompts to be answered with semantic IDs; the same tokens as in training.
+        """Prompts to be answered with the next item; the same tokens as in training.
 
         Args:
             histories: Catalogue positions, oldest first; may be empty.
@@ -290,10 +299,10 @@ class PromptRenderer:
             ConfigError: The task does not recommend.
             DataError: See :meth:`render`.
         """
-        if not self.task.recommends:
+        if not self.task.names_items:
             raise ConfigError(
-                f"The task '{self.task.name}' does not name the next item's codes.",
-                expected="a task of kind 'history' whose target is codes, such as next-item",
+                f"The task '{self.task.name}' does not name the next item.",
+                expected="a task of kind 'history' whose target is codes or title, such as next-item",
             )
         users = histories if isinstance(histories, Histories) else Histories.from_lists(histories)
         rows = []
@@ -303,22 +312,6 @@ class PromptRenderer:
             stated = None if preferences is None else preferences[user]
             rows.append(self._fit(Sample(users.items[part], times=times, preference=stated))[1])
         return pad_prompts(rows, self.tokenizer, padding_side or ("right" if self.seq2seq else "left"))
-
-
-def pad_prompts(rows: Sequence[Sequence[int]], tokenizer: Any, side: str) -> dict[str, torch.Tensor]:
-    """``input_ids`` and ``attention_mask`` ``(rows, longest)`` int64, padded on one side."""
-    import torch
-
-    # Any id will do where a tokenizer has none for padding: the mask hides it.
-    filler = next((n for n in (tokenizer.pad_token_id, tokenizer.eos_token_id) if n is not None), 0)
-    longest = max((len(row) for row in rows), default=0)
-    ids = torch.full((len(rows), longest), filler, dtype=torch.int64)
-    mask = torch.zeros_like(ids)
-    for n, row in enumerate(rows):
-        place = slice(longest - len(row), longest) if side == "left" else slice(0, len(row))
-        ids[n, place] = torch.as_tensor(row, dtype=torch.int64)
-        mask[n, place] = 1
-    return {"input_ids": ids, "attention_mask": mask}
 
 
 def make_renderer(

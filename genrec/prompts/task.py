@@ -14,7 +14,7 @@ from genrec.errors import ConfigError, unknown_name
 from genrec.prompts.marks import MarkedText, as_data
 
 CODES = "codes"
-CODE = "code"
+CODE, TITLE = "code", "title"
 INPUTS: dict[str, tuple[str, ...]] = {
     "history": ("history", "preference"),
     "item": ("item", "query"),
@@ -62,6 +62,11 @@ class Task(Settings):
     def recommends(self) -> bool:
         """Whether the task is to name the next item's codes: what a recommender can be asked."""
         return self.generates_items and self.kind == "history"
+
+    @property
+    def names_items(self) -> bool:
+        """Whether the task is to name the next item, by its codes or by its title."""
+        return self.kind == "history" and self.target in (CODES, TITLE)
 
     @property
     def needs_times(self) -> bool:

@@ -55,7 +55,7 @@ def check_language_model(model: CodeModel, read: Reader, histories: Histories, c
     chosen = codes[np.unique(np.linspace(0, len(codes) - 1, _ITEMS).astype(np.int64))]
     batch = {name: tensor.to(model.device) for name, tensor in read(_a_few(histories)).items()}
     with torch.no_grad(), _at_rest(model), _moved(model):
-        if language.codes_only:
+        if language.codes_only or language.scores_items:
             _check_batch(language, batch, chosen)
         else:
             _LanguageCheck(language, batch, chosen).run()
@@ -230,6 +230,11 @@ def _check_batch(model: Any, batch: Batch, codes: np.ndarray) -> None:
     tolerance = _tolerance(model, right)
     if (gap := _gap(together, right, tolerance)) > tolerance:
         raise refusal(model, f"What it says of a user depends on padding or on the batch: scores are {gap:.3g} apart.")
+    if hasattr(model, "plain_scores"):
+        with model.decoding():
+            plain = model.plain_scores(**batch, items=range(_ITEMS)).to(together)
+        if (gap := _gap(together[:, :_ITEMS], plain, tolerance)) > tolerance:
+            raise refusal(model, f"Scores are {gap:.3g} away from those of the model's own forward.")
 
 
 def refusal(model: Any, what: str) -> ModelError:

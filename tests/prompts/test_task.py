@@ -21,6 +21,7 @@ SHIPPED = [
     "query-to-id",
     "title-to-id",
     "titles-to-id",
+    "titles-to-title",
 ]
 GOOD = "---\nkind: history\ndescription: d\nsource: s\ninputs: {history: h}\n---\n{{ history[-1].title }}\n"
 

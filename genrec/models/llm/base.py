@@ -64,6 +64,8 @@ class LanguageBase(StoredLanguageModel):
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = True  # the trainer then gives the number of targets of all micro-batches and processes
     reads_prompts: ClassVar[bool] = True
+    answers: ClassVar[str] = "codes"
+    """What it names of the next item: a task with this target is what it recommends with."""
 
     def __init__(self, config: LanguageConfig, lm: Any, tokenizer: Any) -> None:
         super().__init__(config)
@@ -104,7 +106,9 @@ class LanguageBase(StoredLanguageModel):
         self.check_items(len(index.item_ids))
         texts = self.item_texts(index)
         prompts = prompt_settings(config, self.config.max_tokens)
-        return PromptReader(config.tasks, texts, self.tokenizer, seq2seq=self.reads_apart, prompts=prompts)
+        return PromptReader(
+            config.tasks, texts, self.tokenizer, seq2seq=self.reads_apart, prompts=prompts, answer=self.answers
+        )
 
     def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:
         """See :meth:`CodeModel.training_batches`: examples of a mixture of tasks."""
@@ -166,7 +170,8 @@ class LanguageBase(StoredLanguageModel):
             ModelError: The checkpoint cannot be loaded.
             ArtifactError: The checkpoint speaks the codes of another index.
         """
-        return cls.build(cls.config_class(**language_fields(config, index)), row_start(config, index))
+        fields = language_fields(config, index, cls.config_class.known_fields())
+        return cls.build(cls.config_class(**fields), row_start(config, index))
 
     @classmethod
     def load(cls, folder: Path | str, *, checkpoint: str | None = None) -> Self:

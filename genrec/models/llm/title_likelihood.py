@@ -1,0 +1,176 @@
+"""A language model that ranks items by the likelihood of their titles, renormalised over the catalogue: LABOR-LLM.
+
+``P(item | history)`` is the product of the probabilities of its title's tokens over the sum of these products of all
+items (arXiv 2406.17972, where items are jobs). No code is needed for that, so a model that has learned nothing of the
+catalogue ranks it, too. Titles that begin alike share what is read of them, and every score is exact.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from genrec.errors import ModelError
+from genrec.models.beam_tree import additive, fork
+from genrec.models.hf.causal import HFCausalPredictor, HFCausalState
+from genrec.models.hf.whole_rows import own_logits
+from genrec.models.llm.language_model import LanguageModel, LanguageModelConfig
+from genrec.models.llm.title_paths import TitleBlock, TitlePaths
+from genrec.models.outputs import StepState
+from genrec.models.predictor import ItemScores
+from genrec.models.registry import network
+from genrec.prompts.reader import PromptReader
+
+if TYPE_CHECKING:
+    from genrec.index.semantic_index import SemanticIndex
+    from genrec.models.settings import RunSettings
+
+_CELLS = 1 << 25  # logits that are held at once
+
+
+class TitleLikelihoodConfig(LanguageModelConfig):
+    """Configuration of :class:`TitleLikelihood`.
+
+    Attributes:
+        block: Tokens of titles that are read together behind a prompt.
+    """
+
+    model_type = "genrec-title-likelihood"
+
+    block: int = 256
+
+
+@network("title-likelihood")
+class TitleLikelihood(LanguageModel):
+    """Scores every item by the log-probability of its title after the prompt; items of one title share it evenly.
+
+    Tokens of codes are no part of the language here: probabilities are over all others.
+    """
+
+    config_class = TitleLikelihoodConfig
+    config: TitleLikelihoodConfig
+    scores_items: ClassVar[bool] = True
+    answers: ClassVar[str] = "title"
+
+    def __init__(self, config: TitleLikelihoodConfig, lm: Any, tokenizer: Any) -> None:
+        super().__init__(config, lm, tokenizer)
+        if self.seq2seq:
+            raise ModelError("Likelihoods of titles need a decoder; this is an encoder-decoder.")
+        self._titles: TitlePaths | None = None
+        self._blocks: list[tuple[TitleBlock, dict[str, Tensor]]] = []
+        self._bound_to: str | None = None
+
+    @property
+    def works_untrained(self) -> bool:
+        """Always: a language model knows words."""
+        return True
+
+    def bind(self, index: SemanticIndex) -> Self:
+        """See :meth:`CodeModel.bind`; the titles are read by :meth:`reader`."""
+        super().bind(index)
+        bound = self if self._bound_to in (None, index.fingerprint) else copy.copy(self)  # shares the weights
+        bound._bound_to = index.fingerprint
+        return bound
+
+    def reader(self, index: SemanticIndex, config: RunSettings) -> PromptReader:
+        """See :meth:`LanguageBase.reader`; takes over the titles of the index, as the task asks for them."""
+        reader = super().reader(index, config)
+        self.set_titles([reader.renderer.target_ids(item) for item in range(len(index.item_ids))])
+        return reader
+
+    def set_titles(self, titles: Sequence[Sequence[int]]) -> None:
+        """What is scored: tokens of every item's title with the end of the text."""
+        nothing = [int(self.tokenizer.pad_token_id)]  # some tokenizers read nothing where there is no title
+        self._titles = TitlePaths([title or nothing for title in titles])
+        self._blocks = [(block, {}) for block in self._titles.blocks(self.config.block)]
+
+    def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> ItemScores:  # type: ignore[override]
+        """Scores of all items for prompts ``(users, n)``."""
+        if self._titles is None:
+            raise ModelError("The model knows no titles.", hint="Call reader(index, config).")
+        predictor: HFCausalPredictor = self._predictor or self._make_predictor()
+        state = predictor.prefill(input_ids, attention_mask)
+        found = torch.empty(len(input_ids), len(self._titles.different), device=input_ids.device)
+        for block, on_device in self._blocks:
+            found[:, torch.from_numpy(block.titles).to(found.device)] = self._score(predictor, state, block, on_device)
+        of_items = torch.from_numpy(self._titles.of_items).to(found.device)
+        shared = torch.from_numpy(self._titles.shared).to(found)
+        return ItemScores(found[:, of_items] - shared.log())
+
+    def _score(
+        self, predictor: HFCausalPredictor, state: HFCausalState, block: TitleBlock, on_device: dict[str, Tensor]
+    ) -> Tensor:
+        """Log-probabilities of the titles of a block, ``(users, titles)``."""
+        if state.newest is None or state.tree is None or state.lengths is None:
+            raise TypeError("The prompt was not read.")
+        device = state.newest.device
+        if not on_device or on_device["paths"].device != device:
+            names = ("tokens", "ancestors", "depths", "parents", "following", "paths")
+            on_device.update({name: torch.from_numpy(getattr(block, name)).to(device) for name in names})
+        part, users = on_device, len(state.newest)
+        hidden = state.newest[:, None]
+        if n := len(part["tokens"]):
+            prompt = state.tree.prefix_mask[:, None].expand(users, n, -1)
+            mask = torch.cat([prompt, part["ancestors"].expand(users, n, n)], dim=2)
+            read = predictor.backbone(
+                input_ids=part["tokens"].expand(users, n),
+                attention_mask=additive(mask, predictor.backbone.dtype),
+                position_ids=state.lengths + part["depths"],
+                past_key_values=fork(state.cache),
+                use_cache=True,
+            ).last_hidden_state
+            hidden = torch.cat([hidden, read], dim=1)
+        edges = self._edges(predictor, hidden, part["parents"], part["following"])
+        edges = torch.cat([edges, edges.new_zeros(users, 1)], dim=1)  # what padding points to
+        return edges[:, part["paths"]].sum(2)
+
+    def _edges(self, predictor: HFCausalPredictor, hidden: Tensor, parents: Tensor, following: Tensor) -> Tensor:
+        """Log-probability of every token after its node, ``(users, edges)``, from states ``(users, nodes, dim)``."""
+        users, nodes = hidden.shape[:2]
+        vocabulary = int(predictor.head.head.weight.shape[0])
+        size = max(1, _CELLS // (vocabulary * users))
+        no_words = torch.from_numpy(self.tokens.all_ids).to(hidden.device)
+        found = hidden.new_empty(users, len(parents), dtype=torch.float32)
+        for start in range(0, nodes, size):
+            logits = predictor.head.all_logits(hidden[:, start : start + size]).float()
+            logits[..., no_words] = -torch.inf
+            own = ((parents >= start) & (parents < start + size)).nonzero()[:, 0]
+            of_edges = logits[:, parents[own] - start, following[own]]
+            found[:, own] = of_edges - logits.logsumexp(-1)[:, parents[own] - start]
+        return found
+
+    def plain_scores(self, input_ids: Tensor, attention_mask: Tensor, items: Sequence[int]) -> Tensor:
+        """What :meth:`prefill` says of some items, ``(users, n)``, by plain forwards of the model: slow, the measure.
+
+        Args:
+            input_ids: ``(users, n)`` prompts.
+            attention_mask: 1 at real tokens.
+            items: Catalogue positions.
+        """
+        if self._titles is None:
+            raise ModelError("The model knows no titles.", hint="Call reader(index, config).")
+        rows = []
+        for ids, mask in zip(input_ids, attention_mask.bool(), strict=True):
+            rows.append([])
+            for item in items:
+                title = torch.tensor(self._titles.different[self._titles.of_items[item]], device=ids.device)[None]
+                logits = own_logits(self.base, ids[mask][None], torch.ones_like(ids[mask][None]), title)[:, :-1].float()
+                logits[..., torch.from_numpy(self.tokens.all_ids).to(ids.device)] = -torch.inf
+                each = logits.log_softmax(-1).gather(-1, title[..., None])
+                rows[-1].append(float(each.sum()) - float(torch.tensor(self._titles.shared[item]).log()))
+        return torch.tensor(rows)
+
+    def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Any:
+        """There are no steps.
+
+        Raises:
+            TypeError: Always; decoding ranks the scores of :meth:`prefill`.
+        """
+        raise TypeError("Titles are scored at once; there are no codes to step through.")
+
+    def _make_predictor(self) -> HFCausalPredictor:
+        return HFCausalPredictor(self.lm, self.tokens.ids)
