@@ -11,6 +11,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -153,16 +154,17 @@ class TitleLikelihood(LanguageModel):
         """
         if self._titles is None:
             raise ModelError("The model knows no titles.", hint="Call reader(index, config).")
-        rows = []
-        for ids, mask in zip(input_ids, attention_mask.bool(), strict=True):
-            rows.append([])
-            for item in items:
+        no_words = torch.from_numpy(self.tokens.all_ids).to(input_ids.device)
+        found = torch.zeros(len(input_ids), len(items))
+        for user, (ids, mask) in enumerate(zip(input_ids, attention_mask.bool(), strict=True)):
+            for place, item in enumerate(items):
                 title = torch.tensor(self._titles.different[self._titles.of_items[item]], device=ids.device)[None]
-                logits = own_logits(self.base, ids[mask][None], torch.ones_like(ids[mask][None]), title)[:, :-1].float()
-                logits[..., torch.from_numpy(self.tokens.all_ids).to(ids.device)] = -torch.inf
+                prompt = ids[mask][None]
+                logits = own_logits(self.base, prompt, torch.ones_like(prompt), title)[:, :-1].float()
+                logits[..., no_words] = -torch.inf
                 each = logits.log_softmax(-1).gather(-1, title[..., None])
-                rows[-1].append(float(each.sum()) - float(torch.tensor(self._titles.shared[item]).log()))
-        return torch.tensor(rows)
+                found[user, place] = each.sum() - float(np.log(self._titles.shared[item]))
+        return found
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Any:
         """There are no steps.

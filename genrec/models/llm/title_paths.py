@@ -58,7 +58,8 @@ class TitlePaths:
 
     def blocks(self, most: int) -> Iterator[TitleBlock]:
         """The titles in trees of about ``most`` tokens that are read; neighbours in the alphabet stand together."""
-        begin, size, before = 0, 0, ()
+        begin, size = 0, 0
+        before: tuple[int, ...] = ()
         for n, row in enumerate(self.different):
             new = len(row) - 1 - _common(before, row)
             if n > begin and size + new > most:
