@@ -64,7 +64,7 @@ class LanguageBase(StoredLanguageModel):
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = True  # the trainer then gives the number of targets of all micro-batches and processes
     reads_prompts: ClassVar[bool] = True
-    answers: ClassVar[str] = "codes"
+    named_by: ClassVar[str] = "codes"
     """What it names of the next item: a task with this target is what it recommends with."""
 
     def __init__(self, config: LanguageConfig, lm: Any, tokenizer: Any) -> None:
@@ -107,7 +107,7 @@ class LanguageBase(StoredLanguageModel):
         texts = self.item_texts(index)
         prompts = prompt_settings(config, self.config.max_tokens)
         return PromptReader(
-            config.tasks, texts, self.tokenizer, seq2seq=self.reads_apart, prompts=prompts, answer=self.answers
+            config.tasks, texts, self.tokenizer, seq2seq=self.reads_apart, prompts=prompts, answer=self.named_by
         )
 
     def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:

@@ -55,7 +55,7 @@ class TitleLikelihood(LanguageModel):
     config_class = TitleLikelihoodConfig
     config: TitleLikelihoodConfig
     scores_items: ClassVar[bool] = True
-    answers: ClassVar[str] = "title"
+    named_by: ClassVar[str] = "title"
 
     def __init__(self, config: TitleLikelihoodConfig, lm: Any, tokenizer: Any) -> None:
         super().__init__(config, lm, tokenizer)
