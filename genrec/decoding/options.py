@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from genrec.config import Settings, apply_overrides, parse
@@ -15,17 +16,52 @@ _CUDA_ROWS = 16_384
 _EXACT_USERS = 32  # of 1024 rows a step: a node then attends past few others of its chunk (16: 10 % slower)
 
 
+class BlendSettings(Settings):
+    """How much the counts of a user weigh goes by how sure they are of one item.
+
+    MemGen (https://arxiv.org/abs/2603.19809): what is sure is mostly remembered, and counts remember best. The
+    weight is times ``2 sigmoid(sharpness (p - threshold))``, where ``p`` is the share that the user's best item has
+    of all that the counts give the user.
+    """
+
+    sharpness: float | None = Field(
+        None, ge=0, description="how steeply it grows; 0: alike for all users; None: chosen on validation"
+    )
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="share of the best item at which counts weigh as the weight says; None: chosen"
+    )
+
+    @property
+    def chosen(self) -> bool:
+        """Whether both numbers are known."""
+        return self.sharpness is not None and self.threshold is not None
+
+    def factors(self, shares: np.ndarray) -> np.ndarray:
+        """Factors on the weight of the counts, ``(n_users,)``, from shares of the best items ``(n_users,)``."""
+        if self.sharpness is None or self.threshold is None:
+            return np.ones(len(shares), dtype=np.float32)
+        return (2 / (1 + np.exp(-self.sharpness * (shares - self.threshold)))).astype(np.float32)
+
+    def is_met_by(self, fitted: BlendSettings) -> bool:
+        """Whether fitted numbers are what these settings ask for."""
+        return self.sharpness in (None, fitted.sharpness) and self.threshold in (None, fitted.threshold)
+
+
 class PriorSettings(Settings):
     """The item prior that a recommender learns from its training part, see :mod:`genrec.training.prior`."""
 
     name: Literal["transition-counts", "item-knn"] = Field("transition-counts", description="baseline that counts")
     settings: dict[str, Any] = Field({}, description="settings of the baseline; the others are chosen on validation")
     weight: float | None = Field(None, ge=0, description="factor on its scores; None: chosen on validation")
+    blend: BlendSettings | None = Field(None, description="weigh each user's counts by how sure they are; None: alike")
 
     def is_met_by(self, fitted: PriorSettings) -> bool:
         """Whether a fitted prior is what these settings ask for; what they leave open may be anything."""
         same = self.name == fitted.name and self.settings.items() <= fitted.settings.items()
-        return same and self.weight in (None, fitted.weight)
+        same = same and self.weight in (None, fitted.weight)
+        if self.blend is None or fitted.blend is None:
+            return same and self.blend is fitted.blend
+        return same and self.blend.is_met_by(fitted.blend)
 
 
 class DecodingOptions(Settings):

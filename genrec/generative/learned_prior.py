@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from genrec.baselines import load_baseline
 from genrec.baselines.scoring import ScoringBaseline
 from genrec.baselines.words_and_counts import SHARPNESS
-from genrec.decoding.options import PriorSettings
+from genrec.decoding.options import BlendSettings, PriorSettings
 from genrec.errors import ArtifactError, ConfigError
 
 if TYPE_CHECKING:
@@ -33,19 +33,30 @@ class LearnedPrior:
     def __init__(self, baseline: ScoringBaseline) -> None:
         self.baseline = baseline
 
-    def scores(self, histories: Histories, n_items: int) -> sp.csr_array:
+    def scores(self, histories: Histories, n_items: int, blend: BlendSettings | None = None) -> sp.csr_array:
         """Scores of users, sparse ``(n_users, n_items)`` float32.
 
         Args:
             histories: Users' items.
             n_items: Size of the catalogue, which may have grown since; new items have the score 0.
+            blend: How much a user's scores weigh; None: alike.
         """
-        known = len(self.baseline.item_ids)
-        result = sp.csr_array(self.baseline.score(histories.take(histories.items < known)), dtype=np.float32)
+        result = self._counts(histories)
+        factors = None if blend is None else blend.factors(best_shares(result))
         result.data = np.log1p(self.SHARPNESS * result.data)
+        if factors is not None:
+            result.data *= np.repeat(factors, np.diff(result.indptr))
         result.eliminate_zeros()
         result.resize((len(histories), n_items))
         return result
+
+    def shares(self, histories: Histories) -> np.ndarray:
+        """What the best item of every user has of all that counts give the user, ``(n_users,)``; 0 without counts."""
+        return best_shares(self._counts(histories))
+
+    def _counts(self, histories: Histories) -> sp.csr_array:
+        known = len(self.baseline.item_ids)
+        return sp.csr_array(self.baseline.score(histories.take(histories.items < known)), dtype=np.float32)
 
     def save(self, folder: Path) -> None:
         """Write it as the folder of its baseline."""
@@ -103,4 +114,13 @@ def learned_scores(
             where="prior",
             expected="the same; only the weight can be changed",
         )
-    return prior.scores(histories, n_items) * np.float32(1.0 if settings.weight is None else settings.weight)
+    return prior.scores(histories, n_items, settings.blend) * np.float32(
+        1.0 if settings.weight is None else settings.weight
+    )
+
+
+def best_shares(counts: sp.csr_array) -> np.ndarray:
+    """The largest entry of every row over the sum of the row, ``(rows,)`` float64; 0 where a row holds nothing."""
+    best = counts.max(axis=1).toarray().ravel().astype(np.float64)
+    total = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    return np.divide(best, total, out=np.zeros_like(best), where=total > 0)

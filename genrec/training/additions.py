@@ -14,6 +14,7 @@ from genrec.generative.learned_prior import LearnedPrior
 from genrec.generative.prior_experience import WEIGHTS, PriorExperience
 from genrec.metrics import ndcg_at
 from genrec.training.prior import ENOUGH, LARGEST, fit_prior
+from genrec.training.prior_blend import fit_blend
 from genrec.training.prior_grid import as_of_before, candidates, fitted, ndcg_of_sums
 from genrec.training.validation import validation_sample
 
@@ -85,6 +86,8 @@ def fit_additions(
     recommender.floor = Floor(floor, prior)
     metric = f"ndcg@{recommender.config.validation.k}"
     recommender.metrics["floor"] = {**floor.model_dump(mode="json"), metric: value}
+    if recommender.options.prior is not None and given.blend is not None:
+        fit_blend(recommender, cases, given.blend)
 
 
 def _sample(recommender: GenerativeRecommender, cases: EvaluationSet) -> EvaluationSet:
