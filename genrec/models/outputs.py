@@ -79,6 +79,10 @@ class CodeModelOutput(ModelOutput):
             )
         return found
 
+    def adding(self, term: Tensor) -> CodeModelOutput:
+        """The same with something added to the loss, a scalar."""
+        return CodeModelOutput(**{**self, "loss": term if self.loss is None else self.loss + term})
+
 
 def also_asked(forward: Callable[..., CodeModelOutput]) -> Callable[..., CodeModelOutput]:
     """A forward pass that can be asked for something else than the network's own loss.

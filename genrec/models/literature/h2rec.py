@@ -116,7 +116,7 @@ class H2Rec(ItemScorer):
         near, weights = (part.to(found.device)[found] for part in self._near)
         wanted = positives(found, near, weights, self.config.n_items)
         contrast = one_to_many(rows, coded, wanted, self.config.temperature)
-        return CodeModelOutput(**{**output, "loss": self.config.align * contrast + output.loss})
+        return output.adding(self.config.align * contrast)
 
     def _branches(self, *inputs: Tensor) -> list[tuple[nn.Module, Tensor]]:
         return list(zip(self.starts, inputs, strict=True))

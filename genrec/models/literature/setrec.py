@@ -136,7 +136,7 @@ class SETRec(ItemScorer):
         output = super().forward(codes, mask, target_mask, vectors, items)
         texts = self.vectors[self.known(items, mask)[mask].unique()]
         error = (self.decoder(self.encoder(texts)) - texts).square().sum(1).mean()
-        return CodeModelOutput(**{**output, "loss": output.loss + self.config.reconstruction * error})
+        return output.adding(self.config.reconstruction * error)
 
 
 def set_mask(place: Tensor, real: Tensor) -> Tensor:
