@@ -28,18 +28,13 @@ class ShardActor:
         self.store, self.opened = store, OpenedJob.open(settings)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """One row is one shard: number, users, and their items end to end."""
+        """One row is one shard: the name of the file with its users and their items end to end."""
         counts: dict[str, list[int]] = {"users": [], "rows": [], "short": []}
-        for at, shard in enumerate(batch["shard"]):
-            histories = Histories(
-                np.array(list(batch["user_ids"][at]), dtype=object),
-                np.asarray(batch["offsets"][at], dtype=np.int64),
-                np.asarray(batch["items"][at], dtype=np.int32),
-            )
-            problems = dict(zip(batch["problems"][at], (int(n) for n in batch["counts"][at]), strict=True))
-            made = recommend_shard(self.store, self.opened, int(shard), histories, problems)
-            for name, values in counts.items():
-                values.append(int(made[name]))
+        for name in batch["name"]:
+            shard, histories, problems = _read_histories(self.store.read(str(name)))
+            made = recommend_shard(self.store, self.opened, shard, histories, problems)
+            for what, values in counts.items():
+                values.append(int(made[what]))
         return {name: np.array(values) for name, values in counts.items()}
 
 
@@ -48,8 +43,8 @@ def run_ray(
 ) -> None:
     """Make shards with actors of a Ray cluster.
 
-    A shard is one row of a Parquet file and one block of the data set, so that what an actor is given is never split
-    or packed with others. An actor that dies is started again and its shard made again; a shard is written whole.
+    The users of a shard stand in a file of their own, and its name is one block of the data set: an actor reads only
+    what it makes. An actor that dies is started again and its shard made again; a shard is written whole.
 
     Args:
         job: Where everything stands; its store must be seen by all nodes.
@@ -120,10 +115,22 @@ def _write_histories(job: ShardedJob, shard: int, item_ids: np.ndarray) -> str:
     return name
 
 
+def _read_histories(content: bytes) -> tuple[int, Histories, dict[str, int]]:
+    """Number, users and what was left out of a shard, as :func:`_write_histories` wrote them."""
+    row = pl.read_parquet(io.BytesIO(content)).row(0, named=True)
+    histories = Histories(
+        np.array(row["user_ids"], dtype=object),
+        np.array(row["offsets"], dtype=np.int64),
+        np.array(row["items"], dtype=np.int32),
+    )
+    return int(row["shard"]), histories, dict(zip(row["problems"], row["counts"], strict=True))
+
+
 def _run(job: ShardedJob, settings: JobSettings, names: list[str], actors: int, done: Done) -> None:
     import ray
 
-    rows = ray.data.read_parquet([job.store.uri(name) for name in names]).repartition(len(names))
+    # Names, not rows: read_parquet of several files fails now and then where aiohttp is missing (Ray 2.60).
+    rows = ray.data.from_items([{"name": name} for name in names], override_num_blocks=len(names))
     made = rows.map_batches(
         ShardActor,
         fn_constructor_args=(job.store, settings),

@@ -37,9 +37,6 @@ class Store(Protocol):
     def sweep(self, outputs: re.Pattern[str]) -> None:
         """Remove what killed processes left of files with such names; only while nobody else writes here."""
 
-    def uri(self, name: str) -> str:
-        """Path of a file as other libraries read it."""
-
 
 def open_store(out: Path | str) -> Store:
     """The store of a path or URI.
@@ -86,10 +83,6 @@ class LocalStore:
     def sweep(self, outputs: re.Pattern[str]) -> None:
         """See :class:`Store`; what a living process writes is locked and stays."""
         sweep_folder(self.folder, outputs)
-
-    def uri(self, name: str) -> str:
-        """See :class:`Store`."""
-        return str((self.folder / name).resolve())
 
 
 class ArrowStore:
@@ -144,10 +137,6 @@ class ArrowStore:
         for name in self.names():
             if (found := _TEMPORARY.fullmatch(name)) and outputs.fullmatch(found["of"]):
                 self.remove(name)
-
-    def uri(self, name: str) -> str:
-        """See :class:`Store`."""
-        return f"{self.where}/{name}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ArrowStore, (self.where,)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from genrec.serving.answering import REFUSALS, answer
+from genrec.serving.direct import add_direct
 from genrec.serving.schema import ManyLists, OneList, RecommendBody, RecommendQuery
 from genrec.serving.service import Service
 
@@ -16,7 +17,7 @@ def router(service: Service) -> "APIRouter":
 
     made = APIRouter(tags=["recommend"], responses=REFUSALS)
 
-    @made.post("/recommend", response_model=OneList | ManyLists)
+    @add_direct(made, "/recommend", RecommendBody, response_model=OneList | ManyLists)
     async def recommend(body: RecommendBody) -> Response:
         """Recommend for a user, a history, or many of either."""
         return answer(await service.recommend(body))
