@@ -1,14 +1,15 @@
-"""Networks as named arrays, and randomness of torch that is put back: for everything small that is trained."""
+"""Networks as named arrays, randomness that is put back, precision: for everything small that is trained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 
@@ -34,3 +35,13 @@ def from_arrays(module: nn.Module, tensors: Mapping[str, np.ndarray], prefix: st
     own = {n.removeprefix(f"{prefix}."): a for n, a in tensors.items() if n.startswith(f"{prefix}.")}
     module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in own.items()})
     module.eval()
+
+
+def product_type(device: torch.device) -> torch.dtype:
+    """Precision of the products of training: half of float32 where a processor has instructions for it."""
+    import torch
+
+    fast: Any = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if device.type == "cpu" and fast is not None and fast() else torch.float32

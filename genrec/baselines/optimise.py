@@ -47,12 +47,14 @@ def optimise(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
     )
     curve: list[float] = []
+    average = Average(network, settings.averaging) if settings.averaging else None
     best_state, since = _copy(network), 0
     for epoch in range(settings.epochs):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * rate_at(epoch, settings)
-        total = _epoch(network, optimizer, batches(epoch), loss_of, inputs)
+        total = _epoch(network, optimizer, batches(epoch), loss_of, inputs, average)
         network.eval()
+        trained = None if average is None else average.exchange(network)
         if measure is not None:
             curve.append(measure())
             since = 0 if curve[-1] > max(curve[:-1], default=-1.0) else since + 1
@@ -64,6 +66,8 @@ def optimise(
             inputs.progress(f"{name}: loss {total:.3f}{shown}", epoch + 1, settings.epochs)
         if since >= settings.patience or inputs.late:
             break
+        if trained is not None and epoch + 1 < settings.epochs:
+            network.load_state_dict(trained)
     if measure is not None:
         network.load_state_dict(best_state)
     return curve
@@ -80,6 +84,7 @@ def _epoch(
     batches: Iterable[Any],
     loss_of: Callable[[Any], Tensor],
     inputs: FitInputs,
+    average: Average | None,
 ) -> float:
     import torch
     from torch import nn
@@ -92,6 +97,8 @@ def _epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
+        if average is not None:
+            average.add(network)
         losses.append(loss.detach())
         if inputs.late:
             break
@@ -102,6 +109,33 @@ def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
+class Average:
+    """A moving average of a network's weights, which forgets the first steps sooner.
+
+    Args:
+        network: With the weights that it begins with.
+        decay: Share of the average that stays at a step, once there were many.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay, self.steps, self.weights = decay, 0, _copy(network)
+
+    def add(self, network: nn.Module) -> None:
+        """Take in the weights after a step."""
+        import torch
+
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        new = [weight.detach() for weight in network.state_dict().values()]
+        torch._foreach_lerp_(list(self.weights.values()), new, 1 - decay)
+
+    def exchange(self, network: nn.Module) -> dict[str, Tensor]:
+        """Put the average into the network; gives the weights that it had."""
+        had = _copy(network)
+        network.load_state_dict(self.weights)
+        return had
+
+
 class NeuralSettings(Settings):
     """Settings of a network that is trained in epochs."""
 
@@ -110,5 +144,8 @@ class NeuralSettings(Settings):
     batch_size: int = Field(128, ge=1, description="histories (or pairs) per step")
     learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW, in the first epoch")
     schedule: Literal["constant", "linear"] = Field("constant", description="linear: falls to zero after all epochs")
+    averaging: float = Field(
+        0.0, ge=0, lt=1, description="decay of the moving average of weights that is measured and kept; 0: none"
+    )
     weight_decay: float = Field(0.0, ge=0, description="weight decay of AdamW")
     validation_users: int = Field(10_000, ge=1, description="cases, a fixed sample, that decide when to stop")

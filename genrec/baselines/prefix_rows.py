@@ -12,6 +12,7 @@ from genrec.baselines.softmax import full_softmax_loss
 from genrec.baselines.transformer import FrequencyTransformer
 from genrec.data.histories import Histories
 from genrec.models.history_batches import BucketSampler, HistoryExamples
+from genrec.tensors import product_type
 
 Batch = tuple[Tensor, Tensor]
 
@@ -45,10 +46,5 @@ def prefix_batches(train: Histories, max_items: int, size: int, seed: int) -> Ca
 def prefix_loss(network: FrequencyTransformer, batch: Batch) -> Tensor:
     """Cross-entropy of the targets over all items."""
     read, targets = (part.to(network.table.device) for part in batch)
-    return full_softmax_loss(network.newest(read), network.items, targets)
-
-
-def prefix_batch_size(train: Histories) -> int:
-    """Rows of a batch: as many as leave a hundred steps an epoch, at most 256."""
-    targets = int(np.maximum(train.lengths - 1, 0).sum())
-    return next((size for size in (256, 128, 64, 32) if targets >= 100 * size), 16)
+    dtype = product_type(targets.device)
+    return full_softmax_loss(network.newest(read), network.items, targets, dtype=dtype)

@@ -58,12 +58,7 @@ class ItemTransformer(nn.Module):
         self.positions = nn.Parameter(torch.empty(length, dim))
         self.blocks = nn.ModuleList(_Block(dim, heads, dropout) for _ in range(layers))
         self.drop, self.norm = nn.Dropout(dropout), nn.LayerNorm(dim)
-        for parameter in (self.table, self.positions):
-            nn.init.normal_(parameter, std=0.02)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=0.02)
-                nn.init.zeros_(module.bias)
+        start_small(self, self.table, self.positions)
 
     @property
     def items(self) -> Tensor:
@@ -85,7 +80,7 @@ class ItemTransformer(nn.Module):
         return self(items)[rows, (items >= 0).sum(dim=1) - 1]  # type: ignore[no-any-return]
 
 
-class _FrequencyBlock(nn.Module):
+class FrequencyBlock(nn.Module):
     """Attention and a frequency filter side by side, then a feed-forward network; normalisation after each."""
 
     def __init__(self, dim: int, heads: int, dropout: float, alpha: float) -> None:
@@ -99,6 +94,7 @@ class _FrequencyBlock(nn.Module):
         self.fast = nn.Parameter(torch.randn(dim))  # its square is the factor of fast changes
 
     def forward(self, x: Tensor, mask: Tensor, low_pass: Tensor) -> Tensor:
+        """States ``(batch, length, dim)`` after the block, from a mask and a filter ``(…, length, length)``."""
         batch, length, dim = x.shape
         query, key, value = (
             self.to_qkv(x).view(batch, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
@@ -148,14 +144,9 @@ class FrequencyTransformer(nn.Module):
         self.n_items, self.length = n_items, length
         self.table = nn.Parameter(torch.empty(n_items, dim))
         self.positions = nn.Parameter(torch.empty(length, dim))
-        self.blocks = nn.ModuleList(_FrequencyBlock(dim, heads, dropout, alpha) for _ in range(layers))
+        self.blocks = nn.ModuleList(FrequencyBlock(dim, heads, dropout, alpha) for _ in range(layers))
         self.drop, self.norm = nn.Dropout(dropout), nn.LayerNorm(dim)
-        for parameter in (self.table, self.positions):
-            nn.init.normal_(parameter, std=0.02)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=0.02)
-                nn.init.zeros_(module.bias)
+        start_small(self, self.table, self.positions)
         self.register_buffer("low_pass", low_pass_filter(length, cutoff), persistent=False)
 
     @property
@@ -194,3 +185,13 @@ def low_pass_filter(length: int, cutoff: int) -> Tensor:
     spectrum = torch.fft.rfft(torch.eye(length, dtype=torch.float64), dim=0)
     spectrum[cutoff // 2 + 1 :] = 0
     return torch.fft.irfft(spectrum, n=length, dim=0).float()
+
+
+def start_small(network: nn.Module, *tables: nn.Parameter) -> None:
+    """Tables and weights of linear layers from a normal distribution of width 0.02, biases at 0."""
+    for parameter in tables:
+        nn.init.normal_(parameter, std=0.02)
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)

@@ -6,7 +6,10 @@ import torch
 from torch.nn import functional as F
 
 from genrec.baselines import Bert4Rec, BSARec, FitInputs, SASRec, load_baseline
-from genrec.baselines.softmax import full_softmax_loss
+from genrec.baselines.causal_transformer import CausalTransformer
+from genrec.baselines.history_rows import later_targets
+from genrec.baselines.optimise import Average
+from genrec.baselines.softmax import full_softmax_loss, soft_target_loss
 from genrec.baselines.transformer import FrequencyTransformer, ItemTransformer, low_pass_filter
 from genrec.data.histories import Histories
 from genrec.data.split import leave_one_out
@@ -37,6 +40,54 @@ def test_the_full_softmax_equals_cross_entropy(cells, monkeypatch):
     got = torch.autograd.grad(3 * loss, (hidden, items))
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(got, wanted)
+
+
+def test_soft_targets_and_half_precision_mean_the_same():
+    torch.manual_seed(0)
+    hidden, items = torch.randn(4, 8, requires_grad=True), torch.randn(11, 8, requires_grad=True)
+    row, item = torch.tensor([0, 0, 1, 2, 3, 3, 3]), torch.tensor([1, 5, 2, 2, 0, 9, 10])
+    weight = torch.tensor([0.7, 0.3, 1.0, 1.0, 0.5, 0.25, 0.25])
+    expected = -(weight * (hidden @ items.T).log_softmax(1)[row, item]).sum() / 4
+    wanted = torch.autograd.grad(expected, (hidden, items))
+    for dtype, near in ((torch.float32, 1e-5), (torch.bfloat16, 3e-2)):
+        loss = soft_target_loss(hidden, items, row, item, weight, dtype=dtype)
+        torch.testing.assert_close(loss, expected, atol=near, rtol=near)
+        for got, right in zip(torch.autograd.grad(loss, (hidden, items)), wanted, strict=True):
+            torch.testing.assert_close(got, right, atol=near, rtol=near)
+
+
+def test_later_items_are_targets_with_falling_weights():
+    items = torch.tensor([[3, 1, 4, -1], [5, 9, 2, 6], [7, -1, -1, -1]])
+    place, item, weight = later_targets(items, 2, 0.5)
+    assert place.tolist() == [0, 0, 1, 2, 2, 3, 3, 4]
+    assert item.tolist() == [1, 4, 4, 9, 2, 2, 6, 6]
+    torch.testing.assert_close(weight, torch.tensor([2 / 3, 1 / 3, 1, 2 / 3, 1 / 3, 2 / 3, 1 / 3, 1]))
+    assert later_targets(items, 1, 0.5)[1].tolist() == items[:, 1:][items[:, 1:] >= 0].tolist()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.7])
+def test_a_filter_knows_nothing_of_later_items_nor_of_padding(alpha):
+    torch.manual_seed(0)
+    network = CausalTransformer(N_ITEMS, 6, 8, 2, 2, 0.0, alpha=alpha, cutoff=3).eval()
+    alone = network(torch.tensor([[3, 1, 4]]))
+    torch.testing.assert_close(network(torch.tensor([[3, 1, 4, 2, -1], [5, 6, 7, 8, 9]]))[:1, :3], alone)
+    first = network.newest(torch.tensor([[3, 1, 4, -1]]))
+    torch.testing.assert_close(first, alone[:, 2])
+    torch.testing.assert_close(network.slow, low_pass_filter(6, 3)[-1].flip(0))
+
+
+def test_the_average_follows_the_weights_and_is_what_is_kept():
+    network = torch.nn.Linear(2, 1)
+    average = Average(network, 0.5)
+    with torch.no_grad():
+        for value in (1.0, 2.0):
+            network.weight.fill_(value)
+            average.add(network)
+    had = average.exchange(network)
+    assert had["weight"].tolist() == [[2.0, 2.0]]
+    assert 1.5 < network.weight[0, 0].item() < 2.0
+    network.load_state_dict(had)
+    assert network.weight[0, 0].item() == 2.0
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -95,8 +146,9 @@ def test_only_the_newest_items_are_read(make):
     np.testing.assert_array_equal(*(baseline.score(Histories.from_lists([items])) for items in (long, short)))
 
 
-def test_every_target_is_trained_on_once():
-    baseline = SASRec(**{**SMALL, "max_items": 4}, rows="windows")
+@pytest.mark.parametrize("rows", ["histories", "windows"])
+def test_every_target_is_trained_on_once(rows):
+    baseline = SASRec(**{**SMALL, "max_items": 4}, rows=rows)
     train = circle(30)
     counts = np.zeros(N_ITEMS, dtype=int)
     for batch in baseline._batches(train, 0)(0):
@@ -135,11 +187,11 @@ def test_the_caller_keeps_its_random_numbers(make):
 
 
 def test_candidates_fit_the_data():
-    """Long enough for nine of ten histories, batches small enough for a hundred steps; rows are targets or windows."""
+    """Long enough for nine of ten histories, batches small enough for a hundred steps; rows by their targets or not."""
     for histories, length, by_targets, by_windows in (
-        ([[0] * 30] * 19 + [[0] * 500], 50, 16, 16),
-        ([[0] * 5] * 7000, 50, 256, 64),
-        ([[0] * 900], 200, 16, 16),
+        ([[0] * 30] * 19 + [[0] * 500], 50, 4, 16),
+        ([[0] * 5] * 7000, 50, 64, 64),
+        ([[0] * 900], 200, 4, 16),
     ):
         train = Histories.from_lists(histories)
         for make, batch in ((SASRec, by_targets), (BSARec, by_targets), (Bert4Rec, by_windows)):
@@ -149,9 +201,9 @@ def test_candidates_fit_the_data():
                 make(**each)
 
 
-def test_both_kinds_of_rows_learn_and_are_saved(tmp_path):
+def test_all_kinds_of_rows_learn_and_are_saved(tmp_path):
     split = leave_one_out(circle(150))
-    for rows in ("prefixes", "windows"):
+    for rows in ("histories", "prefixes", "windows"):
         baseline = SASRec(**SMALL, rows=rows, epochs=12).fit(split.train, IDS)
         assert baseline.ndcg(split.test, k=1) > 0.8
         baseline.save_pretrained(tmp_path / rows)
@@ -163,7 +215,8 @@ def test_a_folder_from_before_there_were_two_kinds_of_rows_holds_windows():
     settings = SASRec(rows="windows").settings.model_dump()
     del settings["rows"]
     assert SASRec(**{**SASRec.legacy, **settings}).settings.rows == "windows"
-    assert SASRec().settings.rows == "prefixes"
+    assert SASRec().settings.rows == BSARec().settings.rows == "histories"
+    assert BSARec.legacy == {"rows": "prefixes"}
 
 
 def test_few_users_get_more_epochs_and_long_histories_less_dropout():
@@ -215,8 +268,8 @@ def test_frequencies_change_what_is_learned_only_where_they_have_a_share():
 
 
 @pytest.mark.parametrize("make", [SASRec, BSARec])
-def test_every_target_with_a_history_is_a_row_of_its_own(make):
-    baseline, train = make(**{**SMALL, "max_items": 4}), circle(30)
+def test_every_target_with_a_history_is_a_row_of_its_own_where_that_is_asked_for(make):
+    baseline, train = make(**{**SMALL, "max_items": 4}, rows="prefixes"), circle(30)
     rows = [
         (tuple(one[one >= 0].tolist()), int(target))
         for read, targets in baseline._batches(train, 0)(0)

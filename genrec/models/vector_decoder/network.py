@@ -15,7 +15,7 @@ would give away the next item.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ from genrec.models.vector_decoder.loss import NEVER, Near, Wanted, find_wanted, 
 from genrec.models.vector_decoder.mixtures import Mixtures
 from genrec.models.vector_decoder.neighbours import Neighbours
 from genrec.models.vector_decoder.pairs import cross_fitted, folds_of, pair_vectors
+from genrec.tensors import product_type
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -301,11 +302,3 @@ def centred(vectors: np.ndarray, known: int) -> np.ndarray:
     of = vectors[:known][present[:known]]
     mean = of.mean(axis=0, dtype=np.float64) if len(of) else 0.0
     return normalize_rows((vectors - mean) * present[:, None])
-
-
-def product_type(device: torch.device) -> torch.dtype:
-    """Precision of the products of training: half of float32 where a processor has instructions for it."""
-    fast: Any = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    return torch.bfloat16 if device.type == "cpu" and fast is not None and fast() else torch.float32
