@@ -44,7 +44,11 @@ def optimise(
     import torch
 
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
+        network.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        betas=(0.9, 0.98),
+        fused=True,  # one pass over a table of items in place of ten
     )
     curve: list[float] = []
     average = Average(network, settings.averaging) if settings.averaging else None

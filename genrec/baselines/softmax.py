@@ -47,7 +47,7 @@ class _FullSoftmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
         to_hidden, to_items = ctx.saved_tensors
-        return to_hidden * gradient, to_items * gradient, None, None, None, None
+        return to_hidden.mul_(gradient), to_items.mul_(gradient), None, None, None, None
 
 
 def full_softmax_loss(hidden: Tensor, items: Tensor, targets: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
