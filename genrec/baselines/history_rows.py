@@ -8,9 +8,8 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from genrec.baselines.softmax import soft_target_loss
+from genrec.baselines.softmax import full_softmax_loss
 from genrec.data.histories import Histories
 from genrec.models.history_batches import BucketSampler, HistoryExamples
 from genrec.tensors import product_type
@@ -53,40 +52,18 @@ def history_batches(train: Histories, max_items: int, size: int, seed: int) -> C
     return batches
 
 
-def history_loss(network: CausalNetwork, items: Tensor, later: int, share: float) -> Tensor:
+def history_loss(network: CausalNetwork, items: Tensor) -> Tensor:
     """Cross-entropy over all items, mean over places with a next item.
 
     Args:
         network: To train.
         items: ``(rows, length + 1)`` of :func:`history_batches`.
-        later: How many of the items after a place are its targets, see :func:`later_targets`.
-        share: What each counts of the one before it.
     """
     items = items.to(network.items.device)
-    states = network(items[:, :-1])[items[:, 1:] >= 0]  # only places with a target meet the catalogue
-    return soft_target_loss(
-        states, network.items, *later_targets(items, later, share), dtype=product_type(items.device)
-    )
-
-
-def later_targets(items: Tensor, later: int, share: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Targets of every place that has a next item, these numbered row by row.
-
-    Args:
-        items: ``(rows, n)`` int64, -1 for padding on the right.
-        later: How many of the next items count.
-        share: What each counts of the one before it.
-
-    Returns:
-        Place, item and weight of every target, ``(m,)`` each, sorted by place; weights of a place add up to one.
-    """
-    real = items[:, 1:] >= 0
-    ahead = [F.pad(items[:, step:], (0, step - 1), value=-1)[real] for step in range(1, min(later, real.shape[1]) + 1)]
-    candidates = torch.stack(ahead, dim=1)  # (places, later)
-    weights = (candidates >= 0) * share ** torch.arange(len(ahead), device=items.device).float()
-    weights = weights / weights.sum(dim=1, keepdim=True)
-    place, step = (candidates >= 0).nonzero(as_tuple=True)
-    return place, candidates[place, step], weights[place, step]
+    targets = items[:, 1:]
+    real = targets >= 0
+    states = network(items[:, :-1])[real]  # only real targets meet the catalogue
+    return full_softmax_loss(states, network.items, targets[real], dtype=product_type(items.device))
 
 
 def history_batch_size(train: Histories) -> int:

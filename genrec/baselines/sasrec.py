@@ -32,8 +32,6 @@ class SASRecSettings(TransformerSettings):
     averaging: float = Field(
         0.999, ge=0, lt=1, description="decay of the moving average of weights that is measured and kept; 0: none"
     )
-    later: int = Field(1, ge=1, description="how many of the next items are targets of a place in a history")
-    later_share: float = Field(0.5, ge=0, le=1, description="what each of these counts of the one before it")
     validation_users: int = Field(5000, ge=1, description="cases, a fixed sample, that decide when to stop")
 
 
@@ -96,7 +94,7 @@ class SASRec(TransformerBaseline):
             return prefix_loss(network, batch)
         from genrec.baselines.history_rows import history_loss
 
-        return history_loss(network, batch, self.settings.later, self.settings.later_share)
+        return history_loss(network, batch)
 
     def _inputs(self, histories: Histories) -> np.ndarray:
         cut = histories.last(self.settings.max_items)

@@ -16,9 +16,7 @@ class _FullSoftmax(torch.autograd.Function):
     """Loss and both gradients in one pass over chunks of rows: logits are made once and stay in the cache."""
 
     @staticmethod
-    def forward(
-        ctx: Any, hidden: Tensor, items: Tensor, row: Tensor, item: Tensor, weight: Tensor, dtype: torch.dtype
-    ) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, items: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
         cells = _CELLS.get(hidden.device.type, 1 << 24)
         if dtype != torch.float32:
             cells = max(cells, _HALF_CELLS)
@@ -27,15 +25,13 @@ class _FullSoftmax(torch.autograd.Function):
         states, table = hidden.to(dtype), items.to(dtype)
         # Transposed, because the product below is then much faster on CPU.
         to_hidden, to_items = torch.empty_like(hidden), items.new_zeros(items.T.shape)
-        borders = torch.searchsorted(row, torch.arange(0, n + size, size, device=row.device)).tolist()
-        for number, start in enumerate(range(0, n, size)):
-            part, of = states[start : start + size], slice(borders[number], borders[number + 1])
-            place, wanted, share = row[of] - start, item[of], weight[of]
+        for start in range(0, n, size):
+            part, wanted = states[start : start + size], targets[start : start + size, None]
             shares = torch.softmax(part @ table.T, dim=1)
             # Only the figure is cut where a share underflows, not the gradient.
-            right = shares[place, wanted].float().clamp_min(torch.finfo(torch.float32).tiny)
-            total -= (share * right.log()).sum()
-            shares.index_put_((place, wanted), -share.to(dtype), accumulate=True)
+            right = shares.gather(1, wanted).float().clamp_min(torch.finfo(torch.float32).tiny)
+            total -= right.log().sum()
+            shares.scatter_add_(1, wanted, shares.new_full(wanted.shape, -1.0))
             to_hidden[start : start + size] = shares @ table
             if dtype == to_items.dtype:
                 to_items.addmm_(part.T, shares)
@@ -47,7 +43,7 @@ class _FullSoftmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
         to_hidden, to_items = ctx.saved_tensors
-        return to_hidden.mul_(gradient), to_items.mul_(gradient), None, None, None, None
+        return to_hidden.mul_(gradient), to_items.mul_(gradient), None, None
 
 
 def full_softmax_loss(hidden: Tensor, items: Tensor, targets: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -62,22 +58,5 @@ def full_softmax_loss(hidden: Tensor, items: Tensor, targets: Tensor, *, dtype: 
         targets: ``(n,)`` int64.
         dtype: Of the products and of the shares of the items.
     """
-    row = torch.arange(len(hidden), device=hidden.device)
-    return soft_target_loss(hidden, items, row, targets, hidden.new_ones(len(hidden)), dtype=dtype)
-
-
-def soft_target_loss(
-    hidden: Tensor, items: Tensor, row: Tensor, item: Tensor, weight: Tensor, *, dtype: torch.dtype = torch.float32
-) -> Tensor:
-    """As :func:`full_softmax_loss`, with several targets a row.
-
-    Args:
-        hidden: ``(n, dim)`` float32, ``n`` at least 1.
-        items: ``(n_items, dim)`` float32.
-        row: ``(m,)`` int64 row of each target, sorted.
-        item: ``(m,)`` int64.
-        weight: ``(m,)`` float32; those of a row add up to one.
-        dtype: Of the products and of the shares of the items.
-    """
-    loss: Tensor = _FullSoftmax.apply(hidden, items, row, item, weight, dtype)  # type: ignore[no-untyped-call]
+    loss: Tensor = _FullSoftmax.apply(hidden, items, targets, dtype)  # type: ignore[no-untyped-call]
     return loss
