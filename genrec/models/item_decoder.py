@@ -48,7 +48,7 @@ class ItemDecoder(CodeModel):
 
     config_class = ItemDecoderConfig
     reads_vectors: ClassVar[bool] = True
-    answers: ClassVar[frozenset[str]] = frozenset({"states", "embed", "read", "terms_from"})
+    answers: ClassVar[frozenset[str]] = frozenset({"states", "embed", "read", "terms_from", "logits_from"})
 
     def __init__(self, config: ItemDecoderConfig) -> None:
         super().__init__(config)
@@ -141,10 +141,15 @@ class ItemDecoder(CodeModel):
         hidden: Tensor = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
         return hidden
 
-    def terms_from(self, states: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    def terms_from(self, states: Tensor, right: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
         """What items add to a loss, and their log-probability, each ``(n,)``; arguments of :meth:`write`."""
-        smoothing = self.config.label_smoothing if self.training else 0.0
-        return level_terms(self.output_table, self.write(states, right), right, smoothing, self.legal)
+        smoothing, hidden = self.config.label_smoothing if self.training else 0.0, self.write(states, right)
+        return level_terms(self.output_table, hidden / temperature, right, smoothing, self.legal)
+
+    def logits_from(self, states: Tensor, right: Tensor) -> list[Tensor]:
+        """Scores of the codes of every level behind the right codes, ``(n, codebook_size)`` each."""
+        hidden = self.write(states, right)
+        return [self.output_table.logits(hidden[:, level], level) for level in range(self.n_levels)]
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, **more: Tensor) -> ItemDecoderState:
         """See :meth:`CodeModel.prefill`; ``more`` goes to :meth:`embed`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,8 +32,8 @@ class AlignmentSettings(Settings):
 class Alignment(Objective):
     """The network's own loss and weighted terms over what its output says of every target.
 
-    Subclasses implement :meth:`terms`; modules with weights of their own come from :meth:`helpers`. They are trained
-    with the network and taken out of it when training is done.
+    Subclasses implement :meth:`terms` or :meth:`learn`; modules with weights of their own come from :meth:`helpers`.
+    They are trained with the network and taken out of it when training is done.
     """
 
     Config: ClassVar[type[Settings]] = AlignmentSettings
@@ -72,7 +71,6 @@ class Alignment(Objective):
         """See :meth:`Objective.finish`."""
         model.give_back()
 
-    @abstractmethod
     def terms(self, model: Any, output: CodeModelOutput, batch: dict[str, Any]) -> dict[str, tuple[float, Tensor]]:
         """Terms by name, each with its weight.
 
@@ -81,6 +79,12 @@ class Alignment(Objective):
             output: Of its forward pass.
             batch: What that was given.
         """
+        return {}
+
+    def learn(self, model: Any, batch: dict[str, Any]) -> tuple[CodeModelOutput, dict[str, tuple[float, Tensor]]]:
+        """What the network says of a batch, and the terms; arguments as in :meth:`terms`."""
+        output: CodeModelOutput = model(**batch)
+        return output, self.terms(model, output, batch)
 
     def loss(self, forward: Forward, batch: dict[str, Any]) -> CodeModelOutput:
         """See :meth:`Objective.loss`; everything is computed inside the forward pass, whatever is around it."""
@@ -89,8 +93,7 @@ class Alignment(Objective):
             raise ConfigError(what, where="objective.name", hint="Start it in one process, or with ddp.yaml.")
 
         def ask(model: Any, given: dict[str, Any]) -> CodeModelOutput:
-            output: CodeModelOutput = model(**given)
-            terms = self.terms(model, output, given)
+            output, terms = self.learn(model, given)
             settings: Any = self.settings
             total = settings.likelihood * output.need("loss")
             for weight, term in terms.values():
