@@ -65,6 +65,11 @@ SYSTEMS: dict[str, Setup] = {
     "sra-cl": Setup("item-decoder-small"),
     "setrec": Setup("item-decoder-small", paper="15 to 20 times as fast as token sequences"),
     "h2rec": Setup("item-decoder-small", paper="better for popular and for rare items"),
+    "rearec-ensemble": Setup("item-decoder-small"),
+    "rearec-progressive": Setup("item-decoder-small"),
+    "mancar": Setup("item-decoder-small", paper="up to +46.9 % NDCG@10"),
+    "dtrec": Setup("item-decoder-small"),
+    "stream-rec": Setup("item-decoder-small"),
 }
 
 

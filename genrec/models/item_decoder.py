@@ -30,7 +30,7 @@ class ItemDecoderConfig(CodeModelConfig):
 
 @dataclass
 class ItemDecoderState(StepState):
-    """Search state: the user vector, the cache of the code decoder and its tree."""
+    """Search state: what the code decoder reads first, ``(users, n, code_dim)``, its cache and its tree."""
 
     user: Tensor | None = None
     cache: DynamicCache | None = None
@@ -154,7 +154,12 @@ class ItemDecoder(CodeModel):
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, **more: Tensor) -> ItemDecoderState:
         """See :meth:`CodeModel.prefill`; ``more`` goes to :meth:`embed`."""
         states, columns = self.states(codes, mask, vectors, **more)
-        return ItemDecoderState(user=self.bridge(newest_of(states, columns)), cache=DynamicCache())
+        return ItemDecoderState(user=self.begin(newest_of(states, columns)), cache=DynamicCache())
+
+    def begin(self, states: Tensor) -> Tensor:
+        """What the code decoder reads ahead of all codes, ``(users, dim) -> (users, n, code_dim)``."""
+        begun: Tensor = self.bridge(states)[:, None]
+        return begun
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
         """See :meth:`CodeModel.step`."""
@@ -162,12 +167,12 @@ class ItemDecoder(CodeModel):
             raise TypeError("step needs the state that prefill returned.")
         level = state.level
         if codes is None or parents is None or state.tree is None:
-            state.tree = BeamTree(torch.ones(len(state.user), 1, dtype=torch.bool, device=state.user.device))
-            start = self.codes(inputs_embeds=state.user[:, None], past_key_values=state.cache, use_cache=True)
-            hidden = start.last_hidden_state
+            state.tree = BeamTree(torch.ones(state.user.shape[:2], dtype=torch.bool, device=state.user.device))
+            start = self.codes(inputs_embeds=state.user, past_key_values=state.cache, use_cache=True)
+            hidden = start.last_hidden_state[:, -1:]
         else:
             vectors = self.code_table.embed(codes[..., None], level - 1)[..., 0, :]
-            places = torch.full_like(codes[:, :1], level)
+            places = torch.full_like(codes[:, :1], state.user.shape[1] + level - 1)
             hidden = read_beams(self.codes, state.tree, parents, places, state.cache, inputs_embeds=vectors)
         state.level += 1
         return self.output_table.logits(hidden, level)

@@ -172,14 +172,14 @@ class LatentSteps(ItemDecoder):
         length, seen = self._length(embedded, columns), columns[:, None]
         found, taken, states = state.clone(), torch.zeros_like(users), [state]
         halting = self.config.halt > 0 and self.config.pooling == "last"
-        known = self._first_codes_of(self.bridge(state[:, 0])) if halting else None
+        known = self._first_codes_of(self.begin(state[:, 0])) if halting else None
         for step in range(self.config.steps):
             state = self._again(state, step, seen, places, cache, length)
             states.append(state)
             found[users], taken[users] = state, step + 1
             if known is None:
                 continue
-            now = self._first_codes_of(self.bridge(state[:, 0]))
+            now = self._first_codes_of(self.begin(state[:, 0]))
             going = (now.exp() * (now - known)).sum(-1) >= self.config.halt
             if not bool(going.all()):
                 kept = going.nonzero()[:, 0]
@@ -190,9 +190,9 @@ class LatentSteps(ItemDecoder):
                 now, length = now[kept], None if length is None else length[kept]
             known = now
         user = found if self.config.pooling == "last" else self.pool(torch.stack(states))
-        return LatentStepsState(user=self.bridge(user[:, 0]), cache=DynamicCache(), steps=taken)
+        return LatentStepsState(user=self.begin(user[:, 0]), cache=DynamicCache(), steps=taken)
 
-    def _first_codes_of(self, users: Tensor) -> Tensor:
-        """Log-probabilities of the first code, ``(users, codebook_size)``, from ``(users, code_dim)``."""
-        hidden = self.codes(inputs_embeds=users[:, None], use_cache=False).last_hidden_state
-        return self.output_table.logits(hidden[:, 0], 0).log_softmax(-1)
+    def _first_codes_of(self, begun: Tensor) -> Tensor:
+        """Log-probabilities of the first code, ``(users, codebook_size)``, from :meth:`begin`."""
+        hidden = self.codes(inputs_embeds=begun, use_cache=False).last_hidden_state
+        return self.output_table.logits(hidden[:, -1], 0).log_softmax(-1)

@@ -106,6 +106,15 @@ class Start(nn.Module):
         return torch.cat([start, vectors], dim=1), torch.cat([mask.new_ones(users, 1), mask], dim=1)
 
 
+def mean_before(vectors: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the real vectors before every column, zeros where there are none; ``(users, items, dim)``."""
+    real = mask[..., None].to(vectors.dtype)
+    total, count = (vectors * real).cumsum(1), real.cumsum(1)
+    before = torch.cat([torch.zeros_like(total[:, :1]), total[:, :-1]], dim=1)
+    counted = torch.cat([torch.zeros_like(count[:, :1]), count[:, :-1]], dim=1)
+    return before / counted.clamp_min(1)
+
+
 def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTrainedModel:
     """A transformers decoder from its configuration, without a vocabulary, with dropout after every block.
 

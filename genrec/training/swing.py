@@ -26,8 +26,8 @@ def swing_neighbours(
     """
     users = np.repeat(np.arange(len(histories)), histories.lengths)
     pairs = np.unique(np.column_stack([histories.items, users]), axis=0)  # sorted by item
-    order = np.random.default_rng(seed).permutation(len(pairs))
-    pairs = pairs[order][np.argsort(pairs[order, 0], kind="stable")]
+    turn = np.random.default_rng(seed).permutation(len(histories))  # one for all items, so that pairs stay pairs
+    pairs = pairs[np.lexsort([turn[pairs[:, 1]], pairs[:, 0]])]
     first = np.searchsorted(pairs[:, 0], pairs[:, 0])
     pairs = pairs[np.arange(len(pairs)) - first < most_users]
     has = sp.csr_array(

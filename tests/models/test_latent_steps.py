@@ -54,7 +54,7 @@ def test_search_takes_the_steps_of_training(pooling, rescale, left):
     state = model.prefill(codes, mask)
     states, columns = model.states(codes, mask)
     last = torch.where(columns, torch.arange(columns.shape[1]), -1).amax(1)
-    torch.testing.assert_close(state.user, model.bridge(states[torch.arange(4), last]), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(state.user, model.begin(states[torch.arange(4), last]), atol=1e-5, rtol=1e-5)
     assert state.steps.tolist() == [3] * 4
 
 

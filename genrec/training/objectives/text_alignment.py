@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from genrec.models.parts import mean_before
 from genrec.training.contrast import info_nce, some
 from genrec.training.objectives import OBJECTIVES
 from genrec.training.objectives.aligned import Alignment, AlignmentSettings
@@ -95,12 +96,3 @@ class TextAlignment(Alignment):
             states: Tensor = model.read(vectors, columns)[rows, places]
             return states
         return torch.as_tensor(read(mean_before(texts, batch["mask"])[rows, places]))
-
-
-def mean_before(vectors: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the real vectors before every column, zeros where there are none; ``(users, items, dim)``."""
-    real = mask[..., None].to(vectors.dtype)
-    total, count = (vectors * real).cumsum(1), real.cumsum(1)
-    before = torch.cat([torch.zeros_like(total[:, :1]), total[:, :-1]], dim=1)
-    counted = torch.cat([torch.zeros_like(count[:, :1]), count[:, :-1]], dim=1)
-    return before / counted.clamp_min(1)

@@ -10,10 +10,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from genrec.models.parts import mean_before
 from genrec.training.contrast import info_nce, some
 from genrec.training.objectives import OBJECTIVES
 from genrec.training.objectives.aligned import Alignment, AlignmentSettings
-from genrec.training.objectives.text_alignment import mean_before
 
 if TYPE_CHECKING:
     from genrec.generative.config import TrainConfig

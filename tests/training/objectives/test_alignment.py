@@ -10,10 +10,10 @@ from support import TINY_TRAINING
 from genrec.data import Interactions
 from genrec.errors import ConfigError
 from genrec.generative.config import load_train_config
+from genrec.models.parts import mean_before
 from genrec.training.contrast import bpr, info_nce
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.colarec import Groups
-from genrec.training.objectives.text_alignment import mean_before
 from genrec.training.objectives.text_neighbours import nearest
 from genrec.training.session import TrainingStoppedError
 from genrec.training.train import train

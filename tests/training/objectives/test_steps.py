@@ -161,7 +161,7 @@ def test_steps_learn_more_and_more_codes(thinking, prepared):
     expected = 0.0
     for step, known in enumerate(depths(4, right.shape[1])[:-1]):
         for level in range(known):
-            expected -= float(levels[level][step].gather(1, right[:, level, None]).mean()) / 3
+            expected -= float(levels[level][step].gather(1, right[:, level, None]).detach().mean()) / 3
     assert float(loss_of(objective, model, batch).loss.detach()) == pytest.approx(expected, rel=1e-4)
 
 
