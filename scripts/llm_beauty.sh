@@ -41,7 +41,8 @@ settings() { # what a variant changes, one setting a line
     item-head-38k) # as many targets as whole histories have
         printf '%s\n' model.architecture=item-head prompts.rows_per_epoch=38000
         ;;
-    seq2seq-lora) printf '%s\n' "model.checkpoint=$lm/t5" examples.mode=prefixes ;;
+    seq2seq-lora) echo "model.checkpoint=$lm/t5" ;;
+    seq2seq-lora-pairs) printf '%s\n' "model.checkpoint=$lm/t5" examples.mode=prefixes ;;
     *) echo "unknown variant: $1" >&2 && return 1 ;;
     esac
 }

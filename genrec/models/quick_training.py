@@ -14,13 +14,17 @@ from torch.nn import functional as F
 _BITS = 16  # of a random number that decides about one value
 
 
-def product_dtype(weight: Tensor, training: bool) -> torch.dtype:
-    """What products with a weight are computed in: bfloat16 in training where a CPU multiplies it directly.
+def product_dtype(linear: Any, training: bool) -> torch.dtype:
+    """What the products of a layer are computed in: bfloat16 in training where a CPU multiplies it directly.
 
     Such products take a quarter of the time on processors with AVX512-BF16 or AMX. Outside training, on a GPU and
-    inside ``torch.autocast`` it is the type of the weight.
+    inside ``torch.autocast`` it is the type of the weight; so it is where something is wrapped around the layer.
     """
-    plain = weight.dtype == torch.float32 and weight.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    weight: Tensor = linear.weight
+    bare = type(linear) is nn.Linear
+    plain = (
+        bare and weight.dtype == torch.float32 and weight.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    )
     return torch.bfloat16 if training and plain and has_bfloat16() else weight.dtype
 
 

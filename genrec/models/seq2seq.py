@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import torch
 from torch import Tensor
@@ -15,12 +15,11 @@ from genrec.models.beam_tree import additive, causal_mask, last_real
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, level_terms
 from genrec.models.registry import network
+from genrec.models.settings import HistoryAttention
 from genrec.models.t5.fused import Rows
 from genrec.models.t5.search import T5Search, T5State
 from genrec.models.t5.stock_blocks import first_attention, key_bias, run_blocks
 from genrec.models.t5.whole import item_of_columns, read_history, read_rows
-
-HistoryAttention = Literal["full", "item-causal"]
 
 
 class CodeSeq2SeqConfig(CodeModelConfig):

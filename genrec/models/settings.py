@@ -9,6 +9,9 @@ from pydantic import Field
 from genrec.config import Settings
 from genrec.prompts.settings import PromptSettings, TaskSettings
 
+HistoryAttention = Literal["full", "item-causal"]
+"""What an encoder sees from an item of a history: everything, or the item itself and what stands before it."""
+
 
 class LanguageModelSettings(Settings):
     """How a pretrained language model is loaded and tuned; see :mod:`genrec.models.llm.source` and ``tuning``.

@@ -54,8 +54,8 @@ class PromptRenderer:
         max_items: Longest history that is rendered at all; None: what fits.
         chat: Put the prompt into the tokenizer's chat template, as the user's turn.
         system: System message of the chat.
-        whole: Decoder only: the codes of the history's items carry loss too (all but the oldest item's), so that one
-            example teaches every item of a history.
+        whole: The codes of the history's items carry loss too (all but the oldest item's), so that one example teaches
+            every item of a history. An encoder-decoder must be able to read it so.
 
     Raises:
         ModelError: ``chat`` is asked for and the tokenizer has no chat template.
@@ -81,10 +81,10 @@ class PromptRenderer:
                 where=getattr(tokenizer, "name_or_path", None) or type(tokenizer).__name__,
                 hint="Leave 'chat' off, use a chat model, or set tokenizer.chat_template.",
             )
-        if whole and (seq2seq or not (task.recommends and task.whole)):
+        if whole and not (task.recommends and task.whole):
             raise ConfigError(
                 f"The task '{task.name}' cannot be trained on whole histories here.",
-                expected="a decoder, and a task that recommends and says 'whole: true' in its front matter",
+                expected="a task that recommends and says 'whole: true' in its front matter",
                 hint="Use examples.mode: prefixes.",
             )
         self.task, self.items, self.tokenizer, self.seq2seq = task, items, tokenizer, seq2seq
@@ -254,7 +254,7 @@ class PromptRenderer:
 
         Returns:
             ``input_ids`` and ``labels``. Decoder: prompt and target in one, labels -100 at every token of the prompt.
-            Seq2seq: the prompt, and the target alone.
+            Seq2seq: the prompt, and the targets alone, one after the other.
 
         Raises:
             DataError: See :meth:`render`, or the target item lacks the text that is asked for.
@@ -267,7 +267,8 @@ class PromptRenderer:
         _, source, _ = self._fit(sample)
         target = self.target_ids(item)
         if self.seq2seq:
-            return {"input_ids": source, "labels": target}
+            known = [label for label in self._prompt_labels(source) if label != IGNORE]
+            return {"input_ids": source, "labels": known + target}
         return {"input_ids": source + target, "labels": self._prompt_labels(source) + target}
 
     def _prompt_labels(self, source: list[int]) -> list[int]:

@@ -23,6 +23,7 @@ from genrec.errors import GenRecError, ModelError
 from genrec.models.base import CodeModel
 from genrec.models.hf.whole_rows import own_logits
 from genrec.models.llm.readers import WAYS
+from genrec.models.llm.whole_answers import order_of
 from genrec.models.outputs import Reader
 from genrec.prompts.rendering import IGNORE
 from genrec.trie import Trie
@@ -134,7 +135,8 @@ class _LanguageCheck:
         try:
             for ids, mask in zip(self.batch["input_ids"], self.batch["attention_mask"].bool(), strict=True):
                 prompt = ids[mask].expand(len(self.answers), -1)
-                logits = own_logits(self.model.base, prompt, torch.ones_like(prompt), self.answers)
+                order = order_of(prompt, self.model.tokens.ids) if self.model.reads_whole else None
+                logits = own_logits(self.model.base, prompt, torch.ones_like(prompt), self.answers, order)
                 found = logits[:, :-1].float().log_softmax(-1).gather(-1, self.answers[..., None])
                 rows.append(found[..., 0].sum(1))
         except GenRecError:

@@ -36,18 +36,18 @@ def test_dropout_follows_the_seed():
 
 
 def test_products_are_low_only_in_training_on_a_processor_that_has_them(monkeypatch):
-    weight = nn.Linear(4, 3).weight
+    layer = nn.Linear(4, 3)
     monkeypatch.setattr(quick_training, "has_bfloat16", lambda: True)
-    assert product_dtype(weight, True) == torch.bfloat16
-    assert product_dtype(weight, False) == torch.float32
-    assert product_dtype(weight.double(), True) == torch.float64
+    assert product_dtype(layer, True) == torch.bfloat16
+    assert product_dtype(layer, False) == torch.float32
+    assert product_dtype(nn.Linear(4, 3).double(), True) == torch.float64
     with torch.autocast("cpu", torch.bfloat16):
-        assert product_dtype(weight, True) == torch.float32
+        assert product_dtype(layer, True) == torch.float32
     monkeypatch.setattr(quick_training, "has_bfloat16", lambda: False)
-    assert product_dtype(weight, True) == torch.float32
+    assert product_dtype(layer, True) == torch.float32
 
 
-def test_a_layer_that_something_wraps_keeps_its_own_forward():
+def test_a_layer_that_something_wraps_keeps_its_own_forward(monkeypatch):
     class Wrapped(nn.Linear):
         def forward(self, rows):
             return super().forward(rows) + 1
@@ -57,6 +57,8 @@ def test_a_layer_that_something_wraps_keeps_its_own_forward():
     torch.testing.assert_close(product(plain, rows), plain(rows))
     wrapped = Wrapped(4, 3)
     torch.testing.assert_close(product(wrapped, rows), wrapped(rows))
+    monkeypatch.setattr(quick_training, "has_bfloat16", lambda: True)
+    assert product_dtype(wrapped, True) == torch.float32
     assert product(wrapped, rows.bfloat16()).dtype == torch.bfloat16
     low = product(plain, rows.bfloat16())
     assert low.dtype == torch.bfloat16

@@ -172,8 +172,10 @@ def test_whole_histories_teach_every_item_but_the_oldest():
     assert np.array(example["input_ids"])[places].tolist() == learned
     with pytest.raises(ConfigError, match="whole histories"):
         renderer("next-item-titles", whole=True)  # a title before the codes says which item they are
-    with pytest.raises(ConfigError, match="whole histories"):
-        renderer("next-item", seq2seq=True, whole=True)
+    apart = renderer("next-item", seq2seq=True, whole=True).render_example(Sample(np.array([1, 2, 3]), 4))
+    plain = renderer("next-item", seq2seq=True)
+    assert apart["labels"] == [token for item in (2, 3, 4) for token in plain.target_ids(item)]
+    assert apart["input_ids"] == plain.render_example(Sample(np.array([1, 2, 3]), 4))["input_ids"]
 
 
 def test_items_show_every_field_and_hide_placeholders():

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genrec.models.hf.item_causal import item_order
 from genrec.models.hf.vocabulary_head import CodeTokenIds
 from genrec.models.predictor import StepOutput
 
@@ -18,12 +19,15 @@ class HFPredictor(ABC):
     Args:
         model: ``AutoModelForCausalLM``, ``AutoModelForSeq2SeqLM`` or a PEFT model around one, in evaluation mode.
         code_token_ids: Per level ``(codebook_size,)`` token ids, code 0 first.
+        item_causal: What an encoder sees from an item of a prompt: the item itself and what stands before it
+            (:mod:`genrec.models.hf.item_causal`), or all.
 
     Raises:
         ModelError: The model cannot be decoded this way; says why.
     """
 
-    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds, *, item_causal: bool = False) -> None:
+        self.item_causal = item_causal
         self.model = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.seq2seq = bool(self.model.config.is_encoder_decoder)
         self.token_ids = [torch.as_tensor(ids, dtype=torch.int64, device=self.device) for ids in code_token_ids]
@@ -37,6 +41,10 @@ class HFPredictor(ABC):
     def device(self) -> torch.device:
         """Where the model is."""
         return next(self.model.parameters()).device
+
+    def order(self, ids: Tensor) -> Tensor | None:
+        """How many items have begun at every token ``(rows, n)`` of prompts; None where an encoder sees all."""
+        return item_order(ids, self.token_ids[0]) if self.item_causal and self.seq2seq else None
 
     @abstractmethod
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> Any:

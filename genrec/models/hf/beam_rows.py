@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
 from genrec.models.hf.base import HFPredictor
+from genrec.models.hf.item_causal import read_prompts
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.hf.whole_rows import decoder_start
 from genrec.models.outputs import StepState
@@ -36,16 +37,17 @@ class HFRowsPredictor(HFPredictor):
     Args:
         model: ``AutoModelForCausalLM``, ``AutoModelForSeq2SeqLM`` or a PEFT model around one, in evaluation mode.
         code_token_ids: Per level ``(codebook_size,)`` token ids, code 0 first.
+        item_causal: See :class:`~genrec.models.hf.base.HFPredictor`.
     """
 
-    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
-        super().__init__(model, code_token_ids)
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds, *, item_causal: bool = False) -> None:
+        super().__init__(model, code_token_ids, item_causal=item_causal)
         self.head = VocabularyHead(self.model, code_token_ids, scale=output_scale(self.model))
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> HFRowsState:
         """Read prompts: ``input_ids (users, n)`` int64 and ``attention_mask (users, n)``, 1 at real tokens."""
         if self.seq2seq:
-            memory = self.model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            memory = read_prompts(self.model, input_ids, attention_mask, self.order(input_ids))
             state = HFRowsState(
                 cache=EncoderDecoderCache(DynamicCache(), DynamicCache()), mask=attention_mask, memory=memory
             )

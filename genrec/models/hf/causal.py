@@ -41,6 +41,7 @@ class HFCausalPredictor(HFPredictor):
     Args:
         model: ``AutoModelForCausalLM`` or a PEFT model around one, in evaluation mode.
         code_token_ids: Per level ``(codebook_size,)`` token ids, code 0 first.
+        item_causal: Of encoder-decoders; a decoder sees nothing that comes later anyway.
 
     Raises:
         ModelError: The model cannot be decoded this way; says why.
@@ -56,8 +57,8 @@ class HFCausalPredictor(HFPredictor):
         torch.Size([1, 1, 5])
     """
 
-    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
-        super().__init__(model, code_token_ids)
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds, *, item_causal: bool = False) -> None:
+        super().__init__(model, code_token_ids, item_causal=item_causal)
         self.head = VocabularyHead(self.model, code_token_ids)
         self.backbone = self.model.get_decoder()
         self.window = _window(self.model, self.backbone)

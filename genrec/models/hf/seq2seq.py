@@ -24,14 +24,15 @@ class HFSeq2SeqPredictor(HFPredictor):
     Args:
         model: The model or a PEFT model around it, in evaluation mode.
         code_token_ids: Per level ``(codebook_size,)`` token ids, code 0 first.
+        item_causal: See :class:`~genrec.models.hf.base.HFPredictor`.
 
     Raises:
         ModelError: Another family. Those number their decoder's positions by columns, which beams in one sequence
             break.
     """
 
-    def __init__(self, model: Any, code_token_ids: CodeTokenIds) -> None:
-        super().__init__(model, code_token_ids)
+    def __init__(self, model: Any, code_token_ids: CodeTokenIds, *, item_causal: bool = False) -> None:
+        super().__init__(model, code_token_ids, item_causal=item_causal)
         config = self.model.config
         if config.model_type not in T5_FAMILY:
             raise ModelError(
@@ -46,7 +47,7 @@ class HFSeq2SeqPredictor(HFPredictor):
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> T5State:
         """Encode inputs: ``input_ids (users, n)`` int64 and ``attention_mask (users, n)``, 1 at real tokens."""
-        return self.search.prefill(self._embedded(input_ids), attention_mask.bool())
+        return self.search.prefill(self._embedded(input_ids), attention_mask.bool(), self.order(input_ids))
 
     def step(self, state: T5State, codes: Tensor | None = None, parents: Tensor | None = None) -> StepOutput:
         """See :meth:`genrec.models.base.CodeModel.step`."""

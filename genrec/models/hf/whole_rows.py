@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutput
 
 from genrec.models.hf.base import HFPredictor
+from genrec.models.hf.item_causal import read_prompts
 from genrec.models.outputs import StepState
 from genrec.models.packed_products import log_sum_exp
 from genrec.models.predictor import StepOutput
@@ -80,10 +82,10 @@ class HFWholePredictor(HFPredictor):
             yield from zip(rows.split(size), ids.split(size), strict=True)
 
     def _last_logits(self, ids: Tensor, paths: Tensor) -> Tensor:
-        return own_logits(self.model, ids, torch.ones_like(ids), paths)[:, -1]
+        return own_logits(self.model, ids, torch.ones_like(ids), paths, self.order(ids))[:, -1]
 
 
-def own_logits(model: Any, ids: Tensor, mask: Tensor, answers: Tensor) -> Tensor:
+def own_logits(model: Any, ids: Tensor, mask: Tensor, answers: Tensor, order: Tensor | None = None) -> Tensor:
     """What a model's own forward says after a prompt and after each token of an answer.
 
     Args:
@@ -91,6 +93,7 @@ def own_logits(model: Any, ids: Tensor, mask: Tensor, answers: Tensor) -> Tensor
         ids: ``(rows, n)`` int64 prompts, all real tokens.
         mask: ``(rows, n)``.
         answers: ``(rows, m)`` int64.
+        order: Of an encoder's tokens, see :func:`~genrec.models.hf.item_causal.item_order`.
 
     Returns:
         ``(rows, m + 1, vocabulary)``.
@@ -98,13 +101,26 @@ def own_logits(model: Any, ids: Tensor, mask: Tensor, answers: Tensor) -> Tensor
     if model.config.is_encoder_decoder:
         start = torch.full_like(ids[:, :1], int(decoder_start(model)))
         known = torch.cat([start, answers], dim=1)
-        output = model(input_ids=ids, attention_mask=mask, decoder_input_ids=known, use_cache=False)
-        logits: Tensor = output.logits
-        return logits
+        read = {"input_ids": ids} if order is None else read_prompts(model, ids, mask, order)
+        return answer_logits(model, known, mask, read)
     known = torch.cat([ids, answers], dim=1)
     mask = torch.cat([mask, torch.ones_like(answers)], dim=1)
     logits = model(input_ids=known, attention_mask=mask, use_cache=False).logits
     return logits[:, ids.shape[1] - 1 :]
+
+
+def answer_logits(model: Any, known: Tensor, mask: Tensor, read: dict[str, Tensor] | Tensor) -> Tensor:
+    """Logits of an encoder-decoder's own forward, ``(rows, m, vocabulary)``.
+
+    Args:
+        model: Of transformers.
+        known: ``(rows, m)`` int64 what the decoder reads.
+        mask: ``(rows, n)`` what it sees of the prompt.
+        read: The prompts as ``input_ids``, or ``(rows, n, dim)`` what the encoder has made of them.
+    """
+    given = read if isinstance(read, dict) else {"encoder_outputs": BaseModelOutput(last_hidden_state=cast(Any, read))}
+    logits: Tensor = model(**given, attention_mask=mask, decoder_input_ids=known, use_cache=False).logits
+    return logits
 
 
 def decoder_start(model: Any) -> int:

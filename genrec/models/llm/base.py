@@ -92,6 +92,11 @@ class LanguageBase(StoredLanguageModel):
         """Whether an example is a prompt with a target apart, not one sequence of both."""
         return self.seq2seq
 
+    @property
+    def reads_whole(self) -> bool:
+        """Whether all items of a history are learned from one reading of a prompt, with the target apart."""
+        return False
+
     def item_texts(self, index: SemanticIndex) -> ItemTexts:
         """Texts of an index with the code tokens of the model."""
         return ItemTexts(index.catalog, index.codes, self.tokens)
@@ -118,6 +123,7 @@ class LanguageBase(StoredLanguageModel):
             self.tokenizer,
             histories,
             reads_apart=self.reads_apart,
+            whole=self.reads_whole or not self.reads_apart,
             codes_only=self.codes_only,
             max_tokens=self.config.max_tokens,
         )

@@ -131,6 +131,7 @@ def language_examples(
     histories: Histories,
     *,
     reads_apart: bool,
+    whole: bool,
     codes_only: bool,
     max_tokens: int | None = None,
 ) -> TextExamples:
@@ -142,6 +143,7 @@ def language_examples(
         tokenizer: Of the model.
         histories: The training part only.
         reads_apart: Whether an example is a prompt with a target apart.
+        whole: Whether the model can learn all items of a history from one row.
         codes_only: Whether the model answers with semantic IDs alone.
         max_tokens: Longest prompt that the model reads.
 
@@ -165,6 +167,6 @@ def language_examples(
         prompts=prompt_settings(config, max_tokens),
         max_items=config.model.max_items,
         epochs=config.epochs,
-        whole=config.examples.mode == "whole" and not reads_apart,
+        whole=config.examples.mode == "whole" and whole,
         seed=config.seed,
     )

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
 
 from genrec.models.beam_tree import positions
+from genrec.models.hf.item_causal import reads_item_causally
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.hf.whole_rows import decoder_start
 from genrec.models.legal_codes import code_terms
 from genrec.models.llm.base import IGNORE, LanguageBase, Targets
 from genrec.models.llm.config import LanguageConfig
+from genrec.models.llm.creation import language_fields, row_start
 from genrec.models.llm.readers import make_predictor
+from genrec.models.llm.whole_answers import order_of, read_whole, split_answers
 from genrec.models.outputs import StepState
 from genrec.models.predictor import StepOutput
 from genrec.models.registry import network
+from genrec.models.settings import HistoryAttention, RunSettings
+
+if TYPE_CHECKING:
+    from genrec.index.semantic_index import SemanticIndex
+
+logger = logging.getLogger(__name__)
 
 
 class LanguageModelConfig(LanguageConfig):
@@ -28,12 +38,16 @@ class LanguageModelConfig(LanguageConfig):
             goes by the family.
         own_logits: Train through the model's own forward and its logits of every token, because it does more than an
             output layer after the last state.
+        history_attention: What the encoder of an encoder-decoder sees from an item of a prompt: ``full``, or
+            ``item-causal``, the item itself and what stands before it, so that all items of a history are learned from
+            one reading.
     """
 
     model_type = "genrec-language-model"
 
     decoding: str | None = None
     own_logits: bool = False
+    history_attention: HistoryAttention = "full"
 
 
 @network("language-model")
@@ -46,14 +60,44 @@ class LanguageModel(LanguageBase):
     config_class = LanguageModelConfig
     config: LanguageModelConfig
 
+    @classmethod
+    def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
+        """See :meth:`LanguageBase.create`; an encoder-decoder reads as it is trained, whole histories or pairs."""
+        attention: HistoryAttention = "item-causal" if config.examples.mode == "whole" else "full"
+        fields = {**language_fields(config, index), "history_attention": attention}
+        model = cls.build(cls.config_class(**fields), row_start(config, index))
+        if model.reads_whole and not reads_item_causally(model.base):
+            logger.info("%s learns pairs: its encoder takes no mask between items.", type(model.base).__name__)
+            model.config.history_attention = "full"
+        return model
+
     def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
         """See :meth:`LanguageBase.targets`: every token with a label is one."""
+        if self.reads_whole:
+            return self._whole_targets(input_ids, attention_mask, labels)
         if self.seq2seq:
             hidden, chosen = self._read_pair(input_ids, attention_mask, labels), labels
         else:
             hidden, chosen = self._read(input_ids, attention_mask)[:, :-1], labels[:, 1:]
         real = chosen != IGNORE
         return Targets(self._terms(hidden[real], chosen[real]), real.nonzero()[:, 0])
+
+    @property
+    def reads_whole(self) -> bool:
+        """See :attr:`LanguageBase.reads_whole`."""
+        return self.seq2seq and self.config.history_attention == "item-causal"
+
+    def _whole_targets(self, input_ids: Tensor, mask: Tensor, labels: Tensor) -> Targets:
+        order = order_of(input_ids, self.tokens.ids)
+        answers = split_answers(labels, order, torch.as_tensor(self.tokens.ids[0]), self.n_levels, IGNORE)
+        pad = int(self.base.config.pad_token_id or 0)
+        given = tuple(one._replace(tokens=one.tokens.masked_fill(one.tokens == IGNORE, pad)) for one in answers)
+        states = read_whole(self.base, input_ids, mask, order, given, logits=self.config.own_logits)
+        real = [one.tokens != IGNORE for one in answers]
+        hidden = torch.cat([state[kept] for state, kept in zip(states, real, strict=True)])
+        right = torch.cat([one.tokens[kept] for one, kept in zip(answers, real, strict=True)])
+        rows = torch.cat([one.rows[kept.nonzero()[:, 0]] for one, kept in zip(answers, real, strict=True)])
+        return Targets(self._terms(hidden, right), rows)
 
     def _read(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         if self.config.own_logits:
@@ -115,7 +159,7 @@ class LanguageModel(LanguageBase):
         predictor = self._predictor or self._make_predictor()
         window = getattr(predictor, "window", None)
         if window is not None and input_ids.shape[1] + self.n_levels > window:
-            predictor = make_predictor("rows", self.lm, self.tokens.ids)
+            predictor = make_predictor("rows", self.lm, self.tokens.ids, item_causal=self.reads_whole)
         state: StepState = predictor.prefill(input_ids, attention_mask)
         state.reader = predictor
         return state
@@ -128,7 +172,7 @@ class LanguageModel(LanguageBase):
         return output
 
     def _make_predictor(self) -> Any:
-        return make_predictor(self.config.decoding, self.lm, self.tokens.ids)
+        return make_predictor(self.config.decoding, self.lm, self.tokens.ids, item_causal=self.reads_whole)
 
 
 class _NoHead:

@@ -21,27 +21,28 @@ WAYS: Sequence[str] = ("shared", "rows", "rows-apart", "whole")
 prompts of one length together; ``whole``: everything is read anew at each level."""
 
 
-def make_predictor(way: str | None, lm: Any, code_token_ids: CodeTokenIds) -> Any:
+def make_predictor(way: str | None, lm: Any, code_token_ids: CodeTokenIds, *, item_causal: bool = False) -> Any:
     """A predictor.
 
     Args:
         way: One of :data:`WAYS`; None takes ``shared`` where the family allows it, else ``rows``.
         lm: Model of transformers, or a PEFT model around one, in evaluation mode.
         code_token_ids: Per level the token ids of all codes.
+        item_causal: See :class:`~genrec.models.hf.base.HFPredictor`; of encoder-decoders.
 
     Raises:
         ModelError: The family cannot be decoded this way.
     """
     if way is None:
         try:
-            return make_predictor("shared", lm, code_token_ids)
+            return make_predictor("shared", lm, code_token_ids, item_causal=item_causal)
         except ModelError as refusal:
             logger.info("Decoding with one row a beam: %s", refusal.what)
-            return HFRowsPredictor(lm, code_token_ids)
+            return HFRowsPredictor(lm, code_token_ids, item_causal=item_causal)
     if way == "shared":
         kind = HFSeq2SeqPredictor if lm.config.is_encoder_decoder else HFCausalPredictor
-        return kind(lm, code_token_ids)
+        return kind(lm, code_token_ids, item_causal=item_causal)
     if way == "whole":
-        return HFWholePredictor(lm, code_token_ids)
-    rows = HFRowsPredictor(lm, code_token_ids)
+        return HFWholePredictor(lm, code_token_ids, item_causal=item_causal)
+    rows = HFRowsPredictor(lm, code_token_ids, item_causal=item_causal)
     return EqualLengths(rows) if way == "rows-apart" else rows

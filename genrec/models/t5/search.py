@@ -76,8 +76,8 @@ class T5Search:
         Args:
             mask: ``(users, n)`` bool.
             table: ``(1, heads, n, n)`` bias by distance between columns, where it is known.
-            order: ``(n,)`` or ``(users, n)`` int64, never falling: a column sees those of the same or a smaller number;
-                None: all.
+            order: ``(n,)`` or ``(users, n)`` int64, never falling: a column sees those of the same or a smaller number.
+                Where it is the same for all users, padding has numbers of its own. None: all see all.
         """
         n = mask.shape[1]
         if table is None:
@@ -88,8 +88,9 @@ class T5Search:
             table = table[0][:, place[:, :, None], place[:, None, :]].transpose(0, 1)
         if order is not None:
             seen = order[..., :, None] >= order[..., None, :]
-            # padding on the right comes later than all that is real
-            return table + additive(seen.view(-1, n, n) if plain else seen & mask[:, None], table.dtype)
+            # columns of padding on the right have numbers of their own, later than all that is real
+            plain = plain and order.dim() == 1
+            return table + additive(seen[None] if plain else seen & mask[:, None], table.dtype)
         return table if bool(mask.all()) else table + key_bias(mask, table.dtype)
 
     def encode(self, vectors: Tensor, mask: Tensor, order: Tensor | None = None) -> Tensor:
