@@ -70,6 +70,7 @@ SYSTEMS: dict[str, Setup] = {
     "mancar": Setup("item-decoder-small", paper="up to +46.9 % NDCG@10"),
     "dtrec": Setup("item-decoder-small", paper="up to +24.5 %"),
     "stream-rec": Setup("item-decoder-small"),
+    "interval-decoder": Setup("item-decoder-small", paper="4.4 % over baselines, 20 candidates"),
 }
 
 

@@ -14,6 +14,7 @@ from transformers import PreTrainedConfig
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, ModelError, unknown_name
 from genrec.models.history_batches import CodeCollator, HistoryExamples, NewestTargets
+from genrec.models.intervals import TimedExamples, WithIntervals
 from genrec.models.legal_codes import LegalCodes
 from genrec.models.occupancy import SharedModel
 from genrec.models.outputs import AnyUser, CodeModelOutput, Reader, StepState, TrainingBatches, UserReader, also_asked
@@ -37,8 +38,7 @@ class CodeModelConfig(PreTrainedConfig):
         dropout: Probability, applied to embeddings and to the output of every attention and feed-forward block.
         label_smoothing: Mass taken from the right code and spread over the codes of the level.
         max_items: Longest history (items) that the model reads.
-        vector_dim: Dimension of the items' unquantized vectors, where the model reads them beside the codes; 0: it
-            does not.
+        vector_dim: Dimension of the items' unquantized vectors, where they are read beside the codes; 0: they are not.
     """
 
     model_type = "genrec-code-model"
@@ -70,6 +70,8 @@ class CodeModel(SharedModel):
     main_input_name = "codes"
     reads_vectors: ClassVar[bool] = False
     """Whether it can read the items' unquantized vectors beside their codes."""
+    reads_times: ClassVar[bool] = False
+    """Whether it reads the time between items; batches then hold ``days``, see :mod:`genrec.models.intervals`."""
     reads_prompts: ClassVar[bool] = False
     """Whether it reads histories as text; a recommender then keeps the templates."""
     scores_items: ClassVar[bool] = False
@@ -163,8 +165,7 @@ class CodeModel(SharedModel):
     def log_likelihood(self, batch: Mapping[str, Any]) -> Tensor:
         """Log-probability of the targets of every example, ``(rows,)``, with gradients.
 
-        Inside a training step take it from the output of the forward pass instead, so that every wrapper around the
-        model (several processes, sharding, mixed precision) has its part in it.
+        In a training step take it from the forward pass instead, so that every wrapper around the model has its part.
 
         Args:
             batch: Arguments of :meth:`forward`, such as :meth:`training_batches` makes.
@@ -245,7 +246,8 @@ class CodeModel(SharedModel):
 
     def reader(self, index: SemanticIndex, config: RunSettings) -> Reader:
         """What turns histories into the arguments of :meth:`prefill`."""
-        return CodeCollator(index.codes, self.read_vectors(index) if config.model.item_vectors else None)
+        read = CodeCollator(index.codes, self.read_vectors(index) if config.model.item_vectors else None)
+        return WithIntervals(read) if self.reads_times else read
 
     def others_reader(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> UserReader:
         """What turns histories of users in training into the arguments of :meth:`prefill`.
@@ -269,9 +271,8 @@ class CodeModel(SharedModel):
             config: Settings of the run.
         """
         pairs, read = config.examples.mode == "prefixes" or self.pairs_only, self.reader(index, config)
-        examples = HistoryExamples(
-            histories, config.model.max_items, prefixes=pairs, drop=config.examples.drop, seed=config.seed
-        )
+        kind = TimedExamples if self.reads_times else HistoryExamples
+        examples = kind(histories, config.model.max_items, prefixes=pairs, drop=config.examples.drop, seed=config.seed)
         return TrainingBatches(examples, NewestTargets(read) if pairs else read)
 
     def lend(self, helpers: nn.ModuleDict) -> None:
@@ -305,8 +306,7 @@ class CodeModel(SharedModel):
     def restrict_loss(self, trie: Trie | None) -> None:
         """Train with a softmax over the legal children of the right prefix; None: all codes.
 
-        Codes without siblings then cost nothing, and scores of other codes mean nothing: decode with ``normalize:
-        children``.
+        Scores of other codes then mean nothing: decode with ``normalize: children``.
         """
         self.legal = None if trie is None else LegalCodes(trie)
 

@@ -85,12 +85,16 @@ class HistoryExamples(Dataset[np.ndarray]):
         return len(self.starts)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        items = self.items[self.starts[row] : self.stops[row]]
+        return self.items[self.places(row)]
+
+    def places(self, row: int) -> slice | np.ndarray:
+        """Where the items of a row stand among those of all histories, without what is dropped in this epoch."""
+        start, stop = int(self.starts[row]), int(self.stops[row])
         if not self.drop:
-            return items
-        keep = np.random.default_rng([self.seed, 2, self.epoch, row]).random(len(items)) >= self.drop
+            return slice(start, stop)
+        keep = np.random.default_rng([self.seed, 2, self.epoch, row]).random(stop - start) >= self.drop
         keep[-1] = True
-        return items[keep]
+        return start + np.flatnonzero(keep)
 
     @property
     def lengths(self) -> np.ndarray:

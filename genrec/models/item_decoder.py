@@ -80,7 +80,8 @@ class ItemDecoder(CodeModel):
         Args:
             codes: ``(users, items, levels)`` int64.
             vectors: ``(users, items, vector_dim)``, where the network reads item vectors.
-            more: What else the network's :meth:`reader` puts into batches.
+            more: ``mask (users, items)`` bool in histories, and what else the network's :meth:`reader` puts into
+                batches; neither where an item is asked for by itself.
 
         Raises:
             ModelError: There are no item vectors where they are read.
@@ -109,7 +110,7 @@ class ItemDecoder(CodeModel):
         self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, **more: Tensor
     ) -> tuple[Tensor, Tensor]:
         """State before the first and after every item, ``(users, 1 + items, dim)``, and the mask of these columns."""
-        embedded, columns = self.start(self.embed(codes, vectors, **more), mask)
+        embedded, columns = self.start(self.embed(codes, vectors, mask=mask, **more), mask)
         return self.read(F.dropout(embedded, self.config.dropout, self.training), columns), columns
 
     def forward(

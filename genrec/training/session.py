@@ -24,6 +24,7 @@ from genrec.config import parse
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, GenRecError
 from genrec.generative.config import TrainConfig
+from genrec.models import find_network
 from genrec.recommender import MANIFEST
 from genrec.training.distributed import is_main_process
 
@@ -58,7 +59,10 @@ def run_identity(
 ) -> dict[str, Any]:
     """What decides the outcome of a run: settings, training data, index, and the weights it starts from."""
     digest = hashlib.sha256()
-    for array in (train.offsets, train.items):
+    read = [train.offsets, train.items]
+    if train.timestamps is not None and find_network(config.model.architecture).reads_times:
+        read.append(train.timestamps)
+    for array in read:
         digest.update(np.ascontiguousarray(array).tobytes())
     settings = config.model_dump(mode="json")
     # Decoding settings do not change what training does.

@@ -19,6 +19,7 @@ from genrec.data.histories import Histories
 from genrec.encoders.cooccurrence import count_pairs
 from genrec.errors import ConfigError
 from genrec.models.beam_tree import read_prefix
+from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
 from genrec.models.outputs import CodeModelOutput
 from genrec.models.parts import CodeTable, Start, build_backbone
@@ -91,9 +92,7 @@ class H2Rec(ItemScorer):
         """See :meth:`ItemScorer.states`: the state by rows and the one by codes."""
         rows, coded = table[0][items], table[1][items]
         views = self.code_table.embed(self.codes[items])  # (users, items, levels, dim)
-        n = mask.shape[1]
-        seen = torch.ones(n, n, dtype=torch.bool, device=mask.device).tril() & mask[:, None, :]
-        seen = seen | torch.eye(n, dtype=torch.bool, device=mask.device)
+        seen = seen_by(mask)
         enriched = torch.stack([cross(views[:, :, level], rows, seen) for level, cross in enumerate(self.to_rows)], 2)
         by_rows = rows + (self.gates(rows)[..., None] * enriched).sum(2)
         by_codes = coded + self.to_codes(rows, coded, seen)
@@ -125,23 +124,6 @@ class H2Rec(ItemScorer):
         started, columns = start(vectors, mask)
         started = F.dropout(started, self.config.dropout, self.training)
         return read_prefix(self.backbone, columns, None, inputs_embeds=started)
-
-
-class Cross(nn.Module):
-    """Attention of one sequence to another, ``(users, n, dim)`` each, where ``seen (users, n, n)`` allows it."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim, bias=False) for _ in range(4))
-
-    def forward(self, asking: Tensor, told: Tensor, seen: Tensor) -> Tensor:
-        """What ``asking`` finds in ``told``, of its shape."""
-        parts = self.query(asking), self.key(told), self.value(told)
-        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
-        found = F.scaled_dot_product_attention(query, key, value, attn_mask=seen[:, None])
-        out: Tensor = self.out(found.transpose(1, 2).flatten(2))
-        return out
 
 
 def nearest(counts: sp.csr_array, most: int, least: float) -> tuple[Tensor, Tensor]:
