@@ -83,9 +83,8 @@ def test_padding_on_either_side_and_missing_days():
 
 def test_some_intervals_are_hidden_in_training():
     model = made(interval_dropout=0.5, dropout=0.0).train()
-    found = {
-        round(float(model.states(CODES, torch.ones(1, 4, dtype=torch.bool), days=DAYS)[0].detach().sum()), 4) for _ in range(9)
-    }
+    mask = torch.ones(1, 4, dtype=torch.bool)
+    found = {round(float(model.states(CODES, mask, days=DAYS)[0].detach().sum()), 4) for _ in range(9)}
     assert len(found) > 1
 
 
