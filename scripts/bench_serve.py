@@ -11,7 +11,6 @@ scripts/results/serve.json and .md.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import platform
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from serve_load import Load, bodies_of, closed_loop, cpu_seconds, open_loop, server
+from serve_load import Load, bodies_of, closed_loop, cpu_seconds, open_loop, run, server
 
 from genrec.wording import count
 
@@ -90,7 +89,7 @@ def reference(folder: Path, model: Path) -> None:
 def loaded(port: int, pid: int, bodies: Sequence[bytes], clients: int, answers: int) -> tuple[Load, float]:
     """A closed loop, and the server's CPU seconds an answer."""
     before = cpu_seconds(pid)
-    load = asyncio.run(closed_loop(port, bodies, clients, LONGEST, answers))
+    load = run(closed_loop(port, bodies, clients, LONGEST, answers))
     return load, (cpu_seconds(pid) - before) / max(1, load.statuses[200])
 
 
@@ -163,9 +162,7 @@ def measure(name: str, folder: Path, model: Path, rounds: int, answers: int) -> 
                 row[f"plain_{clients}"] = describe(load, cpu)
             capacity = row["ours_32"]["rate"]
             for share in (0.5, 0.8, 1.5):
-                row[f"open_{share}"] = describe(
-                    asyncio.run(open_loop(port, bodies, capacity * share, answers // 2)), 0.0
-                )
+                row[f"open_{share}"] = describe(run(open_loop(port, bodies, capacity * share, answers // 2)), 0.0)
             rows.append(row)
             print(json.dumps(row), flush=True)
     ref.end()

@@ -48,7 +48,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
     "SPRec": ("sdpo-item-decoder", ["objective.alternate=20", "objective.likelihood=0"]),
 }
 """Presets and what is changed in them; the kind of network is that of the start."""
-TRADE = (0.5, 2.0, 8.0)
+TRADE = (0.02, 0.1, 0.5)
 """Weights of novelty beside hits and prefixes."""
 PRIOR = (0.5, 1.0, 2.0)
 """Weights of novelty as a prior at decoding."""
