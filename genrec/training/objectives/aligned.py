@@ -86,6 +86,10 @@ class Alignment(Objective):
         output: CodeModelOutput = model(**batch)
         return output, self.terms(model, output, batch)
 
+    def likelihood(self, model: Any, output: CodeModelOutput, batch: dict[str, Any]) -> Tensor:
+        """The network's own loss; an objective that weighs examples makes it anew. Arguments as in :meth:`terms`."""
+        return output.need("loss")
+
     def loss(self, forward: Forward, batch: dict[str, Any]) -> CodeModelOutput:
         """See :meth:`Objective.loss`; everything is computed inside the forward pass, whatever is around it."""
         if in_pieces(self.model):
@@ -95,10 +99,11 @@ class Alignment(Objective):
         def ask(model: Any, given: dict[str, Any]) -> CodeModelOutput:
             output, terms = self.learn(model, given)
             settings: Any = self.settings
-            total = settings.likelihood * output.need("loss")
+            own = self.likelihood(model, output, given)
+            total = settings.likelihood * own
             for weight, term in terms.values():
                 total = total + weight * term
-            self.monitor.add({"likelihood": output.need("loss"), **{name: term for name, (_, term) in terms.items()}})
+            self.monitor.add({"likelihood": own, **{name: term for name, (_, term) in terms.items()}})
             return CodeModelOutput(loss=total, n_targets=output.n_targets, log_likelihood=output.log_likelihood)
 
         return forward({**batch, "ask": ask})
