@@ -62,7 +62,7 @@ def test_real_attackers_are_found_although_it_never_saw_them(tiny_model, tiny_in
         optimizer.step()
     with torch.no_grad():
         weights = objective.weights(objective.suspicion(model, model(**batch), batch)).numpy()
-    assert weights[crowd.fake].mean() < 0.5 * weights[~crowd.fake].mean()
+    assert weights[crowd.fake].mean() < 0.7 * weights[~crowd.fake].mean()
     told = objective.figures()
     assert set(told) == {"likelihood", "calibrator", "certainty", "lowest_weight"}
     objective.finish(model)
