@@ -24,8 +24,10 @@ class LanguageModelSettings(Settings):
     revision: str | None = Field(None, description="version of the checkpoint on the hub: a branch, tag or commit")
     random_weights: bool = Field(False, description="start from random weights of the same architecture, as a control")
     trust_remote_code: bool = Field(False, description="not read: only who runs a command can say --trust-remote-code")
-    dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(
-        "float32", description="number format of the frozen weights"
+    dtype: Literal["fastest", "float32", "bfloat16", "float16", "auto"] = Field(
+        "fastest",
+        description="number format of the frozen weights; fastest: bfloat16 for large frozen decoders where the "
+        "processor multiplies it, else float32",
     )
     quantize: Literal["4bit"] | None = Field(None, description="4bit: load with bitsandbytes, on a GPU")
     attention: Literal["sdpa", "eager"] = Field("sdpa", description="implementation of attention in transformers")

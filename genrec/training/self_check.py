@@ -128,6 +128,8 @@ class _LanguageCheck:
         one = torch.arange(len(right)) % len(self.answers)
         right = right.gather(1, one[:, None].to(right.device))
         self.model.config.own_logits = self._first((False, True), "own_logits", self._learned, right)
+        if hasattr(self.model, "pack_prompts") and not self.model.config.own_logits and self.model.device.type == "cpu":
+            self._first((True, False), "packing", self._packed, right)
 
     def _plain(self) -> Tensor:
         """Log-probabilities of items after prompts, ``(users, items)``, by the forward that is the measure."""
@@ -164,6 +166,17 @@ class _LanguageCheck:
         finally:
             self.model.legal = legal
         return found[:, None]
+
+    def _packed(self, packs: Any) -> Tensor:
+        """The same with the rows of a batch in one sequence, or as before."""
+        self.model.pack_prompts(packs)
+        if packs:  # in training there may be dropout inside attention, which packed rows do not have
+            self.model.train()
+            try:
+                self._learned(False)
+            finally:
+                self.model.eval()
+        return self._learned(False)
 
     def _padded(self, rows: list[tuple[Tensor, Tensor]]) -> Batch:
         """Prompts with their answers as training has them, padded on the right."""

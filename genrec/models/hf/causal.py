@@ -12,12 +12,13 @@ from transformers import DynamicCache
 from genrec.errors import ModelError
 from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
 from genrec.models.hf.base import HFPredictor
+from genrec.models.hf.packed_prompts import NAME as PACKED
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead
 from genrec.models.outputs import StepState
 from genrec.models.predictor import StepOutput
 from genrec.wording import count
 
-_ATTENTION = ("eager", "sdpa")
+_ATTENTION = ("eager", "sdpa", PACKED)
 _LAYERS = ("full_attention", "sliding_attention")
 _WINDOWS = ("window", "window_size", "local_attention", "attention_chunk_size")  # what their sizes are called
 
@@ -114,7 +115,7 @@ def _window(model: Any, backbone: Any) -> int | None:
     if attention not in _ATTENTION:
         raise ModelError(
             f"{name} runs with '{attention}' attention, which takes no custom mask.",
-            expected=" or ".join(_ATTENTION),
+            expected="eager or sdpa",
             hint='Load it with attn_implementation="sdpa".',
         )
     layers = set(getattr(config, "layer_types", None) or ())

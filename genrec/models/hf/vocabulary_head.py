@@ -83,7 +83,10 @@ class VocabularyHead:
         if type(self.head) is not nn.Linear:  # wrapped, by an adapter for instance: only its forward is right
             return self._finish(self.head(hidden.to(self.head.weight.dtype))[..., rows], rows)
         bias = None if self.head.bias is None else self.head.bias[rows]
-        return self._finish(_linear(self._scaled(hidden), self.head.weight[rows], bias), rows)
+        states = self._scaled(hidden)
+        if states.dtype == torch.bfloat16:
+            states = states.float()  # few rows, and scores that differ by less than bfloat16 can tell
+        return self._finish(_linear(states, self.head.weight[rows], bias), rows)
 
     def all_logits(self, hidden: Tensor) -> Tensor:
         """Scores of the whole vocabulary: ``(..., dim) -> (..., vocabulary)``."""

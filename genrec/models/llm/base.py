@@ -24,6 +24,7 @@ from genrec.models.llm.creation import (
     row_start,
 )
 from genrec.models.llm.fewer_layers import truncate_layers
+from genrec.models.llm.number_format import settled
 from genrec.models.llm.positions import longest_input
 from genrec.models.llm.source import LanguageSource
 from genrec.models.llm.stored import MARK, StoredLanguageModel
@@ -202,7 +203,8 @@ class LanguageBase(StoredLanguageModel):
             ModelError: The checkpoint cannot be loaded.
             ArtifactError: The checkpoint speaks the codes of another index.
         """
-        source = LanguageSource.stored(config.source or {})
+        source = settled(LanguageSource.stored(config.source or {}), cls.part, frozen=config.tuning != "full")
+        config.source = {**(config.source or {}), "dtype": source.dtype}
         tokenizer = source.tokenizer()
         model = source.model(cls.part)
         _refuse_other_index(model.config, config.index_fingerprint, source.checkpoint)

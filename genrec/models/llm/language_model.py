@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor
 
+from genrec.errors import ModelError
 from genrec.models.beam_tree import positions
 from genrec.models.hf.item_causal import reads_item_causally
+from genrec.models.hf.packed_prompts import NAME, PackedPrompts, read_packed, use_packed_attention, use_plain_attention
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead, output_scale
 from genrec.models.hf.whole_rows import decoder_start
 from genrec.models.legal_codes import code_terms
 from genrec.models.llm.base import IGNORE, LanguageBase, Targets
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.creation import language_fields, row_start
+from genrec.models.llm.label_scores import LabelScores
 from genrec.models.llm.readers import make_predictor
 from genrec.models.llm.whole_answers import order_of, read_whole, split_answers
 from genrec.models.outputs import StepState
@@ -59,6 +62,8 @@ class LanguageModel(LanguageBase):
 
     config_class = LanguageModelConfig
     config: LanguageModelConfig
+    packs: bool = False
+    """Whether training reads a batch as one sequence."""
 
     @classmethod
     def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
@@ -76,11 +81,44 @@ class LanguageModel(LanguageBase):
         if self.reads_whole:
             return self._whole_targets(input_ids, attention_mask, labels)
         if self.seq2seq:
-            hidden, chosen = self._read_pair(input_ids, attention_mask, labels), labels
+            chosen, real = labels, labels != IGNORE
+            hidden = self._read_pair(input_ids, attention_mask, labels)[real]
         else:
-            hidden, chosen = self._read(input_ids, attention_mask)[:, :-1], labels[:, 1:]
-        real = chosen != IGNORE
-        return Targets(self._terms(hidden[real], chosen[real]), real.nonzero()[:, 0])
+            chosen, real = labels[:, 1:], labels[:, 1:] != IGNORE
+            hidden = self._read_at(input_ids, attention_mask, real)
+        return Targets(self._terms(hidden, chosen[real]), real.nonzero()[:, 0])
+
+    def _read_at(self, input_ids: Tensor, mask: Tensor, wanted: Tensor) -> Tensor:
+        """States of some tokens of every row but the last, ``(n, dim)``.
+
+        Args:
+            input_ids: ``(rows, n)``.
+            mask: ``(rows, n)``.
+            wanted: ``(rows, n - 1)`` bool.
+        """
+        packed = PackedPrompts.of(input_ids, mask) if self._packing(input_ids) else None
+        if packed is None:
+            return self._read(input_ids, mask)[:, :-1][wanted]
+        return read_packed(self.base.get_decoder(), packed)[packed.places()[:, :-1][wanted]]
+
+    def _packing(self, input_ids: Tensor) -> bool:
+        plain = not self.config.own_logits and not torch.is_autocast_enabled("cpu")
+        return self.packs and plain and input_ids.device.type == "cpu"
+
+    def pack_prompts(self, packs: bool) -> None:
+        """Read the rows of a batch as one sequence, see :mod:`genrec.models.hf.packed_prompts`; or each by itself.
+
+        Only :func:`~genrec.training.self_check.check_language_model` should say so: it knows whether that is the same.
+
+        Raises:
+            ModelError: This network reads prompts and answers apart, or has another attention than ``sdpa``.
+        """
+        network = None if self.seq2seq else self.base.get_decoder()
+        if packs and (network is None or network.config._attn_implementation not in ("sdpa", NAME)):
+            raise ModelError("The rows of this network cannot be packed.", expected="a decoder with sdpa attention")
+        if network is not None:
+            (use_packed_attention if packs else use_plain_attention)(network)
+        self.packs = packs
 
     @property
     def reads_whole(self) -> bool:
@@ -132,12 +170,10 @@ class LanguageModel(LanguageBase):
             hidden: ``(n, dim)`` states, or ``(n, vocabulary)`` logits.
             right: ``(n,)`` token ids.
         """
-        head: VocabularyHead | _NoHead = _NoHead(self.tokens.ids)
-        if not self.config.own_logits:
-            head = VocabularyHead(self.base, self.tokens.ids, scale=output_scale(self.base))
         smoothing = self.config.label_smoothing if self.training else 0.0
+        scores = self._scores()
         if self.legal is None:
-            return code_terms(head.all_logits(hidden).float(), right, label_smoothing=smoothing)
+            return scores.terms(hidden, right, smoothing)
         starts, codes = self.labels.find(right)
         masks = self.legal.masks(codes)
         text = torch.ones_like(right, dtype=torch.bool)
@@ -145,14 +181,21 @@ class LanguageModel(LanguageBase):
         for level, mask in enumerate(masks):
             text[starts + level] = False
             places.append(starts + level)
-            logits = head.logits(hidden[starts + level], level).float()
-            parts.append(code_terms(logits, codes[:, level], mask, smoothing))
+            parts.append(code_terms(scores.of_level(hidden[starts + level], level), codes[:, level], mask, smoothing))
         if bool(text.any()):
             places.append(text.nonzero()[:, 0])
-            parts.append(code_terms(head.all_logits(hidden[text]).float(), right[text], label_smoothing=smoothing))
+            parts.append(scores.terms(hidden[text], right[text], smoothing))
         order = torch.cat(places).argsort()
         loss, likelihood = (torch.cat(part)[order] for part in zip(*parts, strict=True))
         return loss, likelihood
+
+    def _scores(self) -> LabelScores | _AllScores:
+        """The output layer as the loss reads it: the fast way where the model has nothing else in it."""
+        if self.config.own_logits:
+            return _AllScores(_NoHead(self.tokens.ids))
+        scale = output_scale(self.base)
+        fast = LabelScores.of(self.base, self.tokens, scale)
+        return fast or _AllScores(VocabularyHead(self.base, self.tokens.ids, scale=scale))
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> StepState:  # type: ignore[override]
         """Read prompts: ``input_ids (users, n)`` int64, ``attention_mask (users, n)``; padding on either side."""
@@ -173,6 +216,21 @@ class LanguageModel(LanguageBase):
 
     def _make_predictor(self) -> Any:
         return make_predictor(self.config.decoding, self.lm, self.tokens.ids, item_causal=self.reads_whole)
+
+
+class _AllScores:
+    """Logits of every token, for output layers that need them all or are trained."""
+
+    def __init__(self, head: VocabularyHead | _NoHead) -> None:
+        self._head = head
+
+    def of_level(self, hidden: Tensor, level: int) -> Tensor:
+        """Float32 logits of a level's codes."""
+        return self._head.logits(hidden, level).float()
+
+    def terms(self, hidden: Tensor, right: Tensor, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
+        """See :meth:`LabelScores.terms`."""
+        return code_terms(self._head.all_logits(hidden).float(), right, label_smoothing=label_smoothing)
 
 
 class _NoHead:

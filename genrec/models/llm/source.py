@@ -40,7 +40,8 @@ class LanguageSource:
         random_weights: Build the same network with random weights; configuration and tokenizer are still read.
         trust_remote_code: Run the Python code that the checkpoint brings, and read pickled weights. Never happens
             unless the caller asks for it, here or around the load (:mod:`genrec.trust`).
-        dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for that of the checkpoint.
+        dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for that of the checkpoint; see
+            :mod:`genrec.models.llm.number_format` for ``fastest``, which has to be settled before a model is loaded.
         quantize: ``4bit`` loads NF4 weights through bitsandbytes.
         attention: Attention implementation of transformers; families without it are loaded with ``eager``.
     """

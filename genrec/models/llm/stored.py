@@ -17,6 +17,7 @@ from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.fewer_layers import truncate_layers
 from genrec.models.llm.foreign import check_plain, checked_config, stored_tokenizer
 from genrec.models.llm.loaders import Part
+from genrec.models.llm.number_format import on_this_machine
 from genrec.models.llm.source import LanguageSource
 from genrec.models.llm.tuning import base_of, load_adapter, save_adapter
 from genrec.models.quiet import quiet_loading
@@ -135,7 +136,7 @@ class StoredLanguageModel(CodeModel):
             lm = cls._plain(LanguageSource.stored({"checkpoint": str(plain), **kept}))
         else:
             source = LanguageSource.stored(fields, **({"checkpoint": checkpoint} if checkpoint else {}))
-            base = _same_base(source, config, cls.part, folder)
+            base = on_this_machine(_same_base(source, config, cls.part, folder))
             truncate_layers(base, keep=config.keep_layers, every=config.every_layer)
             add_code_rows(base, tokenizer, CodeTokens(config.codebook_sizes or ()), None)
             lm = load_adapter(base, folder / _ADAPTER)
@@ -146,7 +147,7 @@ class StoredLanguageModel(CodeModel):
     @classmethod
     def _plain(cls, source: LanguageSource) -> Any:
         check_plain(source, cls.part)
-        return source.model(cls.part)
+        return on_this_machine(source.model(cls.part))
 
     def _frozen_rows(self) -> dict[str, Tensor]:
         """Code rows that no adapter keeps, because they were not trained."""

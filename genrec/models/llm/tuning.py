@@ -17,6 +17,7 @@ from genrec.artifacts import tensor_shapes
 from genrec.errors import ArtifactError, ConfigError, MissingExtraError
 from genrec.models.llm.adapted_layers import ALL_LINEAR, adapted_layers
 from genrec.models.llm.code_rows import part_head_and_decoder, token_tables
+from genrec.models.llm.fast_layers import quicken
 from genrec.models.patterns import check_adapter_patterns
 from genrec.models.saved import check_sizes, read_config
 
@@ -82,6 +83,7 @@ def tune(
         tuned = peft.get_peft_model(model, settings)
     _share_rows(tuned)
     _keep_biases(tuned)
+    quicken(tuned)
     return tuned
 
 
@@ -97,6 +99,7 @@ def load_adapter(model: Any, folder: Path, *, trainable: bool = False) -> Any:
         tuned = require_peft().PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
     _share_rows(tuned)
     _keep_biases(tuned)
+    quicken(tuned)
     return tuned
 
 

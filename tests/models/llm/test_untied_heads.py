@@ -71,10 +71,11 @@ def test_the_head_of_a_file_stays_through_everything(untied, tmp_path):
     assert torch.equal(again.base.get_output_embeddings().weight[: len(head)], head)
 
     model.merge()
-    torch.testing.assert_close(first_scores(model, *prompts(model)), trained, atol=1e-4, rtol=0)
+    # float32 through large random weights: log-probabilities go up to 11
+    torch.testing.assert_close(first_scores(model, *prompts(model)), trained, atol=1e-4, rtol=1e-4)
     model.save_pretrained(tmp_path / "merged")
     merged = load_model(tmp_path / "merged")
-    torch.testing.assert_close(first_scores(merged, *prompts(model)), trained, atol=1e-4, rtol=0)
+    torch.testing.assert_close(first_scores(merged, *prompts(model)), trained, atol=1e-4, rtol=1e-4)
     assert torch.equal(merged.base.get_output_embeddings().weight[: len(head)], head)
 
 
