@@ -9,11 +9,13 @@ The blocks are the stock ones, called part by part, with what :mod:`genrec.model
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from genrec.models.quick_training import dropout, product, product_dtype
 from genrec.models.t5.stock_blocks import first_attention
@@ -35,8 +37,7 @@ def read_history(stack: Any, vectors: Tensor, bias: Tensor) -> Tensor:
     p = stack.dropout.p if stack.training else 0.0
     hidden = dropout(vectors, p)
     for block in stack.block:
-        hidden = _attend(block.layer[0], block.layer[0].SelfAttention, hidden, None, bias, p)
-        hidden = _feed(block.layer[-1], hidden, p)
+        hidden = _through(block, _history_block, hidden, bias, p)
     return dropout(stack.final_layer_norm(hidden), p)
 
 
@@ -57,11 +58,28 @@ def read_rows(stack: Any, vectors: Tensor, memory: Tensor, visible: Tensor) -> T
     bias = first_attention(stack).compute_bias(levels, levels, device=vectors.device)[0]
     hidden = dropout(vectors.flatten(0, 1), p)
     for block in stack.block:
-        hidden = _attend_in_row(block.layer[0], hidden, bias, p)
-        hidden = hidden.view(users, items * levels, dim)
-        hidden = _attend(block.layer[1], block.layer[1].EncDecAttention, hidden, memory, visible, p)
-        hidden = _feed(block.layer[-1], hidden, p).view(users * items, levels, dim)
+        hidden = _through(block, _rows_block, hidden, bias, memory, visible, p)
     return dropout(stack.final_layer_norm(hidden), p).view(users, items, levels, dim)
+
+
+def _through(block: Any, work: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    """A block's work, done again on the way back where checkpointing is on, as the block itself would."""
+    if block.training and getattr(block, "gradient_checkpointing", False):
+        again: Tensor = checkpoint(work, block, *inputs, use_reentrant=False)
+        return again
+    return work(block, *inputs)
+
+
+def _history_block(block: Any, hidden: Tensor, bias: Tensor, p: float) -> Tensor:
+    hidden = _attend(block.layer[0], block.layer[0].SelfAttention, hidden, None, bias, p)
+    return _feed(block.layer[-1], hidden, p)
+
+
+def _rows_block(block: Any, hidden: Tensor, bias: Tensor, memory: Tensor, visible: Tensor, p: float) -> Tensor:
+    rows = hidden.shape
+    hidden = _attend_in_row(block.layer[0], hidden, bias, p).view(len(memory), -1, rows[-1])
+    hidden = _attend(block.layer[1], block.layer[1].EncDecAttention, hidden, memory, visible, p)
+    return _feed(block.layer[-1], hidden, p).view(rows)
 
 
 def _attend(layer: Any, attention: Any, hidden: Tensor, memory: Tensor | None, bias: Tensor, p: float) -> Tensor:

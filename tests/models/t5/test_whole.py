@@ -173,6 +173,24 @@ def test_products_in_bfloat16_stay_near_where_the_processor_has_them(tiny_model,
     assert all(weight.grad.dtype == torch.float32 for weight in model.parameters() if weight.grad is not None)
 
 
+def test_checkpointing_gives_the_same_gradient(tiny_model, monkeypatch):
+    model = build(tiny_model, dropout=0.2).train()
+    codes, mask = histories()
+    found, calls = [], []
+    kept = whole.checkpoint
+    monkeypatch.setattr(whole, "checkpoint", lambda *given, **more: calls.append(1) or kept(*given, **more))
+    for on in (False, True):
+        for block in [*model.t5.encoder.block, *model.t5.decoder.block]:
+            block.gradient_checkpointing = on
+        torch.manual_seed(0)
+        model.zero_grad()
+        model(codes, mask).loss.backward()
+        found.append({name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None})
+        assert len(calls) == 4 * on
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, msg=name)
+
+
 def test_pairs_of_a_network_that_could_read_whole_histories_have_one_target(tiny_model):
     from genrec.data.histories import Histories
 
