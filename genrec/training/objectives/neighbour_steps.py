@@ -28,7 +28,7 @@ class NeighbourStepsSettings(AlignmentSettings):
     """Settings of ``neighbour-steps``."""
 
     steps: float = Field(0.1, ge=0, description="weight of the divergence from soft targets, summed over steps")
-    neighbours: int = Field(10, ge=1, description="of the newest item, by what users took together")
+    neighbours: int = Field(10, ge=1, description="items near the newest one, by what users took together")
     alpha: float = Field(1.0, gt=0, description="how little pairs of users count who share much")
 
 

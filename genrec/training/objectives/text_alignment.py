@@ -28,7 +28,7 @@ class TextAlignmentSettings(AlignmentSettings):
     profile: Literal["mean", "sequence"] = Field(
         "mean", description="a user as text: mean of the items before, or what the network reads in these texts alone"
     )
-    temperature: float = Field(0.2, gt=0, description="of the softmax over the others of the batch")
+    temperature: float = Field(0.2, gt=0, description="divisor of similarities in the softmax over the batch")
     hidden: int = Field(0, ge=0, description="width of the layer that maps texts; 0: that of the states")
     rows: int = Field(1024, ge=2, description="most targets of a batch that are compared with each other")
 
