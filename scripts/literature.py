@@ -71,6 +71,9 @@ SYSTEMS: dict[str, Setup] = {
     "dtrec": Setup("item-decoder-small", paper="up to +24.5 %"),
     "stream-rec": Setup("item-decoder-small"),
     "interval-decoder": Setup("item-decoder-small", paper="4.4 % over baselines, 20 candidates"),
+    "reg4rec": Setup("item-decoder-small", paper="5.6 % more revenue online"),
+    "intrr": Setup("item-decoder-small", paper="up to 63 % over baselines with the same codes"),
+    "mqsa-ted": Setup("item-decoder-small", paper="better on four data sets"),
 }
 
 

@@ -216,3 +216,19 @@ class NewestTargets:
         mask: torch.Tensor = batch["mask"]
         newest = torch.nn.functional.one_hot(last_real(mask), mask.shape[1]).bool()
         return {**batch, "target_mask": newest & mask}
+
+
+class WithItems:
+    """A reader that also tells which items they are.
+
+    Args:
+        read: Histories → a batch.
+    """
+
+    def __init__(self, read: Reader) -> None:
+        self.read = read
+
+    def __call__(self, rows: list[np.ndarray] | Histories) -> dict[str, Any]:
+        """What ``read`` gives, and ``items (rows, longest)`` int64; -1 at padding."""
+        histories = rows if isinstance(rows, Histories) else Histories.from_lists(rows)  # type: ignore[arg-type]
+        return {**self.read(histories), "items": torch.from_numpy(histories.padded().astype(np.int64))}

@@ -38,7 +38,7 @@ class CodeTable(nn.Module):
     def rows(self, codes: Tensor, first_level: int = 0) -> Tensor:
         """Where codes stand in the table, of their shape; see :meth:`embed`."""
         stop = first_level + codes.shape[-1]
-        return codes + torch.tensor(self.offsets[first_level:stop], device=codes.device)
+        return codes + torch.tensor(self.offsets[first_level:stop], dtype=torch.int64, device=codes.device)
 
     def logits(self, hidden: Tensor, level: int) -> Tensor:
         """Scores of the codes of one level: ``(..., dim) -> (..., codebook_size)``."""
