@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn import functional as F
 from transformers import DynamicCache
 
 from genrec.models.base import CodeModel, CodeModelConfig
 from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
+from genrec.models.fused_layers import dropout
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, build_backbone, level_terms
 from genrec.models.registry import network
@@ -57,7 +57,7 @@ class CodeDecoder(CodeModel):
         """Vectors of the start and of every code, ``(users, 1 + items * levels, dim)``, and their mask."""
         tokens = self.input_table.embed(codes).flatten(1, 2)
         vectors, token_mask = self.start(tokens, mask.repeat_interleave(self.n_levels, dim=1))
-        return F.dropout(vectors, self.config.dropout, self.training), token_mask
+        return dropout(vectors, self.config.dropout, self.training), token_mask
 
     def forward(
         self, codes: Tensor, mask: Tensor, target_mask: Tensor | None = None, vectors: Tensor | None = None

@@ -11,12 +11,12 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import DynamicCache
 
 from genrec.errors import ModelError
 from genrec.models.base import CodeModel, CodeModelConfig
 from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
+from genrec.models.fused_layers import dropout
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, build_backbone, level_terms
 from genrec.models.registry import network
@@ -111,7 +111,7 @@ class ItemDecoder(CodeModel):
     ) -> tuple[Tensor, Tensor]:
         """State before the first and after every item, ``(users, 1 + items, dim)``, and the mask of these columns."""
         embedded, columns = self.start(self.embed(codes, vectors, mask=mask, **more), mask)
-        return self.read(F.dropout(embedded, self.config.dropout, self.training), columns), columns
+        return self.read(dropout(embedded, self.config.dropout, self.training), columns), columns
 
     def forward(
         self,
@@ -138,7 +138,7 @@ class ItemDecoder(CodeModel):
         """
         known = self.code_table.embed(right[:, :-1])
         inputs = torch.cat([self.bridge(states)[:, None], known], dim=1)
-        inputs = F.dropout(inputs, self.config.dropout, self.training)
+        inputs = dropout(inputs, self.config.dropout, self.training)
         hidden: Tensor = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
         return hidden
 

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from genrec.errors import ModelError
+from genrec.models.exact_products import linear
+from genrec.models.fused_layers import Dropout, fuse_layers
 from genrec.models.legal_codes import LegalCodes, code_terms
 
 
@@ -78,7 +80,7 @@ def level_terms(
     """
     masks = [None] * codes.shape[1] if legal is None else legal.masks(codes)
     terms = [
-        code_terms(table.logits(hidden[:, level], level), codes[:, level], mask, label_smoothing)
+        code_terms(linear(hidden[:, level], table.level(level)), codes[:, level], mask, label_smoothing)
         for level, mask in enumerate(masks)
     ]
     return sum_of(terms)
@@ -143,7 +145,8 @@ def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTraine
         raise ModelError(f"transformers cannot build this backbone: {error}", where="model.backbone") from None
     for name, module in model.named_modules():
         if name.rsplit(".", 1)[-1] in ("self_attn", "mlp"):
-            module.register_forward_hook(_Dropout(dropout))
+            module.register_forward_hook(Dropout(dropout))
+    fuse_layers(model)
     return model
 
 
@@ -151,17 +154,5 @@ def set_dropout(backbone: nn.Module, probability: float) -> None:
     """Change the dropout that :func:`build_backbone` added."""
     for module in backbone.modules():
         for hook in module._forward_hooks.values():
-            if isinstance(hook, _Dropout):
+            if isinstance(hook, Dropout):
                 hook.probability = probability
-
-
-class _Dropout:
-    def __init__(self, probability: float) -> None:
-        self.probability = probability
-
-    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> Any:
-        if not module.training or not self.probability:
-            return output
-        if isinstance(output, tuple):
-            return (F.dropout(output[0], self.probability), *output[1:])
-        return F.dropout(output, self.probability)

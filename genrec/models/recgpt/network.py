@@ -19,6 +19,7 @@ from transformers import DynamicCache
 
 from genrec.errors import ModelError
 from genrec.models.beam_tree import BeamTree, additive, last_real
+from genrec.models.fused_layers import dropout
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, build_backbone, level_terms
 from genrec.models.predictor import StepOutput
@@ -237,7 +238,7 @@ class RecGPT(CatalogueBound):
             parts = split_vectors(vectors, self.slots)
             present = (vectors != 0).any(-1)[..., None, None]  # an item without text has nothing to add
             tokens = tokens + self.auxiliary_norm(self.auxiliary(parts)) * present
-        tokens = F.dropout(tokens, self.config.dropout, self.training).flatten(1, 2)
+        tokens = dropout(tokens, self.config.dropout, self.training).flatten(1, 2)
         item, level = position.repeat_interleave(self.slots, 1), torch.arange(self.slots, device=codes.device)
         level = level.repeat(items)[None]
         mask = allowed(self.config.attention, segment.repeat_interleave(self.slots, 1), item, level)
