@@ -166,6 +166,12 @@ def _kernels() -> Any:
     return layer_kernels
 
 
+def _attention() -> Any:
+    from genrec.models import attention_kernels
+
+    return attention_kernels
+
+
 def _chances(probability: float) -> tuple[Any, ...]:
     """Two random numbers, and from where on a hash is kept, and by what it is multiplied then."""
     drawn = int(torch.randint(1 << 62, ()))
@@ -262,7 +268,7 @@ class _Attend(Function):
         out[shape[0] * shape[1] :] = 0
         known = [one.detach().numpy() for one in (rows, query_weight, key_weight)]
         biases = (projected.new_empty(0, *shape[1:], *shape[1:]) if bias is None else bias).numpy()
-        _kernels().attend(*known, ctx.epsilon, angles.numpy(), biases, weights.numpy(), out.numpy())
+        _attention().attend(*known, ctx.epsilon, angles.numpy(), biases, weights.numpy(), out.numpy())
         return out.flatten(1)
 
     @staticmethod
@@ -275,6 +281,6 @@ class _Attend(Function):
         known = [one.detach().numpy() for one in (rows, query_weight, key_weight)]
         wanted = given.contiguous().view(len(rows), -1, rows.shape[2]).numpy()
         made = [one.numpy() for one in (out, to_query, to_key)]
-        _kernels().attend_back(*known, ctx.epsilon, angles.numpy(), weights.numpy(), wanted, *made)
+        _attention().attend_back(*known, ctx.epsilon, angles.numpy(), weights.numpy(), wanted, *made)
         grads = [one if len(one) else None for one in (to_query, to_key)]
         return out.flatten(1), *grads, None, None, None, None, None, None
