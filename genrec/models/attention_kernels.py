@@ -1,6 +1,7 @@
-"""Attention of short histories and its gradients, compiled for the CPU by Numba: see :mod:`genrec.models.layer_kernels`.
+"""Attention of short histories and its gradients, compiled for the CPU by Numba.
 
-Loops are short, and over few arrays each: the compiler checks at every loop that arrays do not overlap.
+See :mod:`genrec.models.layer_kernels`. Loops are short, and over few arrays each: the compiler checks at every loop
+that arrays do not overlap.
 """
 
 from __future__ import annotations

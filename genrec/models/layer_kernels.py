@@ -1,6 +1,7 @@
 """What stands between the products of a decoder layer, and its gradients, compiled for the CPU by Numba.
 
-As tensor operations, norms, gates and dropout pass over memory some thirty times a layer, and dropout's random numbers come one at a time. That was half the time of training a small recommender.
+As tensor operations, norms, gates and dropout pass over memory some thirty times a layer, and dropout's
+random numbers come one at a time. That was half the time of training a small recommender.
 
 All arrays are float32 and hold one token a row. Random numbers are a hash of the place and of two numbers that the
 caller draws (the mixer of Chris Wellons' ``lowbias32``), so the backward pass makes them again instead of keeping them.
