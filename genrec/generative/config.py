@@ -63,6 +63,9 @@ class TrainConfig(Settings):
     init: str | None = Field(None, description="folder of a pretrained recommender to start from")
     model: ModelSettings = Field(ModelSettings(), description="the network")
     examples: ExampleSettings = Field(ExampleSettings(), description="what one training example is")
+    transforms: tuple[dict[str, Any], ...] = Field(
+        (), description="what is done to training histories before the network learns, by name, with settings"
+    )
     objective: dict[str, Any] = Field(
         {"name": "likelihood"}, description="what training minimises, by name, with its settings"
     )

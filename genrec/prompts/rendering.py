@@ -117,6 +117,10 @@ class PromptRenderer:
         """Token ids of the prompt of a sample, with all its items."""
         return len(self._source_ids(self._source(sample)))
 
+    def prompt_ids(self, sample: Sample) -> list[int]:
+        """Token ids of the prompt of a sample, cut to the budget; see :meth:`render`."""
+        return self._fit(sample)[1]
+
     def _source(self, sample: Sample) -> MarkedText:
         texts = [self._item(int(item)) for item in sample.history]
         if self.task.kind == "code":

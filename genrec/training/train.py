@@ -41,6 +41,7 @@ from genrec.training.session import (
 )
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed
+from genrec.training.transforms import transformed
 from genrec.training.validation import GeneratedValidation
 from genrec.trust import says_trust
 
@@ -209,7 +210,8 @@ def _untrained(
     recommender.options = recommender.options.model_copy(
         update={"prior": None, "words": config.generation.words or 0.0}
     )
-    batches = objective.batches(model, index, split.train, config)
+    learned_from = transformed(split.train, index, config.transforms, config.seed)
+    batches = objective.batches(model, index, learned_from, config)
     if model.reads_prompts:
         recent = split.train.last(config.model.max_items)
         check_language_model(model, model.reader(index, config), recent, index.codes)

@@ -80,11 +80,13 @@ def tiny(content, checkpoint_of):
     if "checkpoint" in model:
         model["checkpoint"] = checkpoint_of(model["architecture"])
         model["llm"] = {**model.get("llm", {}), "lora": LORA}
+    transforms = [{**one, "checkpoint": checkpoint_of(""), "steps": 1} for one in content.get("transforms", ())]
     trainer = {**content.get("trainer", {}), "max_steps": 2, "per_device_train_batch_size": 8, "warmup_steps": 0}
     trainer["gradient_accumulation_steps"] = 1
     validation = {**content.get("validation", {}), "users": 8, "beams": 4}
     generation = {**content.get("generation", {}), "beams": 10, "prior": None, "words": 0}
     changed = {"model": {**model, "max_items": 6}, "trainer": trainer, "validation": validation}
+    changed["transforms"] = transforms
     return {**content, **changed, "generation": generation, "min_steps": 0, "init": None}
 
 

@@ -18,6 +18,7 @@ SHIPPED = [
     "next-item-gaps",
     "next-item-preference",
     "next-item-titles",
+    "odd-one-out",
     "query-to-id",
     "title-to-id",
     "titles-to-id",

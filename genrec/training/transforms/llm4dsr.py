@@ -1,0 +1,177 @@
+"""A language model leaves out of histories what does not belong there: LLM4DSR (arXiv 2408.08208)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from genrec.config import Settings
+from genrec.errors import ConfigError
+from genrec.models.llm.code_rows import RowStart
+from genrec.models.llm.title_likelihood import TitleLikelihood, TitleLikelihoodConfig
+from genrec.models.settings import LanguageModelSettings
+from genrec.prompts import PromptRenderer, Sample, load_task
+from genrec.prompts.examples import TextCollator
+from genrec.prompts.padding import pad_prompts
+from genrec.prompts.rendering import IGNORE
+from genrec.training.transforms import TRANSFORMS
+from genrec.training.transforms.base import SequenceTransform
+
+if TYPE_CHECKING:
+    from genrec.data.histories import Histories
+    from genrec.index.semantic_index import SemanticIndex
+
+logger = logging.getLogger(__name__)
+
+transform = TRANSFORMS.add
+
+_NOTHING = " nothing"
+_FEWEST = 2  # items that are left of a history
+
+
+class LLM4DSRSettings(Settings):
+    """Settings of ``llm4dsr``."""
+
+    checkpoint: str | None = Field(None, description="folder or hub id of a pretrained decoder; has to be given")
+    llm: LanguageModelSettings = Field(
+        LanguageModelSettings(code_rows="random", train_code_rows=False), description="how it is loaded and tuned"
+    )
+    steps: int = Field(300, ge=0, description="steps of teaching itself on swapped items; 0: asked as it comes")
+    batch_size: int = Field(8, ge=1, description="histories a step")
+    learning_rate: float = Field(2e-4, gt=0, description="step size of AdamW")
+    clean: float = Field(0.5, ge=0, lt=1, description="share of histories without a swapped item while it learns")
+    threshold: float = Field(0.6, gt=0, le=1, description="probability from which an item is left out")
+    most: int = Field(2, ge=1, description="most items that are left out of a history")
+    max_items: int = Field(20, ge=2, description="newest items that are read")
+    max_tokens: int = Field(512, ge=8, description="longest prompt with its answer")
+
+
+@transform("llm4dsr")
+class LLM4DSR(SequenceTransform):
+    """Asks which item of a history does not belong, and leaves it out where the answer is sure.
+
+    It teaches itself: one item of a history is swapped for a random one, and its title is the answer; where nothing is
+    swapped, the answer is "nothing". The probability of an item is that of its whole title among the titles of the
+    history and "nothing", so items whose titles begin alike are told apart.
+    """
+
+    Config = LLM4DSRSettings
+    settings: LLM4DSRSettings
+
+    def __call__(self, histories: Histories, index: SemanticIndex, seed: int) -> Histories:
+        """See :meth:`SequenceTransform.__call__`.
+
+        Raises:
+            ConfigError: No checkpoint is given.
+        """
+        if self.settings.checkpoint is None:
+            raise ConfigError(
+                "The transform 'llm4dsr' asks a language model, and none is given.",
+                where="transforms: llm4dsr.checkpoint",
+                expected="a folder, or the id of a model on the Hugging Face hub",
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = self._model(index)
+            asked = _Asked(model, index, self.settings)
+            self._teach(model, asked, histories, seed)
+            keep = self._kept(asked, histories)
+        logger.info("llm4dsr leaves out %d of %d events", int((~keep).sum()), len(keep))
+        return histories.take(keep)
+
+    def _model(self, index: SemanticIndex) -> TitleLikelihood:
+        llm = self.settings.llm
+        names = ("revision", "random_weights", "dtype", "quantize", "attention")
+        config = TitleLikelihoodConfig(
+            codebook_sizes=list(index.codebook_sizes),
+            source={"checkpoint": self.settings.checkpoint, **{name: getattr(llm, name) for name in names}},
+            tuning=llm.tuning,
+            lora=dict(llm.lora),
+            train_code_rows=llm.train_code_rows,
+            n_items=len(index),
+            max_tokens=self.settings.max_tokens,
+        )
+        return TitleLikelihood.build(config, RowStart())
+
+    def _teach(self, model: TitleLikelihood, asked: _Asked, histories: Histories, seed: int) -> None:
+        """Tune it on histories with swapped items."""
+        rng, settings = np.random.default_rng([seed, 13]), self.settings
+        usable = np.flatnonzero(histories.lengths >= _FEWEST)
+        if not len(usable) or not settings.steps:
+            return
+        trained = [value for value in model.parameters() if value.requires_grad]
+        if not trained:
+            raise ConfigError("Nothing of the language model is trained.", where="transforms: llm4dsr.llm.tuning")
+        optimizer, collate = torch.optim.AdamW(trained, lr=settings.learning_rate), TextCollator(model.tokenizer)
+        model.train()
+        for step in range(settings.steps):
+            users = rng.choice(usable, settings.batch_size)
+            batch = collate([asked.example(histories[user], rng) for user in users])
+            loss = model(**batch).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            logger.debug("llm4dsr, step %d: loss %.4f", step + 1, float(loss.detach()))
+        model.eval()
+
+    def _kept(self, asked: _Asked, histories: Histories) -> np.ndarray:
+        """Which events stay, ``(n_events,)`` bool."""
+        keep = np.ones(len(histories.items), dtype=bool)
+        with torch.no_grad(), asked.model.decoding():
+            for user in range(len(histories)):
+                end = int(histories.offsets[user + 1])
+                places = np.arange(max(int(histories.offsets[user]), end - self.settings.max_items), end)
+                for _ in range(self.settings.most):
+                    if len(places) <= _FEWEST:
+                        break
+                    noise = asked.probabilities(histories.items[places])
+                    if noise.max() <= self.settings.threshold:
+                        break
+                    keep[places[int(noise.argmax())]] = False
+                    places = np.delete(places, int(noise.argmax()))
+        return keep
+
+
+class _Asked:
+    """The question and its answers.
+
+    Args:
+        model: Gives likelihoods of titles.
+        index: Of the catalogue.
+        settings: Of the transform.
+    """
+
+    def __init__(self, model: TitleLikelihood, index: SemanticIndex, settings: LLM4DSRSettings) -> None:
+        self.model, self.settings, self.n_items = model, settings, len(index)
+        most = min(settings.max_tokens, model.config.max_tokens or settings.max_tokens)
+        task, texts = load_task("odd-one-out"), model.item_texts(index)
+        self.renderer = PromptRenderer(
+            task, texts, model.tokenizer, seq2seq=False, max_tokens=most, max_items=settings.max_items
+        )
+        end = [] if model.tokenizer.eos_token_id is None else [int(model.tokenizer.eos_token_id)]
+        self.nothing = [*model.tokenizer(_NOTHING, add_special_tokens=False)["input_ids"], *end]
+
+    def example(self, items: np.ndarray, rng: np.random.Generator) -> dict[str, list[int]]:
+        """A history as it is or with one item swapped, and the answer."""
+        items = items[-self.settings.max_items :].copy()
+        answer = self.nothing
+        if rng.random() >= self.settings.clean:
+            place, other = int(rng.integers(len(items))), int(rng.integers(self.n_items))
+            if other not in items:
+                items[place] = other
+                answer = self.renderer.target_ids(other)
+        source = self.renderer.prompt_ids(Sample(items))
+        return {"input_ids": source + answer, "labels": [IGNORE] * len(source) + answer}
+
+    def probabilities(self, items: np.ndarray) -> np.ndarray:
+        """That each item does not belong, ``(n,)``; they add up to less than 1, because nothing may be wrong."""
+        answers = [self.renderer.target_ids(int(item)) for item in items]
+        self.model.set_titles([*answers, self.nothing])
+        prompt = pad_prompts([self.renderer.prompt_ids(Sample(items))], self.model.tokenizer, "left")
+        scores: Any = self.model.prefill(**prompt).scores[0]
+        return np.asarray(scores.softmax(0)[:-1].cpu().numpy())
