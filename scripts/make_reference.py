@@ -116,6 +116,7 @@ def settings_page() -> str:
     from genrec.serving.settings import ServeSettings
     from genrec.training.objectives import OBJECTIVES
     from genrec.training.pretrain_config import PretrainConfig
+    from genrec.training.transforms import TRANSFORMS
 
     text = (
         "# Settings reference\n\nThis page is made from the settings themselves "
@@ -129,6 +130,9 @@ def settings_page() -> str:
         model = objective.Config
         parts = "".join(section(f"{name} → `{part}`", inner, 4) for part, inner in parts_of(model))
         text += f"{table(model)}\n{parts}" if model.model_fields else "No settings.\n\n"
+    text += "## Transforms\n\nWhat is done to training histories: entries of `transforms`.\n\n"
+    for name, transform in TRANSFORMS.items():
+        text += f"### {name}\n\n{first_line(transform)}\n\n{table(transform.Config)}\n"
     text += section("Decoding", DecodingOptions) + section("Recipe of an item tokenizer", TokenizerRecipe)
     text += section("Service", ServeSettings)
     for title, family in (("Item encoders", ENCODERS), ("Quantizers", QUANTIZERS), ("Disambiguation rules", RULES)):
