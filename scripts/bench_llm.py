@@ -30,6 +30,15 @@ RESULTS = Path(__file__).resolve().parent / "results"
 PRESET, RATE, WARM_UP = "llm-decoder-lora", 5e-4, 2
 LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
 USERS, BEAMS, HISTORY = 8, 20, 20
+WAYS = {
+    "before": "the build before, as its preset has it (float32)",
+    "before-bfloat16": "the build before, told to use bfloat16",
+    "plain": "transformers' Trainer with peft, float32",
+    "now": "this build, as its preset has it",
+    "now-float32": "this build, told to use float32",
+    "before-masked": "the build before, loss among legal codes",
+    "now-masked": "this build, loss among legal codes",
+}
 
 
 # -- what all ways share: examples and prompts as token ids --
@@ -75,10 +84,10 @@ def child(way: str, file: Path, options: argparse.Namespace) -> None:
 
     material = json.loads(file.read_text())
     torch.manual_seed(0)
-    model, tokenizer = plain_model(material, options) if way == "plain" else built(material, options)
+    model, tokenizer = plain_model(material, options) if way == "plain" else built(material, options, way)
     found = train(model, tokenizer, material["rows"], options, shuffled=way == "plain")
     found["memory_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    if way != "plain":
+    if way != "plain" and "masked" not in way:
         found |= decode(model.eval(), material)
     print(json.dumps(found))
 
@@ -97,8 +106,8 @@ def plain_model(material: dict[str, Any], options: argparse.Namespace) -> tuple[
     return get_peft_model(model, LoraConfig(**LORA, trainable_token_indices={"embed_tokens": ids})), tokenizer
 
 
-def built(material: dict[str, Any], options: argparse.Namespace) -> tuple[Any, Any]:
-    """The language model of the genrec that ``PYTHONPATH`` says."""
+def built(material: dict[str, Any], options: argparse.Namespace, way: str) -> tuple[Any, Any]:
+    """The language model of the genrec that ``PYTHONPATH`` says, as its preset would have it unless ``way`` differs."""
     import numpy as np
 
     from genrec.trie import Trie
@@ -109,11 +118,15 @@ def built(material: dict[str, Any], options: argparse.Namespace) -> tuple[Any, A
     except ImportError:
         from genrec.models.llm import LanguageModel, LanguageModelConfig
         from genrec.models.llm_rows import RowStart
-    source = {"checkpoint": options.checkpoint, **({"dtype": options.dtype} if options.dtype else {})}
+    named = [dtype for dtype in ("float32", "bfloat16") if dtype in way]
+    dtype = named[0] if named else "fastest" if way.startswith("now") else "float32"
+    source = {"checkpoint": options.checkpoint, "dtype": dtype}
     config = LanguageModelConfig(codebook_sizes=material["sizes"], source=source, lora=LORA, max_items=20)
     model = LanguageModel.build(config, RowStart())
     trie = Trie.from_codes(np.asarray(material["codes"], dtype=np.int32), tuple(material["sizes"]))
-    model.prepare(trie, trie_masked_loss=options.masked)
+    model.prepare(trie, trie_masked_loss="masked" in way)
+    if hasattr(model, "pack_prompts"):  # as the check before training finds for this family
+        model.pack_prompts(True)
     return model, model.tokenizer
 
 
@@ -183,7 +196,7 @@ def decode(model: Any, material: dict[str, Any]) -> dict[str, float]:
     prompts = {name: torch.tensor(value) for name, value in material["prompts"].items()}
     seconds = []
     with torch.inference_mode(), model.decoding():
-        for _ in range(6):
+        for _ in range(4):
             began = time.process_time()
             beam_search(model, model.prefill(**prompts), trie, USERS, beams=BEAMS)
             seconds.append(time.process_time() - began)
@@ -196,7 +209,7 @@ def decode(model: Any, material: dict[str, Any]) -> dict[str, float]:
 def measured(way: str, file: Path, options: argparse.Namespace, given: list[str]) -> dict[str, Any]:
     """Figures of one way in a new process."""
     here = Path(__file__).resolve().parent.parent
-    root = options.before if way == "before" else here
+    root = options.before if way.startswith("before") else here
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": str(options.threads)}
     environment |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     command = [sys.executable, __file__, *given, "--child", way, "--material", str(file)]
@@ -213,19 +226,74 @@ def medians(rounds: list[dict[str, Any]]) -> dict[str, float]:
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
 
 
+def write(found: dict[str, dict[str, float]], options: argparse.Namespace) -> None:
+    """Put the figures into scripts/results, beside those of ways that this run left out."""
+    import platform
+
+    from genrec.artifacts import write_atomic
+
+    path = RESULTS / "llm-speed.json"
+    rows = json.loads(path.read_text())["rows"] if path.is_file() else {}
+    rows |= {
+        way: {**one, "rounds": options.rounds, "batch": options.batch, "threads": options.threads}
+        for way, one in found.items()
+    }
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    command = "python scripts/bench_llm.py INDEX interactions.csv models/smollm2 --before CHECKOUT_OF_03d8e9b --write"
+    about = {"commit": commit, "command": command, "machine": platform.processor() or platform.machine()}
+    write_atomic(path, json.dumps({**about, "rows": {way: rows[way] for way in WAYS if way in rows}}, indent=1) + "\n")
+    write_atomic(path.with_suffix(".md"), page(rows, command))
+
+
+def page(rows: dict[str, dict[str, Any]], command: str) -> str:
+    """The table as Markdown, with ratios against the build before."""
+    first = rows.get("before", {})
+    lines = [
+        "# Training and decoding of a real language model",
+        "",
+        f"`{command}`",
+        "",
+        "| way | tokens a second | times the build before | memory | of the build before | decoding | times faster |"
+        " first request / later |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for way, words in WAYS.items():
+        if way not in rows:
+            continue
+        row = rows[way]
+        cells = [words, f"{row['tokens_a_second']:.0f}"]
+        cells.append(f"{row['tokens_a_second'] / first['tokens_a_second']:.2f}" if first else "")
+        cells.append(f"{row['memory_gib']:.2f} GiB")
+        cells.append(f"{row['memory_gib'] / first['memory_gib']:.2f}" if first else "")
+        if "search" in row:
+            faster = f"{first['search'] / row['search']:.2f}" if "search" in first else ""
+            cells += [f"{row['search']:.2f} s", faster, f"{row['first_search'] / row['search']:.2f}"]
+        else:
+            cells += ["", "", ""]
+        lines.append("| " + " | ".join(cells) + " |")
+    some = next(iter(rows.values()))
+    lines += [
+        "",
+        f"SmolLM2-135M, LoRA of rank 16 on all linear layers and the code rows, whole histories of Amazon Beauty, "
+        f"batches of {some['batch']} rows, {some['threads']} thread of an AMD EPYC with avx512_bf16, CPU seconds, "
+        f"medians of {some['rounds']} interleaved rounds on a machine that others use. Tokens are those of examples, "
+        f"without padding. Decoding: {USERS} users of {HISTORY} items with {BEAMS} beams, the adapter not merged.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("index")
     parser.add_argument("interactions")
     parser.add_argument("checkpoint")
     parser.add_argument("--before", type=Path, help="checkout of the build to compare with")
-    parser.add_argument("--ways", nargs="+", default=["before", "now", "plain"])
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--masked", action="store_true", help="the loss among legal codes alone")
-    parser.add_argument("--dtype", help="number format of the frozen weights, in both builds")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--material", type=Path, help=argparse.SUPPRESS)
@@ -245,7 +313,10 @@ def main() -> None:
         for _ in range(options.rounds):
             for way in options.ways:
                 rounds[way].append(measured(way, file, options, given))
-    print(json.dumps({way: medians(found) for way, found in rounds.items()}, indent=1))
+    found = {way: medians(one) for way, one in rounds.items()}
+    print(json.dumps(found, indent=1))
+    if options.write:
+        write(found, options)
 
 
 if __name__ == "__main__":

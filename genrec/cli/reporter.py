@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 from genrec.cli.console import duration, err, heading, say
 from genrec.cli.stopping import stop
 from genrec.prompts.examples import TextExamples
+from genrec.training.pace import Pace, time_left
 from genrec.training.policy.monitor import told_figures
 from genrec.training.trainer import StopOnRequest
 from genrec.wording import count
+
+EARLY = 60.0
+"""Seconds after which a run without a terminal says how fast it is, if no epoch has ended by then."""
 
 
 def show_tasks(examples: TextExamples) -> None:
@@ -24,11 +29,20 @@ def show_tasks(examples: TextExamples) -> None:
 
 
 class Reporter(StopOnRequest):
-    """A transformers callback that prints a line per epoch and turns Ctrl-C and SIGTERM into a checkpoint."""
+    """A transformers callback that prints a line per epoch and turns Ctrl-C and SIGTERM into a checkpoint.
 
-    def __init__(self) -> None:
+    Args:
+        clock: In seconds.
+
+    Attributes:
+        pace: Of the trainer, which puts its own here.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self.began = time.monotonic()
+        self._clock, self.began, self.first, self.told = clock, clock(), 0, False
+        self.pace: Pace | None = None
+        self.packed = False
         self.loss: float | None = None
         self.figures = ""
         self.signal = int(signal.SIGINT)
@@ -42,7 +56,8 @@ class Reporter(StopOnRequest):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Say how much there is to do, and show what the model will read."""
-        self.began = time.monotonic()
+        self.began, self.first, self.told = self._clock(), int(state.global_step), False
+        self.packed = bool(getattr(kwargs.get("model"), "packs", False))
         examples = getattr(kwargs.get("train_dataloader"), "dataset", None)
         if isinstance(examples, TextExamples):
             show_tasks(examples)
@@ -53,10 +68,12 @@ class Reporter(StopOnRequest):
             say(f"{count(state.max_steps, 'step')} in {epochs} at most.")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        """Count the steps on a terminal."""
+        """Count the steps on a terminal; elsewhere say once, early in a long run, how fast it is."""
         if err.is_terminal:
-            spent = duration(time.monotonic() - self.began)
-            err.print(f"  step {state.global_step:,}/{state.max_steps:,}  {spent}", end="\r")
+            err.print(f"  step {state.global_step:,}/{state.max_steps:,}  {self._spent(state)}", end="\r")
+        elif not self.told and self._clock() - self.began >= EARLY:
+            say(f"step {state.global_step:,} of {state.max_steps:,}  ({self._spent(state)})")
+            self.told = True
         return super().on_step_end(args, state, control, **kwargs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
@@ -68,6 +85,18 @@ class Reporter(StopOnRequest):
         measured = {key.removeprefix("eval_"): value for key, value in logs.items() if key.startswith("eval_")}
         if measured:
             figures = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
-            spent = duration(time.monotonic() - self.began)
             loss = "" if self.loss is None else f"loss {self.loss:.4g}  "  # None: nothing was logged yet
-            say(f"epoch {state.epoch:5.1f}  {loss}{self.figures}validation {figures}  ({spent})")
+            say(f"epoch {state.epoch:5.1f}  {loss}{self.figures}validation {figures}  ({self._spent(state)})")
+            self.told = True
+
+    def pace_words(self) -> str:
+        """How fast training was, in words; nothing where it did not train."""
+        return "" if self.pace is None else self.pace.words(packed=self.packed)
+
+    def _spent(self, state: Any) -> str:
+        """Time so far and left at most, and the pace."""
+        spent = self._clock() - self.began
+        steps, most = int(getattr(state, "global_step", 0)), int(getattr(state, "max_steps", 0))
+        left = time_left(spent, steps - self.first, most - steps)
+        parts = [duration(spent), "" if not left else f"{duration(left)} left at most", self.pace_words()]
+        return ", ".join(part for part in parts if part)

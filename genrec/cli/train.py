@@ -104,6 +104,7 @@ def _train_one(
             "recommender": out,
             "network": network,
             **_reached(recommender.metrics),
+            **({"pace": pace} if (pace := reporter.pace_words()) else {}),
             "time": duration(time.monotonic() - began),
         },
         then,

@@ -25,6 +25,7 @@ from genrec.training.divergence import DivergenceGuard
 from genrec.training.loss_meter import LossMeter, Patience
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
+from genrec.training.pace import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -71,15 +72,19 @@ class RecommenderTrainer(Trainer):
         self._validate_recommendations = validate
         self.train_sampler = sampler
         self._guard, self._meter = DivergenceGuard.of(self.args), LossMeter()
+        self.pace = Pace()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self.train_sampler
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """A step of transformers; a loss that is no number ends training before it reaches the weights."""
+        self.pace.begin()
         self.objective.begin_step(self.state.global_step)
         loss = super().training_step(*args, **kwargs)
         self.objective.end_step()
+        batch = kwargs.get("inputs", args[1] if len(args) > 1 else {})
+        self.pace.end(batch if isinstance(batch, Mapping) else {})
         self._guard.check_loss(loss, self)
         self._meter.add(loss, self.state)
         return loss
@@ -320,6 +325,9 @@ def build_trainer(
     from transformers.trainer_callback import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
+    for one in callbacks:
+        if hasattr(one, "pace"):
+            one.pace = trainer.pace
     for callback in trainer.callback_handler.callbacks:
         # Beside the output folder: the folder of checkpoints goes away when training is done.
         if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
