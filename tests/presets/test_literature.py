@@ -29,7 +29,7 @@ LLAMA_LIKE = {
     "head_dim": 8,
 }
 T5_LIKE = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
-FAMILIES = {"language-model": "qwen3", "text-encoder": "bert", "item-head": "qwen3"}
+FAMILIES = {"language-model": "qwen3", "text-encoder": "bert", "preference-decoder": "bert", "item-head": "qwen3"}
 SMALLER = {"codebook_size": 8, "epochs": 1, "levels": 2, "slots": 2, "latent_dim": 4, "iterations": 3}
 
 

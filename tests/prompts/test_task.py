@@ -21,6 +21,7 @@ SHIPPED = [
     "odd-one-out",
     "query-to-id",
     "title-to-id",
+    "titles-preference",
     "titles-to-id",
     "titles-to-title",
 ]
@@ -48,6 +49,7 @@ def test_which_tasks_can_recommend():
         "next-item-gaps",
         "next-item-preference",
         "next-item-titles",
+        "titles-preference",
         "titles-to-id",
     ]
 
