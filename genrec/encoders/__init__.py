@@ -10,6 +10,7 @@ from genrec.encoders.base import ItemEncoder
 from genrec.encoders.cooccurrence import CooccurrenceEncoder
 from genrec.encoders.fused import FusedEncoder
 from genrec.encoders.item2vec import Item2VecEncoder
+from genrec.encoders.llm2rec import Llm2RecEncoder
 from genrec.encoders.lsa import LsaEncoder
 from genrec.encoders.precomputed import PrecomputedEncoder
 from genrec.encoders.sentence import SentenceEncoder
@@ -24,6 +25,7 @@ __all__ = [
     "FusedEncoder",
     "Item2VecEncoder",
     "ItemEncoder",
+    "Llm2RecEncoder",
     "LsaEncoder",
     "PrecomputedEncoder",
     "SentenceEncoder",
@@ -38,6 +40,7 @@ ENCODERS: Registry[type[ItemEncoder[Any]]] = Registry(
         CooccurrenceEncoder,
         FusedEncoder,
         Item2VecEncoder,
+        Llm2RecEncoder,
         LsaEncoder,
         PrecomputedEncoder,
         SentenceEncoder,

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from support import make_tables
 
@@ -27,7 +29,7 @@ def test_every_recipe_can_be_judged(name, shop, monkeypatch):
     catalog, split = shop
     recipe = load_recipe(name)
     quick = {"epochs": 1} if recipe.quantizer["name"] in TRAINED else {}
-    encoder = {"name": "lsa", "dim": 8} if "sentence" in str(recipe.encoder) else recipe.encoder
+    encoder = {"name": "lsa", "dim": 8} if re.search("sentence|llm2rec", str(recipe.encoder)) else recipe.encoder
     recipe = recipe.model_copy(update={"encoder": encoder, "quantizer": {**recipe.quantizer, **quick}})
     index = SemanticIndex.build(catalog, recipe, train=split.train)
     stats = index.stats(split)
