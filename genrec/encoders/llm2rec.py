@@ -49,7 +49,7 @@ class Llm2RecSettings(Settings):
 class Llm2RecEncoder(TextItemEncoder[Llm2RecSettings]):
     """Vectors of a language model that was tuned on training histories, of unit length; items without text get zeros.
 
-    Three stages: the text of the next item after those of a history; blanked tokens, read in both directions; texts told
+    Three stages: the text of the next item after those of a history; blanked tokens, read both ways; texts told
     apart by their vectors (SimCSE). The vector of an item is the mean of the states of its tokens. The weights that
     have changed are kept with the index.
     """
