@@ -192,7 +192,7 @@ def stating(recommender: GenerativeRecommender, k: int = 10, *, beams: int | Non
             for start in range(0, len(histories), _AT_ONCE):
                 users = np.arange(start, min(len(histories), start + _AT_ONCE))
                 some = histories.select(users)
-                said = [statements[user] for user in users]
+                said = [statements[int(user)] for user in users]
                 batch = renderer.render_for_generation(some.last(longest), preferences=said)
                 batch = {name: value.to(model.device) for name, value in batch.items()}
                 seen = torch.from_numpy(_padded(some)).to(model.device)
