@@ -125,13 +125,27 @@ def plain_scores(recommender: Any, histories: Sequence[Sequence[str]]) -> Any:
                 start = base.generation_config.decoder_start_token_id if start is None else start
                 known_ids = torch.cat([torch.full((len(ids), 1), int(start)), ids[:, :-1]], dim=1)
                 settings = {"attention_mask": torch.ones_like(prompt), "use_cache": False}
-                logits = lm(input_ids=prompt, decoder_input_ids=known_ids, **settings).logits
+                read = {"encoder_outputs": item_causal(model, prompt)} if model.reads_whole else {"input_ids": prompt}
+                logits = lm(**read, decoder_input_ids=known_ids, **settings).logits
             else:
                 whole = torch.cat([prompt, ids], dim=1)
                 logits = lm(input_ids=whole, attention_mask=torch.ones_like(whole), use_cache=False).logits
                 logits = logits[:, prompt.shape[1] - 1 : -1]
         rows.append(logits.double().log_softmax(-1).gather(-1, ids[..., None])[..., 0].sum(1).numpy())
     return np.stack(rows)
+
+
+def item_causal(model: Any, prompt: Any) -> Any:
+    """The encoder's output where a token sees its own item and what stands before it, with a mask written out here."""
+    import torch
+    from transformers.modeling_outputs import BaseModelOutput
+
+    first = {int(token) for token in model.tokens.ids[0]}
+    begun = torch.tensor([token in first for token in prompt[0].tolist()]).cumsum(0)
+    hidden = torch.zeros(len(begun), len(begun)).masked_fill(begun[:, None] < begun, torch.finfo(torch.float32).min)
+    mask = hidden.expand(len(prompt), 1, -1, -1)
+    read = model.base.get_encoder()(input_ids=prompt, attention_mask=mask)
+    return BaseModelOutput(last_hidden_state=read.last_hidden_state)
 
 
 def differences(out: Path, kind: str, tuning: str) -> dict[str, float]:
@@ -198,6 +212,7 @@ def check(family: Any, tuning: str, index: Any, interactions: Any, tokenizer: An
     worst = max(value for name, value in gaps.items() if name not in ("spread", "largest"))
     right = worst <= max(EXACT, PART * gaps["largest"]) and gaps["spread"] > 0  # a comparison with NaN is false
     way = {"decoding": network.get("decoding"), "own_logits": network.get("own_logits")}
+    way["reads_whole"] = network.get("history_attention") == "item-causal" and family.kind == "seq2seq"
     made = {"outcome": "exact" if right else "wrong", "reason": "", "difference": float(f"{worst:.2g}")}
     return {**row, **made, **way, "seconds": round(time.process_time() - began, 1), **({} if right else {"gaps": gaps})}
 

@@ -12,7 +12,18 @@ from typing import Any
 from genrec.artifacts import write_atomic
 
 COMMAND = "python scripts/check_families.py --out scripts/results/families"
-KEYS = ("benchmark", "family", "kind", "tuning", "outcome", "reason", "difference", "decoding", "own_logits")
+KEYS = (
+    "benchmark",
+    "family",
+    "kind",
+    "tuning",
+    "outcome",
+    "reason",
+    "difference",
+    "decoding",
+    "own_logits",
+    "reads_whole",
+)
 RIGHT = ("exact", "refused")
 WAYS = {
     "shared": "beams side by side",
@@ -77,6 +88,7 @@ def _page(rows: Sequence[dict[str, Any]]) -> str:
     for row in rows:
         gap = "" if row["difference"] is None else f"{row['difference']:.1g}"
         way = WAYS.get(row["decoding"] or "", "") + (", own logits in training" if row["own_logits"] else "")
+        way += ", learns whole histories" if row.get("reads_whole") else ""
         reason = " ".join((row["reason"] or "").split()).replace("|", "\\|")
         lines.append(
             f"| {row['family']} | {row['kind']} | {row['tuning']} | {row['outcome']} | {gap} | {way} | {reason} |"
