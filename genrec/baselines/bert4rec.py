@@ -11,6 +11,7 @@ from pydantic import Field
 from genrec.baselines.neural import TransformerBaseline, TransformerSettings, sizes_for
 from genrec.config import Settings
 from genrec.data.histories import Histories
+from genrec.tensors import product_type
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,7 +89,7 @@ class Bert4Rec(TransformerBaseline):
 
         items, hidden = (torch.from_numpy(part).to(self._network.table.device) for part in batch)
         states = self._network(items.long().masked_fill(hidden, self._network.n_items))[hidden]
-        return full_softmax_loss(states, self._network.items, items[hidden].long())
+        return full_softmax_loss(states, self._network.items, items[hidden].long(), dtype=product_type(states.device))
 
     def _inputs(self, histories: Histories) -> np.ndarray:
         cut = histories.last(self.settings.max_items - 1)

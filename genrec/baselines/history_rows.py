@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genrec.baselines.softmax import full_softmax_loss
+from genrec.baselines.softmax import sampled_softmax_loss
 from genrec.data.histories import Histories
 from genrec.models.history_batches import BucketSampler, HistoryExamples
 from genrec.tensors import product_type
@@ -52,18 +52,19 @@ def history_batches(train: Histories, max_items: int, size: int, seed: int) -> C
     return batches
 
 
-def history_loss(network: CausalNetwork, items: Tensor) -> Tensor:
+def history_loss(network: CausalNetwork, items: Tensor, negatives: int) -> Tensor:
     """Cross-entropy over all items, mean over places with a next item.
 
     Args:
         network: To train.
         items: ``(rows, length + 1)`` of :func:`history_batches`.
+        negatives: Of :func:`~genrec.baselines.softmax.sampled_softmax_loss`.
     """
     items = items.to(network.items.device)
     targets = items[:, 1:]
     real = targets >= 0
     states = network(items[:, :-1])[real]  # only real targets meet the catalogue
-    return full_softmax_loss(states, network.items, targets[real], dtype=product_type(items.device))
+    return sampled_softmax_loss(states, network.items, targets[real], negatives, dtype=product_type(items.device))
 
 
 def history_batch_size(train: Histories) -> int:

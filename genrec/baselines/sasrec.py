@@ -26,11 +26,14 @@ class SASRecSettings(TransformerSettings):
     )
     dim: int = Field(128, ge=1, description="width of embeddings and states")
     batch_size: int = Field(48, ge=1, description="rows per step")
-    epochs: int = Field(60, ge=1, description="most passes over the training part")
-    schedule: Literal["constant", "linear"] = Field("constant", description="linear: falls to zero after all epochs")
+    epochs: int = Field(30, ge=1, description="most passes over the training part")
+    schedule: Literal["constant", "linear"] = Field("linear", description="linear: falls to zero after all epochs")
     patience: int = Field(5, ge=1, description="stop after so many epochs without a better validation NDCG@10")
     averaging: float = Field(
         0.999, ge=0, lt=1, description="decay of the moving average of weights that is measured and kept; 0: none"
+    )
+    negatives: int = Field(
+        2048, ge=0, description="items that targets are told apart from in a step of whole histories; 0: all"
     )
     validation_users: int = Field(5000, ge=1, description="cases, a fixed sample, that decide when to stop")
 
@@ -94,7 +97,7 @@ class SASRec(TransformerBaseline):
             return prefix_loss(network, batch)
         from genrec.baselines.history_rows import history_loss
 
-        return history_loss(network, batch)
+        return history_loss(network, batch, self.settings.negatives)
 
     def _inputs(self, histories: Histories) -> np.ndarray:
         cut = histories.last(self.settings.max_items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -60,3 +61,28 @@ def full_softmax_loss(hidden: Tensor, items: Tensor, targets: Tensor, *, dtype: 
     """
     loss: Tensor = _FullSoftmax.apply(hidden, items, targets, dtype)  # type: ignore[no-untyped-call]
     return loss
+
+
+def sampled_softmax_loss(
+    hidden: Tensor, items: Tensor, targets: Tensor, negatives: int, *, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """As :func:`full_softmax_loss`, where every target is told apart from a few items that stand for all others.
+
+    The items are drawn anew in every call, alike for all rows, and each counts as many times as there are items for
+    one that is drawn: the sum of the softmax is right on average.
+
+    Args:
+        hidden: ``(n, dim)`` float32, ``n`` at least 1.
+        items: ``(n_items, dim)`` float32.
+        targets: ``(n,)`` int64.
+        negatives: How many are drawn; 0, or half of the catalogue and more: the loss is over all items.
+        dtype: Of the products.
+    """
+    if not 0 < negatives < len(items) / 2:
+        return full_softmax_loss(hidden, items, targets, dtype=dtype)
+    drawn = torch.randint(len(items), (negatives,), device=items.device)
+    others, wanted = items[torch.cat([drawn, targets])].split([negatives, len(targets)])
+    right = (hidden * wanted).sum(dim=1, keepdim=True)
+    scores = (hidden.to(dtype) @ others.to(dtype).T).float() + math.log(len(items) / negatives)
+    scores = scores.masked_fill(drawn == targets[:, None], -torch.inf)
+    return (torch.cat([right, scores], dim=1).logsumexp(dim=1) - right[:, 0]).mean()

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from genrec.baselines import Bert4Rec, BSARec, FitInputs, SASRec, load_baseline
 from genrec.baselines.causal_transformer import CausalTransformer
 from genrec.baselines.optimise import Average
-from genrec.baselines.softmax import full_softmax_loss
+from genrec.baselines.softmax import full_softmax_loss, sampled_softmax_loss
 from genrec.baselines.transformer import FrequencyTransformer, ItemTransformer, low_pass_filter
 from genrec.data.histories import Histories
 from genrec.data.split import leave_one_out
@@ -39,6 +39,18 @@ def test_the_full_softmax_equals_cross_entropy(cells, monkeypatch):
     got = torch.autograd.grad(3 * loss, (hidden, items))
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(got, wanted)
+
+
+def test_a_sampled_softmax_is_the_full_one_on_average():
+    torch.manual_seed(0)
+    hidden, items, targets = torch.randn(1, 4), torch.randn(40, 4), torch.tensor([3])
+    full = full_softmax_loss(hidden, items, targets)
+    for all_items in (0, 20, 40):
+        torch.testing.assert_close(sampled_softmax_loss(hidden, items, targets, all_items), full)
+    several = torch.stack([sampled_softmax_loss(hidden, items, targets, 19) for _ in range(2000)])
+    assert several.std().item() > 0.01
+    # exp(loss) is the sum of the softmax over the target's part of it
+    assert several.exp().mean().item() == pytest.approx(full.exp().item(), rel=0.05)
 
 
 def test_products_in_half_precision_change_little():
