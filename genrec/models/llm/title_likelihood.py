@@ -91,16 +91,29 @@ class TitleLikelihood(LanguageModel):
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> ItemScores:  # type: ignore[override]
         """Scores of all items for prompts ``(users, n)``."""
+        return ItemScores(self.title_scores(input_ids, attention_mask))
+
+    @property
+    def known_titles(self) -> TitlePaths:
+        """Titles of the catalogue.
+
+        Raises:
+            ModelError: There are none.
+        """
         if self._titles is None:
             raise ModelError("The model knows no titles.", hint="Call reader(index, config).")
+        return self._titles
+
+    def title_scores(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Log-probabilities of the titles of all items, ``(users, n_items)``; arguments as in :meth:`prefill`."""
+        titles = self.known_titles
         predictor: HFCausalPredictor = self._predictor or self._make_predictor()
         state = predictor.prefill(input_ids, attention_mask)
-        found = torch.empty(len(input_ids), len(self._titles.different), device=input_ids.device)
+        found = torch.empty(len(input_ids), len(titles.different), device=input_ids.device)
         for block, on_device in self._blocks:
             found[:, torch.from_numpy(block.titles).to(found.device)] = self._score(predictor, state, block, on_device)
-        of_items = torch.from_numpy(self._titles.of_items).to(found.device)
-        shared = torch.from_numpy(self._titles.shared).to(found)
-        return ItemScores(found[:, of_items] - shared.log())
+        of_items, shared = torch.from_numpy(titles.of_items), torch.from_numpy(titles.shared)
+        return found[:, of_items.to(found.device)] - shared.to(found).log()
 
     def _score(
         self, predictor: HFCausalPredictor, state: HFCausalState, block: TitleBlock, on_device: dict[str, Tensor]
@@ -134,7 +147,7 @@ class TitleLikelihood(LanguageModel):
         users, nodes = hidden.shape[:2]
         vocabulary = int(predictor.head.head.weight.shape[0])
         size = max(1, _CELLS // (vocabulary * users))
-        no_words = torch.from_numpy(self.tokens.all_ids).to(hidden.device)
+        no_words = self._no_words(hidden.device)
         found = hidden.new_empty(users, len(parents), dtype=torch.float32)
         for start in range(0, nodes, size):
             logits = predictor.head.all_logits(hidden[:, start : start + size]).float()
@@ -144,26 +157,29 @@ class TitleLikelihood(LanguageModel):
             found[:, own] = of_edges - logits.logsumexp(-1)[:, parents[own] - start]
         return found
 
+    def _no_words(self, device: torch.device) -> Tensor:
+        """Tokens that are no part of the language."""
+        return torch.from_numpy(self.tokens.all_ids).to(device)
+
     def plain_scores(self, input_ids: Tensor, attention_mask: Tensor, items: Sequence[int]) -> Tensor:
-        """What :meth:`prefill` says of some items, ``(users, n)``, by plain forwards of the model: slow, the measure.
+        """What :meth:`title_scores` says of some items, ``(users, n)``, by plain forwards: slow, the measure.
 
         Args:
             input_ids: ``(users, n)`` prompts.
             attention_mask: 1 at real tokens.
             items: Catalogue positions.
         """
-        if self._titles is None:
-            raise ModelError("The model knows no titles.", hint="Call reader(index, config).")
-        no_words = torch.from_numpy(self.tokens.all_ids).to(input_ids.device)
+        titles = self.known_titles
+        no_words = self._no_words(input_ids.device)
         found = torch.zeros(len(input_ids), len(items))
         for user, (ids, mask) in enumerate(zip(input_ids, attention_mask.bool(), strict=True)):
             for place, item in enumerate(items):
-                title = torch.tensor(self._titles.different[self._titles.of_items[item]], device=ids.device)[None]
+                title = torch.tensor(titles.different[titles.of_items[item]], device=ids.device)[None]
                 prompt = ids[mask][None]
                 logits = own_logits(self.base, prompt, torch.ones_like(prompt), title)[:, :-1].float()
                 logits[..., no_words] = -torch.inf
                 each = logits.log_softmax(-1).gather(-1, title[..., None])
-                found[user, place] = each.sum() - float(np.log(self._titles.shared[item]))
+                found[user, place] = each.sum() - float(np.log(titles.shared[item]))
         return found
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Any:
