@@ -250,6 +250,10 @@ def _shortcuts(material: Material, found: list[Finding | None], tick: Callable[[
     if text is not None:
         found.append(shortcuts.similar_text(text, counts, material.cases))
         rankings.append(text)
+    words = shortcuts.history_words(material)
+    if words is not None:
+        rankings.append(words)
+    found.append(shortcuts.zero_shot([one for one in (text, words) if one is not None], popular, material.cases))
     tick()
     return rankings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,8 +12,10 @@ from genrec.audit.finding import Finding, figure, graded, percent
 from genrec.audit.material import Material, sample
 from genrec.baselines import FitInputs, Popularity, RepeatLast, TransitionCounts
 from genrec.baselines.tuning import choose
+from genrec.baselines.word_neighbours import WordNeighbours
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
+from genrec.encoders.words import word_vectors
 from genrec.evaluation.evaluator import evaluate
 from genrec.evaluation.uncertainty import Difference, Interval, bootstrap_metrics, paired_difference
 from genrec.metrics import metric_values
@@ -21,7 +24,7 @@ from genrec.progress import Progress
 METRICS = ("recall@1", "recall@10", "ndcg@10")
 SOLVED = 0.2
 """From this Recall@10 on a shortcut is said to solve a dataset: one target in five among the first ten."""
-NAMES = ("repeat-last", "popularity", "transition-counts", "text-of-last-item")
+NAMES = ("repeat-last", "popularity", "transition-counts", "text-of-last-item", "words-of-history")
 """Shortcuts; other rankings of an audit are variants of these, for comparison."""
 _CHUNK = 512
 
@@ -120,6 +123,16 @@ def last_text(material: Material) -> Shortcut | None:
     return shortcut("text-of-last-item", how, ranks, cases)
 
 
+def history_words(material: Material) -> Shortcut | None:
+    """Items that share rare words with the history; None where nothing is known of items but their ids."""
+    words = None if material.vectors is None else word_vectors(material.catalog)
+    if words is None or not words.nnz:
+        return None
+    baseline = WordNeighbours().fit(material.split.train, material.catalog.item_ids, FitInputs(words=words))
+    ranks = evaluate(baseline, material.cases, ks=(1, 10)).ranks
+    return shortcut("words-of-history", "what shares rare words with the history", ranks, material.cases)
+
+
 def gain(first: Shortcut, second: Shortcut, cases: EvaluationSet, metric: str = "recall@10") -> Difference:
     """Paired difference ``first - second`` on the same cases."""
     users = cases.histories.user_ids.astype(str)
@@ -176,3 +189,27 @@ def similar_text(found: Shortcut, counts: Shortcut, cases: EvaluationSet) -> Fin
     text += ", more than counting transitions." if gain(found, counts, cases).low > 0 else "."
     grade = graded(interval.mean, serious=2.0, caution=0.05, note=-1.0)
     return Finding("text-of-last-item", grade, "Similar texts", text, figures={"recall@10": interval.mean})
+
+
+def zero_shot(texts: Sequence[Shortcut], popular_items: Shortcut, cases: EvaluationSet) -> Finding | None:
+    """Whether texts alone say less than popularity; None without texts.
+
+    Args:
+        texts: Rankings by text.
+        popular_items: By popularity.
+        cases: Of both.
+    """
+    best = max(texts, key=lambda one: one.recall, default=None)
+    if best is None:
+        return None
+    figures = {"recall@10": best.recall, "popularity": popular_items.recall}
+    if gain(popular_items, best, cases).low <= 0:
+        text = f"Texts alone ({best.name}) are not below popularity, so a recommender without training can start here."
+        return Finding("zero-shot", "fine", "Texts without training", text, figures=figures)
+    text = (
+        f"Texts alone reach Recall@10 {figure(best.intervals['recall@10'])} ({best.name}), popularity "
+        f"{figure(popular_items.intervals['recall@10'])}: recommendations from texts without training (zero-shot) "
+        "start below popularity here."
+    )
+    advice = "Train on interactions, or rank by popularity, before people see lists of a zero-shot recommender."
+    return Finding("zero-shot", "caution", "Texts without training", text, advice, figures)

@@ -250,8 +250,23 @@ def test_without_texts_or_vectors_the_rest_is_checked():
     for options in ({}, {"vectors": None}, {"vectors": "none"}):
         found = audit(bare, Interactions.from_frame(table(walks(80))), **options)
         assert found.vectors == "none"
-        assert all(one.name != "text-of-last-item" for one in found.shortcuts)
+        assert not {"text-of-last-item", "words-of-history"} & {one.name for one in found.shortcuts}
+        assert all(one.check != "zero-shot" for one in found.findings)
         assert found.finding("near-duplicates").figures["without_text"] == 1.0
+
+
+def test_texts_that_say_less_than_popularity_are_warned_of():
+    rng = np.random.default_rng(3)
+    weights = 1 / np.arange(1, N_ITEMS + 1)
+    popular = [rng.choice(N_ITEMS, 7, replace=False, p=weights / weights.sum()).tolist() for _ in range(150)]
+    words = pl.Series([f"word{n * 7 % 60} word{n * 11 % 60} word{n * 13 % 60}" for n in range(N_ITEMS)])
+    catalog = Catalog(CATALOG.frame.with_columns(title=words))
+    finding = audit(catalog, Interactions.from_frame(table(popular))).finding("zero-shot")
+    assert finding.grade == "caution"
+    assert finding.figures["recall@10"] < finding.figures["popularity"]
+    kinds = [[10 * (user % 6) + int(n) for n in rng.choice(10, 7, replace=False)] for user in range(150)]
+    catalog = Catalog(CATALOG.frame.with_columns(title=pl.Series([f"kind{n // 10}" for n in range(N_ITEMS)])))
+    assert audit(catalog, Interactions.from_frame(table(kinds))).finding("zero-shot").grade == "fine"
 
 
 def test_given_vectors_and_wrong_ones():
