@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -28,14 +30,12 @@ class ShardActor:
         self.store, self.opened = store, OpenedJob.open(settings)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """One row is one shard: the name of the file with its users and their items end to end."""
-        counts: dict[str, list[int]] = {"users": [], "rows": [], "short": []}
+        """One row is one shard: the name of the file with its users; its counts come back as JSON."""
+        counts = []
         for name in batch["name"]:
             shard, histories, problems = _read_histories(self.store.read(str(name)))
-            made = recommend_shard(self.store, self.opened, shard, histories, problems)
-            for what, values in counts.items():
-                values.append(int(made[what]))
-        return {name: np.array(values) for name, values in counts.items()}
+            counts.append(json.dumps(recommend_shard(self.store, self.opened, shard, histories, problems)))
+        return {"counts": np.array(counts, dtype=object)}
 
 
 def run_ray(
@@ -64,6 +64,8 @@ def run_ray(
         raise MissingExtraError("ray", "ray") from None
     started = not ray.is_initialized()
     if started:
+        if address is None:  # else its processes run at the lowest priority but one, and starve beside any other work
+            os.environ.setdefault("RAY_worker_niceness", "0")
         # Cores of a cluster that we start ourselves are only counted: room for the tasks that read.
         local: dict[str, Any] = {"num_cpus": actors + 1, "include_dashboard": False} if address is None else {}
         ray.init(address=address, log_to_driver=False, logging_level="warning", **local)
@@ -139,5 +141,5 @@ def _run(job: ShardedJob, settings: JobSettings, names: list[str], actors: int, 
         num_gpus=1 if (settings.device or "").startswith("cuda") else 0,
         batch_size=1,
     )
-    for counts in made.iter_rows():
-        done({name: int(value) for name, value in counts.items()})
+    for row in made.iter_rows():
+        done(json.loads(row["counts"]))
