@@ -51,6 +51,7 @@ class ItemScorer(CodeModel):
     config_class = ItemScorerConfig
     config: ItemScorerConfig
     scores_items: ClassVar[bool] = True
+    answers: ClassVar[frozenset[str]] = frozenset({"states"})
 
     def __init__(self, config: ItemScorerConfig) -> None:
         super().__init__(config)
@@ -59,6 +60,7 @@ class ItemScorer(CodeModel):
         self._index: str | None = None
         self._codes: Tensor | None = None
         self._vectors: Tensor | None = None
+        self._kept: dict[str | None, Tensor] = {}  # tables of a search, of all twins, by their index
 
     @abstractmethod
     def table(self) -> Tensor:
@@ -74,9 +76,15 @@ class ItemScorer(CodeModel):
             table: Of :meth:`table`.
         """
 
-    def shares(self) -> Sequence[float]:
+    def shares(self, heads: int) -> Sequence[float]:
         """What the inner product of every head counts in a score."""
-        return [1.0] * self.table().shape[0]
+        return [1.0] * heads
+
+    @property
+    def state_dim(self) -> int:
+        """See :attr:`CodeModel.state_dim`: that of all heads together."""
+        heads, _, dim = self.table().shape
+        return heads * dim
 
     def terms(self, states: Tensor, table: Tensor, right: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         """What every target adds to the loss, and its log-probability, each ``(n,)``: a softmax over summed scores.
@@ -169,22 +177,33 @@ class ItemScorer(CodeModel):
             table, right = table[:, chosen], place[: len(right)]
         smoothing = self.config.label_smoothing if self.training else 0.0
         terms = self.terms(states, table, right, smoothing)
-        rows = targets.nonzero()[:, 0]
-        return CodeModelOutput.of(terms, rows, len(mask), states=states.flatten(1), targets=codes[targets])
+        rows, places = targets.nonzero(as_tuple=True)
+        flat = states.flatten(1)
+        return CodeModelOutput.of(terms, rows, len(mask), places=places, states=flat, targets=codes[targets])
 
     def prefill(  # type: ignore[override]
         self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, items: Tensor | None = None
     ) -> ItemScores:
         """Scores of all items, see :meth:`CodeModel.prefill`; arguments as in :meth:`forward`."""
-        items, table = self.known(items, mask), self.table()
+        items, kept = self.known(items, mask), self._kept.get(self._index)
+        table = self.table() if kept is None else kept
         states = self.newest(items, mask, table)  # (users, heads, dim)
-        shares = torch.tensor(list(self.shares()), dtype=states.dtype, device=states.device)
+        shares = torch.tensor(list(self.shares(len(table))), dtype=states.dtype, device=states.device)
         return ItemScores(torch.einsum("uhd,hid,h->ui", states, table, shares))
 
     def newest(self, items: Tensor, mask: Tensor, table: Tensor) -> Tensor:
         """The states after whole histories, ``(users, heads, dim)``; arguments as in :meth:`states`."""
         columns = torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)
         return newest_of(self.states(items, mask, table), columns)
+
+    def _prepare_decoding(self) -> None:
+        if self._vectors is not None and self._index not in self._kept:
+            with torch.no_grad():
+                self._kept[self._index] = self.table()
+
+    def end_decoding(self) -> None:
+        """See :meth:`SharedModel.end_decoding`; forgets the tables."""
+        self._kept.clear()
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
         """There are no steps.

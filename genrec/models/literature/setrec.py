@@ -80,7 +80,7 @@ class SETRec(ItemScorer):
         semantic = self.encoder(self.vectors).unflatten(1, (self.config.semantic_tokens, -1)).transpose(0, 1)
         return torch.cat([self.collaborative(pairs)[None], semantic])
 
-    def shares(self) -> Sequence[float]:
+    def shares(self, heads: int) -> Sequence[float]:
         """See :meth:`ItemScorer.shares`."""
         share = self.config.semantic_share
         return [1 - share, *[share] * self.config.semantic_tokens]

@@ -136,3 +136,39 @@ def test_wrong_settings_are_refused():
         made(attention_heads=3)
     with pytest.raises(ConfigError, match="window"):
         made(window=0)
+
+
+@torch.no_grad()
+def test_a_search_computes_its_table_once_and_forgets_it_before_weights_change():
+    model, calls = made(), []
+    plain = model.prefill(**batch(model)).scores
+    table = model.table
+    model.table = lambda: calls.append(1) or table()
+    with model.decoding():
+        for _ in range(3):
+            torch.testing.assert_close(model.prefill(**batch(model)).scores, plain)
+        assert len(calls) == 1
+        index = tiny_index()
+        index.fingerprint = "two"
+        twin = model.bind(index)
+        twin.prefill(**batch(model))
+        assert len(calls) == 2
+    model.rows.add_(1)
+    with model.decoding():
+        assert (model.prefill(**batch(model)).scores - plain).abs().max() > 1e-3
+    model.stays_ready = True
+    with model.decoding():
+        model.prefill(**batch(model))
+    model.train()
+    model.rows.sub_(1)
+    model.eval()
+    with model.decoding():
+        torch.testing.assert_close(model.prefill(**batch(model)).scores, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_objectives_can_ask_for_states():
+    model = made()
+    output = model(**batch(model))
+    assert output.states.shape == (6, model.state_dim)
+    assert output.places.tolist() == [0, 1, 2, 3, 0, 1]
+    torch.testing.assert_close(output.targets, model.codes[ITEMS[ITEMS >= 0]])
