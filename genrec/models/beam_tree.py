@@ -76,16 +76,30 @@ def read_prefix(backbone: Any, mask: Tensor, cache: DynamicCache | None, **input
         cache: Is filled, where beams will follow.
         inputs: ``input_ids`` or ``inputs_embeds``.
     """
+    hidden: Tensor = _read(backbone, mask, cache, **inputs).last_hidden_state
+    return hidden
+
+
+def read_layers(backbone: Any, mask: Tensor, **inputs: Tensor) -> Tensor:
+    """What every layer makes of histories, ``(layers, users, n, dim)``; the last is :func:`read_prefix`.
+
+    Args:
+        backbone: A decoder of transformers, without its head.
+        mask: ``(users, n)`` bool, False at padding on either side.
+        inputs: ``input_ids`` or ``inputs_embeds``.
+    """
+    return torch.stack(_read(backbone, mask, None, output_hidden_states=True, **inputs).hidden_states[1:])
+
+
+def _read(backbone: Any, mask: Tensor, cache: DynamicCache | None, **more: Any) -> Any:
     causal = causal_mask(mask)
-    output = backbone(
+    return backbone(
         position_ids=positions(mask),
         attention_mask=None if causal is None else additive(causal, backbone.dtype),
         past_key_values=cache,
         use_cache=cache is not None,
-        **inputs,
+        **more,
     )
-    hidden: Tensor = output.last_hidden_state
-    return hidden
 
 
 def read_beams(

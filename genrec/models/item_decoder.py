@@ -15,7 +15,7 @@ from transformers import DynamicCache
 
 from genrec.errors import ModelError
 from genrec.models.base import CodeModel, CodeModelConfig
-from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
+from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_layers, read_prefix
 from genrec.models.fused_layers import dropout
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, build_backbone, level_terms
@@ -48,7 +48,9 @@ class ItemDecoder(CodeModel):
 
     config_class = ItemDecoderConfig
     reads_vectors: ClassVar[bool] = True
-    answers: ClassVar[frozenset[str]] = frozenset({"states", "embed", "read", "terms_from", "logits_from"})
+    answers: ClassVar[frozenset[str]] = frozenset(
+        {"states", "embed", "read", "terms_from", "logits_from", "layer_states"}
+    )
 
     def __init__(self, config: ItemDecoderConfig) -> None:
         super().__init__(config)
@@ -128,6 +130,23 @@ class ItemDecoder(CodeModel):
         rows, places = targets.nonzero(as_tuple=True)
         terms = self.terms_from(states, right)
         return CodeModelOutput.of(terms, rows, len(codes), places=places, states=states, targets=right)
+
+    def layer_states(
+        self,
+        codes: Tensor,
+        mask: Tensor,
+        target_mask: Tensor | None = None,
+        vectors: Tensor | None = None,
+        **more: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """What every layer says before every target, ``(layers, n_targets, dim)``, and where targets stand.
+
+        The last layer gives the states that items are written from; arguments as in :meth:`forward`.
+        """
+        targets = mask if target_mask is None else mask & target_mask
+        embedded, columns = self.start(self.embed(codes, vectors, **more), mask)
+        embedded = F.dropout(embedded, self.config.dropout, self.training)
+        return read_layers(self.history, columns, inputs_embeds=embedded)[:, :, :-1][:, targets], targets
 
     def write(self, states: Tensor, right: Tensor) -> Tensor:
         """States of the code decoder that predict known codes, ``(n, levels, code_dim)``.

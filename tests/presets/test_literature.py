@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import yaml
 from language_support import LORA, save_checkpoint
 from support import TINY_TOKENIZER
 from typer.testing import CliRunner
@@ -90,10 +91,21 @@ def tiny(content, checkpoint_of):
     return {**content, **changed, "generation": generation, "min_steps": 0, "init": None}
 
 
+@pytest.fixture(scope="module")
+def teacher(shop, index_for, checkpoint_of, tmp_path_factory):
+    """A trained recommender, for presets that learn from one."""
+    folder = tmp_path_factory.mktemp("teacher") / "model"
+    content = tiny(yaml.safe_load(TEXTS["item-decoder-small"]), checkpoint_of)
+    train(index_for("rq-kmeans-3x256"), shop[1], parse(TrainConfig, content), folder)
+    return str(folder)
+
+
 @pytest.mark.parametrize("preset", PRESETS)
-def test_it_trains_is_saved_and_loaded_and_recommends(preset, shop, index_for, checkpoint_of, tmp_path):
+def test_it_trains_is_saved_and_loaded_and_recommends(preset, shop, index_for, checkpoint_of, tmp_path, request):
     index = index_for(remark_of(TEXTS[preset], "index") or "rq-kmeans-3x256")
     content = tiny(read_yaml(asset_dir("presets") / f"{preset}.yaml"), checkpoint_of)
+    if "teacher" in content.get("objective", {}):
+        content["objective"] |= {"teacher": request.getfixturevalue("teacher"), "blocks": 1}
     made = train(index, shop[1], parse(TrainConfig, content), tmp_path / "model")
     assert made.metrics["steps"] == 2
     again = GenerativeRecommender.from_pretrained(tmp_path / "model")

@@ -52,7 +52,7 @@ class LatentSteps(ItemDecoder):
 
     config_class = LatentStepsConfig
     config: LatentStepsConfig
-    answers: ClassVar[frozenset[str]] = ItemDecoder.answers | {"step_states"}
+    answers: ClassVar[frozenset[str]] = (ItemDecoder.answers - {"layer_states"}) | {"step_states"}
 
     def __init__(self, config: LatentStepsConfig) -> None:
         super().__init__(config)

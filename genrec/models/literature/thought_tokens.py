@@ -40,7 +40,7 @@ class ThoughtTokens(ItemDecoder):
 
     config_class = ThoughtTokensConfig
     config: ThoughtTokensConfig
-    answers: ClassVar[frozenset[str]] = ItemDecoder.answers
+    answers: ClassVar[frozenset[str]] = ItemDecoder.answers - {"layer_states"}  # its loss is over thoughts, too
 
     def __init__(self, config: ThoughtTokensConfig) -> None:
         super().__init__(config)
