@@ -21,6 +21,7 @@ VERBS = (
     ("Recommend", "serve", "serve:serve", "Recommend over HTTP."),
     ("Recommend", "page", "page:page", "Look at recommendations and why, in one HTML file."),
     ("Measure", "evaluate", "evaluate:evaluate", "Measure recommenders beside honest baselines."),
+    ("Measure", "concepts", "concepts:concepts", "Look for named directions in the states of a network."),
     ("Measure", "bench", "bench:app", "Measure decoding: speed, and what beam width costs."),
     ("Look things up", "list", "listing:list_", "List recipes, presets, prompts and other parts by name."),
     ("Look things up", "config", "listing:config", "Show the settings that a name stands for."),

@@ -6,6 +6,8 @@ This is the RQ-Transformer of Lee et al. 2022 (arXiv 2203.01941) with items in t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,7 +51,7 @@ class ItemDecoder(CodeModel):
     config_class = ItemDecoderConfig
     reads_vectors: ClassVar[bool] = True
     answers: ClassVar[frozenset[str]] = frozenset(
-        {"states", "embed", "read", "terms_from", "logits_from", "layer_states"}
+        {"states", "embed", "read", "terms_from", "logits_from", "layer_states", "changed_states"}
     )
 
     def __init__(self, config: ItemDecoderConfig) -> None:
@@ -180,6 +182,19 @@ class ItemDecoder(CodeModel):
         """What the code decoder reads ahead of all codes, ``(users, dim) -> (users, n, code_dim)``."""
         begun: Tensor = self.bridge(states)[:, None]
         return begun
+
+    @contextmanager
+    def changed_states(self, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+        """Items are written from changed states, in training and in search.
+
+        Args:
+            change: ``(..., dim)`` to the same.
+        """
+        hook = self.bridge.register_forward_pre_hook(lambda _, given: (change(given[0]),))
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
         """See :meth:`CodeModel.step`."""

@@ -63,6 +63,8 @@ WRONG = {
     "index import": (["index", "import", "nowhere.json", "ITEMS", "--out", "o"], "does not exist"),
     "index add": (["index", "add", "nowhere", "ITEMS", "--out", "o"], "not a genrec index"),
     "audit": (["audit", "nowhere.csv", "LOG"], "does not exist"),
+    "concepts, model": (["concepts", "nowhere", "LOG", "--out", "o.json"], "not a genrec recommender"),
+    "concepts, table": (["concepts", MODEL, "nowhere.csv", "--out", "o.json"], "does not exist"),
     "data check": (["data", "check", "nowhere.csv"], "does not exist"),
     "data cases": (["data", "cases", "nowhere.csv", "--train", "no.csv", "--out", "OUT"], "does not exist"),
 }
