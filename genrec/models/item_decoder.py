@@ -147,7 +147,7 @@ class ItemDecoder(CodeModel):
         """
         targets = mask if target_mask is None else mask & target_mask
         embedded, columns = self.start(self.embed(codes, vectors, **more), mask)
-        embedded = F.dropout(embedded, self.config.dropout, self.training)
+        embedded = dropout(embedded, self.config.dropout, self.training)
         return read_layers(self.history, columns, inputs_embeds=embedded)[:, :, :-1][:, targets], targets
 
     def write(self, states: Tensor, right: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from transformers import DynamicCache
 
 from genrec.errors import ConfigError
 from genrec.models.beam_tree import additive, causal_mask, last_real, positions, read_prefix
+from genrec.models.fused_layers import dropout
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig, ItemDecoderState
 from genrec.models.registry import network
 
@@ -157,13 +158,13 @@ class LatentSteps(ItemDecoder):
         """
         targets = mask if target_mask is None else mask & target_mask
         embedded, columns = self.start(self.embed(codes, vectors, **more), mask)
-        embedded = F.dropout(embedded, self.config.dropout, self.training)
+        embedded = dropout(embedded, self.config.dropout, self.training)
         return self.read_steps(embedded, columns, noise)[:, :, :-1][:, targets], targets
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None, **more: Tensor) -> LatentStepsState:
         """See :meth:`CodeModel.prefill`; only the newest state of a user takes steps, and only as many as it needs."""
         embedded, columns = self.start(self.embed(codes, vectors, **more), mask)
-        embedded = F.dropout(embedded, self.config.dropout, self.training)
+        embedded = dropout(embedded, self.config.dropout, self.training)
         cache = DynamicCache()
         history = read_prefix(self.history, columns, cache, inputs_embeds=embedded)
         users = torch.arange(len(columns), device=columns.device)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrec.errors import ConfigError
+from genrec.models.fused_layers import dropout
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
 from genrec.models.outputs import CodeModelOutput
 from genrec.models.parts import level_terms, mean_before
@@ -121,7 +122,7 @@ class ThoughtTokens(ItemDecoder):
         """States that predict thoughts and codes, ``(n, thoughts + levels, code_dim)``."""
         known = self.code_table.embed(right[:, :-1])
         inputs = torch.cat([super().begin(states), self._thought_vectors(thoughts), known], dim=1)
-        inputs = F.dropout(inputs, self.config.dropout, self.training)
+        inputs = dropout(inputs, self.config.dropout, self.training)
         hidden: Tensor = self.codes(inputs_embeds=inputs, use_cache=False).last_hidden_state
         return hidden
 

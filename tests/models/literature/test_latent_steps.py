@@ -71,6 +71,17 @@ def test_a_step_sees_its_own_item_and_what_was_before():
         assert not torch.allclose(before[step], before[step - 1], atol=1e-3)
 
 
+def test_training_computes_the_same_as_search():
+    """Training goes through faster layers; without dropout they say the same, steps included."""
+    model = network(steps=2)
+    codes, mask = batch()
+    expected, _ = model.step_states(codes, mask)
+    found, _ = model.train().step_states(codes, mask)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    found.sum().backward()
+    assert bool((model.step_vectors.grad.abs().sum(1) > 0).all())
+
+
 def test_users_stop_when_their_first_code_no_longer_changes():
     codes, mask = batch()
     whole = network(steps=4)
