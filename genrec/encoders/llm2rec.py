@@ -98,7 +98,7 @@ class Llm2RecEncoder(TextItemEncoder[Llm2RecSettings]):
             total += float(value.detach())
             self.tell(step + 1, steps)
         reader.eval()
-        logger.info("llm2rec: mean loss %.4f over %d steps", total / max(1, steps), steps)
+        logger.info("llm2rec: mean loss %.4f (steps: %d)", total / max(1, steps), steps)
 
     def _encode(self, catalog: Catalog) -> np.ndarray:
         import torch

@@ -180,7 +180,7 @@ def stating(recommender: GenerativeRecommender, k: int = 10, *, beams: int | Non
             "The prompts of this recommender have no place for what a user says to like.",
             where="tasks",
             expected="a task with the input 'preference' first",
-            hint="Train with --set tasks='[{prompt: next-item-preference}]'.",
+            hint="Train with the task next-item-preference.",
         )
     options = recommender.options.model_copy(update={"prior": None, "words": 0.0, "beams": beams or recommender.beams})
     trie, longest = DeviceTrie(index.trie, model.device), recommender.config.model.max_items

@@ -48,7 +48,8 @@ class DiscRec(ItemDecoder):
         dim = self.start.vector.shape[0]
         if dim % config.local_heads:
             raise ConfigError(
-                f"{config.local_heads} heads do not divide a width of {dim}.", where="model.options.local_heads"
+                f"A width of {dim} cannot be shared among heads: {config.local_heads}.",
+                where="model.options.local_heads",
             )
         self.slots = nn.Parameter(torch.randn(self.n_levels, dim) * 0.02)
         self.local = nn.TransformerEncoderLayer(

@@ -61,7 +61,8 @@ class H2Rec(ItemScorer):
         dim = self.backbone.config.hidden_size
         if dim % config.cross_heads:
             raise ConfigError(
-                f"{config.cross_heads} heads do not divide a width of {dim}.", where="model.options.cross_heads"
+                f"A width of {dim} cannot be shared among heads: {config.cross_heads}.",
+                where="model.options.cross_heads",
             )
         self.rows = nn.Parameter(torch.randn(config.n_items, dim) * 0.02)
         self.code_table = CodeTable(self.codebook_sizes, dim)

@@ -47,7 +47,8 @@ class IntervalDecoder(ItemDecoder):
         dim = self.start.vector.shape[0]
         if dim % config.interval_heads:
             raise ConfigError(
-                f"{config.interval_heads} heads do not divide a width of {dim}.", where="model.options.interval_heads"
+                f"A width of {dim} cannot be shared among heads: {config.interval_heads}.",
+                where="model.options.interval_heads",
             )
         self.interval = nn.Sequential(
             nn.Linear(1, config.interval_width), nn.GELU(), nn.Linear(config.interval_width, dim), nn.LayerNorm(dim)

@@ -60,7 +60,9 @@ class MQSATED(ItemScorer):
         super().__init__(config)
         dim, heads = config.dim, config.attention_heads
         if dim % heads:
-            raise ConfigError(f"{heads} heads do not divide a width of {dim}.", where="model.options.attention_heads")
+            raise ConfigError(
+                f"A width of {dim} cannot be shared among heads: {heads}.", where="model.options.attention_heads"
+            )
         if config.window < 1:
             raise ConfigError("No item asks.", where="model.options.window", expected="at least 1")
         self.rows = nn.Parameter(torch.randn(config.n_items, dim) * 0.01)
