@@ -113,6 +113,7 @@ SPEAKERS = {
     "models/settings.py": TRUSTING,
     "artifacts/": OUTPUTS - {"bench regret", "bench decode", "demo"},
     "training/learned.py": {"train"},
+    "training/objectives/": {"train"},
     "training/session.py": {"train", "pretrain"},
     "training/pretrain.py": {"pretrain"},
     "training/domains.py": {"pretrain"},
