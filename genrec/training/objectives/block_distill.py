@@ -16,6 +16,7 @@ from genrec.generative.recommender import GenerativeRecommender
 from genrec.models.outputs import CodeModelOutput
 from genrec.training.objectives import OBJECTIVES
 from genrec.training.objectives.aligned import Alignment, AlignmentSettings
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.generative.config import TrainConfig
@@ -77,7 +78,7 @@ class BlockDistill(Alignment):
             )
         if self.teacher.state_dim != model.state_dim:
             raise ConfigError(
-                f"States of {self.teacher.state_dim} and of {model.state_dim} numbers cannot be compared.",
+                f"States of different widths cannot be compared: {self.teacher.state_dim}, {model.state_dim}.",
                 where="objective.teacher",
                 expected="a teacher with the same model.backbone.hidden_size",
             )
@@ -85,7 +86,7 @@ class BlockDistill(Alignment):
             layers = int((one.config.backbone or {}).get("num_hidden_layers", 0))
             if 0 < layers < self.settings.blocks:
                 raise ConfigError(
-                    f"The {layers} layers of the {who} cannot be cut into {self.settings.blocks} blocks.",
+                    f"The {who} cannot be cut into so many blocks: it has {count(layers, 'layer')}.",
                     where="objective.blocks",
                     expected=f"at most {layers}",
                 )
