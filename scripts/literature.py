@@ -16,12 +16,13 @@ import math
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from literature_systems import SYSTEMS, Setup
 from preset_rows import figures
 from transformers import TrainerCallback
 
@@ -37,44 +38,6 @@ from genrec.training.train import train
 RESULTS = Path(__file__).resolve().parent / "results"
 PROBE = 12
 """Steps that are timed, after as many that warm up."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """How a system is measured.
-
-    Attributes:
-        base: Preset of the network that it extends, None for one that is extended.
-        changes: Settings beside the preset's own.
-        paper: What the paper claims, in short.
-    """
-
-    base: str | None
-    changes: tuple[str, ...] = field(default=())
-    paper: str = ""
-
-
-SYSTEMS: dict[str, Setup] = {
-    "item-decoder-small": Setup(None),
-    "vector-decoder": Setup(None),
-    "recgpt-small": Setup(None),
-    "discrec": Setup("item-decoder-small", paper="Beauty Recall@5 .0513"),
-    "colarec": Setup("item-decoder-small"),
-    "rlmrec": Setup("item-decoder-small"),
-    "molar": Setup("item-decoder-small"),
-    "sra-cl": Setup("item-decoder-small"),
-    "setrec": Setup("item-decoder-small", paper="15 to 20 times as fast as token sequences"),
-    "h2rec": Setup("item-decoder-small", paper="better for popular and for rare items"),
-    "rearec-ensemble": Setup("item-decoder-small"),
-    "rearec-progressive": Setup("item-decoder-small"),
-    "mancar": Setup("item-decoder-small", paper="up to +46.9 % NDCG@10"),
-    "dtrec": Setup("item-decoder-small", paper="up to +24.5 %"),
-    "stream-rec": Setup("item-decoder-small"),
-    "interval-decoder": Setup("item-decoder-small", paper="4.4 % over baselines, 20 candidates"),
-    "reg4rec": Setup("item-decoder-small", paper="5.6 % more revenue online"),
-    "intrr": Setup("item-decoder-small", paper="up to 63 % over baselines with the same codes"),
-    "mqsa-ted": Setup("item-decoder-small", paper="better on four data sets"),
-}
 
 
 class Clock(TrainerCallback):
@@ -140,7 +103,6 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
         row = {
             "preset": preset,
             "base": setup.base,
-            "paper": setup.paper,
             "dataset": name,
             "split": "test",
             "targets": "all",

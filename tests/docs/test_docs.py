@@ -66,7 +66,7 @@ def run_commands(code):
     return len(commands)
 
 
-@pytest.mark.parametrize("script", ["make_reference.py", "draw_house.py", "preset_tables.py"])
+@pytest.mark.parametrize("script", ["make_reference.py", "draw_house.py", "preset_tables.py", "literature_page.py"])
 def test_made_pages_are_up_to_date(script):
     done = subprocess.run([sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
