@@ -14,13 +14,16 @@ from torch.nn import functional as F
 _BITS = 16  # of a random number that decides about one value
 
 
-def product_dtype(linear: Any, training: bool) -> torch.dtype:
+def product_dtype(linear: Any, rows: Tensor, training: bool) -> torch.dtype:
     """What the products of a layer are computed in: bfloat16 in training where a CPU multiplies it directly.
 
     Such products take a quarter of the time on processors with AVX512-BF16 or AMX. Outside training, on a GPU and
-    inside ``torch.autocast`` it is the type of the weight; so it is where something is wrapped around the layer.
+    inside ``torch.autocast`` it is the type of the weight; so it is where something is wrapped around the layer. Where
+    a quantizer has packed the weight it is the type of the ``rows``.
     """
     weight: Tensor = linear.weight
+    if not weight.is_floating_point():  # packed by a quantizer, which takes rows as they are
+        return rows.dtype
     bare = type(linear) is nn.Linear
     plain = (
         bare and weight.dtype == torch.float32 and weight.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
@@ -42,7 +45,7 @@ def product(linear: Any, rows: Tensor) -> Tensor:
         rows: ``(..., in)``.
     """
     if type(linear) is not nn.Linear:
-        wrapped: Tensor = linear(rows.to(linear.weight.dtype))
+        wrapped: Tensor = linear(rows.to(linear.weight.dtype) if linear.weight.is_floating_point() else rows)
         return wrapped.to(rows.dtype)
     bias = None if linear.bias is None else linear.bias.to(rows.dtype)
     return F.linear(rows, linear.weight.to(rows.dtype), bias)

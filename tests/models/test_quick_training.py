@@ -36,15 +36,15 @@ def test_dropout_follows_the_seed():
 
 
 def test_products_are_low_only_in_training_on_a_processor_that_has_them(monkeypatch):
-    layer = nn.Linear(4, 3)
+    layer, rows = nn.Linear(4, 3), torch.randn(2, 4)
     monkeypatch.setattr(quick_training, "has_bfloat16", lambda: True)
-    assert product_dtype(layer, True) == torch.bfloat16
-    assert product_dtype(layer, False) == torch.float32
-    assert product_dtype(nn.Linear(4, 3).double(), True) == torch.float64
+    assert product_dtype(layer, rows, True) == torch.bfloat16
+    assert product_dtype(layer, rows, False) == torch.float32
+    assert product_dtype(nn.Linear(4, 3).double(), rows, True) == torch.float64
     with torch.autocast("cpu", torch.bfloat16):
-        assert product_dtype(layer, True) == torch.float32
+        assert product_dtype(layer, rows, True) == torch.float32
     monkeypatch.setattr(quick_training, "has_bfloat16", lambda: False)
-    assert product_dtype(layer, True) == torch.float32
+    assert product_dtype(layer, rows, True) == torch.float32
 
 
 def test_a_layer_that_something_wraps_keeps_its_own_forward(monkeypatch):
@@ -58,8 +58,24 @@ def test_a_layer_that_something_wraps_keeps_its_own_forward(monkeypatch):
     wrapped = Wrapped(4, 3)
     torch.testing.assert_close(product(wrapped, rows), wrapped(rows))
     monkeypatch.setattr(quick_training, "has_bfloat16", lambda: True)
-    assert product_dtype(wrapped, True) == torch.float32
+    assert product_dtype(wrapped, rows, True) == torch.float32
     assert product(wrapped, rows.bfloat16()).dtype == torch.bfloat16
     low = product(plain, rows.bfloat16())
     assert low.dtype == torch.bfloat16
     torch.testing.assert_close(low.float(), plain(rows), atol=0.05, rtol=0.05)
+
+
+def test_a_packed_weight_gets_rows_as_they_are():
+    class Packed(nn.Module):
+        """What a quantizer makes of a layer: its weight is no matrix of numbers."""
+
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.zeros(6, 1, dtype=torch.uint8)
+
+        def forward(self, rows):
+            return rows[:, :3] * 2
+
+    rows = torch.randn(2, 4)
+    assert product_dtype(Packed(), rows, True) == torch.float32
+    torch.testing.assert_close(product(Packed(), rows), rows[:, :3] * 2)

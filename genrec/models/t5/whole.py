@@ -138,4 +138,4 @@ def _feed(layer: Any, hidden: Tensor, p: float) -> Tensor:
 def _normed(layer: Any, linear: Any, hidden: Tensor) -> Tensor:
     """What a layer's products read, in the type that they are computed in."""
     rows: Tensor = layer.layer_norm(hidden)
-    return rows.to(product_dtype(linear, layer.training))
+    return rows.to(product_dtype(linear, rows, layer.training))

@@ -126,3 +126,15 @@ def test_whether_an_encoder_takes_the_mask_is_tried(model, tmp_path, monkeypatch
     assert not reads_item_causally(model.base)
     decoder = build(save_checkpoint(tmp_path / "llama", "llama"))
     assert not reads_item_causally(decoder.base)
+
+
+@pytest.mark.parametrize("family", ["t5", "bart"])
+@torch.no_grad()
+def test_a_model_in_bfloat16_says_nearly_the_same(family, tmp_path):
+    folder, found = save_checkpoint(tmp_path / family, family), []
+    for dtype in ("float32", "bfloat16"):
+        model = build(folder, history_attention="item-causal", source={"dtype": dtype}).train()
+        assert model.base.dtype == getattr(torch, dtype)
+        found.append(model(**batch(model)).loss.float())
+    assert torch.isfinite(found[1])
+    torch.testing.assert_close(found[1], found[0], atol=0.1, rtol=0.05)
