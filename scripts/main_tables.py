@@ -5,7 +5,8 @@
 A MODEL_FOLDER is what `genrec train INDEX interactions.csv --config vector-decoder` wrote, or with --seeds one of its
 seed-N. Everything was chosen on validation: also the weights of words and counts without a network, which training
 keeps beside its own (the row words-and-counts, which every row is compared with). Writes
-scripts/results/main-DATASET.json and .md; rows of the same recommender and seed are replaced.
+scripts/results/main-DATASET.json and .md; rows of the same recommender and seed are replaced. Several folders also give
+the row of their networks' mean score, with words and counts as the first one weighs them.
 """
 
 import argparse
@@ -20,12 +21,15 @@ import torch
 from genrec.artifacts import write_atomic
 from genrec.data import Interactions
 from genrec.data.split import EvaluationSet, split_for
+from genrec.encoders.word_matches import WordMatches
 from genrec.evaluation.seeds import over_seeds
 from genrec.evaluation.uncertainty import bootstrap_metrics, paired_difference
+from genrec.generative.learned_prior import learned_scores
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.generative.without_network import without_network
-from genrec.metrics import ndcg_at
+from genrec.metrics import ndcg_at, ranks_from_scores
 from genrec.recommender import Recommender
+from genrec.training.prior_grid import network_scores
 from genrec.training.validation import ALONE
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -47,8 +51,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     name, rows = given.interactions.resolve().parent.name, []
-    for model in given.models:
-        rows += measure(GenerativeRecommender.from_pretrained(model), given, name)
+    several = [GenerativeRecommender.from_pretrained(model) for model in given.models]
+    for recommender in several:
+        rows += measure(recommender, given, name)
+    if len(several) > 1:
+        rows.append(mean_of_networks(several, given, name))
     write(given.out, name, rows)
 
 
@@ -108,6 +115,37 @@ def all_lists(
         ranks[name] = one.recommend(test.histories, 10, **more).ranks_of(test.targets)
         speeds[name] = len(test) / (time.process_time() - began)
     return ranks, speeds
+
+
+def mean_of_networks(several: list[GenerativeRecommender], given: argparse.Namespace, name: str) -> dict[str, Any]:
+    """The row of several networks whose scores are averaged, beside words and counts of the first."""
+    first, floor = several[0], without_network(several[0])
+    test = split_for(Interactions.read(given.interactions), first.index, first.config).test
+    matches, ranks, began = WordMatches(first.index.word_vectors), [], time.process_time()
+    for start in range(0, len(test), 500):
+        part = test.select(np.arange(start, min(start + 500, len(test))))
+        scores = np.mean([network_scores(one, part.histories) for one in several], axis=0)
+        scores += np.float32(first.options.words or 0.0) * matches.scores(part.histories)
+        counts = learned_scores(first.prior, first.options.prior, part.histories, len(first.item_ids))
+        scores = scores if counts is None else scores + counts.toarray()
+        scores[np.repeat(np.arange(len(part)), part.histories.lengths), part.histories.items] = -np.inf
+        ranks.append(ranks_from_scores(scores, part.targets))
+    speed, found = len(test) / (time.process_time() - began), np.concatenate(ranks)
+    base = floor.recommend(test.histories, 10).ranks_of(test.targets) if floor is not None else np.zeros(len(test))
+    return {
+        "benchmark": "main",
+        "dataset": name,
+        "split": "test",
+        "targets": "all",
+        "recommender": f"mean-of-{len(several)}-networks",
+        "seed": first.config.seed,
+        "seeds": [one.config.seed for one in several],
+        "users": len(test),
+        **figures(found),
+        **gain(found, ndcg_at(base, 10)),
+        "users_per_second": round(speed, 1),
+        "command": "python scripts/main_tables.py MODEL_FOLDER [MODEL_FOLDER ...] INTERACTIONS",
+    }
 
 
 def compare_beams(recommender: GenerativeRecommender, test: EvaluationSet, users: int) -> dict[str, Any]:
