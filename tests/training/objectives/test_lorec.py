@@ -8,6 +8,7 @@ from genrec.data.attacks import inject
 from genrec.data.histories import Histories
 from genrec.models.history_batches import CodeCollator
 from genrec.training.objectives import build_objective
+from genrec.training.objectives.lorec import signs
 
 
 def batch_of(index):
@@ -45,6 +46,20 @@ def test_suspected_rows_count_less_and_the_mean_weight_is_one(tiny_model, tiny_i
     torch.testing.assert_close(objective.likelihood(model, output, batch), wanted)
 
 
+def test_signs_are_small_where_nothing_goes_together():
+    texts = torch.nn.functional.normalize(torch.randn(6, 4), dim=1)
+    items = torch.tensor([[0, 0, 0, -1], [0, 1, 0, 2], [3, -1, -1, -1]])
+    rows = texts[items.clamp_min(0)] * (items >= 0)[..., None]
+    found = signs(items, rows)
+    torch.testing.assert_close(found[0], torch.tensor([1.0, 1.0, 1.0]))
+    torch.testing.assert_close(found[2], torch.tensor([0.0, 0.0, 0.0]))
+    cosines = texts @ texts.T
+    assert float(found[1, 0]) == pytest.approx(float(2 * cosines[0, 1] + cosines[0, 2]) / 3, abs=1e-6)
+    pairs = 2 * cosines[0, 1] + 2 * cosines[0, 2] + cosines[1, 2] + 1
+    assert float(found[1, 1]) == pytest.approx(float(pairs) / 6, abs=1e-6)
+    assert float(found[1, 2]) == 0.5
+
+
 def test_real_attackers_are_found_although_it_never_saw_them(tiny_model, tiny_index, tiny_config):
     """Trained on a crowd with injected users in it, without labels: these get less weight than the others."""
     rng, n_items = np.random.default_rng(0), len(tiny_index.item_ids)
@@ -61,7 +76,7 @@ def test_real_attackers_are_found_although_it_never_saw_them(tiny_model, tiny_in
         loss_of(objective, model, batch).loss.backward()
         optimizer.step()
     with torch.no_grad():
-        weights = objective.weights(objective.suspicion(model, model(**batch), batch)).numpy()
+        weights = objective.weights(objective.suspicion(model, objective._rows(batch))).numpy()
     assert weights[crowd.fake].mean() < 0.7 * weights[~crowd.fake].mean()
     told = objective.figures()
     assert set(told) == {"likelihood", "calibrator", "certainty", "lowest_weight"}
