@@ -96,7 +96,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     index, interactions = SemanticIndex.load(given.index), Interactions.read(given.interactions)
-    name, command = given.interactions.resolve().parent.name, shlex.join(["python", "scripts/robustness_defence.py", *sys.argv[1:]])
+    name = given.interactions.resolve().parent.name
+    command = shlex.join(["python", "scripts/robustness_defence.py", *sys.argv[1:]])
     parts = split_for(interactions, index, load_train_config(given.defences[0], given.set))
     path = given.out / "defence.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
