@@ -19,6 +19,7 @@ FLOORS = (
         "compiling",
         "drawing",
         "errors",
+        "exact_products",
         "metrics",
         "progress",
         "registry",

@@ -192,16 +192,19 @@ class _Job:
 
     def _encode(self, model: Any, batches: list[_Batch]) -> np.ndarray:
         """Encode whole batches, also what the cache has of them, and keep them."""
+        from genrec.exact_products import fast_products
+
         settings = self.encoder.settings
-        parts = [
-            model.encode(
-                [settings.prefix + self.texts[row] for row in batch.rows.values()],
-                batch_size=len(batch.rows),
-                convert_to_numpy=True,
-                show_progress_bar=False,
-            )
-            for batch in batches
-        ]
+        with fast_products():
+            parts = [
+                model.encode(
+                    [settings.prefix + self.texts[row] for row in batch.rows.values()],
+                    batch_size=len(batch.rows),
+                    convert_to_numpy=True,
+                    show_progress_bar=False,
+                )
+                for batch in batches
+            ]
         rows = {key: row for batch in batches for key, row in batch.rows.items()}
         vectors = normalize_rows(np.concatenate(parts))
         if np.isfinite(vectors).all():  # a broken vector is reported by encode and must not be kept

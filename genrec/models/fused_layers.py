@@ -16,7 +16,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from genrec.models.exact_products import linear, padded_rows
+from genrec.exact_products import linear, padded_rows
 
 _LAYERS = ("Qwen3DecoderLayer", "LlamaDecoderLayer")
 _SILU = ("SiLU", "SiLUActivation")

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from genrec.errors import ModelError
-from genrec.models.exact_products import linear
+from genrec.exact_products import linear
 from genrec.models.fused_layers import Dropout, fuse_layers
 from genrec.models.legal_codes import LegalCodes, code_terms
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from genrec.models import exact_products, fused_layers
+from genrec.models import fused_layers
 from genrec.models.parts import build_backbone, set_dropout
 
 SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 8}
@@ -146,26 +146,3 @@ def test_a_copy_trains_its_own_weights():
         twin.layers[0].mlp.down_proj.weight.zero_()
     agree(read(twin), read(stock(twin)))
     assert not torch.equal(read(twin)["hidden"], read(model)["hidden"])
-
-
-@pytest.mark.parametrize("onednn", [False, True])
-def test_products_have_the_accuracy_of_float32(onednn, monkeypatch):
-    if onednn and not exact_products._prefers_onednn():
-        pytest.skip("this processor multiplies by the usual library")
-    monkeypatch.setattr(exact_products, "_prefers_onednn", lambda: onednn)
-    torch.manual_seed(0)
-    rows, weight = torch.randn(300, 128, requires_grad=True), torch.randn(96, 128, requires_grad=True)
-    out = exact_products.linear(rows, weight)
-    given = torch.randn_like(out)
-    out.backward(given)
-    left, right, above = rows.detach().double(), weight.detach().double(), given.double()
-    for found, wanted in ((out.detach(), left @ right.T), (rows.grad, above @ right), (weight.grad, above.T @ left)):
-        assert float((found - wanted).abs().max() / wanted.abs().max()) < 1e-5
-    assert torch.backends.mkldnn.matmul.fp32_precision == "none"
-
-
-def test_row_counts_are_few_and_hardly_larger():
-    counts = {exact_products.padded_rows(n) for n in range(1024, 2048)}
-    assert len(counts) <= 17
-    for n in (1, 15, 17, 1000, 1025, 7160):
-        assert n <= exact_products.padded_rows(n) <= max(n + 15, n * 1.07)

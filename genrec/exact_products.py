@@ -1,4 +1,4 @@
-"""Products of float32 matrices in training, by the library that is fastest on the processor at hand.
+"""Products of float32 matrices by the library that is fastest on the processor at hand.
 
 PyTorch multiplies by MKL, which runs at half speed or less on processors that are not Intel's. There oneDNN takes less
 than half, with float32's accuracy. PyTorch only asks oneDNN when it may round to bfloat16; oneDNN does not, where
@@ -7,6 +7,9 @@ a processor has no tiles for it, and that is tried once before it is used.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -20,11 +23,39 @@ _CLOSE = 1e-5  # of the largest entry; bfloat16 is off by 100 times that
 _STEPS = 16  # sizes of a row count in every power of two: a library prepares each of them once
 
 
+_lock = threading.Lock()
+_blocks = 0
+
+
+@contextmanager
+def fast_products() -> Iterator[None]:
+    """Inside the block PyTorch multiplies float32 matrices by the fastest library that keeps their accuracy.
+
+    Worth it for large products: a call costs some microseconds more. Other threads' products change with it, in the
+    last bits.
+    """
+    global _blocks
+    if not _prefers_onednn():
+        yield
+        return
+    with _lock:
+        _blocks += 1
+        _let("bf16")
+    try:
+        yield
+    finally:
+        with _lock:
+            _blocks -= 1
+            if not _blocks:
+                _let("none")
+
+
 def product(left: Tensor, right: Tensor) -> Tensor:
     """``left (n, k) @ right (k, m)`` with float32's accuracy; gradients do not pass through."""
-    if left.dtype != torch.float32 or left.shape[0] * right.numel() < _SMALL or not _prefers_onednn():
+    if left.dtype != torch.float32 or left.shape[0] * right.numel() < _SMALL:
         return left @ right
-    return _by_onednn(left, right)
+    with fast_products():
+        return left @ right
 
 
 def linear(rows: Tensor, weight: Tensor) -> Tensor:
@@ -56,13 +87,10 @@ class _Linear(Function):
         )
 
 
-def _by_onednn(left: Tensor, right: Tensor) -> Tensor:
+def _let(rounding: str) -> None:
+    """What PyTorch allows oneDNN to round float32 to; it asks oneDNN only where that is something."""
     settings: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    settings.fp32_precision = "bf16"
-    try:
-        return left @ right
-    finally:
-        settings.fp32_precision = "none"
+    settings.fp32_precision = rounding
 
 
 @cache
@@ -76,4 +104,9 @@ def _prefers_onednn() -> bool:
         return False  # somebody has said what products may do
     left = torch.linspace(-1, 1, 256 * 384).sin().view(256, 384)
     exact = left.double() @ left.double().T
-    return float((_by_onednn(left, left.T) - exact).abs().max()) < _CLOSE * float(exact.abs().max())
+    _let("bf16")
+    try:
+        found = left @ left.T
+    finally:
+        _let("none")
+    return float((found - exact).abs().max()) < _CLOSE * float(exact.abs().max())
