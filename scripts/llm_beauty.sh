@@ -12,7 +12,7 @@ lm="${2:?usage: bash scripts/llm_beauty.sh DATA_FOLDER TEXT_LM_FOLDER [VARIANT â
 shift 2
 variants=("$@")
 [ ${#variants[@]} -gt 0 ] || variants=(lora lora-without-code-rows full from-scratch alignment-tasks trie-masked
-    minilm-encoder item-head item-head-38k seq2seq-lora)
+    minilm-encoder item-head item-head-38k seq2seq-lora seq2seq-lora-pairs)
 out="${OUT_FOLDER:-runs/llm-beauty}"
 rows="${ROWS:-6400}"
 users="${USERS:-1000}"

@@ -24,6 +24,7 @@ VARIANTS = (
     "item-head",
     "item-head-38k",
     "seq2seq-lora",
+    "seq2seq-lora-pairs",
 )
 TITLE = "Language models on Amazon Beauty: variants on the same budget"
 
@@ -88,7 +89,7 @@ def page(rows: list[dict], command: str) -> str:
         f"Item level, full ranking, seen items excluded, one fixed sample of {users:,} users per part, 20 beams; every "
         f"variant learns from {some.get('train_rows', 0):,} examples in {some.get('steps', 0):,} steps on one CPU core "
         "(whole histories with a loss at every item, about 6 an example). One item an example is what minilm-encoder, "
-        "item-head and seq2seq-lora learn from: with so few targets they say what that costs, not what they can "
+        "item-head and seq2seq-lora-pairs learn from: with so few targets they say what that costs, not what they can "
         "do; item-head-38k has as many targets as whole histories give. "
         "Decoder and T5 are small ones, pretrained on the text of catalogues, no interaction among it; minilm-encoder "
         "reads titles with all-MiniLM-L6-v2. Training: on the clock of a shared machine, so not to be compared closely."

@@ -68,7 +68,13 @@ SOURCES = {
         },
         **LLM,
     ),
-    "llm-seq2seq-lora": Source(shown={"seq2seq-lora": "a home-made T5 with LoRA"}, **LLM),
+    "llm-seq2seq-lora": Source(
+        shown={
+            "seq2seq-lora": "a home-made T5 with LoRA",
+            "seq2seq-lora-pairs": "a home-made T5 with LoRA, one item an example",
+        },
+        **LLM,
+    ),
     "llm-text-encoder": Source(shown={"minilm-encoder": "MiniLM with LoRA"}, **LLM),
     "llm-item-head": Source(shown={"item-head": "item head", "item-head-38k": "with six times the targets"}, **LLM),
     "recgpt-small": Source(
