@@ -70,7 +70,7 @@ class LowRankProduct(torch.autograd.Function):
         output = F.linear(rows, weight, bias).addmm_(inner, low_up.T, alpha=scale * drop.scale)
         ctx.save_for_backward(rows, weight, low_down, low_up, inner)
         ctx.scale, ctx.dropout, ctx.seed, ctx.types = scale, dropout, seed, (down.dtype, up.dtype)
-        return output.view(*x.shape[:-1], -1)
+        return output if x.dim() == 2 else output.view(*x.shape[:-1], -1)
 
     @staticmethod
     @once_differentiable
@@ -154,10 +154,11 @@ def _classes() -> dict[type, type]:
                 return output
             dropout = getattr(self.lora_dropout[adapter], "p", 0.0) if self.training else 0.0
             down, up = self.lora_A[adapter].weight, self.lora_B[adapter].weight
+            rows = x.reshape(-1, x.shape[-1])  # a view made in there could not be changed in place, as LED does
             product: Tensor = LowRankProduct.apply(
-                x, base.weight, base.bias, down, up, float(self.scaling[adapter]), dropout
+                rows, base.weight, base.bias, down, up, float(self.scaling[adapter]), dropout
             )
-            return product
+            return product.view(*x.shape[:-1], -1)
 
     class FastRows(TrainableTokensLayer):  # type: ignore[misc]
         """A frozen table some of whose rows are trained beside it."""

@@ -97,6 +97,19 @@ def test_a_low_rank_product_has_the_gradients_of_what_it_computes():
     assert torch.autograd.gradcheck(product, (x, down, up))
 
 
+def test_what_a_layer_gives_may_be_changed_in_place(checkpoint):
+    model = build(checkpoint("llama")).train()
+    layer = next(module for module in model.modules() if type(module).__name__ == "FastLinear")
+    x = torch.randn(2, 3, layer.in_features, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    for change in (lambda found: found.mul_(0.5), lambda found: found * 0.5):
+        model.zero_grad()
+        change(layer(x)).square().sum().backward()
+        gradients.append(layer.lora_B["default"].weight.grad.clone())
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].any()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.001])
 def test_what_is_dropped_is_its_share_and_keeps_the_sum(share, dtype):
