@@ -37,6 +37,11 @@ class SentenceSettings(Settings):
     max_length: int | None = Field(
         default=None, ge=2, description="Tokens read of a text; None: the model's own limit."
     )
+    pooling: Literal["mean", "last"] | None = Field(
+        default=None,
+        description="Vector of a text: the mean over the states of its tokens, or the state of the last; None: as the "
+        "model says, which for a decoder's folder is the last.",
+    )
     batch_size: int = Field(default=64, ge=1, description="texts encoded together")
     device: str | None = Field(default=None, description="cpu, cuda, …; None: an accelerator where there is one.")
 
@@ -76,6 +81,7 @@ class SentenceEncoder(TextItemEncoder[SentenceSettings]):
             "prefix": self.settings.prefix,
             "max_length": self.settings.max_length,
             "batch_size": self.settings.batch_size,
+            **({} if self.settings.pooling is None else {"pooling": self.settings.pooling}),
         }
         root = cache_root()
         cache = VectorCache(None if root is None else root / "sentence", identity)
@@ -108,7 +114,7 @@ class SentenceEncoder(TextItemEncoder[SentenceSettings]):
         """The sentence-transformers model with this encoder's ``max_length``.
 
         Raises:
-            ConfigError: ``max_length`` is more than the model can read.
+            ConfigError: ``max_length`` is more than the model can read, or its pooling cannot be chosen.
         """
         model = self._source.load(self.settings.device)
         if self.settings.max_length is not None:
@@ -121,7 +127,20 @@ class SentenceEncoder(TextItemEncoder[SentenceSettings]):
                     expected=f"at most {limit}",
                 )
             model.max_seq_length = self.settings.max_length
+        if self.settings.pooling is not None:
+            self._pool(model, {"mean": "mean", "last": "lasttoken"}[self.settings.pooling])
         return model
+
+    def _pool(self, model: Any, mode: str) -> None:
+        parts = [part for part in model if hasattr(part, "pooling_mode")]
+        if not parts:
+            raise ConfigError(
+                "This sentence model makes one vector of a text in a way of its own.",
+                where="pooling",
+                hint="Leave it out.",
+            )
+        for part in parts:
+            part.pooling_mode, part.pooling_output_dimension = mode, part.embedding_dimension
 
 
 class _Job:

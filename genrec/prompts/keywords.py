@@ -39,7 +39,7 @@ def code_keywords(
 
     Example:
         >>> code_keywords(["red cup", "blue cup", "green tent"], np.array([[0], [0], [1]]), (3,))
-        [['cup', 'green tent', '']]
+        [['cup blue red', 'green tent', '']]
     """
     from scipy.sparse import csr_array
 

@@ -6,7 +6,7 @@ are one operation that keeps its input and a seed, and trained rows are looked u
 in the number format of the frozen weights; what is trained stays as exact as it is.
 
 Only the class of a layer is changed, so weights, names and files stay those of peft. What these classes do not cover
-(several adapters, other devices, mixed precision, variants of LoRA) goes the way of peft.
+(several adapters, other devices, mixed precision, variants of LoRA, hooks on an adapter) goes the way of peft.
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ def _classes() -> dict[type, type]:
                 or adapter in self.lora_variant
                 or type(self.lora_A[adapter]) is not nn.Linear
                 or self.lora_B[adapter].bias is not None
+                or _hooked(self.lora_A[adapter], self.lora_B[adapter])
             ):
                 output: Tensor = super().forward(x, *args, **kwargs)
                 return output
@@ -181,6 +182,12 @@ def _one_adapter(layer: Any, x: Tensor) -> str | None:
     if x.device.type != "cpu" or torch.is_autocast_enabled("cpu") or type(layer.get_base_layer().weight) not in _PLAIN:
         return None
     return str(layer.active_adapters[0])
+
+
+def _hooked(*parts: nn.Module) -> bool:
+    """Whether somebody listens to parts of an adapter, such as a gate, so that each has to be called."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(part, name) for part in parts for name in hooks)
 
 
 _PLAIN = (nn.Parameter, Tensor)

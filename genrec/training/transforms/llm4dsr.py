@@ -11,8 +11,7 @@ from pydantic import Field
 
 from genrec.config import Settings
 from genrec.errors import ConfigError
-from genrec.models.llm.code_rows import RowStart
-from genrec.models.llm.title_likelihood import TitleLikelihood, TitleLikelihoodConfig
+from genrec.models.llm.title_model import TitleModel, title_model
 from genrec.models.settings import LanguageModelSettings
 from genrec.prompts import PromptRenderer, Sample, load_task
 from genrec.prompts.examples import TextCollator
@@ -83,21 +82,11 @@ class LLM4DSR(SequenceTransform):
         logger.info("llm4dsr leaves out %d of %d events", int((~keep).sum()), len(keep))
         return histories.take(keep)
 
-    def _model(self, index: SemanticIndex) -> TitleLikelihood:
-        llm = self.settings.llm
-        names = ("revision", "random_weights", "dtype", "quantize", "attention")
-        config = TitleLikelihoodConfig(
-            codebook_sizes=list(index.codebook_sizes),
-            source={"checkpoint": self.settings.checkpoint, **{name: getattr(llm, name) for name in names}},
-            tuning=llm.tuning,
-            lora=dict(llm.lora),
-            train_code_rows=llm.train_code_rows,
-            n_items=len(index),
-            max_tokens=self.settings.max_tokens,
-        )
-        return TitleLikelihood.build(config, RowStart())
+    def _model(self, index: SemanticIndex) -> TitleModel:
+        settings = self.settings
+        return title_model(str(settings.checkpoint), settings.llm, index, settings.max_tokens)
 
-    def _teach(self, model: TitleLikelihood, asked: _Asked, histories: Histories, seed: int) -> None:
+    def _teach(self, model: TitleModel, asked: _Asked, histories: Histories, seed: int) -> None:
         """Tune it on histories with swapped items."""
         rng, settings = np.random.default_rng([seed, 13]), self.settings
         usable = np.flatnonzero(histories.lengths >= _FEWEST)
@@ -146,7 +135,7 @@ class _Asked:
         settings: Of the transform.
     """
 
-    def __init__(self, model: TitleLikelihood, index: SemanticIndex, settings: LLM4DSRSettings) -> None:
+    def __init__(self, model: TitleModel, index: SemanticIndex, settings: LLM4DSRSettings) -> None:
         self.model, self.settings, self.n_items = model, settings, len(index)
         most = min(settings.max_tokens, model.config.max_tokens or settings.max_tokens)
         task, texts = load_task("odd-one-out"), model.item_texts(index)

@@ -110,6 +110,18 @@ def test_what_a_layer_gives_may_be_changed_in_place(checkpoint):
     assert gradients[0].any()
 
 
+@pytest.mark.parametrize("part", ["lora_A", "lora_B"])
+@pytest.mark.parametrize("kind", ["register_forward_hook", "register_forward_pre_hook"])
+def test_a_hook_on_an_adapter_is_called(part, kind, checkpoint):
+    layer = next(one for one in moved(checkpoint("llama")).modules() if type(one).__name__ == "FastLinear")
+    x, called = torch.randn(2, layer.in_features), []
+    with torch.no_grad():
+        before = layer(x)
+        getattr(getattr(layer, part)["default"], kind)(lambda *given: called.append(given))
+        torch.testing.assert_close(layer(x), before, **CLOSE)
+    assert len(called) == 1
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.001])
 def test_what_is_dropped_is_its_share_and_keeps_the_sum(share, dtype):

@@ -102,7 +102,7 @@ def test_the_last_layer_is_what_items_are_written_from(network, tiny_index):
     [
         (2, {}, {"teacher": None}, "no teacher"),
         (2, {"hidden_size": 64}, {}, "cannot be compared"),
-        (1, {}, {}, "1 layers of the network"),
+        (1, {}, {}, "network cannot be cut .* 1 layer"),
     ],
 )
 def test_a_teacher_that_does_not_fit_is_named(
