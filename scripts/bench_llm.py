@@ -63,7 +63,8 @@ def prepare(options: argparse.Namespace) -> dict[str, Any]:
     tokens = CodeTokens(tuple(index.codebook_sizes))
     tokens.add_to(tokenizer)
     texts = ItemTexts(index.catalog, index.codes, tokens)
-    examples = language_examples(config, texts, tokenizer, split.train, reads_apart=False, codes_only=False)
+    kinds = {"reads_apart": False, "codes_only": False, "whole": True}
+    examples = language_examples(config, texts, tokenizer, split.train, **kinds)
     order = list(examples.sampler(options.batch, pool=50, seed=0))[:rows]
     longest = split.train.select(split.train.lengths.argsort()[::-1][:USERS].copy()).last(HISTORY)
     reader = PromptReader(config.tasks, texts, tokenizer, seq2seq=False, prompts=config.prompts)
