@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor, nn
-from transformers import PreTrainedConfig
 
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, ModelError, unknown_name
+from genrec.models.config import CodeModelConfig
 from genrec.models.history_batches import CodeCollator, HistoryExamples, NewestTargets
 from genrec.models.intervals import TimedExamples, WithIntervals
 from genrec.models.legal_codes import LegalCodes
@@ -26,35 +26,6 @@ from genrec.trie import Trie
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
     from genrec.models.settings import ModelSettings, RunSettings
-
-
-class CodeModelConfig(PreTrainedConfig):
-    """Configuration of a network over code tokens.
-
-    Attributes:
-        codebook_sizes: Number of codes of every level.
-        backbone: Keyword arguments of a transformers configuration, ``model_type`` among them.
-        depth_backbone: The same for the code decoder of :class:`~genrec.models.item_decoder.ItemDecoder`.
-        dropout: Probability, applied to embeddings and to the output of every attention and feed-forward block.
-        label_smoothing: Mass taken from the right code and spread over the codes of the level.
-        max_items: Longest history (items) that the model reads.
-        vector_dim: Dimension of the items' unquantized vectors, where they are read beside the codes; 0: they are not.
-    """
-
-    model_type = "genrec-code-model"
-
-    codebook_sizes: list[int] | None = None
-    backbone: dict[str, Any] | None = None
-    depth_backbone: dict[str, Any] | None = None
-    dropout: float = 0.1
-    label_smoothing: float = 0.0
-    max_items: int = 20
-    vector_dim: int = 0
-
-    @classmethod
-    def known_fields(cls) -> set[str]:
-        """Names of the settings of the network, those of transformers' own configurations left out."""
-        return {name for one in cls.__mro__ if issubclass(one, CodeModelConfig) for name in one.__annotations__}
 
 
 class CodeModel(SharedModel):
@@ -215,6 +186,11 @@ class CodeModel(SharedModel):
         return cls(cls.config_class(codebook_sizes=[int(size) for size in codebook_sizes], **fields))
 
     @classmethod
+    def sizes(cls, index: SemanticIndex) -> dict[str, Any]:
+        """Fields of the configuration that follow from the catalogue; none here."""
+        return {}
+
+    @classmethod
     def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
         """A network with random weights for the items of an index.
 
@@ -223,7 +199,7 @@ class CodeModel(SharedModel):
             ModelError: transformers refuses the backbone.
         """
         fields = cls.fields(config.model, index.recipe.quantizer, index.vectors().shape[1])
-        model = cls.of(index.codebook_sizes, **fields)
+        model = cls.of(index.codebook_sizes, **fields | cls.sizes(index))
         if config.model.init_from_codebooks and index.codebooks is not None:
             model.init_from_codebooks(index.codebooks, config.seed)
         return model

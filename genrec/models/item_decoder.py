@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from genrec.errors import ModelError
-from genrec.models.base import CodeModel, CodeModelConfig
+from genrec.models.base import CodeModel
 from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_layers, read_prefix
+from genrec.models.config import CodeModelConfig
 from genrec.models.fused_layers import dropout
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, build_backbone, level_terms

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from transformers import T5Config, T5Model
 
 from genrec.errors import ModelError
-from genrec.models.base import CodeModel, CodeModelConfig
+from genrec.models.base import CodeModel
 from genrec.models.beam_tree import additive, causal_mask, last_real
+from genrec.models.config import CodeModelConfig
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, level_terms
 from genrec.models.registry import network

@@ -26,12 +26,11 @@ FROM_PYTHON_ALONE = {
     "encoders/base.py": "fit(...) before encode(...), histories of another catalogue",
     "encoders/precomputed.py": "encode_new(...), after the command that does the same",
     "models/hf/causal.py": "a model that was loaded by hand",
-    "models/item_scorer.py": "bind(...) of a network",
+    "models/catalogue_network.py": "bind(...) of a network",
     "models/llm/code_tokens.py": "add_to(...) of a tokenizer",
     "models/llm/known_items.py": "bind(...) of a network",
     "models/llm/title_likelihood.py": "reader(...) of a network",
     "models/recgpt/catalogue.py": "bind(...) of a network",
-    "models/vector_decoder/network.py": "bind(...) of a network",
     "recommendations.py": "explain(..., items=...)",
     "trust.py": "names both, with the option first",
 }

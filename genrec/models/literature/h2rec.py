@@ -21,7 +21,6 @@ from genrec.errors import ConfigError
 from genrec.models.beam_tree import read_prefix
 from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
-from genrec.models.outputs import CodeModelOutput
 from genrec.models.parts import CodeTable, Start, build_backbone
 from genrec.models.registry import network
 
@@ -99,24 +98,14 @@ class H2Rec(ItemScorer):
         by_codes = coded + self.to_codes(rows, coded, seen)
         return torch.stack([self._read(start, one, mask) for start, one in self._branches(by_rows, by_codes)], dim=2)
 
-    def forward(
-        self,
-        codes: Tensor,
-        mask: Tensor,
-        target_mask: Tensor | None = None,
-        vectors: Tensor | None = None,
-        items: Tensor | None = None,
-    ) -> CodeModelOutput:
-        """See :meth:`ItemScorer.forward`; with the contrast between rows and codes in training."""
-        output = super().forward(codes, mask, target_mask, vectors, items)
-        if not (self.training and self.config.align and self._near is not None):
-            return output
-        found = self.known(items, mask)[mask].unique()
+    def auxiliary(self, found: Tensor) -> Tensor | None:
+        """See :meth:`ItemScorer.auxiliary`: the contrast between rows and codes."""
+        if not self.config.align or self._near is None:
+            return None
         rows, coded = self.table()[:, found].unbind()
         near, weights = (part.to(found.device)[found] for part in self._near)
         wanted = positives(found, near, weights, self.config.n_items)
-        contrast = one_to_many(rows, coded, wanted, self.config.temperature)
-        return output.adding(self.config.align * contrast)
+        return self.config.align * one_to_many(rows, coded, wanted, self.config.temperature)
 
     def _branches(self, *inputs: Tensor) -> list[tuple[nn.Module, Tensor]]:
         return list(zip(self.starts, inputs, strict=True))

@@ -8,7 +8,7 @@ from the codes that they were given.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -62,13 +62,9 @@ class IntRR(ItemDecoder):
         self.post_init()
 
     @classmethod
-    def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
-        """See :meth:`CodeModel.create`; the number of rows follows from the index."""
-        fields = cls.fields(config.model, index.recipe.quantizer, index.vectors().shape[1])
-        model = cls.of(index.codebook_sizes, **{**fields, "n_items": len(index)})
-        if config.model.init_from_codebooks and index.codebooks is not None:
-            model.init_from_codebooks(index.codebooks, config.seed)
-        return model
+    def sizes(cls, index: SemanticIndex) -> dict[str, Any]:
+        """See :meth:`CodeModel.sizes`: a row an item."""
+        return {"n_items": len(index)}
 
     def reader(self, index: SemanticIndex, config: RunSettings) -> Reader:
         """Codes and catalogue positions."""

@@ -18,7 +18,6 @@ from genrec.errors import ConfigError
 from genrec.models.beam_tree import positions
 from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
-from genrec.models.outputs import CodeModelOutput
 from genrec.models.parts import CodeTable
 from genrec.models.registry import network
 
@@ -97,21 +96,12 @@ class MQSATED(ItemScorer):
             mixed = mixed + share * norm(stack(vectors, mask, seen))
         return torch.cat([self.start.expand(len(mixed), 1, -1), mixed], dim=1)[:, :, None]
 
-    def forward(
-        self,
-        codes: Tensor,
-        mask: Tensor,
-        target_mask: Tensor | None = None,
-        vectors: Tensor | None = None,
-        items: Tensor | None = None,
-    ) -> CodeModelOutput:
-        """See :meth:`ItemScorer.forward`; with the distillation of transitions in training."""
-        output = super().forward(codes, mask, target_mask, vectors, items)
-        if not (self.training and self.config.distillation and self._next is not None):
-            return output
-        found = self.known(items, mask)[mask].unique()
+    def auxiliary(self, found: Tensor) -> Tensor | None:
+        """See :meth:`ItemScorer.auxiliary`: the distillation of transitions."""
+        if not self.config.distillation or self._next is None:
+            return None
         chosen = found[torch.randperm(len(found), device=found.device)[: self.config.distilled]]
-        return output.adding(self.config.distillation * self._distilled(chosen))
+        return self.config.distillation * self._distilled(chosen)
 
     def _distilled(self, chosen: Tensor) -> Tensor:
         counts: np.ndarray = self._next[chosen.cpu().numpy()].toarray()  # type: ignore[index]

@@ -20,7 +20,6 @@ from genrec.data.histories import Histories
 from genrec.models.beam_tree import additive, positions
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
 from genrec.models.legal_codes import code_terms
-from genrec.models.outputs import CodeModelOutput
 from genrec.models.parts import build_backbone
 from genrec.models.registry import network
 from genrec.models.vector_decoder.pairs import pair_vectors
@@ -124,19 +123,11 @@ class SETRec(ItemScorer):
         loss, likelihood = zip(*parts, strict=True)
         return torch.stack(loss).mean(0), torch.stack(likelihood).mean(0)
 
-    def forward(
-        self,
-        codes: Tensor,
-        mask: Tensor,
-        target_mask: Tensor | None = None,
-        vectors: Tensor | None = None,
-        items: Tensor | None = None,
-    ) -> CodeModelOutput:
-        """See :meth:`ItemScorer.forward`; with the error of the texts that are made again."""
-        output = super().forward(codes, mask, target_mask, vectors, items)
-        texts = self.vectors[self.known(items, mask)[mask].unique()]
+    def auxiliary(self, found: Tensor) -> Tensor:
+        """See :meth:`ItemScorer.auxiliary`: the error of the texts that are made again."""
+        texts = self.vectors[found]
         error = (self.decoder(self.encoder(texts)) - texts).square().sum(1).mean()
-        return output.adding(self.config.reconstruction * error)
+        return self.config.reconstruction * error
 
 
 def set_mask(place: Tensor, real: Tensor) -> Tensor:

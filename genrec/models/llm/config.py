@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genrec.models.base import CodeModelConfig
+from genrec.models.config import CodeModelConfig
 
 
 class LanguageConfig(CodeModelConfig):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genrec.errors import ModelError
-from genrec.models.base import CodeModelConfig
+from genrec.models.config import CodeModelConfig
 from genrec.models.recgpt.attention import check_pairing
 from genrec.quantizers import build_quantizer
 from genrec.quantizers.fsq import FSQSettings

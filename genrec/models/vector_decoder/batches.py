@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from genrec.data.histories import Histories
-from genrec.models.history_batches import CodeCollator, HistoryExamples, UserRow
+from genrec.models.history_batches import CodeCollator, HistoryExamples, UserRow, WithItems
 
 
 class UserExamples(HistoryExamples):
@@ -22,23 +22,6 @@ class UserExamples(HistoryExamples):
         return UserRow(int(self.users[row]), super().__getitem__(row))
 
 
-class ItemCollator:
-    """Histories → codes, and the items' catalogue positions.
-
-    Args:
-        codes: ``(n_items, n_levels)`` of the semantic index.
-    """
-
-    def __init__(self, codes: np.ndarray) -> None:
-        self._codes = CodeCollator(codes)
-
-    def __call__(self, rows: list[np.ndarray] | Histories) -> dict[str, Any]:
-        """As :class:`~genrec.models.history_batches.CodeCollator`, and ``items (rows, longest)`` int64; -1: none."""
-        histories = rows if isinstance(rows, Histories) else Histories.from_lists(rows)  # type: ignore[arg-type]
-        items = torch.from_numpy(histories.padded().astype(np.int64))
-        return {**self._codes(histories), "items": items}
-
-
 class FoldReader:
     """Histories with their users → codes, items, and the fold of every user.
 
@@ -49,10 +32,10 @@ class FoldReader:
     """
 
     def __init__(self, codes: np.ndarray, fold: np.ndarray, kept: object = None) -> None:
-        self._items, self._fold, self.kept = ItemCollator(codes), fold, kept
+        self._items, self._fold, self.kept = WithItems(CodeCollator(codes)), fold, kept
 
     def __call__(self, histories: list[np.ndarray] | Histories, users: np.ndarray) -> dict[str, Any]:
-        """As :class:`ItemCollator`, and ``folds (rows,)`` int64; ``users (rows,)`` are numbers of training."""
+        """Codes and ``items``, and ``folds (rows,)`` int64; ``users (rows,)`` are numbers of training."""
         return {**self._items(histories), "folds": torch.from_numpy(self._fold[users].astype(np.int64))}
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from genrec.models.base import CodeModelConfig
+from genrec.models.catalogue_network import CatalogueNetworkConfig
 
 
-class VectorDecoderConfig(CodeModelConfig):
+class VectorDecoderConfig(CatalogueNetworkConfig):
     """Configuration of :class:`~genrec.models.vector_decoder.network.VectorDecoder`.
 
     Attributes:
-        n_items: Items that have a free row; items that enter the index later have none.
         pair_dim: Length of the vectors of what is bought together.
         window: Longest distance of two items that count as bought together.
         folds: Parts of the users. A user in training reads pair vectors of the other parts, which do not know the
@@ -25,7 +24,6 @@ class VectorDecoderConfig(CodeModelConfig):
 
     model_type = "genrec-vector-decoder"
 
-    n_items: int = 0
     pair_dim: int = 256
     window: int = 10
     folds: int = 4

@@ -14,7 +14,6 @@ would give away the next item.
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -23,23 +22,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrec.data.histories import Histories
-from genrec.encoders.base import normalize_rows
 from genrec.encoders.word_matches import WordMatches
-from genrec.errors import ArtifactError, ModelError
-from genrec.models.base import CodeModel
 from genrec.models.beam_tree import last_real, read_prefix
-from genrec.models.outputs import CodeModelOutput, Reader, StepState, TrainingBatches, UserReader
+from genrec.models.catalogue_network import CatalogueNetwork, unbound
+from genrec.models.outputs import CodeModelOutput, TrainingBatches, UserReader
 from genrec.models.parts import CodeTable, build_backbone
 from genrec.models.predictor import ItemScores
 from genrec.models.registry import network
-from genrec.models.vector_decoder.batches import FoldCollator, FoldReader, ItemCollator, UserExamples
+from genrec.models.vector_decoder.batches import FoldCollator, FoldReader, UserExamples
 from genrec.models.vector_decoder.config import VectorDecoderConfig
 from genrec.models.vector_decoder.loss import NEVER, Near, Wanted, find_wanted, item_loss
 from genrec.models.vector_decoder.mixtures import Mixtures
 from genrec.models.vector_decoder.neighbours import Neighbours
 from genrec.models.vector_decoder.pairs import cross_fitted, folds_of, pair_vectors
 from genrec.tensors import product_type
-from genrec.wording import count
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
@@ -54,18 +50,15 @@ _WITH_WORDS = 0.4, 0.8, 0.5
 
 
 @network("vector-decoder")
-class VectorDecoder(CodeModel):
-    """A causal network over items beside their vectors, which scores all of them at once, see :meth:`bind`."""
+class VectorDecoder(CatalogueNetwork):
+    """A causal network over items beside their vectors, which scores all of them at once."""
 
     config_class = VectorDecoderConfig
     config: VectorDecoderConfig
-    scores_items: ClassVar[bool] = True
     repeats: ClassVar[bool] = False
 
     def __init__(self, config: VectorDecoderConfig) -> None:
         super().__init__(config)
-        if not config.vector_dim or not config.n_items:
-            raise ModelError("The network needs item vectors and items.", where="model", hint="Build it for an index.")
         self.backbone = build_backbone(config.backbone, config.dropout)
         dim = self.backbone.config.hidden_size
         self.code_table = CodeTable(self.codebook_sizes, dim)
@@ -77,53 +70,20 @@ class VectorDecoder(CodeModel):
         self.mixtures = Mixtures(dim, _WITH_WORDS if config.words else (_TEXT, _PAIRS), config.heads)
         self.pairs: Tensor
         self.register_buffer("pairs", torch.zeros(config.n_items, config.pair_dim))
-        self._index: str | None = None
-        self._codes: Tensor | None = None
-        self._texts: Tensor | None = None
         self._of_others: list[Tensor] = []
         self._neighbours: Neighbours | None = None
         self.post_init()
 
     def bind(self, index: SemanticIndex) -> Self:
-        """Take over codes and vectors of an index, which may have grown since training; see :meth:`CodeModel.bind`.
-
-        Raises:
-            ArtifactError: Other codes, fewer items, or vectors of another dimension.
-        """
-        super().bind(index)
-        raw = index.vectors()
-        if len(index) < self.config.n_items or raw.shape[1] != self.config.vector_dim:
-            raise ArtifactError(
-                f"The index has {count(len(index), 'item')} with vectors of {count(raw.shape[1], 'dimension')}.",
-                expected=f"at least {count(self.config.n_items, 'item')} with "
-                f"{count(self.config.vector_dim, 'dimension')}",
-                hint="Use the index that the network was trained on, or one grown from it.",
-            )
-        bound = self if self._index in (None, index.fingerprint) else copy.copy(self)  # shares the weights
-        bound._index = index.fingerprint
-        bound._texts = torch.from_numpy(centred(raw, self.config.n_items))
-        bound._codes = torch.from_numpy(index.codes.astype(np.int64))
-        bound._neighbours = Neighbours(bound._texts, WordMatches(index.word_vectors) if self.config.words else None)
+        """See :meth:`CatalogueNetwork.bind`; takes over what is near by its texts, too."""
+        bound = super().bind(index)
+        bound._neighbours = Neighbours(bound.vectors, WordMatches(index.word_vectors) if self.config.words else None)
         return bound
 
     @property
     def works_untrained(self) -> bool:
         """Always: vectors alone recommend."""
         return True
-
-    @classmethod
-    def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
-        """See :meth:`CodeModel.create`; sizes follow from the index."""
-        fields = cls.fields(config.model, index.recipe.quantizer, index.vectors().shape[1])
-        fields |= {"n_items": len(index), "vector_dim": index.vectors().shape[1]}
-        model = cls.of(index.codebook_sizes, **fields)
-        if config.model.init_from_codebooks and index.codebooks is not None:
-            model.init_from_codebooks(index.codebooks, config.seed)
-        return model
-
-    def reader(self, index: SemanticIndex, config: RunSettings) -> Reader:
-        """Codes and positions of items."""
-        return ItemCollator(index.codes)
 
     def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:
         """See :meth:`CodeModel.training_batches`; takes over what is bought together, in all and by others."""
@@ -165,7 +125,7 @@ class VectorDecoder(CodeModel):
             items: ``(rows, items)`` int64 catalogue positions.
             folds: ``(rows,)`` int64 fold of every user; None: pair vectors of all users.
         """
-        items = self._known(items, mask)
+        items = self.known(items, mask)
         table = self._table()
         states = self._states(table[items], mask)
         targets = mask if target_mask is None else mask & target_mask
@@ -191,7 +151,7 @@ class VectorDecoder(CodeModel):
 
         With ``folds``, items of a history score next to nothing for it, as in :meth:`forward`.
         """
-        items = self._known(items, mask)
+        items = self.known(items, mask)
         table = self._table()
         states = self._states(table[items], mask)
         newest = torch.arange(len(mask), device=mask.device), last_real(mask)
@@ -208,14 +168,6 @@ class VectorDecoder(CodeModel):
         had = torch.zeros_like(scores, dtype=torch.bool)
         had[mask.nonzero(as_tuple=True)[0], items[mask]] = True
         return ItemScores((scores + near).masked_fill(had, NEVER))
-
-    def step(self, state: StepState, codes: Tensor | None = None, parents: Tensor | None = None) -> Tensor:
-        """There are no steps of its own; :mod:`genrec.decoding.item_beams` searches scores of items.
-
-        Raises:
-            TypeError: Always.
-        """
-        raise TypeError("This network scores items at once; there are no codes to step through.")
 
     def _loss(
         self, table: Tensor, states: Tensor, items: Tensor, mask: Tensor, targets: Tensor, fold: int | None
@@ -242,23 +194,16 @@ class VectorDecoder(CodeModel):
         sample = torch.randint(self.config.n_items, (self.config.candidates,), device=wanted.item.device)
         return torch.cat([sample, wanted.item]).unique()
 
-    def _known(self, items: Tensor | None, mask: Tensor) -> Tensor:
-        if items is None or self._codes is None:
-            raise ModelError(
-                "This model reads the items of a catalogue.", expected="items in the batch, and a bound catalogue"
-            )
-        return torch.where(mask, items, 0)
-
     def _table(self) -> Tensor:
         """Learned rows of all items, ``(n_items, dim)``."""
         rows: Tensor = self.rows
         if self.training and self.config.row_dropout:
             kept = torch.rand(len(rows), 1, device=rows.device) >= self.config.row_dropout
             rows = rows * kept
-        codes, texts = self._on_device()
+        texts = self.vectors
         dtype = product_type(texts.device) if self.training else texts.dtype
         mapped = (texts.to(dtype) @ self.text.to(dtype)).to(texts.dtype)
-        table = mapped + self.code_table.embed(codes).sum(1)
+        table = mapped + self.code_table.embed(self.codes).sum(1)
         return table + F.pad(rows, (0, 0, 0, len(table) - len(rows)))
 
     def _states(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -271,34 +216,20 @@ class VectorDecoder(CodeModel):
 
     def _bias(self) -> Tensor:
         """Of all items; one that entered later is as popular as the mean."""
-        later = len(self._on_device()[0]) - len(self.bias)
+        later = len(self.codes) - len(self.bias)
         return torch.cat([self.bias, self.bias.mean().expand(later)]) if later else self.bias
 
     def _pairs(self, fold: int | None) -> Tensor:
         """Vectors of what is bought together, ``(n_items, pair_dim)``; zeros for items that entered later."""
-        texts = self._on_device()[1]
+        texts = self.vectors
         pairs = self.pairs if fold is None else self._of_others[fold].to(texts.device)
         return F.pad(pairs, (0, 0, 0, len(texts) - len(pairs)))
 
     def _near(self) -> Neighbours:
-        self._on_device()
-        return self._neighbours  # type: ignore[return-value]  # a bound network has them
-
-    def _on_device(self) -> tuple[Tensor, Tensor]:
-        if self._codes is None or self._texts is None:
-            raise ModelError("The model is not bound to a catalogue.", hint="Call bind(index).")
-        if self._texts.device != self.device:
-            self._codes, self._texts = self._codes.to(self.device), self._texts.to(self.device)
-        return self._codes, self._texts
+        if self._neighbours is None:
+            raise unbound()
+        return self._neighbours
 
     def _init_weights(self, module: nn.Module) -> None:
         if module is not self:
             super()._init_weights(module)
-
-
-def centred(vectors: np.ndarray, known: int) -> np.ndarray:
-    """Rows of unit length without what the first ``known`` have in common; rows of zeros (no text) stay."""
-    present = np.asarray(vectors.any(axis=1))
-    of = vectors[:known][present[:known]]
-    mean = of.mean(axis=0, dtype=np.float64) if len(of) else 0.0
-    return normalize_rows((vectors - mean) * present[:, None])

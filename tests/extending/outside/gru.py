@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrec.models.base import CodeModel, CodeModelConfig
+from genrec.models import CodeModel, CodeModelConfig
 from genrec.models.beam_tree import newest_of
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, level_terms

@@ -161,7 +161,7 @@ def test_items_that_came_later_are_scored_by_their_texts(fitted, tiny_index):
 
 
 def test_it_says_what_it_needs(tiny_index, fitted):
-    with pytest.raises(ModelError, match="item vectors and items"):
+    with pytest.raises(ModelError, match="items with vectors"):
         build_model("vector-decoder", tiny_index.codebook_sizes, backbone={"hidden_size": 16})
     model = fitted[0].model
     with pytest.raises(ModelError, match="reads the items"):
