@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from genrec.data.histories import Histories
-from genrec.errors import ArtifactError, ConfigError, ModelError, unknown_name
+from genrec.errors import ArtifactError, ConfigError, ModelError
 from genrec.models.config import CodeModelConfig
 from genrec.models.history_batches import CodeCollator, HistoryExamples, NewestTargets
 from genrec.models.intervals import TimedExamples, WithIntervals
@@ -156,8 +156,9 @@ class CodeModel(SharedModel):
             vector_dim: Dimension of the item vectors.
 
         Raises:
-            ConfigError: The network does not read item vectors.
+            ConfigError: The network does not read item vectors, or an option is wrong.
         """
+        cls.config_class.check_options(settings.options, settings.architecture)
         shared = settings.model_dump(include=CodeModelConfig.known_fields())
         fields = {**shared, **settings.options}
         if settings.item_vectors:
@@ -178,11 +179,7 @@ class CodeModel(SharedModel):
             ConfigError: A field that it does not have.
             ModelError: transformers refuses the backbone.
         """
-        known = cls.config_class.known_fields()
-        for name in fields:
-            if name not in known:
-                kind = cls.config_class.model_type.removeprefix("genrec-")
-                raise unknown_name("setting", name, known, where=f"model ({kind})")
+        cls.config_class.check(fields, f"model ({cls.config_class.model_type.removeprefix('genrec-')})")
         return cls(cls.config_class(codebook_sizes=[int(size) for size in codebook_sizes], **fields))
 
     @classmethod
@@ -198,8 +195,10 @@ class CodeModel(SharedModel):
             ConfigError: A setting that it does not have.
             ModelError: transformers refuses the backbone.
         """
+        sizes = cls.sizes(index)
+        cls.config_class.check_options(config.model.options, config.model.architecture, sizes)
         fields = cls.fields(config.model, index.recipe.quantizer, index.vectors().shape[1])
-        model = cls.of(index.codebook_sizes, **fields | cls.sizes(index))
+        model = cls.of(index.codebook_sizes, **fields | sizes)
         if config.model.init_from_codebooks and index.codebooks is not None:
             model.init_from_codebooks(index.codebooks, config.seed)
         return model

@@ -12,7 +12,7 @@ from torch import Tensor
 from genrec.encoders.base import normalize_rows
 from genrec.errors import ArtifactError, ModelError
 from genrec.models.base import CodeModel
-from genrec.models.config import CodeModelConfig
+from genrec.models.config import CodeModelConfig, Count
 from genrec.models.history_batches import CodeCollator, WithItems
 from genrec.models.outputs import Reader, StepState
 from genrec.wording import count
@@ -31,7 +31,7 @@ class CatalogueNetworkConfig(CodeModelConfig):
 
     model_type = "genrec-catalogue-network"
 
-    n_items: int = 0
+    n_items: Count = 0
 
 
 class CatalogueNetwork(CodeModel):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from genrec.models.beam_tree import newest_of
 from genrec.models.catalogue_network import CatalogueNetwork, CatalogueNetworkConfig
+from genrec.models.config import Some
 from genrec.models.legal_codes import code_terms
 from genrec.models.outputs import CodeModelOutput, TrainingBatches
 from genrec.models.predictor import ItemScores
@@ -34,7 +35,7 @@ class ItemScorerConfig(CatalogueNetworkConfig):
 
     model_type = "genrec-item-scorer"
 
-    candidates: int = 32768
+    candidates: Some = 32768
 
 
 class ItemScorer(CatalogueNetwork):

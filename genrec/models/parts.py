@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
-from genrec.errors import ModelError
+from genrec.errors import ConfigError, ModelError
 from genrec.exact_products import linear
 from genrec.models.fused_layers import Dropout, fuse_layers
 from genrec.models.legal_codes import LegalCodes, code_terms
@@ -156,3 +156,22 @@ def set_dropout(backbone: nn.Module, probability: float) -> None:
         for hook in module._forward_hooks.values():
             if isinstance(hook, Dropout):
                 hook.probability = probability
+
+
+def check_heads(dim: int, heads: int, setting: str) -> None:
+    """Refuse attention whose heads cannot share a width.
+
+    Args:
+        dim: Of the vectors.
+        heads: Of the attention.
+        setting: Name of the network's setting that says how many.
+
+    Raises:
+        ConfigError: Fewer than one, or not a divisor.
+    """
+    if heads < 1 or dim % heads:
+        raise ConfigError(
+            f"A width of {dim} cannot be shared among heads: {heads}.",
+            where=f"model.options.{setting}",
+            expected="a divisor of the width",
+        )

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from genrec.artifacts import tensor_shapes
-from genrec.errors import ArtifactError
+from genrec.errors import ArtifactError, ConfigError
+from genrec.models.config import CodeModelConfig
 from genrec.models.patterns import check_quantization_patterns
 from genrec.trust import refuse_code
 from genrec.wording import count
@@ -151,6 +152,20 @@ def refuse_buffers(network: nn.Module, where: object) -> None:
         raise ArtifactError("The configuration of this network asks for tables of absurd size.", where=where)
 
 
+def check_fields(config_class: type[CodeModelConfig], content: Mapping[str, Any], where: object) -> None:
+    """Refuse a configuration with values that its fields cannot have.
+
+    Raises:
+        ArtifactError: Names the first.
+    """
+    try:
+        config_class.check({name: content[name] for name in config_class.known_fields() & content.keys()}, str(where))
+    except ConfigError as error:
+        raise ArtifactError(
+            f"The configuration of this network is damaged: {error.what}", where=where, expected=error.expected
+        ) from None
+
+
 def load_network(cls: type[N], folder: Path) -> N:
     """A network of genrec that transformers saved, after its configuration was compared with its weights.
 
@@ -166,6 +181,7 @@ def load_network(cls: type[N], folder: Path) -> N:
     content, shapes = read_config(path), weight_shapes(folder)
     check_counts(content, shapes, path)
     kind: Any = cls
+    check_fields(kind.config_class, content, path)
     config = kind.config_class.from_dict(content)
     with torch.device("meta"):
         check_skeleton(kind(config), shapes, folder)

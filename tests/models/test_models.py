@@ -6,7 +6,7 @@ import torch
 
 from genrec.errors import ArtifactError, ConfigError, ModelError
 from genrec.models import build_model, load_model
-from genrec.models.parts import CodeTable
+from genrec.models.parts import CodeTable, check_heads
 
 SIZES = (5, 6, 7)
 
@@ -156,3 +156,10 @@ def test_item_vectors_are_read_where_the_model_asks_for_them(tiny_model):
 def test_a_backbone_without_a_size_is_refused_before_billions_of_parameters_are_made(name, backbone):
     with pytest.raises(ModelError, match="has no size"):
         build_model(name, [4, 4], backbone=backbone)
+
+
+@pytest.mark.parametrize("heads", [0, 3, -2])
+def test_heads_that_cannot_share_a_width(heads):
+    check_heads(16, 4, "heads")
+    with pytest.raises(ConfigError, match=r"options.heads"):
+        check_heads(16, heads, "heads")

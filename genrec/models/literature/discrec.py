@@ -6,16 +6,15 @@ and, through attention that does not leave the item, which other codes the item 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from genrec.errors import ConfigError
+from genrec.models.config import Width
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
+from genrec.models.parts import check_heads
 from genrec.models.registry import network
-
-BRANCHES = ("both", "semantic", "collaborative")
 
 
 class DiscRecConfig(ItemDecoderConfig):
@@ -29,9 +28,9 @@ class DiscRecConfig(ItemDecoderConfig):
 
     model_type = "genrec-discrec"
 
-    local_heads: int = 2
-    local_width: int = 1024
-    branch: str = "both"
+    local_heads: Width = 2
+    local_width: Width = 1024
+    branch: Literal["both", "semantic", "collaborative"] = "both"
 
 
 @network("discrec")
@@ -43,14 +42,8 @@ class DiscRec(ItemDecoder):
 
     def __init__(self, config: DiscRecConfig) -> None:
         super().__init__(config)
-        if config.branch not in BRANCHES:
-            raise ConfigError("Unknown view.", where="model.options.branch", expected=f"one of {', '.join(BRANCHES)}")
         dim = self.start.vector.shape[0]
-        if dim % config.local_heads:
-            raise ConfigError(
-                f"A width of {dim} cannot be shared among heads: {config.local_heads}.",
-                where="model.options.local_heads",
-            )
+        check_heads(dim, config.local_heads, "local_heads")
         self.slots = nn.Parameter(torch.randn(self.n_levels, dim) * 0.02)
         self.local = nn.TransformerEncoderLayer(
             dim, config.local_heads, config.local_width, config.dropout, batch_first=True, norm_first=True

@@ -17,11 +17,11 @@ from torch.nn import functional as F
 
 from genrec.data.histories import Histories
 from genrec.encoders.cooccurrence import count_pairs
-from genrec.errors import ConfigError
 from genrec.models.beam_tree import read_prefix
+from genrec.models.config import Scale, Some, Weight, Width
 from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
-from genrec.models.parts import CodeTable, Start, build_backbone
+from genrec.models.parts import CodeTable, Start, build_backbone, check_heads
 from genrec.models.registry import network
 
 
@@ -39,12 +39,12 @@ class H2RecConfig(ItemScorerConfig):
 
     model_type = "genrec-h2rec"
 
-    cross_heads: int = 4
-    align: float = 0.1
-    temperature: float = 0.5
-    window: int = 3
-    positives: int = 20
-    least_pairs: float = 2.0
+    cross_heads: Width = 4
+    align: Weight = 0.1
+    temperature: Scale = 0.5
+    window: Some = 3
+    positives: Some = 20
+    least_pairs: Weight = 2.0
 
 
 @network("h2rec")
@@ -58,11 +58,7 @@ class H2Rec(ItemScorer):
         super().__init__(config)
         self.backbone = build_backbone(config.backbone, config.dropout)
         dim = self.backbone.config.hidden_size
-        if dim % config.cross_heads:
-            raise ConfigError(
-                f"A width of {dim} cannot be shared among heads: {config.cross_heads}.",
-                where="model.options.cross_heads",
-            )
+        check_heads(dim, config.cross_heads, "cross_heads")
         self.rows = nn.Parameter(torch.randn(config.n_items, dim) * 0.02)
         self.code_table = CodeTable(self.codebook_sizes, dim)
         self.to_rows = nn.ModuleList(Cross(dim, config.cross_heads) for _ in range(self.n_levels))

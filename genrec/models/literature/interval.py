@@ -12,9 +12,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from genrec.errors import ConfigError
+from genrec.models.config import Share, Width
 from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
+from genrec.models.parts import check_heads
 from genrec.models.registry import network
 
 
@@ -29,9 +30,9 @@ class IntervalConfig(ItemDecoderConfig):
 
     model_type = "genrec-interval-decoder"
 
-    interval_width: int = 256
-    interval_heads: int = 2
-    interval_dropout: float = 0.1
+    interval_width: Width = 256
+    interval_heads: Width = 2
+    interval_dropout: Share = 0.1
 
 
 @network("interval-decoder")
@@ -45,11 +46,7 @@ class IntervalDecoder(ItemDecoder):
     def __init__(self, config: IntervalConfig) -> None:
         super().__init__(config)
         dim = self.start.vector.shape[0]
-        if dim % config.interval_heads:
-            raise ConfigError(
-                f"A width of {dim} cannot be shared among heads: {config.interval_heads}.",
-                where="model.options.interval_heads",
-            )
+        check_heads(dim, config.interval_heads, "interval_heads")
         self.interval = nn.Sequential(
             nn.Linear(1, config.interval_width), nn.GELU(), nn.Linear(config.interval_width, dim), nn.LayerNorm(dim)
         )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genrec.models.config import Count, Scale, Weight, Width
 from genrec.models.history_batches import WithItems
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
 from genrec.models.outputs import CodeModelOutput, Reader
@@ -36,10 +37,10 @@ class IntRRConfig(ItemDecoderConfig):
 
     model_type = "genrec-intrr"
 
-    n_items: int = 0
-    assignment_width: int = 256
-    assignment_temperature: float = 1.0
-    assignment: float = 0.1
+    n_items: Count = 0
+    assignment_width: Width = 256
+    assignment_temperature: Scale = 1.0
+    assignment: Weight = 0.1
 
 
 @network("intrr")

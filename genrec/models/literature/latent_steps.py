@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import DynamicCache
 
-from genrec.errors import ConfigError
 from genrec.models.beam_tree import additive, causal_mask, last_real, positions, read_prefix
+from genrec.models.config import Weight
 from genrec.models.fused_layers import dropout
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig, ItemDecoderState
 from genrec.models.registry import network
@@ -30,9 +31,9 @@ class LatentStepsConfig(ItemDecoderConfig):
 
     model_type = "genrec-latent-steps"
 
-    steps: int = 2
+    steps: Annotated[int, Field(ge=0, le=64)] = 2
     pooling: Literal["last", "mean"] = "last"
-    halt: float = 0.0
+    halt: Weight = 0.0
     rescale: bool = False
 
 
@@ -57,9 +58,6 @@ class LatentSteps(ItemDecoder):
 
     def __init__(self, config: LatentStepsConfig) -> None:
         super().__init__(config)
-        if config.steps < 0 or config.halt < 0 or config.pooling not in ("last", "mean"):
-            what = f"Steps {config.steps}, halt {config.halt}, pooling '{config.pooling}'."
-            raise ConfigError(what, where="model.options", expected="numbers from 0, and last or mean")
         self.step_vectors = nn.Parameter(torch.empty(config.steps, self.state_dim))
         nn.init.normal_(self.step_vectors, std=0.02)
         self.post_init()

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrec.data.histories import Histories
-from genrec.errors import ConfigError
 from genrec.models.beam_tree import positions
+from genrec.models.config import Scale, Share, Some, Weight, Width
 from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
-from genrec.models.parts import CodeTable
+from genrec.models.parts import CodeTable, check_heads
 from genrec.models.registry import network
 
 
@@ -38,14 +38,14 @@ class MQSAConfig(ItemScorerConfig):
 
     model_type = "genrec-mqsa-ted"
 
-    dim: int = 64
-    attention_heads: int = 1
-    blocks: int = 1
-    window: int = 3
-    short_share: float = 0.5
-    distillation: float = 0.1
-    temperature: float = 0.1
-    distilled: int = 256
+    dim: Width = 64
+    attention_heads: Width = 1
+    blocks: Width = 1
+    window: Some = 3
+    short_share: Share = 0.5
+    distillation: Weight = 0.1
+    temperature: Scale = 0.1
+    distilled: Some = 256
 
 
 @network("mqsa-ted")
@@ -58,12 +58,7 @@ class MQSATED(ItemScorer):
     def __init__(self, config: MQSAConfig) -> None:
         super().__init__(config)
         dim, heads = config.dim, config.attention_heads
-        if dim % heads:
-            raise ConfigError(
-                f"A width of {dim} cannot be shared among heads: {heads}.", where="model.options.attention_heads"
-            )
-        if config.window < 1:
-            raise ConfigError("No item asks.", where="model.options.window", expected="at least 1")
+        check_heads(dim, heads, "attention_heads")
         self.rows = nn.Parameter(torch.randn(config.n_items, dim) * 0.01)
         self.code_table = CodeTable(self.codebook_sizes, dim, std=0.01)
         self.places = nn.Parameter(torch.randn(config.max_items + 1, dim) * 0.01)

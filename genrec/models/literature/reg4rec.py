@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrec.errors import ConfigError
+from genrec.models.config import Count, Weight, Width
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig, ItemDecoderState
 from genrec.models.outputs import StepState
 from genrec.models.registry import network
@@ -36,9 +37,9 @@ class REG4RecConfig(ItemDecoderConfig):
 
     model_type = "genrec-reg4rec"
 
-    slots: int = 0
-    orders: int = 3
-    doubt: float = 0.5
+    slots: Count = 0
+    orders: Width = 3
+    doubt: Weight = 0.5
 
 
 @dataclass
@@ -57,8 +58,6 @@ class REG4Rec(ItemDecoder):
 
     def __init__(self, config: REG4RecConfig) -> None:
         super().__init__(config)
-        if config.orders < 1:
-            raise ConfigError("There must be an order.", where="model.options.orders", expected="at least 1")
         self.asked = nn.Parameter(torch.randn(self.n_levels, self.code_table.weight.shape[1]) * 0.02)
         self.free = min(config.slots or self.n_levels, self.n_levels)
         self.post_init()

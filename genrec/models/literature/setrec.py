@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from genrec.data.histories import Histories
 from genrec.models.beam_tree import additive, positions
+from genrec.models.config import Share, Some, Weight, Width
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
 from genrec.models.legal_codes import code_terms
 from genrec.models.parts import build_backbone
@@ -40,11 +41,11 @@ class SETRecConfig(ItemScorerConfig):
 
     model_type = "genrec-setrec"
 
-    semantic_tokens: int = 4
-    reconstruction: float = 0.7
-    semantic_share: float = 0.5
-    pair_dim: int = 256
-    window: int = 10
+    semantic_tokens: Width = 4
+    reconstruction: Weight = 0.7
+    semantic_share: Share = 0.5
+    pair_dim: Width = 256
+    window: Some = 10
 
 
 @network("setrec")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrec.errors import ConfigError
+from genrec.models.config import Weight
 from genrec.models.fused_layers import dropout
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
 from genrec.models.outputs import CodeModelOutput
@@ -26,8 +27,8 @@ class ThoughtTokensConfig(ItemDecoderConfig):
 
     model_type = "genrec-thought-tokens"
 
-    thoughts: int = 2
-    thought_weight: float = 0.5
+    thoughts: Annotated[int, Field(ge=0, le=64)] = 2
+    thought_weight: Weight = 0.5
 
 
 @network("thought-tokens")
@@ -45,9 +46,6 @@ class ThoughtTokens(ItemDecoder):
 
     def __init__(self, config: ThoughtTokensConfig) -> None:
         super().__init__(config)
-        if config.thoughts < 0 or config.thought_weight < 0:
-            what = f"Thoughts {config.thoughts}, thought_weight {config.thought_weight}."
-            raise ConfigError(what, where="model.options", expected="numbers from 0")
         code_dim = self.codes.config.hidden_size
         self.nothing = nn.Parameter(torch.empty(2, code_dim))  # as it is read, and as it is written
         nn.init.normal_(self.nothing, std=0.02)

@@ -177,7 +177,7 @@ class LanguageBase(StoredLanguageModel):
             ModelError: The checkpoint cannot be loaded.
             ArtifactError: The checkpoint speaks the codes of another index.
         """
-        fields = language_fields(config, index, cls.config_class.known_fields())
+        fields = language_fields(config, index, cls.config_class)
         return cls.build(cls.config_class(**fields), row_start(config, index))
 
     @classmethod

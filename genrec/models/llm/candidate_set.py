@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from genrec.models.beam_tree import additive, positions
+from genrec.models.config import Some
 from genrec.models.llm.base import IGNORE, Targets
 from genrec.models.llm.title_likelihood import TitleLikelihood, TitleLikelihoodConfig
 from genrec.models.predictor import ItemScores
@@ -31,7 +32,7 @@ class CandidateSetConfig(TitleLikelihoodConfig):
 
     model_type = "genrec-candidate-set"
 
-    candidates: int = 20
+    candidates: Some = 20
 
 
 @dataclass(frozen=True)

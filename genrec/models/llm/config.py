@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genrec.models.config import CodeModelConfig
+from genrec.models.config import CodeModelConfig, Count, Some
 
 
 class LanguageConfig(CodeModelConfig):
@@ -24,14 +24,18 @@ class LanguageConfig(CodeModelConfig):
     """
 
     model_type = "genrec-language"
+    derived = CodeModelConfig.derived | {
+        *("source", "tuning", "lora", "train_code_rows", "keep_layers", "every_layer", "max_tokens"),
+        *("index_fingerprint", "base_fingerprint", "n_items"),
+    }
 
     source: dict[str, Any] | None = None
     tuning: str = "lora"
     lora: dict[str, Any] | None = None
     train_code_rows: bool = True
-    keep_layers: int | None = None
-    every_layer: int | None = None
+    keep_layers: Some | None = None
+    every_layer: Some | None = None
     index_fingerprint: str | None = None
     base_fingerprint: str | None = None
-    n_items: int = 0
-    max_tokens: int | None = None
+    n_items: Count = 0
+    max_tokens: Some | None = None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genrec.data.histories import Histories
-from genrec.errors import ConfigError, DataError, unknown_name
+from genrec.errors import ConfigError, DataError
 from genrec.models.llm.code_rows import RowStart
+from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.positions import reads_answers
 from genrec.models.llm.source import LanguageSource
 from genrec.models.settings import ModelSettings, RunSettings
@@ -27,21 +28,19 @@ _LONGEST = 20  # texts whose tokens are counted: those with the most characters
 _SOURCE = ("revision", "random_weights", "dtype", "quantize", "attention")
 
 
-def language_fields(config: RunSettings, index: SemanticIndex, known: Collection[str]) -> dict[str, Any]:
+def language_fields(config: RunSettings, index: SemanticIndex, known: type[LanguageConfig]) -> dict[str, Any]:
     """Fields of the configuration of a network around a language model, to be trained on an index.
 
     Args:
         config: Settings of the run.
         index: Of the catalogue.
-        known: Names of fields that the network has.
+        known: Configuration of the network.
 
     Raises:
-        ConfigError: No checkpoint is given, or an option that the network does not have.
+        ConfigError: No checkpoint is given, or an option is wrong.
     """
     settings = config.model
-    for name in settings.options:
-        if name not in known:
-            raise unknown_name("setting", name, known, where=f"model.options ({settings.architecture})")
+    known.check_options(settings.options, settings.architecture)
     if settings.checkpoint is None:
         raise ConfigError(
             f"The architecture '{settings.architecture}' starts from a pretrained model, and none is given.",

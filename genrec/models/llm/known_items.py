@@ -52,7 +52,7 @@ class ItemReader(LanguageBase):
     @classmethod
     def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
         """See :meth:`LanguageBase.create`."""
-        fields = language_fields(config, index, cls.config_class.known_fields())
+        fields = language_fields(config, index, cls.config_class)
         fields["vector_dim"] = int(index.vectors().shape[1])
         return cls.build(cls.config_class(**fields), row_start(config, index)).bind(index)
 

@@ -69,7 +69,7 @@ class LanguageModel(LanguageBase):
     def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
         """See :meth:`LanguageBase.create`; an encoder-decoder reads as it is trained, whole histories or pairs."""
         attention: HistoryAttention = "item-causal" if config.examples.mode == "whole" else "full"
-        fields = language_fields(config, index, cls.config_class.known_fields())
+        fields = language_fields(config, index, cls.config_class)
         model = cls.build(cls.config_class(**{"history_attention": attention, **fields}), row_start(config, index))
         if model.reads_whole and not reads_item_causally(model.base):
             logger.info("%s learns pairs: its encoder takes no mask between items.", type(model.base).__name__)

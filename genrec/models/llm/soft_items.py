@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from genrec.models.config import Width
 from genrec.models.llm.base import Targets
 from genrec.models.llm.code_labels import CodeLabels
 from genrec.models.llm.known_items import ItemReader, KnownItems
@@ -30,7 +31,7 @@ class SoftItemsConfig(LanguageModelConfig):
 
     model_type = "genrec-soft-items"
 
-    projector: int = 256
+    projector: Width = 256
 
 
 @network("soft-items")

@@ -21,6 +21,7 @@ from genrec.models.llm.number_format import on_this_machine
 from genrec.models.llm.source import LanguageSource
 from genrec.models.llm.tuning import base_of, load_adapter, save_adapter
 from genrec.models.quiet import quiet_loading
+from genrec.models.saved import check_fields
 
 _PLAIN, _ADAPTER, _TOKENIZER, _REST = "language_model", "adapter", "tokenizer", "model.safetensors"
 _NAME_IT = "Say where it is now: --checkpoint FOLDER; in Python, from_pretrained(..., checkpoint=FOLDER)."
@@ -127,7 +128,9 @@ class StoredLanguageModel(CodeModel):
             ModelError: The base cannot be loaded.
         """
         folder = Path(folder)
-        config = cls.config_class(**_without_type(checked_config(folder)))
+        content = _without_type(checked_config(folder))
+        check_fields(cls.config_class, content, folder / "config.json")
+        config = cls.config_class(**content)
         plain = folder / _PLAIN
         tokenizer = stored_tokenizer(plain if plain.is_dir() else folder / _TOKENIZER)
         fields = dict(config.source or {})

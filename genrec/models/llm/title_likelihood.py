@@ -17,6 +17,7 @@ from torch import Tensor
 
 from genrec.errors import ModelError
 from genrec.models.beam_tree import additive, fork
+from genrec.models.config import Some
 from genrec.models.hf.causal import HFCausalPredictor, HFCausalState
 from genrec.models.hf.whole_rows import own_logits
 from genrec.models.llm.language_model import LanguageModel, LanguageModelConfig
@@ -42,7 +43,7 @@ class TitleLikelihoodConfig(LanguageModelConfig):
 
     model_type = "genrec-title-likelihood"
 
-    block: int = 256
+    block: Some = 256
 
 
 @network("title-likelihood")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from genrec.errors import ModelError
-from genrec.models.config import CodeModelConfig
+from genrec.models.config import CodeModelConfig, Share, Some
 from genrec.models.recgpt.attention import check_pairing
 from genrec.quantizers import build_quantizer
 from genrec.quantizers.fsq import FSQSettings
@@ -33,7 +35,7 @@ class RecGPTConfig(CodeModelConfig):
 
     model_type = "genrec-recgpt"
 
-    slots: int | None = None
+    slots: Some | None = None
     attention: str = "block-causal"
     head: str = "parallel"
     auxiliary: bool = True
@@ -41,8 +43,8 @@ class RecGPTConfig(CodeModelConfig):
     scores: str = "vectors"
     parts: str = "additive"
     loss: str = "items"
-    pooling: int = 4
-    shrinkage: float = 0.3
+    pooling: Annotated[int, Field(ge=0, le=1024)] = 4
+    shrinkage: Share = 0.3
 
 
 def settings_for(quantizer: Mapping[str, Any]) -> dict[str, Any]:

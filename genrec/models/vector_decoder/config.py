@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from genrec.models.catalogue_network import CatalogueNetworkConfig
+from genrec.models.config import Chance, Some, Weight, Width
 
 
 class VectorDecoderConfig(CatalogueNetworkConfig):
@@ -24,12 +25,12 @@ class VectorDecoderConfig(CatalogueNetworkConfig):
 
     model_type = "genrec-vector-decoder"
 
-    pair_dim: int = 256
-    window: int = 10
-    folds: int = 4
-    heads: int = 2
-    row_dropout: float = 0.3
-    later: int = 5
-    later_share: float = 0.5
+    pair_dim: Width = 256
+    window: Some = 10
+    folds: Width = 4
+    heads: Width = 2
+    row_dropout: Chance = 0.3
+    later: Some = 5
+    later_share: Weight = 0.5
     words: bool = False
-    candidates: int = 32768
+    candidates: Some = 32768

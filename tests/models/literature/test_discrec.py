@@ -68,7 +68,7 @@ def test_attention_does_not_leave_the_item():
 
 
 def test_wrong_settings_are_refused():
-    with pytest.raises(ConfigError, match=r"options.branch"):
+    with pytest.raises(ConfigError, match="branch"):
         made(branch="left")
     with pytest.raises(ConfigError, match=r"options.local_heads"):
         made(local_heads=3)

@@ -141,4 +141,4 @@ def test_options_that_the_network_does_not_have():
 
     config = load_train_config("llm-decoder-lora", ["model.checkpoint=x", "model.options.blok=3"])
     with pytest.raises(ConfigError, match="Did you mean 'block'"):
-        language_fields(config, SimpleNamespace(), TitleLikelihoodConfig.known_fields())
+        language_fields(config, SimpleNamespace(), TitleLikelihoodConfig)

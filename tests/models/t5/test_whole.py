@@ -9,7 +9,7 @@ from support import TINY_BACKBONES
 
 from genrec.decoding.beam import beam_search
 from genrec.decoding.device_trie import DeviceTrie
-from genrec.errors import ModelError
+from genrec.errors import ArtifactError
 from genrec.models import load_model
 from genrec.models.beam_tree import additive
 from genrec.models.history_batches import CodeCollator, HistoryExamples, NewestTargets
@@ -223,5 +223,5 @@ def test_the_way_of_attention_is_kept_and_networks_of_before_see_everything(tiny
         assert not torch.allclose(old.eval().step(old.prefill(codes, mask)), model.step(model.prefill(codes, mask)))
     content["history_attention"] = "sideways"
     (tmp_path / "config.json").write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(ModelError, match="sideways"):
+    with pytest.raises(ArtifactError, match="history_attention"):
         load_model(tmp_path)
