@@ -7,6 +7,8 @@ python scripts/make_reference.py --check  says which differ, for the tests
 from __future__ import annotations
 
 import argparse
+import inspect
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -124,7 +127,7 @@ def settings_page() -> str:
         "line: `--set model.dropout=0.3`.\n\n"
     )
     text += section("Training preset", TrainConfig) + section("Pretraining preset", PretrainConfig)
-    text += "## Objectives\n\n"
+    text += networks() + "## Objectives\n\n"
     for name, objective in OBJECTIVES.items():
         text += f"### {name}\n\n{first_line(objective)}\n\n"
         model = objective.Config
@@ -148,11 +151,55 @@ def settings_page() -> str:
     return text.rstrip() + "\n"
 
 
+def networks() -> str:
+    """The options of every network: what its configuration has beside what all share and what follows from the index."""
+    from genrec.models import NETWORKS, find_network
+    from genrec.models.config import CodeModelConfig
+
+    text = "## Networks\n\nWhat `model.options` of an `architecture` may hold.\n\n"
+    for name in NETWORKS:
+        network = find_network(name)
+        kind = network.config_class
+        hidden = kind.derived | CodeModelConfig.known_fields()
+        kinds, meanings = {}, {}
+        for one in reversed(kind.__mro__):
+            if issubclass(one, CodeModelConfig):
+                kinds |= inspect.get_annotations(one, eval_str=True)
+                meanings |= attributes(one)
+        text += f"### {name}\n\n{first_line(network)}\n\n"
+        rows = [(field, FieldInfo.from_annotated_attribute(kinds[field], getattr(kind, field))) for field in kinds]
+        lines = [
+            f"| `{field}` | {type_name(info.annotation)}{bounds(info)} | {default_of(info)} | {meanings[field]} |"
+            for field, info in rows
+            if field not in hidden
+        ]
+        head = ["| option | type | default | meaning |", "|---|---|---|---|"]
+        text += "\n".join([*head, *lines]) + "\n\n" if lines else "No options.\n\n"
+    return text
+
+
+def attributes(cls: type) -> dict[str, str]:
+    """Meanings by name, from the section ``Attributes`` of a class's documentation."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in (inspect.getdoc(cls) or "").partition("Attributes:\n")[2].splitlines():
+        if line.startswith("    ") and not line.startswith("     "):
+            name, _, text = line.strip().partition(": ")
+            found[name] = text
+        elif name and line.strip():
+            found[name] += f" {line.strip()}"
+    return {field: plain(text).rstrip(".") for field, text in found.items()}
+
+
 def first_line(cls: type) -> str:
     """The first sentence of a class's documentation, without markup."""
-    text = (cls.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-    for role in (":class:", ":func:", ":mod:", ":meth:", ":data:"):
-        text = text.replace(role, "")
+    return plain((cls.__doc__ or "").strip().split("\n\n")[0].replace("\n", " "))
+
+
+def plain(text: str) -> str:
+    """Documentation without markup."""
+    text = re.sub(r":\w+:`~(?:[\w]+\.)*(\w+)`", r"`\1`", text)
+    text = re.sub(r":\w+:(?=`)", "", text)
     return " ".join(text.replace("``", "`").split())
 
 

@@ -195,10 +195,8 @@ class CodeModel(SharedModel):
             ConfigError: A setting that it does not have.
             ModelError: transformers refuses the backbone.
         """
-        sizes = cls.sizes(index)
-        cls.config_class.check_options(config.model.options, config.model.architecture, sizes)
         fields = cls.fields(config.model, index.recipe.quantizer, index.vectors().shape[1])
-        model = cls.of(index.codebook_sizes, **fields | sizes)
+        model = cls.of(index.codebook_sizes, **fields | cls.sizes(index))
         if config.model.init_from_codebooks and index.codebooks is not None:
             model.init_from_codebooks(index.codebooks, config.seed)
         return model

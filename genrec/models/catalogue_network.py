@@ -30,6 +30,7 @@ class CatalogueNetworkConfig(CodeModelConfig):
     """
 
     model_type = "genrec-catalogue-network"
+    derived = CodeModelConfig.derived | {"n_items"}
 
     n_items: Count = 0
 

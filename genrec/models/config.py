@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, create_model
@@ -42,7 +42,7 @@ class CodeModelConfig(PreTrainedConfig):
     """
 
     model_type = "genrec-code-model"
-    derived = frozenset({"codebook_sizes"})
+    derived = frozenset({"codebook_sizes", "vector_dim"})
     """Fields that follow from index and settings, so that nobody sets them in ``model.options``."""
 
     codebook_sizes: list[int] | None = None
@@ -75,19 +75,18 @@ class CodeModelConfig(PreTrainedConfig):
         parse(_checker(cls), values, where=where)  # type: ignore[arg-type]  # mypy: classes have no hash
 
     @classmethod
-    def check_options(cls, options: Mapping[str, Any], architecture: str, derived: Collection[str] = ()) -> None:
+    def check_options(cls, options: Mapping[str, Any], architecture: str) -> None:
         """Refuse further settings of a network that it does not have, that are wrong, or that are not to be set.
 
         Args:
             options: ``model.options`` of the settings.
             architecture: Name of the network.
-            derived: Fields that follow from the index here, beside :attr:`derived`.
 
         Raises:
             ConfigError: Names the first.
         """
         cls.check(options, f"model.options ({architecture})")
-        for name in sorted({*cls.derived, *derived} & options.keys()):
+        for name in sorted(cls.derived & options.keys()):
             raise ConfigError(
                 f"'{name}' follows from the index or from other settings.",
                 where=f"model.options.{name}",

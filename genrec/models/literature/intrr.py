@@ -36,6 +36,7 @@ class IntRRConfig(ItemDecoderConfig):
     """
 
     model_type = "genrec-intrr"
+    derived = ItemDecoderConfig.derived | {"n_items"}
 
     n_items: Count = 0
     assignment_width: Width = 256
