@@ -152,7 +152,7 @@ def settings_page() -> str:
 
 
 def networks() -> str:
-    """The options of every network: what its configuration has beside what all share and what follows from the index."""
+    """The options of every network: what its configuration has beside what all share or the index decides."""
     from genrec.models import NETWORKS, find_network
     from genrec.models.config import CodeModelConfig
 
