@@ -55,7 +55,7 @@ def test_defaults_are_values_that_they_may_have(name):
 def test_options_of_a_run_are_checked_before_anything_is_built(bad):
     config = TrainConfig.model_validate({"model": {"architecture": "mqsa-ted", "options": bad}})
     with pytest.raises(ConfigError, match=next(iter(bad))):
-        find_network("mqsa-ted").create(tiny_index(), config)
+        find_network("mqsa-ted").fields(config.model, {}, 8)
 
 
 def test_what_names_files_is_no_option_of_a_language_model():
