@@ -1,6 +1,6 @@
 """Every system of the literature beside the network that it extends: the same data, seed and CPU time.
 
-    python scripts/literature.py INDEX INTERACTIONS --seconds 180 [--only PRESET ...] [--users 22363]
+    python scripts/literature.py INDEX INTERACTIONS --seconds 180 [--only PRESET ...] [--users 22363] [--counts]
 
 A few steps are timed first; the number of steps then follows from the budget, so that the learning rate falls to its
 end within it. Four times on the way 2,000 validation users are ranked, and the best weights are kept. The test part is
@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from literature_systems import SYSTEMS, Setup
+from literature_systems import SYSTEMS
 from preset_rows import figures
+from preset_tables import data_of
 from transformers import TrainerCallback
 
 from genrec.artifacts import write_atomic
@@ -57,12 +58,10 @@ class Clock(TrainerCallback):
 
 
 def trained(
-    preset: str, setup: Setup, index: SemanticIndex, parts: Split, seconds: float
+    preset: str, changes: list[str], index: SemanticIndex, parts: Split, seconds: float
 ) -> tuple[Any, dict[str, Any]]:
     """The recommender after its budget, and what it cost."""
     folder = Path(tempfile.mkdtemp(prefix="literature-"))
-    alone = ["generation.prior=null", "generation.words=0", "validation.users=2000", "validation.network_alone=true"]
-    changes = [*alone, *setup.changes]
     quick = [f"trainer.max_steps={2 * PROBE}", "trainer.eval_strategy=no", "trainer.save_strategy=no"]
     quick.append("trainer.load_best_model_at_end=false")
     clock = Clock()
@@ -86,17 +85,25 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
     path = given.out / "literature.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     name = given.interactions.resolve().parent.name
+    called = f"{name}-counts" if given.counts else name
     index, interactions = SemanticIndex.load(given.index), Interactions.read(given.interactions)
     for preset, setup in SYSTEMS.items():
-        same = [row for row in rows if (row["preset"], row["dataset"]) == (preset, name)]
+        same = [
+            row
+            for row in rows
+            if (row["preset"], row["dataset"], row.get("counts", False)) == (preset, name, given.counts)
+        ]
         if same or (given.only and preset not in given.only):
             continue
         torch.manual_seed(0)
-        config = load_train_config(preset, list(setup.changes))
+        changes = [f"validation.users={given.validation_users}", *setup.changes, *given.set]
+        if not given.counts:
+            changes = ["generation.prior=null", "generation.words=0", "validation.network_alone=true", *changes]
+        config = load_train_config(preset, changes)
         parts = split_for(interactions, index, config)
         chosen = np.sort(np.random.default_rng(0).permutation(len(parts.test))[: given.users])
         cases = parts.test.select(chosen)
-        made, cost = trained(preset, setup, index, parts, given.seconds)
+        made, cost = trained(preset, changes, index, parts, given.seconds)
         began = time.process_time()
         ranks = made.recommend(cases.histories, 10).ranks_of(cases.targets)
         cost["users_per_second"] = round(len(cases) / (time.process_time() - began), 1)
@@ -104,18 +111,19 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
             "preset": preset,
             "base": setup.base,
             "dataset": name,
+            "counts": given.counts,
             "split": "test",
             "targets": "all",
             "seed": 0,
             "users": len(cases),
             **figures(ranks),
             **cost,
-            **against(given.ranks, setup.base, name, ranks),
+            **against(given.ranks, setup.base, called, ranks),
             "command": f"python scripts/literature.py INDEX INTERACTIONS --seconds {given.seconds:g} "
-            f"--users {given.users}",
+            f"--users {given.users}{' --counts' * given.counts}",
         }
         given.ranks.mkdir(parents=True, exist_ok=True)
-        np.save(given.ranks / f"{name}-{preset}.npy", ranks)
+        np.save(given.ranks / f"{called}-{preset}.npy", ranks)
         rows.append(row)
         write_atomic(path, json.dumps(rows, indent=1) + "\n")
         print(f"{preset}: NDCG@10 {row['ndcg@10']:.4f}, {row['steps']} steps", flush=True)
@@ -134,18 +142,26 @@ def against(folder: Path, base: str | None, name: str, ranks: np.ndarray) -> dic
 
 def table(rows: list[dict[str, Any]]) -> str:
     """All rows as Markdown, each system under the network that it extends."""
-    lines = ["| preset | extends | R@10 | N@10 | against it | p | steps | CPU s | parameters | users a CPU second |"]
-    lines.append("|---|---|---|---|---|---|--:|--:|--:|--:|")
-    for row in sorted(rows, key=lambda one: (one["base"] or one["preset"], one["base"] or "", one["preset"])):
+    lines = [
+        "| preset | data | extends | R@10 | N@10 | against it | p | steps | CPU s | parameters | users a CPU second |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|--:|--:|--:|--:|")
+    for row in sorted(
+        rows, key=lambda one: (data_of(one), one["base"] or one["preset"], one["base"] or "", one["preset"])
+    ):
         gain = "–" if "gain" not in row else f"{row['gain']:+.4f} ({row['gain_low']:+.4f} to {row['gain_high']:+.4f})"
+        about = f"{row['preset']} | {data_of(row)} | {row['base'] or '–'}"
+        p = "–" if "p" not in row else format(row["p"], ".4f")
+        cost = f"{row['steps']:,} | {row['training_cpu_seconds']:.0f} | {row['parameters'] or 0:,}"
         lines.append(
-            f"| {row['preset']} | {row['base'] or '–'} | {interval(row, 'recall@10')} | {interval(row, 'ndcg@10')} | "
-            f"{gain} | {'–' if 'p' not in row else format(row['p'], '.4f')} | {row['steps']:,} | "
-            f"{row['training_cpu_seconds']:.0f} | {row['parameters'] or 0:,} | {row['users_per_second']:.0f} |"
+            f"| {about} | {interval(row, 'recall@10')} | {interval(row, 'ndcg@10')} | {gain} | {p} | {cost} | "
+            f"{row['users_per_second']:.0f} |"
         )
     command = rows[0]["command"] if rows else ""
     head = "# Systems of the literature beside the network that they extend\n\n"
-    head += f"`{command}`\n\nTest, the network alone (no counts, no words), seen items excluded, seed 0, one thread.\n"
+    head += (
+        f"`{command}`\n\nTest, the network alone where nothing else is said, seen items excluded, seed 0, one thread.\n"
+    )
     return head + "\n" + "\n".join(lines) + "\n"
 
 
@@ -161,6 +177,9 @@ def main() -> None:
     parser.add_argument("interactions", type=Path)
     parser.add_argument("--seconds", type=float, default=180, help="CPU time of every training, without validation")
     parser.add_argument("--users", type=int, default=10**9, help="test users, a fixed sample")
+    parser.add_argument("--validation-users", type=int, default=2000, help="who choose among four points of a run")
+    parser.add_argument("--counts", action="store_true", help="with the counts and words of the preset")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="such as a teacher or a checkpoint")
     parser.add_argument("--only", nargs="*", default=[], help="presets")
     parser.add_argument(
         "--ranks", type=Path, default=Path("literature-ranks"), help="folder for ranks of the test cases"

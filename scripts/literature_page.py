@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from literature_systems import SYSTEMS, Setup
+from preset_tables import data_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, ROWS = ROOT / "docs" / "literature.md", ROOT / "scripts" / "results" / "literature.json"
@@ -43,17 +44,18 @@ def measured(rows: list[dict[str, Any]]) -> str:
     """Figures beside the network that each extends."""
     if not rows:
         return "Nothing is measured yet."
-    lines = ["| preset | extends | users | Recall@10 | NDCG@10 | NDCG@10 against it | p | steps | CPU s |"]
-    lines.append("|---|---|--:|---|---|---|---|--:|--:|")
-    for row in sorted(rows, key=lambda one: (one["base"] or one["preset"], one["base"] or "", one["preset"])):
+    lines = ["| preset | data | extends | users | Recall@10 | NDCG@10 | NDCG@10 against it | p | steps | CPU s |"]
+    lines.append("|---|---|---|--:|---|---|---|---|--:|--:|")
+    for row in sorted(
+        rows, key=lambda one: (data_of(one), one["base"] or one["preset"], one["base"] or "", one["preset"])
+    ):
         gain = "–"
         if "gain" in row:
             gain = f"{row['gain']:+.4f} ({row['gain_low']:+.4f} to {row['gain_high']:+.4f})"
         p = format(row["p"], ".4f") if "p" in row else "–"
-        lines.append(
-            f"| `{row['preset']}` | {row['base'] or '–'} | {row['users']:,} | {interval(row, 'recall@10')} | "
-            f"{interval(row, 'ndcg@10')} | {gain} | {p} | {row['steps']:,} | {row['training_cpu_seconds']:.0f} |"
-        )
+        cost = f"{row['steps']:,} | {row['training_cpu_seconds']:.0f}"
+        about = f"`{row['preset']}` | {data_of(row)} | {row['base'] or '–'} | {row['users']:,}"
+        lines.append(f"| {about} | {interval(row, 'recall@10')} | {interval(row, 'ndcg@10')} | {gain} | {p} | {cost} |")
     return "\n".join(lines)
 
 

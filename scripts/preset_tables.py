@@ -35,6 +35,7 @@ class Source:
         shown: Value of that key to what the table calls it.
         metrics: Names of the columns to keys of the rows.
         targets: Which slice.
+        beside: Value of the key whose data alone are shown; empty: all data.
     """
 
     file: str
@@ -42,6 +43,7 @@ class Source:
     shown: dict[str, str]
     metrics: dict[str, str]
     targets: str = "all"
+    beside: str = ""
 
 
 RECALL = {"Recall@10": "recall@10", "NDCG@10": "ndcg@10"}
@@ -130,7 +132,9 @@ def literature() -> dict[str, Source]:
     rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     shared = {"file": "literature.json", "field": "preset", "metrics": RECALL}
     return {
-        row["preset"]: Source(shown={row["base"]: "the network that it extends", row["preset"]: "this"}, **shared)
+        row["preset"]: Source(
+            shown={row["base"]: "the network that it extends", row["preset"]: "this"}, beside=row["preset"], **shared
+        )
         for row in rows
         if row["base"]
     }
@@ -140,18 +144,25 @@ def table(source: Source) -> str:
     """The rows of a page, each figure with its 95 % interval over users."""
     rows: list[dict[str, Any]] = json.loads((RESULTS / source.file).read_text(encoding="utf-8"))
     lines = [["", "data", "users", "seed", *source.metrics]]
+    own = {data_of(row) for row in rows if row.get(source.field) == source.beside}
     for value, name in source.shown.items():
         for row in rows:
+            if source.beside and data_of(row) not in own:
+                continue
             if row.get(source.field) == value and row["targets"] == source.targets and row["split"] == "test":
-                data = NAMES.get(row["dataset"], row["dataset"])
                 figures = [figure(row, key) for key in source.metrics.values()]
-                lines.append([name, data, f"{row['users']:,}", seed(row), *figures])
+                lines.append([name, data_of(row), f"{row['users']:,}", seed(row), *figures])
     lines.insert(1, ["---"] * len(lines[0]))
     about = "novel targets" if source.targets == "novel" else "all targets"
     note = (
         f"Test, {about}, whole catalogue; in brackets the 95 % interval over users (`scripts/results/{source.file}`).\n"
     )
     return note + "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def data_of(row: dict[str, Any]) -> str:
+    """Where a row was measured."""
+    return f"{NAMES.get(row['dataset'], row['dataset'])}{', with counts and words' * row.get('counts', False)}"
 
 
 def seed(row: dict[str, Any]) -> str:
