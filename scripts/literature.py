@@ -37,6 +37,8 @@ from genrec.metrics import ndcg_at
 from genrec.training.train import train
 
 RESULTS = Path(__file__).resolve().parent / "results"
+PLAIN_CODES = "rq-kmeans-3x256-minilm-words"
+"""Recipe of the index whose rows say nothing of codes."""
 PROBE = 12
 """Steps that are timed, after as many that warm up."""
 
@@ -85,14 +87,12 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
     path = given.out / "literature.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     name = given.interactions.resolve().parent.name
-    called = f"{name}-counts" if given.counts else name
+    codes = None if index.recipe.name == PLAIN_CODES else index.recipe.name
+    called = "-".join([name, *([codes] if codes else []), *(["counts"] if given.counts else [])])
     index, interactions = SemanticIndex.load(given.index), Interactions.read(given.interactions)
     for preset, setup in SYSTEMS.items():
-        same = [
-            row
-            for row in rows
-            if (row["preset"], row["dataset"], row.get("counts", False)) == (preset, name, given.counts)
-        ]
+        place = {"dataset": name, "counts": given.counts, "codes": codes}
+        same = [row for row in rows if row["preset"] == preset and all(row.get(key) == place[key] for key in place)]
         if same or (given.only and preset not in given.only):
             continue
         torch.manual_seed(0)
@@ -110,8 +110,7 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
         row = {
             "preset": preset,
             "base": setup.base,
-            "dataset": name,
-            "counts": given.counts,
+            **place,
             "split": "test",
             "targets": "all",
             "seed": 0,

@@ -162,7 +162,9 @@ def table(source: Source) -> str:
 
 def data_of(row: dict[str, Any]) -> str:
     """Where a row was measured."""
-    return f"{NAMES.get(row['dataset'], row['dataset'])}{', with counts and words' * row.get('counts', False)}"
+    name = NAMES.get(row["dataset"], row["dataset"])
+    codes = f", codes of {row['codes']}" if row.get("codes") else ""
+    return f"{name}{codes}{', with counts and words' * row.get('counts', False)}"
 
 
 def seed(row: dict[str, Any]) -> str:
