@@ -87,11 +87,11 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
     path = given.out / "literature.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     name = given.interactions.resolve().parent.name
+    index, interactions = SemanticIndex.load(given.index), Interactions.read(given.interactions)
     codes = None if index.recipe.name == PLAIN_CODES else index.recipe.name
     called = "-".join([name, *([codes] if codes else []), *(["counts"] if given.counts else [])])
-    index, interactions = SemanticIndex.load(given.index), Interactions.read(given.interactions)
     for preset, setup in SYSTEMS.items():
-        place = {"dataset": name, "counts": given.counts, "codes": codes}
+        place = {"dataset": name, "counts": given.counts, "recipe": codes}
         same = [row for row in rows if row["preset"] == preset and all(row.get(key) == place[key] for key in place)]
         if same or (given.only and preset not in given.only):
             continue

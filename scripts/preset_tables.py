@@ -163,7 +163,7 @@ def table(source: Source) -> str:
 def data_of(row: dict[str, Any]) -> str:
     """Where a row was measured."""
     name = NAMES.get(row["dataset"], row["dataset"])
-    codes = f", codes of {row['codes']}" if row.get("codes") else ""
+    codes = f", codes of {row['recipe']}" if row.get("recipe") else ""
     return f"{name}{codes}{', with counts and words' * row.get('counts', False)}"
 
 
