@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,6 @@ class SETRec(ItemScorer):
 
     config_class = SETRecConfig
     config: SETRecConfig
-    post_trains: ClassVar[bool] = False
 
     def __init__(self, config: SETRecConfig) -> None:
         super().__init__(config)

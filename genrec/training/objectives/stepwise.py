@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -30,6 +31,7 @@ class Stepwise(Alignment):
         output = CodeModelOutput.of(terms, rows, len(targets), **known)
         return output, self.over_steps(model, steps, output, batch)
 
+    @abstractmethod
     def over_steps(
         self, model: Any, steps: Tensor, output: CodeModelOutput, batch: dict[str, Any]
     ) -> dict[str, tuple[float, Tensor]]:
@@ -41,7 +43,6 @@ class Stepwise(Alignment):
             output: What is known of the targets.
             batch: What the network was given.
         """
-        raise NotImplementedError
 
 
 def shares(model: Any, steps: Tensor, right: Tensor) -> list[Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -92,9 +93,9 @@ class PostTraining(Objective):
         loss = self.learn(forward, batch)
         return CodeModelOutput(loss=loss, n_targets=torch.tensor(len(batch["targets"]), device=loss.device))
 
+    @abstractmethod
     def learn(self, forward: Forward, batch: dict[str, Any]) -> Tensor:
         """The loss of a batch, a mean over its rows."""
-        raise NotImplementedError
 
     def ask(
         self, forward: Forward, inputs: dict[str, Any], question: Callable[[Any, dict[str, Any]], Tensor]
