@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PLAIN = "item-decoder-small"
+PLAIN, LORA, READER = "item-decoder-small", "llm-decoder-lora", "llm-text-encoder"
 MODELS, OBJECTIVES = "genrec/models/literature/", "genrec/training/objectives/"
 LLM = "genrec/models/llm/"
 NOTHING = "0"
@@ -47,15 +47,17 @@ def terms(name: str, title: str, file: str, test: str, elsewhere: str = NOTHING,
     return name, Setup(PLAIN, title, (f"{OBJECTIVES}{file}.py",), f"tests/training/objectives/{test}", elsewhere, paper)
 
 
-def language(name: str, title: str, files: tuple[str, ...], test: str, elsewhere: str = NOTHING) -> tuple[str, Setup]:
+def language(
+    name: str, title: str, files: tuple[str, ...], test: str, elsewhere: str = NOTHING, base: str = LORA
+) -> tuple[str, Setup]:
     """A network around a language model; a checkpoint has to be named when it is measured."""
-    return name, Setup("llm-decoder-lora", title, files, f"tests/models/llm/test_{test}.py", elsewhere, "–")
+    return name, Setup(base, title, files, f"tests/models/llm/test_{test}.py", elsewhere, "–")
 
 
 STATES = "outputs say their states"
 SYSTEMS: dict[str, Setup] = dict(
     [
-        (PLAIN, Setup(None)),
+        *((name, Setup(None)) for name in (PLAIN, LORA, READER)),
         network("discrec", "DiscRec", "discrec", "hook `tokens` of the item decoder", "Beauty Recall@5 .0513"),
         network("setrec", "SETRec", "setrec", "base of networks that score items", "15 to 20 times as fast as tokens"),
         network("h2rec", "H2Rec", "h2rec", "cross-attention of two views", "better for popular and for rare items"),
@@ -108,7 +110,7 @@ SYSTEMS: dict[str, Setup] = dict(
         ),
         language("labor-llm", "LABOR-LLM", (f"{LLM}title_likelihood.py", f"{LLM}title_paths.py"), "title_likelihood"),
         language("llara", "LLaRA", (f"{LLM}soft_items.py",), "soft_items"),
-        language("mender", "Mender", (f"{LLM}mender.py",), "mender"),
+        language("mender", "Mender", (f"{LLM}mender.py",), "mender", base=READER),
         language("multi-token", "multi-token prediction", (f"{LLM}mask_slots.py",), "mask_slots"),
         language("set-prompting", "Set-Based Prompting", (f"{LLM}candidate_set.py",), "candidate_set"),
     ]
