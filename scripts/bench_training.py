@@ -9,6 +9,7 @@ is CPU time, so other work on the machine counts little. Batches are those of a 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -34,6 +35,40 @@ def batches(dataset: Any, collate: Any, size: int, seed: int) -> Iterator[dict[s
         epoch += 1
 
 
+def first_of(*modules: str) -> Any:
+    """The module of genrec that this checkout has: modules have moved."""
+    for name in modules:
+        try:
+            return importlib.import_module(f"genrec.{name}")
+        except ModuleNotFoundError:
+            continue
+    raise SystemExit("This checkout has none of " + ", ".join(modules))
+
+
+def reads_texts(preset: dict[str, Any]) -> bool:
+    """Whether codes are scored by the vectors of the catalogue's texts."""
+    return bool(preset["model"]["architecture"] == "recgpt" and preset["model"].get("item_vectors"))
+
+
+def candidate_collator(model: Any, codes: Any, vectors: Any, candidates: int) -> Any:
+    """Batches of codes, text vectors and the items that targets are told apart from, as training reads them.
+
+    Args:
+        model: RecGPT.
+        codes: ``(n_items, levels)``.
+        vectors: ``(n_items, dim)``, not whitened.
+        candidates: At most so many.
+    """
+    store = first_of("models.vector_store", "vector_store")
+    tables = first_of("models.recgpt.code_vectors", "models.code_vectors")
+    collators = first_of("models.recgpt.candidates", "training.candidates")
+    codes, read, sizes = codes[:, : model.slots], model.whiten(vectors), model.codebook_sizes[: model.slots]
+    items = store.DomainItems(
+        "catalogue", codes, read, tables.item_code_vectors(codes, read, sizes, model.config.parts)
+    )
+    return collators.CandidateCollator([items], candidates, seed=0)
+
+
 def work(folder: Path, preset: dict[str, Any], threads: int) -> None:
     """One side: answers every line of input with targets and CPU seconds of so many steps.
 
@@ -48,23 +83,28 @@ def work(folder: Path, preset: dict[str, Any], threads: int) -> None:
     from genrec.data.histories import Histories
     from genrec.models import build_model
 
-    try:
-        from genrec.models.history_batches import CodeCollator, HistoryExamples
-    except ImportError:  # where they stood before
-        from genrec.training.examples import CodeCollator, HistoryExamples
-
+    examples = first_of("models.history_batches", "training.examples")
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     given, model_settings, trainer = np.load(folder / "data.npz"), preset["model"], preset["trainer"]
     fields = {name: model_settings[name] for name in FIELDS if model_settings.get(name) is not None}
     sizes = [int(size) for size in given["sizes"]]
-    model = build_model(model_settings["architecture"], sizes, **fields, **model_settings.get("options", {})).train()
+    fields |= model_settings.get("options", {})
+    if reads_texts(preset):
+        own = first_of("models.recgpt.config", "models.recgpt_config")
+        fields |= {**own.settings_for(json.loads(str(given["quantizer"]))), "vector_dim": given["vectors"].shape[1]}
+    model = build_model(model_settings["architecture"], sizes, **fields).train()
     histories = Histories(given["users"].astype(str).astype(object), given["offsets"], given["items"])
     how = preset.get("examples", {})
     pairs = how.get("mode") == "prefixes"
-    dataset = HistoryExamples(histories, model_settings["max_items"], prefixes=pairs, drop=how.get("drop", 0.0))
+    dataset = examples.HistoryExamples(
+        histories, model_settings["max_items"], prefixes=pairs, drop=how.get("drop", 0.0)
+    )
     size = int(trainer["per_device_train_batch_size"])
-    stream = batches(dataset, CodeCollator(given["codes"]), size, 0)
+    collate = examples.CodeCollator(given["codes"])
+    if reads_texts(preset):
+        collate = candidate_collator(model, given["codes"], given["vectors"], how["candidates"])
+    stream = batches(dataset, collate, size, 0)
     weights = list(model.parameters())
     rate, decay = float(trainer["learning_rate"]), float(trainer["weight_decay"])
     optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)
@@ -82,7 +122,7 @@ def work(folder: Path, preset: dict[str, Any], threads: int) -> None:
 
 
 def prepare(index: str, interactions: str, config: str, folder: Path) -> None:
-    """Write what both sides train on: the training part of the preset's split, and the codes."""
+    """Write what both sides train on: the training part of the preset's split, and the index."""
     import numpy as np
 
     from genrec.data import Interactions
@@ -93,8 +133,16 @@ def prepare(index: str, interactions: str, config: str, folder: Path) -> None:
     made = SemanticIndex.load(index)
     train = split_for(Interactions.read(interactions), made, load_train_config(config)).train
     users, sizes = np.asarray(train.user_ids, dtype=str), np.asarray(made.codebook_sizes)
-    items = np.asarray(train.items)
-    np.savez(folder / "data.npz", users=users, offsets=train.offsets, items=items, codes=made.codes, sizes=sizes)
+    np.savez(
+        folder / "data.npz",
+        users=users,
+        offsets=train.offsets,
+        items=np.asarray(train.items),
+        codes=made.codes,
+        sizes=sizes,
+        vectors=np.asarray(made.vectors()),
+        quantizer=json.dumps(dict(made.recipe.quantizer)),
+    )
 
 
 def preset_of(checkout: Path, config: str, sets: Sequence[str]) -> dict[str, Any]:

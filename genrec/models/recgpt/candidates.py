@@ -45,10 +45,10 @@ class CandidateCollator:
             "codes": torch.from_numpy(np.asarray(domain.codes[known], dtype=np.int64)),
             "mask": torch.from_numpy(mask),
             "target_mask": torch.from_numpy(targets),
-            "vectors": torch.from_numpy(np.array(domain.vectors[known])),
+            "vectors": torch.from_numpy(np.asarray(domain.vectors[known])),
             "segments": torch.from_numpy(segments),
-            "target_vectors": torch.from_numpy(np.array(domain.code_vectors[known])),
-            "candidate_vectors": torch.from_numpy(np.array(domain.code_vectors[chosen])),
+            "target_vectors": torch.from_numpy(np.asarray(domain.code_vectors[known])),
+            "candidate_vectors": torch.from_numpy(np.asarray(domain.code_vectors[chosen])),
             "candidate_codes": torch.from_numpy(np.asarray(domain.codes[chosen], dtype=np.int64)),
             "candidate_places": torch.from_numpy(place),
         }

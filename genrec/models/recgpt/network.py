@@ -35,6 +35,7 @@ from genrec.models.recgpt.parts import (
     item_likelihood,
     slot_likelihood,
 )
+from genrec.models.recgpt.products import quick_product
 from genrec.models.registry import network
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class RecGPT(CatalogueBound):
         hidden = self._hidden(codes, vectors, segment, position)
         targets = (mask if target_mask is None else mask & target_mask)[:, 1:] & (segment[:, 1:] == segment[:, :-1])
         right, rows = codes[:, 1:, : self.slots][targets], targets.nonzero()[:, 0]
-        predicting = self._predicting(hidden, vectors, segment, position)[targets]
+        predicting = self._predicting(hidden, vectors, segment, position, targets)
         smoothing = self.config.label_smoothing if self.training else 0.0
         if self.config.scores == "rows":
             return CodeModelOutput.of(level_terms(self.output_table, predicting, right, smoothing), rows, len(codes))
@@ -154,7 +155,7 @@ class RecGPT(CatalogueBound):
         else:
             known = F.pad(targets, (1, 0))
             had = already_had(candidates, segment, position, known)
-            likelihood = item_likelihood(predicting, wanted, right, candidates, had)
+            likelihood = item_likelihood(predicting, wanted, right, candidates, had, rounded=self.training)
         return CodeModelOutput.of((-likelihood, likelihood), rows, len(codes))
 
     def prefill(self, codes: Tensor, mask: Tensor, vectors: Tensor | None = None) -> RecGPTState:
@@ -168,7 +169,7 @@ class RecGPT(CatalogueBound):
         users, newest = torch.arange(len(mask), device=mask.device), last_real(mask)
         known = mask.any(1)
         if cache is None:
-            predicting = self._queries(hidden, vectors, segment, position)[users, newest]
+            predicting = self._queries(hidden, vectors, segment, position, (users, newest))
             predicting = predicting * known[:, None, None]
             return RecGPTState(slots=[self._log_probabilities(predicting[:, n], n) for n in range(self.slots)])
         tokens = mask.repeat_interleave(self.slots, dim=1)
@@ -251,25 +252,40 @@ class RecGPT(CatalogueBound):
         ).last_hidden_state
         return hidden.unflatten(1, (items, self.slots))
 
-    def _predicting(self, hidden: Tensor, vectors: Tensor | None, segment: Tensor, position: Tensor) -> Tensor:
-        """Queries of the codes of every item but the first, ``(rows, items - 1, slots, dim or slot_dim)``."""
-        if self.parallel:
-            return self._queries(hidden, vectors, segment, position)[:, :-1]
-        before = hidden.flatten(1, 2)[:, self.slots - 1 : -1].unflatten(1, (-1, self.slots))
-        return torch.stack([self._query(before[..., n, :], n) for n in range(self.slots)], dim=-2)
+    def _predicting(
+        self, hidden: Tensor, vectors: Tensor | None, segment: Tensor, position: Tensor, targets: Tensor
+    ) -> Tensor:
+        """Queries of the codes of targets ``(rows, items - 1)`` bool, of every item but the first.
 
-    def _queries(self, hidden: Tensor, vectors: Tensor | None, segment: Tensor, position: Tensor) -> Tensor:
-        """What codes are compared with, ``(rows, items, slots, dim or slot_dim)``, from all tokens of an item."""
-        queries = torch.stack([self._query(hidden[..., n, :], n) for n in range(self.slots)], dim=-2)
+        Returns:
+            ``(n_targets, slots, dim or slot_dim)``.
+        """
+        if self.parallel:
+            return self._queries(hidden, vectors, segment, position, F.pad(targets, (0, 1)))
+        before = hidden.flatten(1, 2)[:, self.slots - 1 : -1].unflatten(1, (-1, self.slots))[targets]
+        return self._of_slots(before)
+
+    def _queries(
+        self, hidden: Tensor, vectors: Tensor | None, segment: Tensor, position: Tensor, places: Any
+    ) -> Tensor:
+        """What codes are compared with, ``(n, slots, dim or slot_dim)``, from all tokens of an item.
+
+        ``places`` is the index of the rows and items that are asked for.
+        """
+        queries = self._of_slots(hidden[places])
         if self.pooling is None or vectors is None:
             return queries
-        seen = allowed("block-causal", segment, position, position)
-        return queries + self.pooling(hidden, split_vectors(vectors, self.slots, self.config.parts), seen, position)
+        seen, parts = allowed("block-causal", segment, position, position), self.config.parts
+        mixed: Tensor = self.pooling(hidden, split_vectors(vectors, self.slots, parts), seen, position, places)
+        return queries + mixed
+
+    def _of_slots(self, hidden: Tensor) -> Tensor:
+        return torch.stack([self._query(hidden[..., n, :], n) for n in range(self.slots)], dim=-2)
 
     def _query(self, hidden: Tensor, slot: int) -> Tensor:
         if self.config.scores == "rows":
             return hidden
-        return hidden @ (self.output[slot] if self.pooling is None else _SLOW * self.output[slot])
+        return quick_product(hidden, self.output[slot] if self.pooling is None else _SLOW * self.output[slot])
 
     def _log_probabilities(self, queries: Tensor, slot: int) -> Tensor:
         """Of all codes of a slot, ``(..., codebook_size)`` float32; -inf for codes that the catalogue does not use."""

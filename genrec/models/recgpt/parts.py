@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from genrec.models.recgpt.products import log_mass, quick_product
 
 _KEY = 16
 """Width of the queries and keys of :class:`TextPooling`."""
@@ -67,7 +70,7 @@ class TextPooling(nn.Module):
         self.metric = nn.Parameter(torch.zeros(width, width))
         self.gain = nn.Parameter(torch.zeros(slots, heads))
 
-    def forward(self, hidden: Tensor, vectors: Tensor, seen: Tensor, position: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, vectors: Tensor, seen: Tensor, position: Tensor, places: Any) -> Tensor:
         """Mix.
 
         Args:
@@ -75,9 +78,10 @@ class TextPooling(nn.Module):
             vectors: ``(rows, items, slots, slot_dim)`` of the items.
             seen: ``(rows, items, items)`` bool, query by key.
             position: ``(rows, items)`` int64 place of every item in its history.
+            places: Index of the rows and items that are asked for.
 
         Returns:
-            ``(rows, items, slots, slot_dim)``.
+            ``(n, slots, slot_dim)``.
         """
         query = self.query(hidden).unflatten(-1, (self.heads, _KEY)).permute(0, 2, 3, 1, 4)
         key = self.key(hidden).unflatten(-1, (self.heads, _KEY)).permute(0, 2, 3, 4, 1)
@@ -87,8 +91,8 @@ class TextPooling(nn.Module):
         weights = logits.masked_fill(~seen[:, None, None], -torch.inf).softmax(-1)
         gain = _GAIN / self.heads * (_UNIT * self.gain).exp()
         mixed = (gain[:, :, None, None] * weights).sum(2)  # (rows, slots, items, items)
-        mixture: Tensor = (mixed @ vectors.transpose(1, 2)).transpose(1, 2)
-        return mixture + mixture @ self.metric
+        mixture: Tensor = (mixed @ vectors.transpose(1, 2)).transpose(1, 2)[places]
+        return mixture + quick_product(mixture, self.metric)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,13 @@ class Candidates:
 
 
 def item_likelihood(
-    queries: Tensor, right: Tensor, codes: Tensor, candidates: Candidates, hidden: Tensor | None
+    queries: Tensor,
+    right: Tensor,
+    codes: Tensor,
+    candidates: Candidates,
+    hidden: Tensor | None,
+    *,
+    rounded: bool = False,
 ) -> Tensor:
     """Log-probability of items whose score is the sum of their slots' scores, ``(n,)``.
 
@@ -120,13 +130,13 @@ def item_likelihood(
         codes: ``(n, slots)`` codes of the targets.
         candidates: Other items; those with the codes of the target do not count.
         hidden: ``(2, m)`` int64 (target, candidate) pairs that do not count: what the user already had.
+        rounded: See :func:`~genrec.models.recgpt.products.log_mass`.
     """
     target = (queries * right).sum((1, 2))
-    logits = queries.flatten(1) @ candidates.vectors.flatten(1).T
-    logits = logits.masked_fill(_same(codes, candidates.codes), -torch.inf)
-    if hidden is not None:
-        logits = logits.index_put((hidden[0], hidden[1]), logits.new_tensor(-torch.inf))
-    return target - torch.logaddexp(target, logits.logsumexp(1))
+    without = _same(codes, candidates.codes)
+    without = without if hidden is None else torch.cat([without, hidden], dim=1)
+    mass = log_mass(queries.flatten(1), candidates.vectors.flatten(1), without, rounded=rounded)
+    return target - torch.logaddexp(target, mass)
 
 
 def slot_likelihood(queries: Tensor, right: Tensor, codes: Tensor, candidates: Candidates) -> Tensor:
@@ -144,11 +154,10 @@ def slot_likelihood(queries: Tensor, right: Tensor, codes: Tensor, candidates: C
 
 
 def _same(codes: Tensor, others: Tensor) -> Tensor:
-    """Whether all codes agree: ``(n, slots), (m, slots) -> (n, m)``, without a tensor of all slots."""
-    same = codes[:, None, 0] == others[:, 0]
-    for slot in range(1, codes.shape[1]):
-        same &= codes[:, None, slot] == others[:, slot]
-    return same
+    """Pairs whose codes all agree, of ``(n, slots)`` and ``(m, slots)``: ``(2, p)`` int64."""
+    row, other = (codes[:, None, 0] == others[:, 0]).nonzero(as_tuple=True)
+    agree = (codes[row] == others[other]).all(1)
+    return torch.stack([row[agree], other[agree]])
 
 
 def already_had(candidates: Candidates, segment: Tensor, position: Tensor, targets: Tensor) -> Tensor | None:
