@@ -164,7 +164,7 @@ def data_of(row: dict[str, Any]) -> str:
     """Where a row was measured."""
     name = NAMES.get(row["dataset"], row["dataset"])
     codes = f", codes of {row['recipe']}" if row.get("recipe") else ""
-    return f"{name}{codes}{', with counts and words' * row.get('counts', False)}"
+    return f"{name}{codes}{', with counts' * row.get('counts', False)}"
 
 
 def seed(row: dict[str, Any]) -> str:
