@@ -70,6 +70,7 @@ def child(options: argparse.Namespace) -> None:
     recommender = train(index, split, config, out)
     row: dict[str, Any] = {"cpu_seconds": time.process_time() - began}
     row |= {"steps": recommender.metrics["steps"], "trained": recommender.metrics["trainable_parameters"]}
+    recommender.merge()  # a plain network answers faster
     for part in ("validation", "test"):
         cases = getattr(split, part)
         chosen = np.sort(np.random.default_rng(0).permutation(len(cases))[: options.users])
@@ -80,11 +81,24 @@ def child(options: argparse.Namespace) -> None:
     print(json.dumps(row))
 
 
-def figures(ranks: np.ndarray) -> dict[str, float]:
-    """Recall and NDCG among the first ten."""
+def figures(ranks: np.ndarray) -> dict[str, Any]:
+    """Recall and NDCG among the first ten, with 95 % intervals over users."""
+    from genrec.evaluation.uncertainty import bootstrap
     from genrec.metrics import metric_values
 
-    return {name: float(metric_values(ranks, name).mean()) for name in ("recall@10", "ndcg@10")}
+    found: dict[str, Any] = {}
+    for name in ("recall@10", "ndcg@10"):
+        values = metric_values(ranks, name)
+        [interval] = bootstrap(values)
+        found |= {name: float(values.mean()), f"{name} interval": [interval.low, interval.high]}
+    return found
+
+
+def shown(figures_of: dict[str, Any], name: str) -> str:
+    """A figure, with its interval where there is one."""
+    low_high = figures_of.get(f"{name} interval")
+    between = f" ({low_high[0]:.4f} to {low_high[1]:.4f})" if low_high else ""
+    return f"{figures_of[name]:.4f}{between}"
 
 
 def paired(options: argparse.Namespace) -> dict[str, Any] | None:
@@ -111,17 +125,18 @@ def write(rows: dict[str, Any], options: argparse.Namespace) -> None:
     kept = {**before["rows"], **rows}
     kept = {name: kept[name] for name in VARIANTS if name in kept}
     tested = paired(options) or before["paired"]
+    given = f"--rows {options.rows} --users {options.users}"
     write_atomic(path, json.dumps({"rows": kept, "paired": tested}, indent=1) + "\n")
     lines = [
         "# SmolLM2-135M on Amazon Beauty: variants on the same budget",
         "",
-        "`python scripts/llm_real.py INDEX interactions.csv models/smollm2 --write`",
+        f"`python scripts/llm_real.py INDEX interactions.csv models/smollm2 {given} --write`",
         "",
         "| variant | validation R@10 | N@10 | test R@10 | N@10 | histories | steps | trained | CPU time | memory |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in kept.items():
-        cells = [f"{row[part][metric]:.4f}" for part in ("validation", "test") for metric in ("recall@10", "ndcg@10")]
+        cells = [shown(row[part], metric) for part in ("validation", "test") for metric in ("recall@10", "ndcg@10")]
         cells += [f"{row['rows'] * row['epochs']:,}", f"{row['steps']:,}", f"{row['trained']:,}"]
         cells += [f"{row['cpu_seconds'] / 60:.1f} min", f"{row['memory_gib']:.2f} GiB"]
         lines.append(f"| {VARIANTS[name][0]} | " + " | ".join(cells) + " |")
