@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from genrec.importing import without_collection as _without_collection
 from genrec.threads import prepare as _prepare_threads
 
 __version__ = "0.1.0"
@@ -50,5 +51,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        with _without_collection():
+            return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'genrec' has no attribute {name!r}")

@@ -11,6 +11,7 @@ from genrec.artifacts import mend, read_manifest, read_whole
 from genrec.artifacts.hub import at_hand
 from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError
+from genrec.importing import without_collection
 from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.semantic_index import SemanticIndex
 from genrec.recommender import MANIFEST, Recommender
@@ -40,9 +41,10 @@ def load(folder: Path | str, *, revision: str | None = None, token: str | None =
         return load_baseline(folder, **options)
     if kind == "foundation":
         return _zero_shot(folder, **options)
-    from genrec.generative.recommender import GenerativeRecommender
+    with without_collection():
+        from genrec.generative.recommender import GenerativeRecommender
 
-    return GenerativeRecommender.from_pretrained(folder, **options)
+        return GenerativeRecommender.from_pretrained(folder, **options)
 
 
 def _zero_shot(folder: Path | str, *, index: Any = None, device: str | None = None, **options: Any) -> Recommender:

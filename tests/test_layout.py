@@ -20,6 +20,7 @@ FLOORS = (
         "drawing",
         "errors",
         "exact_products",
+        "importing",
         "metrics",
         "progress",
         "registry",

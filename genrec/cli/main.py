@@ -9,6 +9,7 @@ import typer
 
 from genrec.cli.pipeline import Pipeline
 from genrec.cli.several import Several
+from genrec.importing import collect_seldom
 
 VERBS = (
     ("Look at data", "data", "data:app", "Look at tables, and make them from public raw dumps."),
@@ -71,4 +72,5 @@ def _options(
 
 def main() -> None:
     """Entry point of the console script."""
+    collect_seldom()
     app()

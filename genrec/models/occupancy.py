@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-from transformers import PreTrainedModel
+from genrec.importing import without_collection
+
+with without_collection():  # most of what a process imports ahead of its first recommendation
+    from transformers import PreTrainedModel
 
 
 class Occupancy:
