@@ -15,9 +15,10 @@ from tokenizer_common import table
 
 from genrec.data.histories import Histories
 from genrec.decoding.beam import beam_search
+from genrec.decoding.bounded_slots import top_items_of_slots
 from genrec.decoding.device_trie import DeviceTrie
-from genrec.decoding.prior_bounds import PriorBounds
-from genrec.decoding.slots import top_by_slots
+from genrec.decoding.user_priors import UserPriors
+from genrec.decoding.word_prior import SharedWords
 from genrec.encoders.word_matches import WordMatches
 from genrec.index.recipe import load_recipe
 from genrec.models import build_model, find_network
@@ -47,7 +48,7 @@ def decoding_rows(config: PretrainConfig, *, beams: int, seed: int) -> Iterator[
         with torch.inference_mode():
             reading = seconds(lambda m=model, b=batch: m.prefill(**b))
             state = model.prefill(**batch)
-            exact = seconds(lambda m=model, s=state, t=trie: top_by_slots(t, m.slot_scores(s), K))
+            exact = seconds(lambda m=model, s=state, t=trie: top_items_of_slots(t, m.slot_scores(s), K))
             state.level = 0
             beam = seconds(lambda m=model, b=batch, t=trie: beam_search(m, m.prefill(**b), t, USERS, beams=beams))
             given = model, batch, trie, words, items
@@ -75,8 +76,10 @@ def words_of(n: int, seed: int) -> WordMatches:
     rng = np.random.default_rng(seed)
     words = np.minimum(rng.zipf(1.4, (n, 10)), VOCABULARY) - 1
     rows = np.repeat(np.arange(n), 10)
-    weights = np.full(10 * n, 10**-0.5, dtype=np.float32)
-    return WordMatches(sp.csr_array((weights, (rows, words.ravel())), shape=(n, VOCABULARY)))
+    counts = sp.csr_array((np.ones(10 * n, dtype=np.float32), (rows, words.ravel())), shape=(n, VOCABULARY))
+    lengths = np.sqrt(np.add.reduceat(np.square(counts.data), counts.indptr[:-1]))
+    counts.data /= np.repeat(lengths, np.diff(counts.indptr))
+    return WordMatches(counts)
 
 
 def with_words(
@@ -89,11 +92,11 @@ def with_words(
 ) -> Any:
     """The ranking by slots and words, exact or by beams."""
     state = model.prefill(**batch)
-    bonus = words.scores(Histories.from_lists(items.tolist()))
-    bonus *= np.float32(10)
+    shared = SharedWords(words, Histories.from_lists(items.tolist()), 10.0)
+    prior = UserPriors(None, words=shared).of(trie, np.arange(USERS))
     if beams is None:
-        return top_by_slots(trie, model.slot_scores(state), K, prior=torch.from_numpy(bonus))
-    return beam_search(model, state, trie, USERS, beams=beams, prior=PriorBounds(trie, torch.from_numpy(bonus)))
+        return top_items_of_slots(trie, model.slot_scores(state), K, prior=prior)
+    return beam_search(model, state, trie, USERS, beams=beams, prior=prior)
 
 
 def pretraining_rows(work: Path) -> list[dict[str, Any]]:

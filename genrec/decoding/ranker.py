@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from genrec.decoding.search import search
 from genrec.decoding.side_by_side import side_by_side, threads_for
 from genrec.decoding.subtries import SubTries
 from genrec.decoding.user_priors import UserPriors
+from genrec.decoding.word_prior import SharedWords
 from genrec.encoders.word_matches import WordMatches
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models.base import CodeModel
@@ -188,17 +190,21 @@ class Ranker:
     def _priors(
         self, histories: Histories, request: Request, options: DecodingOptions, learned: sp.csr_array | None
     ) -> UserPriors:
-        def words(users: np.ndarray) -> np.ndarray:
-            return self.shared_words(histories.select(users), options.words or 0.0)
-
+        words = None
+        if options.words:
+            words = SharedWords(self._matches, histories, options.words)
         given = None if request.prior is None else request.scores
-        return UserPriors(given, options.prior_weight, learned, words if options.words else None)
+        return UserPriors(given, options.prior_weight, learned, words)
 
     def shared_words(self, histories: Histories, weight: float) -> np.ndarray:
         """What the words that items share with histories add, ``(n_users, n_items)`` float32."""
-        scores = WordMatches(self.index.word_vectors).scores(histories)
+        scores = self._matches.scores(histories)
         scores *= np.float32(weight)
         return scores
+
+    @cached_property
+    def _matches(self) -> WordMatches:
+        return WordMatches(self.index.word_vectors)
 
     def _batches(self, histories: Histories, size: int) -> Iterator[tuple[np.ndarray, dict[str, torch.Tensor]]]:
         """Users of similar length, and what the model reads of them."""

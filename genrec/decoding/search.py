@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genrec.decoding.beam import beam_search
+from genrec.decoding.bounded_slots import top_items_of_slots
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.diverse import diverse_beam_search
 from genrec.decoding.exact import score_items, sums_slots
@@ -18,7 +19,6 @@ from genrec.decoding.normalize import Normalize
 from genrec.decoding.options import DecodingOptions
 from genrec.decoding.prefix_cap import PrefixCap
 from genrec.decoding.prior_bounds import ItemPrior
-from genrec.decoding.slots import top_by_slots
 from genrec.decoding.top_items import top_items
 from genrec.errors import ConfigError
 from genrec.models.outputs import StepState
@@ -88,10 +88,7 @@ def _found(
         prior, normalize = bounds_of(trie, scores, prior, filters["forbidden"]), "vocabulary"
         model, state = NothingElse(trie.sizes, n_users, trie.device), StepState()
     if options.exact and sums_slots(model, normalize):
-        bonus = None
-        if prior is not None:
-            bonus = prior.add_to_items(torch.zeros(n_users, int(trie.items.max()) + 1, device=trie.device))
-        return top_by_slots(trie, model.slot_scores(state), wanted, prior=bonus, **filters)  # type: ignore[attr-defined]
+        return top_items_of_slots(trie, model.slot_scores(state), wanted, prior=prior, **filters)  # type: ignore[attr-defined]
     if options.exact or (isinstance(state, ItemScores) and not state.by_beam):
         scores = _all_scores(model, state, trie, n_users, normalize, filters)
         return top_items(scores if prior is None else prior.add_to_items(scores), wanted, **filters)

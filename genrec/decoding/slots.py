@@ -158,20 +158,20 @@ def top_by_slots(trie: DeviceTrie, slots: Sequence[Tensor], k: int, **options: A
         k: How many.
         options: Of :meth:`SlotRanker.top`.
     """
-    return _ranker(trie, slots).top(slots, k, **options)
+    return ranker_of(trie, slots).top(slots, k, **options)
 
 
 def score_by_slots(trie: DeviceTrie, slots: Sequence[Tensor]) -> Tensor:
     """Scores of all items, ``(users, n)`` by catalogue position, -inf for positions that the trie does not hold."""
-    ranker = _ranker(trie, slots)
+    ranker = ranker_of(trie, slots)
     scores = ranker.scores(slots)
     result = scores.new_full((len(scores), int(trie.items.max()) + 1), -torch.inf)
     result[:, ranker.items] = scores
     return result
 
 
-def _ranker(trie: DeviceTrie, slots: Sequence[Tensor]) -> SlotRanker:
-    """The ranker of a trie, made once and kept with it."""
+def ranker_of(trie: DeviceTrie, slots: Sequence[Tensor]) -> SlotRanker:
+    """The ranker of a trie, made once and kept with it; its rows are in the order of their positions."""
     ranker: SlotRanker | None = trie.__dict__.get("_slot_ranker")
     if ranker is None:
         leaves = torch.arange(trie.n_items, device=trie.device)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -11,6 +9,7 @@ import torch
 from genrec.data.histories import Histories
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.prior_bounds import ItemPrior, PriorBounds, SparsePrior
+from genrec.decoding.word_prior import Additions, SharedWords, WordPrior
 
 
 class UserPriors:
@@ -21,7 +20,7 @@ class UserPriors:
             nothing.
         weight: Factor on ``given``.
         learned: Sparse ``(n_users, n_items)`` of the recommender's own prior, weighted; None: it has none.
-        words: Gives dense rows ``(n, n_items)`` of users ``(n,)`` that are added to all this; None: nothing is.
+        words: What words add to all this; None: nothing.
     """
 
     def __init__(
@@ -29,7 +28,7 @@ class UserPriors:
         given: np.ndarray | sp.sparray | None,
         weight: float = 1.0,
         learned: sp.csr_array | None = None,
-        words: Callable[[np.ndarray], np.ndarray] | None = None,
+        words: SharedWords | None = None,
     ) -> None:
         self._weight, self._words = weight, words
         self._sparse = learned
@@ -53,7 +52,7 @@ class UserPriors:
             seen: Items that these users cannot get; what a prior says of them must not lure the search.
         """
         if self._words is not None:
-            return PriorBounds(trie, torch.from_numpy(self._sum(self._words(users), users, seen)))
+            return self._with_words(self._words, trie, users, seen)
         if self._rows is not None:
             if self._sparse is None:
                 return PriorBounds(trie, torch.from_numpy(self._rows[users].astype(np.float32)), self._weight)
@@ -63,6 +62,18 @@ class UserPriors:
             return shared
         row, item, score = (torch.from_numpy(one).to(trie.device) for one in entries(self._sparse[users], seen))
         return SparsePrior(trie, row, item, score, shared)
+
+    def _with_words(
+        self, words: SharedWords, trie: DeviceTrie, users: np.ndarray, seen: Histories | None
+    ) -> PriorBounds | WordPrior:
+        def dense() -> np.ndarray:
+            return self._sum(words.rows(users), users, seen)
+
+        if self._vector is not None or self._rows is not None:
+            return PriorBounds(trie, torch.from_numpy(dense()))
+        none = np.zeros(0, dtype=np.int64)
+        known = (none, none, none.astype(np.float32)) if self._sparse is None else entries(self._sparse[users], seen)
+        return WordPrior(trie, Additions(words.matches, words.profiles(users), words.weight, *known), dense)
 
     def _sum(self, words: np.ndarray | None, users: np.ndarray, seen: Histories | None) -> np.ndarray:
         """Everything added up in dense rows ``(n, n_items)``; -inf at seen items."""

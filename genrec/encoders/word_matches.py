@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -34,6 +36,17 @@ class WordMatches:
         """``(n_users, n_items)`` float32, from 0 to 1; zeros for a user without items."""
         return self.of(self._weights(histories if self.last is None else histories.last(self.last)))
 
+    @cached_property
+    def longest(self) -> float:
+        """The largest length of a row of the vectors."""
+        squares = np.square(self.vectors.data)
+        sums = np.add.reduceat(np.r_[squares, np.float32(0)], self.vectors.indptr[:-1]) if len(squares) else squares
+        return float(np.sqrt(sums[np.diff(self.vectors.indptr) > 0].max(initial=0.0))) if len(squares) else 0.0
+
+    def profiles(self, histories: Histories) -> sp.csr_array:
+        """Weighted words of histories, ``(n_users, n_words)`` float32; :meth:`scores` are products with them."""
+        return sp.csr_array(self._weights(histories if self.last is None else histories.last(self.last)) @ self.vectors)
+
     def of(self, weights: sp.csr_array) -> np.ndarray:
         """Sums of cosines with weighted items, ``(n_users, n_items)`` float32.
 
@@ -56,6 +69,14 @@ class WordMatches:
         weights /= np.bincount(users, weights, minlength=len(histories))[users]
         shape = (len(histories), self.vectors.shape[0])
         return sp.csr_array((weights.astype(np.float32), histories.items, histories.offsets), shape=shape)
+
+
+def columns_of(profiles: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """The words of some profiles ``(n_users, n_words)``, ``(n,)``, and their values, ``(n, n_users)`` float32."""
+    used, column = np.unique(profiles.indices, return_inverse=True)
+    values = np.zeros((len(used), profiles.shape[0]), dtype=np.float32)
+    values[column, np.repeat(np.arange(profiles.shape[0]), np.diff(profiles.indptr))] = profiles.data
+    return used, values
 
 
 @compiled

@@ -292,7 +292,9 @@ class RecGPT(CatalogueBound):
         if self.config.scores == "rows":
             return self.output_table.logits(queries, slot).float().log_softmax(-1)
         catalogue = self._bound()
-        scores = (queries @ catalogue.vectors[slot].T).float().log_softmax(-1)
+        scores = quick_product(queries, catalogue.vectors[slot].T).float().log_softmax(-1)
+        if len(catalogue.codes[slot]) == self.codebook_sizes[slot]:
+            return scores
         result = scores.new_full((*scores.shape[:-1], self.codebook_sizes[slot]), -torch.inf)
         result[..., catalogue.codes[slot]] = scores
         return result
