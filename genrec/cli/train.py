@@ -125,7 +125,8 @@ def _reached(metrics: dict[str, Any]) -> dict[str, object]:
     from genrec.training.learned import figures_line
 
     reached = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("validation", {}).items())
-    epoch = f"epoch {metrics.get('best_epoch', 0):.0f}"
+    best = metrics.get("best_epoch", 0)  # None: training ended before its first validation
+    epoch = "the last step" if best is None else f"epoch {best:.0f}"
     if metrics.get("start_share"):
         epoch += " averaged with the start"
     made: dict[str, object] = {"validation": f"{reached} ({epoch}, generated)" if reached else "none"}
