@@ -112,10 +112,11 @@ def write(done: dict[str, Any]) -> None:
             )
             lines.append(f"| {dataset} | {name} | " + " | ".join(cells) + f" | {row['users']:,} |")
     below = [
-        f"{name} on {dataset}"
+        f"{name} on {dataset} ({metric})"
         for dataset, rows in done.items()
         for name, row in rows.items()
-        if name != "popularity" and row[METRICS[1]] < rows["popularity"][METRICS[1]]
+        for metric in METRICS
+        if name != "popularity" and row[metric] < rows["popularity"][metric]
     ]
     lines += ["", "Below popularity: " + ("; ".join(below) if below else "no row") + ".", ""]
     lines += [
