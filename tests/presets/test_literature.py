@@ -114,6 +114,9 @@ def test_it_trains_is_saved_and_loaded_and_recommends(preset, shop, index_for, c
     assert (found.items >= 0).all()
     np.testing.assert_array_equal(found.items, expected.items)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+    alone = again.recommend([[]], 5)  # whoever else asks: a user without a history gets the same
+    np.testing.assert_array_equal(alone.items[0], found.items[2])
+    np.testing.assert_allclose(alone.scores[0], found.scores[2], atol=1e-5)
 
 
 def test_the_list_of_presets_names_their_sources():

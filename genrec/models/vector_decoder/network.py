@@ -152,6 +152,8 @@ class VectorDecoder(CatalogueNetwork):
         With ``folds``, items of a history score next to nothing for it, as in :meth:`forward`.
         """
         items = self.known(items, mask)
+        if not mask.shape[1]:  # nobody here has a history, and the backbone reads at least one place
+            items, mask = F.pad(items, (0, 1)), F.pad(mask, (0, 1))
         table = self._table()
         states = self._states(table[items], mask)
         newest = torch.arange(len(mask), device=mask.device), last_real(mask)

@@ -82,6 +82,13 @@ def test_an_empty_history_gets_the_bias_of_the_items(fitted):
     torch.testing.assert_close(states(model, [[-1, -1]])[0], model.bias.detach())
 
 
+def test_a_user_without_a_history_may_ask_alone(fitted, histories):
+    recommender, _ = fitted
+    alone, beside = recommender.recommend([[]], 5), recommender.recommend([[], *histories], 5)
+    np.testing.assert_array_equal(alone.items[0], beside.items[0])
+    np.testing.assert_allclose(alone.scores[0], beside.scores[0], atol=1e-5)
+
+
 def test_untrained_it_recommends_what_is_near_in_text(tiny_index):
     sizes = tiny_index.codebook_sizes
     width = tiny_index.vectors().shape[1]
