@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
+from genrec.evaluation.case_kernels import meetings
 
 MEMORISATION, SYMMETRY, SUBSTITUTION, NEW = "memorisation", "symmetry", "substitution", "new"
 TRANSITIVITY = "transitivity"
@@ -21,7 +22,6 @@ LABELS = (MEMORISATION, SYMMETRY, SUBSTITUTION, TRANSITIVITY, NEW)
 """Every case has one of them."""
 HOPS = (2, 3, 4)
 """Lengths of the directed ways that count as transitivity."""
-_CELLS = 1 << 24  # entries of a product that are held at once
 
 
 def by_transition(train: Histories, n_items: int) -> Callable[[EvaluationSet], dict[str, np.ndarray]]:
@@ -136,20 +136,9 @@ def _meet(
         left: Go one step further from the source.
         right: And one further from the target.
     """
-    found = np.zeros(len(first), dtype=bool)
-    for part in _parts(near, first, left):
-        starts, ends = near[first[part]], far[second[part]]
-        starts = sp.csr_array(starts @ near) if left else starts
-        ends = sp.csr_array(ends @ far) if right else ends
-        found[part] = np.diff(sp.csr_array(starts.multiply(ends)).indptr) > 0
+    found = np.zeros(len(first), dtype=np.bool_)
+    order = np.argsort(first, kind="stable")
+    starts, ends = near.indptr.astype(np.int64), far.indptr.astype(np.int64)
+    sides = first[order].astype(np.int64), second[order].astype(np.int64)
+    found[order] = meetings(starts, near.indices, ends, far.indices, *sides, left, right)
     return found
-
-
-def _parts(graph: sp.csr_array, rows: np.ndarray, further: bool) -> list[np.ndarray]:
-    """Pairs in parts whose products fit into memory."""
-    degrees = np.diff(graph.indptr).astype(np.int64)
-    reach = degrees[rows]
-    if further:
-        reach = np.asarray(graph[rows] @ degrees.astype(np.float64)).reshape(-1).astype(np.int64)
-    steps = np.cumsum(reach + 1) // _CELLS
-    return [np.flatnonzero(steps == step) for step in np.unique(steps)]

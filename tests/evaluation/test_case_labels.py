@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from genrec.baselines import fit_baselines
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet, leave_one_out
-from genrec.evaluation import case_labels
 from genrec.evaluation.case_labels import by_transition, transition_labels, transitions
 from genrec.evaluation.slices import default_slices
 from genrec.evaluation.suite import evaluate_all
@@ -43,14 +42,10 @@ sequences = st.lists(st.lists(st.integers(0, 11), max_size=5), min_size=1, max_s
 
 
 @settings(max_examples=200)
-@given(sequences, st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), min_size=1, max_size=12), st.booleans())
-def test_labels_are_those_of_the_definition(train, pairs, small_parts):
-    before, case_labels._CELLS = case_labels._CELLS, 5 if small_parts else 1 << 24
-    try:
-        graph = transitions(Histories.from_lists(train), 12)
-        got = transition_labels(graph, *np.array(pairs, dtype=np.int64).T)
-    finally:
-        case_labels._CELLS = before
+@given(sequences, st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), min_size=1, max_size=12))
+def test_labels_are_those_of_the_definition(train, pairs):
+    graph = transitions(Histories.from_lists(train), 12)
+    got = transition_labels(graph, *np.array(pairs, dtype=np.int64).T)
     assert got.tolist() == [brute_force(train, *pair) for pair in pairs]
 
 
