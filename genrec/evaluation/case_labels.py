@@ -114,7 +114,11 @@ def _linked(graph: sp.csr_array, first: np.ndarray, second: np.ndarray) -> np.nd
     """Whether there is an edge, pair by pair, ``(n,)`` bool."""
     n = graph.shape[0]
     edges = np.repeat(np.arange(n, dtype=np.int64), np.diff(graph.indptr)) * n + graph.indices
-    return np.isin(first.astype(np.int64) * n + second, edges)
+    wanted = first.astype(np.int64) * n + second
+    found = np.searchsorted(edges, wanted)  # edges are sorted: see transitions
+    found[found == len(edges)] = 0
+    linked: np.ndarray = edges[found] == wanted if len(edges) else np.zeros(len(wanted), dtype=np.bool_)
+    return linked
 
 
 def _meet(
