@@ -114,10 +114,11 @@ def _linked(graph: sp.csr_array, first: np.ndarray, second: np.ndarray) -> np.nd
     """Whether there is an edge, pair by pair, ``(n,)`` bool."""
     n = graph.shape[0]
     edges = np.repeat(np.arange(n, dtype=np.int64), np.diff(graph.indptr)) * n + graph.indices
+    if not len(edges):
+        return np.zeros(len(first), dtype=np.bool_)
     wanted = first.astype(np.int64) * n + second
-    found = np.searchsorted(edges, wanted)  # edges are sorted: see transitions
-    found[found == len(edges)] = 0
-    linked: np.ndarray = edges[found] == wanted if len(edges) else np.zeros(len(wanted), dtype=np.bool_)
+    place = np.searchsorted(edges, wanted)  # edges are sorted: see transitions
+    linked: np.ndarray = edges[place.clip(max=len(edges) - 1)] == wanted
     return linked
 
 
@@ -134,15 +135,12 @@ def _meet(
 
     Args:
         near: Graph on the side of the source.
-        first: ``(n,)`` rows.
+        first: ``(n,)`` rows, sorted.
         far: Graph on the side of the target.
         second: ``(n,)`` rows.
         left: Go one step further from the source.
         right: And one further from the target.
     """
-    found = np.zeros(len(first), dtype=np.bool_)
-    order = np.argsort(first, kind="stable")
     starts, ends = near.indptr.astype(np.int64), far.indptr.astype(np.int64)
-    sides = first[order].astype(np.int64), second[order].astype(np.int64)
-    found[order] = meetings(starts, near.indices, ends, far.indices, *sides, left, right)
+    found: np.ndarray = meetings(starts, near.indices, ends, far.indices, first, second, left, right)
     return found
