@@ -6,7 +6,7 @@ import numpy as np
 
 from genrec.audit.finding import Finding, graded, percent
 from genrec.audit.material import Material
-from genrec.data.sorting import same_as_previous, tied_rows
+from genrec.data.sorting import distinct, same_as_previous, tied_rows
 from genrec.evaluation.slices import by_novelty
 from genrec.wording import count
 
@@ -50,7 +50,7 @@ def duplicates(material: Material) -> Finding:
 def repeats(material: Material) -> Finding:
     """How often users come back to an item, in all events and in test targets."""
     pairs = material.owners * material.n_items + material.histories.items
-    share = 1.0 - len(np.unique(pairs)) / max(1, len(pairs))
+    share = 1.0 - len(distinct(pairs)) / max(1, len(pairs))
     in_history = by_novelty(material.cases)["repeat"]
     last = material.last_items == material.cases.targets
     figures = {

@@ -17,7 +17,7 @@ from genrec.data.fields import Html
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.report import ALLOW_LOST, ALLOW_UNKNOWN, LOST_IN_READING, UNKNOWN, DataReport, Problem
-from genrec.data.sorting import tied_rows
+from genrec.data.sorting import distinct, tied_rows
 from genrec.data.timestamps import show_time, unit_of
 from genrec.errors import DataError
 from genrec.schema import Columns
@@ -174,7 +174,7 @@ def interaction_facts(table: Interactions) -> dict[str, Any]:
         "length_median": float(np.median(lengths)),
         "length_mean": float(lengths.mean()),
         "length_max": int(lengths.max()),
-        "repeated_pairs": len(table) - len(np.unique(pairs)),
+        "repeated_pairs": len(table) - len(distinct(pairs)),
         "time": "order only" if table.ordinal else f"epoch, {unit}" if unit else "numbers",
         "first": None if table.ordinal else show_time(int(table.timestamps.min()), unit),
         "last": None if table.ordinal else show_time(int(table.timestamps.max()), unit),

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 import polars as pl
 
+from genrec.data.records import Records, cut_out, is_even, line_numbers, scan
 from genrec.data.report import N_EXAMPLES, Lines
 from genrec.errors import ConfigError, DataError
 from genrec.wording import count
@@ -19,9 +20,7 @@ Quotes = Literal["doubled", "backslash", "none"]
 """What ``"`` means: it encloses fields and is doubled inside them (the rule of csv), or has a backslash before it
 inside them, or is a sign like any other (the rule of tsv)."""
 
-_CHUNK = 1 << 24
 _LONGEST_RECORD = 1000
-_QUOTE, _NEWLINE, _RETURN = 34, 10, 13
 _MAX_FIELD = 1 << 27
 _OLD_LINE_END = re.compile(rb"[^\r\n\"]*\r(?!\n)")
 _ESCAPED = re.compile(rb"\\([\\\"])")
@@ -50,24 +49,6 @@ class Parsed:
     replaced: int = 0
     replaced_at: list[str] = field(default_factory=list)
     header: bytes = b""
-
-
-@dataclass(frozen=True)
-class _Records:
-    """Records of a csv file, header included.
-
-    Attributes:
-        stops: ``(n_records,)`` int64, end of each record, its newline included.
-        separators: ``(n_records,)`` int64, separators outside quotes.
-        blank: ``(n_records,)`` bool, empty lines.
-        irregular: Quotes stand where the csv rules have none: only a slow reader can tell records apart.
-    """
-
-    stops: np.ndarray
-    separators: np.ndarray
-    blank: np.ndarray
-    irregular: bool
-    quoted: bool
 
 
 def parse_delimited(
@@ -136,7 +117,11 @@ def _parse(data: bytes, separator: str, where: object, quotes: bool, first_line:
     if _OLD_LINE_END.match(data):
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     separator = _actual_separator(data, separator)
-    records = _scan(data, ord(separator), quotes)
+    if is_even(data, separator.encode(), quotes):
+        header = data[: data.find(b"\n") + 1]
+        frame = _read(data, separator, quotes, _header(header.decode(), separator, where, quotes), where)
+        return Parsed(frame, Lines("line", first_line + 1), header=header)
+    records = scan(data, ord(separator), quotes)
     if records.irregular:
         return _parse_slowly(data, separator, where, first_line, whole)
     used = np.flatnonzero(~records.blank)
@@ -150,12 +135,19 @@ def _parse(data: bytes, separator: str, where: object, quotes: bool, first_line:
     good = used[records.separators[used] == len(names) - 1][1:]
     numbers = None
     if len(good) + 1 != len(records.stops) or records.quoted or not len(good):
-        numbers = _line_numbers(data, starts, records.quoted) + first_line - 1
+        numbers = line_numbers(data, starts, records.quoted) + first_line - 1
     examples = [] if numbers is None else _wrong_fields(wrong, records, numbers, len(names))
     if not len(good) and whole:
         raise _no_rows(examples, separator, where)
     if numbers is not None:
-        data = _cut_out(data, starts, records.stops, np.r_[head, good])
+        data = cut_out(data, starts, records.stops, np.r_[head, good])
+    frame = _read(data, separator, quotes, names, where)
+    lines = Lines("line", first_line + 1, None if numbers is None else numbers[good])
+    return Parsed(frame, lines, len(wrong), examples, header=header)
+
+
+def _read(data: bytes, separator: str, quotes: bool, names: list[str], where: object) -> pl.DataFrame:
+    """The rows of text whose lines all have these fields."""
     try:
         frame = pl.read_csv(data, separator=separator, infer_schema=False, quote_char='"' if quotes else None)
     except pl.exceptions.PolarsError as error:
@@ -168,11 +160,10 @@ def _parse(data: bytes, separator: str, where: object, quotes: bool, first_line:
             hint="Write the first line anew.",
         )
     frame.columns = names
-    lines = Lines("line", first_line + 1, None if numbers is None else numbers[good])
-    return Parsed(frame, lines, len(wrong), examples, header=header)
+    return frame
 
 
-def _wrong_fields(wrong: np.ndarray, records: _Records, numbers: np.ndarray, n_fields: int) -> list[str]:
+def _wrong_fields(wrong: np.ndarray, records: Records, numbers: np.ndarray, n_fields: int) -> list[str]:
     rows = wrong[:N_EXAMPLES].tolist()
     return [
         f"line {numbers[r]}: {count(records.separators[r] + 1, 'field')} where the header has {n_fields}" for r in rows
@@ -184,51 +175,6 @@ def _actual_separator(data: bytes, separator: str) -> str:
     if separator == "," and "," not in header:
         return next((other for other in ("\t", ";") if other in header), separator)
     return separator
-
-
-def _scan(data: bytes, separator: int, quotes: bool) -> _Records:
-    """Find the ends of all records and count the separators of each, in chunks of the buffer."""
-    text = np.frombuffer(data, np.uint8)
-    stops: list[np.ndarray] = []
-    totals: list[np.ndarray] = []  # separators before each stop, from the start of the file
-    before, odd, irregular, quoted = 0, 0, False, False
-    for start in range(0, len(text), _CHUNK):
-        part = text[start : start + _CHUNK]
-        is_end, is_separator = part == _NEWLINE, part == separator
-        is_quote = part == _QUOTE
-        if quotes and (odd or is_quote.any()):
-            quoted = True
-            inside = (np.cumsum(is_quote, dtype=np.int64) + odd) & 1
-            irregular = irregular or _has_stray_quote(text, start + np.flatnonzero(is_quote), odd, separator)
-            odd = int(inside[-1])
-            is_end, is_separator = is_end & (inside == 0), is_separator & (inside == 0)
-        ends, separators = np.flatnonzero(is_end), np.flatnonzero(is_separator)
-        stops.append(ends + start + 1)
-        totals.append(np.searchsorted(separators, ends) + before)
-        before += len(separators)
-    ends_all, totals_all = np.concatenate([*stops, []]), np.concatenate([*totals, []])
-    if len(text) and (not len(ends_all) or ends_all[-1] != len(text)):
-        ends_all, totals_all = np.r_[ends_all, len(text)], np.r_[totals_all, before]
-    ends_all = ends_all.astype(np.int64)
-    blank = _blank(text, ends_all)
-    return _Records(ends_all, np.diff(totals_all, prepend=0).astype(np.int64), blank, irregular or bool(odd), quoted)
-
-
-def _has_stray_quote(text: np.ndarray, quotes: np.ndarray, odd: int, separator: int) -> bool:
-    """Whether a quote opens in the middle of a field or closes before its end."""
-    opening = (np.arange(len(quotes)) + odd) % 2 == 0
-    borders = np.array([separator, _NEWLINE, _RETURN, _QUOTE], np.uint8)
-    before, after = quotes[opening] - 1, quotes[~opening] + 1
-    before, after = before[before >= 0], after[after < len(text)]
-    return not (np.isin(text[before], borders).all() and np.isin(text[after], borders).all())
-
-
-def _blank(text: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Records that hold nothing but their line end."""
-    lengths = np.diff(stops, prepend=0)
-    ended = text[stops - 1] == _NEWLINE
-    returned = ended & (lengths > 1) & (text[np.maximum(stops - 2, 0)] == _RETURN)
-    return lengths - ended - returned == 0
 
 
 def _header(line: str, separator: str, where: object, quotes: bool) -> list[str]:
@@ -259,29 +205,6 @@ def _no_rows(broken: list[str], separator: str, where: object) -> DataError:
         expected=f"fields separated by {separator!r}",
         hint="Check the header and the separator; quote fields that contain it.",
     )
-
-
-def _line_numbers(data: bytes, starts: np.ndarray, quoted: bool) -> np.ndarray:
-    """Line number of every record, ``(n_records,)`` int64; quoted fields may hold line ends."""
-    if not quoted:
-        return np.arange(1, len(starts) + 1)
-    ends = np.concatenate(
-        [
-            np.flatnonzero(np.frombuffer(data, np.uint8, min(_CHUNK, len(data) - at), at) == _NEWLINE) + at
-            for at in range(0, len(data), _CHUNK)
-        ]
-    )
-    return np.searchsorted(ends, starts) + 1
-
-
-def _cut_out(data: bytes, starts: np.ndarray, stops: np.ndarray, records: np.ndarray) -> bytes:
-    """The bytes of some records only."""
-    if len(records) == len(stops):
-        return data
-    breaks = np.flatnonzero(np.diff(records) != 1)
-    first, last = records[np.r_[0, breaks + 1]], records[np.r_[breaks, len(records) - 1]]
-    view = memoryview(data)
-    return b"".join([view[a:b] for a, b in zip(starts[first].tolist(), stops[last].tolist(), strict=True)])
 
 
 def _parse_slowly(data: bytes, separator: str, where: object, first_line: int, whole: bool) -> Parsed:

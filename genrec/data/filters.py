@@ -32,15 +32,7 @@ def k_core(interactions: Interactions | pl.DataFrame, *, users: int = 5, items: 
             f"k-core with {count(users, 'row')} of a user and {items} of an item.", expected="at least 1 each"
         )
     table = interactions if isinstance(interactions, Interactions) else Interactions.from_frame(interactions)
-    of_user = np.repeat(np.arange(len(table.user_ids)), table.lengths)
-    rows = np.arange(len(table))
-    while len(rows):
-        per_user = np.bincount(of_user[rows], minlength=len(table.user_ids))
-        per_item = np.bincount(table.items[rows], minlength=len(table.item_ids))
-        good = (per_user[of_user[rows]] >= users) & (per_item[table.items[rows]] >= items)
-        if good.all():
-            break
-        rows = rows[good]
+    rows = _core_rows(table, users, items)
     if not len(rows):
         raise DataError(
             f"No interaction is left after the k-core ({count(users, 'row')} of a user, {items} of an item).",
@@ -53,13 +45,26 @@ def k_core(interactions: Interactions | pl.DataFrame, *, users: int = 5, items: 
     return assemble(
         table.user_ids,
         table.item_ids,
-        of_user[rows],
+        table.owners[rows],
         table.items[rows],
         table.timestamps[rows],
         table.ordinal,
         parts,
         report,
     )
+
+
+def _core_rows(table: Interactions, users: int, items: int) -> np.ndarray:
+    """Rows of the k-core, ``(n_rows,)`` int64 increasing."""
+    rows, of_user, of_item = np.arange(len(table)), table.owners, table.items
+    while len(rows):
+        enough_of_user = np.bincount(of_user, minlength=len(table.user_ids)) >= users
+        enough_of_item = np.bincount(of_item, minlength=len(table.item_ids)) >= items
+        good = enough_of_user[of_user] & enough_of_item[of_item]
+        if good.all():
+            break
+        rows, of_user, of_item = rows[good], of_user[good], of_item[good]
+    return rows
 
 
 def drop_consecutive_repeats(histories: Histories) -> Histories:

@@ -92,10 +92,18 @@ class Histories:
         """
         lengths = stops - starts
         offsets = np.r_[0, np.cumsum(lengths)].astype(np.int64)
-        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        rows = self._rows(starts, stops, offsets)
         times = None if self.timestamps is None else self.timestamps[rows]
         ids = self.user_ids if users is None else self.user_ids[users]
         return Histories(ids, offsets, self.items[rows], times)
+
+    def _rows(self, starts: np.ndarray, stops: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Rows of pieces, ``(n,)`` int64; a mask ``(n_rows,)`` bool where they come in order and are not few."""
+        many = offsets[-1] * 4 > len(self.items)
+        if many and (starts[1:] >= stops[:-1]).all() and (stops >= starts).all():
+            borders = np.r_[0, np.column_stack([starts, stops]).ravel(), len(self.items)]
+            return np.repeat(np.arange(len(borders) - 1) % 2 == 1, np.diff(borders))
+        return np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], stops - starts)
 
     def padded(self, length: int | None = None, *, pad: int = -1) -> np.ndarray:
         """The newest ``length`` items of every user, left-aligned: ``(n_users, length)`` int32, ``pad`` at the end."""

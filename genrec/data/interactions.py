@@ -12,16 +12,15 @@ import numpy as np
 import polars as pl
 
 from genrec.data.catalog import Catalog
-from genrec.data.columns import as_texts, clean_ids, positions_of, require_column
+from genrec.data.coded_rows import CodedRows, code_rows
+from genrec.data.columns import as_texts, positions_of
 from genrec.data.delimited import Quotes
 from genrec.data.guesses import other_spelling
 from genrec.data.histories import Histories
-from genrec.data.interaction_columns import find_time_column, note_times, read_parts
 from genrec.data.report import ALLOW_UNKNOWN, N_EXAMPLES, UNKNOWN, DataReport, Lines
 from genrec.data.signs import without_nul
 from genrec.data.sorting import counters, repeated_rows, same_as_previous, sort_rows
 from genrec.data.tables import read_rows
-from genrec.data.timestamps import parse_times
 from genrec.errors import ConfigError, DataError
 from genrec.schema import Columns
 from genrec.wording import agree, count
@@ -90,7 +89,9 @@ class Interactions:
         report = DataReport("interactions", allow_lost=allow_lost)
         frame, lines = read_rows(path, report, quotes=quotes)
         names = (user_column, item_column, time_column, part_column)
-        return _build(frame, names, str(path), report, lines)
+        rows = code_rows(frame, names, str(path), report, lines)
+        del frame  # text takes several times the memory of numbers
+        return _sorted(rows, report, lines)
 
     @classmethod
     def from_frame(
@@ -113,7 +114,8 @@ class Interactions:
         names = (user_column, item_column, time_column, part_column)
         report = DataReport("interactions", allow_lost=allow_lost)
         report.read(frame.height)
-        return _build(without_nul(frame, report, Lines()), names, where, report, Lines())
+        rows = code_rows(without_nul(frame, report, Lines()), names, where, report, Lines())
+        return _sorted(rows, report, Lines())
 
     def __len__(self) -> int:
         return len(self.items)
@@ -127,10 +129,15 @@ class Interactions:
         """Number of rows of every user, ``(n_users,)`` int64."""
         return np.diff(self.offsets)
 
+    @property
+    def owners(self) -> np.ndarray:
+        """User of every row, ``(n_rows,)`` int32 positions in :attr:`user_ids`."""
+        return np.repeat(np.arange(len(self.user_ids), dtype=np.int32), self.lengths)
+
     @cached_property
     def frame(self) -> pl.DataFrame:
         """The rows as a table ``user_id, item_id`` (String), ``timestamp`` (Int64)."""
-        users = np.repeat(np.arange(len(self.user_ids), dtype=np.uint32), self.lengths)
+        users = self.owners.astype(np.uint32)
         return pl.DataFrame(
             [
                 self.user_ids.gather(users).alias(Columns.User),
@@ -183,7 +190,7 @@ class Interactions:
         items = positions[self.items]
         keep = items >= 0
         self._note_unknown(keep, positions, known, unknown)
-        users = np.repeat(np.arange(len(self.user_ids), dtype=np.int32), self.lengths)
+        users = self.owners
         repeats = _repeats(items, users, keep)
         self.report.add("consecutive-repeats", int(repeats.sum()))
         if consecutive_repeats == "drop":
@@ -235,45 +242,23 @@ def _repeats(items: np.ndarray, users: np.ndarray, keep: np.ndarray) -> np.ndarr
     return result
 
 
-def _build(
-    frame: pl.DataFrame, names: tuple[str, str, str | None, str | None], where: str, report: DataReport, lines: Lines
-) -> Interactions:
-    user_column, item_column, time_column, part_column = names
-    require_column(frame, user_column, "user_column", where)
-    require_column(frame, item_column, "item_column", where)
-    time_column = find_time_column(frame, time_column, (user_column, item_column, part_column), where)
-    if not frame.height:
-        raise DataError("There are no interactions.", where=where, expected="one row for each interaction")
-    users, user_ids = clean_ids(frame[user_column], report, lines, where)
-    items, item_ids = clean_ids(frame[item_column], report, lines, where)
-    times = None if time_column is None else parse_times(frame[time_column], where)
-    parts = None if part_column is None else read_parts(frame, part_column, where)
-    keep = (users >= 0) & (items >= 0)
-    missing = np.flatnonzero(~keep)
-    report.add("missing-ids", len(missing), lines.examples(missing))
-    if times is not None and time_column is not None:
-        note_times(times, frame[time_column], keep, report, lines)
-        keep &= times.readable
-    if not keep.any():
-        raise DataError("No row has a user, an item and a time.", where=where, expected="at least one usable row")
-    report.require_few_lost(where)
-    gone = np.setdiff1d(users[users >= 0], users[keep])
-    some = user_ids.gather(gone[:N_EXAMPLES].astype(np.uint32)).to_list()
-    report.add("users-without-rows", len(gone), [f"user {name!r}" for name in some])
-    rows = np.flatnonzero(keep)
-    order = rows[sort_rows(users[rows], None if times is None else times.order[rows])]
-    stamps = counters(users[order]) if times is None else times.values[order]
-    ordinal = times is None or np.array_equal(stamps, counters(users[order]))
-    if times is None:
+def _sorted(rows: CodedRows, report: DataReport, lines: Lines) -> Interactions:
+    """Interactions of rows in any order; those that are there twice are left out."""
+    order = sort_rows(rows.users, rows.order)
+    users, items = rows.users[order], rows.items[order]
+    if rows.times is None or rows.order is None:
         report.add("row-order", len(order))
+        stamps, ordinal = counters(users), True
     else:
-        again = repeated_rows(users[order], items[order], times.order[order])
-        twice = np.sort(order[again])
+        stamps = rows.times[order]
+        ordinal = int(stamps.max()) <= len(stamps) and np.array_equal(stamps, counters(users))
+        again = repeated_rows(users, items, stamps if rows.order is rows.times else rows.order[order])
+        twice = np.sort(rows.in_table(order[again]))
         report.add("duplicate-rows", len(twice), lines.examples(twice))
-        order, stamps = order[~again], stamps[~again]
-        stamps = counters(users[order]) if ordinal else stamps
-    selected = None if parts is None else parts[order]
-    return assemble(user_ids, item_ids, users[order], items[order], stamps, ordinal, selected, report)
+        if len(twice):
+            order, users, items, stamps = (values[~again] for values in (order, users, items, stamps))
+    selected = None if rows.parts is None else rows.parts[order]
+    return assemble(rows.user_ids, rows.item_ids, users, items, stamps, ordinal, selected, report)
 
 
 def assemble(

@@ -13,7 +13,7 @@ def sort_rows(users: np.ndarray, order: np.ndarray | None) -> np.ndarray:
         order: ``(n_rows,)`` int64 or float64 times, or None for the place alone.
     """
     if order is None:
-        return np.argsort(users, kind="stable")
+        return stable_order(users)
     if not np.issubdtype(order.dtype, np.integer):
         return np.lexsort((order, users))
     low, high = int(order.min()), int(order.max())
@@ -22,9 +22,32 @@ def sort_rows(users: np.ndarray, order: np.ndarray | None) -> np.ndarray:
         return np.lexsort((order, users))
     # one key is several times faster than a lexicographic sort
     key = users.astype(np.int64) * span + (order - low)
-    if (np.diff(key) >= 0).all():
+    if (key[1:] >= key[:-1]).all():
         return np.arange(len(key))
-    return np.argsort(key, kind="stable")
+    return stable_order(key)
+
+
+def stable_order(key: np.ndarray) -> np.ndarray:
+    """Rows by an integer key, equal keys by their place, ``(n_rows,)`` int64.
+
+    As ``np.argsort(key, kind="stable")``. NumPy's sort that is not stable takes half as long, so ties are put in order
+    after it.
+    """
+    order = np.argsort(key)
+    sorted_key = key[order]
+    like_next = sorted_key[1:] == sorted_key[:-1]
+    if like_next.any():
+        new_run = np.r_[True, ~like_next]
+        rows = np.flatnonzero(np.r_[like_next, False] | ~new_run)
+        run = np.cumsum(new_run[rows])
+        order[rows] = np.sort(run * len(key) + order[rows]) % len(key)
+    return order
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """Distinct integers in ascending order, as ``np.unique``, which hashes them and takes many times as long."""
+    ordered = np.sort(values, axis=None)
+    return ordered[np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)]]
 
 
 def counters(users: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import logging
 import re
 import zlib
@@ -71,14 +72,18 @@ def read_rows(path: Path | str, report: DataReport, *, quotes: Quotes = "doubled
         frame = _read_parquet(path)
         report.read(frame.height)
         return without_nul(frame, report, Lines("row")), Lines("row")
-    parsed = _parse(read_text(path), kind, path, quotes)
+    data = read_text(path)
+    may_hold_nul = kind == "jsonl" or b"\x00" in data  # JSON also by an escape
+    parsed = _parse(data, kind, path, quotes)
+    del data
     if not parsed.frame.height:
         found = f" ({parsed.examples[0]})" if parsed.examples else ""
         raise DataError(f"No line can be read{found}.", where=path, expected="one JSON object a line")
     report.read(parsed.frame.height + parsed.broken)
     report.add("broken-rows", parsed.broken, parsed.examples, parsed.advice)
     report.add("replaced-signs", parsed.replaced, parsed.replaced_at)
-    return without_nul(parsed.frame, report, parsed.lines), parsed.lines
+    frame = without_nul(parsed.frame, report, parsed.lines) if may_hold_nul else parsed.frame
+    return frame, parsed.lines
 
 
 def table_start(path: Path | str, *, quotes: Quotes = "doubled") -> pl.DataFrame:
@@ -154,7 +159,10 @@ def read_text(path: Path | str, *encodings: str) -> bytes:
     Raises:
         DataError: The file is missing, a folder, empty, binary, a damaged gzip file, or in none of these encodings.
     """
-    data = b"".join(raw_chunks(Path(path)))
+    buffer = io.BytesIO()  # grows in place: joining a list of chunks takes twice the memory
+    for chunk in raw_chunks(Path(path)):
+        buffer.write(chunk)
+    data = buffer.getvalue()
     for encoding in encodings:
         try:
             return data.decode(encoding).encode()

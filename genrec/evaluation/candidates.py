@@ -16,6 +16,7 @@ from genrec.data.delimited import Quotes
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.report import DataReport
+from genrec.data.sorting import distinct
 from genrec.data.split import EvaluationSet
 from genrec.errors import DataError
 from genrec.recommender import Recommendations, Recommender
@@ -168,7 +169,7 @@ def _best(
 ) -> tuple[np.ndarray, np.ndarray]:
     n_items = len(baseline.item_ids)
     table = _dense(baseline.score(histories), baseline.background(), n_items)
-    keys = np.unique(np.repeat(np.arange(len(candidates)), candidates.lengths) * n_items + candidates.items)
+    keys = distinct(np.repeat(np.arange(len(candidates)), candidates.lengths) * n_items + candidates.items)
     if exclude_seen:
         seen = np.repeat(np.arange(len(histories)), histories.lengths) * n_items + histories.items
         keys = keys[~np.isin(keys, seen)]

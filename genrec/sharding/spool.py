@@ -16,6 +16,7 @@ from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.pieces import table_files, table_pieces
 from genrec.data.report import DataReport
+from genrec.data.sorting import distinct
 from genrec.data.timestamps import parse_times
 from genrec.errors import DataError
 from genrec.progress import Progress
@@ -86,7 +87,7 @@ def measure(source: Path, columns: HistoryColumns) -> Measured:
         users = piece[columns.user].cast(pl.String).str.strip_chars().drop_nulls()
         rows += piece.height
         if len(users):
-            smallest = np.unique(np.r_[smallest, user_hashes(users)])[:_SKETCH]
+            smallest = distinct(np.r_[smallest, user_hashes(users)])[:_SKETCH]
     if not rows:
         raise DataError("There are no histories.", where=source, expected="one row for each interaction")
     files: list[dict[str, object]] = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genrec.data import Histories, Interactions
+from genrec.data import Histories, Interactions, columns
 from genrec.data.columns import factorize, nearest_column, positions_of
 
 
@@ -24,6 +24,15 @@ from genrec.data.columns import factorize, nearest_column, positions_of
 )
 def test_nearest_column(columns, name, near):
     assert nearest_column(columns, name) == near
+
+
+@pytest.mark.parametrize("hashes", [lambda s: s.str.len_bytes().cast(pl.UInt64), lambda s: s.hash() * 0])
+def test_values_with_one_hash_stay_apart(monkeypatch, hashes):
+    given_ids = pl.Series("id", ["b", "a", None, "b", "ab", "", "a"], dtype=pl.String)
+    monkeypatch.setattr(columns, "_hashes", hashes)
+    codes, unique = factorize(given_ids)
+    assert codes.tolist() == [0, 1, -1, 0, 2, 3, 1]
+    assert unique.to_list() == ["b", "a", "ab", ""]
 
 
 @settings(deadline=None, derandomize=True)

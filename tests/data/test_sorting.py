@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genrec.data.sorting import counters, repeated_rows, same_as_previous, sort_rows, tied_rows
+from genrec.data.sorting import counters, distinct, repeated_rows, same_as_previous, sort_rows, stable_order, tied_rows
 
 times = st.integers(0, 3) | st.integers(-(2**63) + 1, 2**63 - 2)
 rows = st.lists(st.tuples(st.integers(0, 3), times, st.integers(0, 2)), min_size=1, max_size=30)
@@ -39,3 +39,12 @@ def test_nothing_at_all():
     empty = np.zeros(0, dtype=np.int64)
     for result in (counters(empty), same_as_previous(empty, empty), tied_rows(empty, empty)):
         assert len(result) == 0
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 3), max_size=40))
+def test_order_and_distinct_values_are_those_of_numpy(values):
+    key = np.array(values, dtype=np.int64)
+    assert stable_order(key).tolist() == np.argsort(key, kind="stable").tolist()
+    assert distinct(key).tolist() == np.unique(key).tolist()
+    assert distinct(key.reshape(-1, 1)).tolist() == np.unique(key).tolist()

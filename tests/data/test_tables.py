@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import genrec.data.delimited as delimited
-from genrec.data import read_table, write_table
+from genrec.data import read_table, records, write_table
 from genrec.data.delimited import parse_delimited
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.pieces import table_pieces
@@ -355,8 +355,8 @@ def test_csv_agrees_with_the_standard_library(rows, chunk):
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerows([["a", "b"], *rows])
     expected = [row for row in rows if len(row) == 2]
-    original = delimited._CHUNK
-    delimited._CHUNK = chunk
+    original = records._CHUNK
+    records._CHUNK = chunk
     try:
         if not expected:
             with pytest.raises(DataError):
@@ -364,6 +364,42 @@ def test_csv_agrees_with_the_standard_library(rows, chunk):
             return
         parsed = parse_delimited(stream.getvalue().encode(), ",", "t")
     finally:
-        delimited._CHUNK = original
+        records._CHUNK = original
     assert [tuple(value or "" for value in row) for row in parsed.frame.rows()] == [tuple(row) for row in expected]
     assert parsed.broken == len(rows) - len(expected)
+
+
+pieces = st.sampled_from(["a", "é", ",", "\n", "\r\n", "\r", '"', "", "1"])
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(
+    st.sampled_from(["a,b\n", "a,b,c\n", "a\n", "a,b"]), st.lists(pieces, max_size=30), st.booleans(), st.integers(1, 9)
+)
+def test_even_lines_are_found_by_counting_signs(header, signs, quotes, chunk):
+    data = (header + "".join(signs)).encode()
+    found = records.scan(data, ord(","), quotes)
+    fields = found.separators + 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_CHUNK", chunk)
+        even = records.is_even(data, b",", quotes)
+    if even:
+        assert not found.irregular
+        assert not found.quoted
+        assert not found.blank.any()
+        assert (fields == fields[0]).all()
+    elif len(fields) > 1 and fields[0] > 1 and not found.quoted and b"\r" not in data[: data.find(b"\n") - 1]:
+        assert not (fields == fields[0]).all()
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+@pytest.mark.parametrize("quotes", ["doubled", "none"])
+def test_even_lines_are_read_as_other_lines(monkeypatch, end, quotes):
+    text = "user,item,time\nA,,1\r\n,é,2\n" + "x,y z,3\n" * 5 + f"u,'v',4{end}"
+    fast = parse_delimited(text.encode(), ",", "here", quotes=quotes)
+    monkeypatch.setattr(delimited, "is_even", lambda *_: False)
+    slow = parse_delimited(text.encode(), ",", "here", quotes=quotes)
+    assert fast.frame.equals(slow.frame)
+    assert fast.frame.height == 8
+    assert fast.lines.examples([0, 7]) == slow.lines.examples([0, 7])
+    assert (fast.broken, fast.examples, fast.header) == (slow.broken, slow.examples, slow.header)
