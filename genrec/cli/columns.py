@@ -246,7 +246,10 @@ class Tables:
         return {"quotes": self.how["quotes"]} if "quotes" in self.how else {}
 
     def guess(self, items: Path | None, interactions: Path | None) -> list[str]:
-        """Options that name the columns that were probably meant, beside those that were said; empty: no idea."""
+        """Options that name the columns that were probably meant, beside those that were said.
+
+        Empty where one of the columns that are missing stays unknown: a command without it would fail again.
+        """
         from genrec.data.columns import nearest_column
         from genrec.data.guesses import likely_time
         from genrec.data.naming import ROW_ORDER
@@ -263,8 +266,11 @@ class Tables:
             if "time" in found:
                 found["time"] = found["time"] or likely_time(start, [name for name in found.values() if name])
         named = {role: name for role, name in found.items() if name is not None}
-        said = self.given.model_dump(exclude_none=True) | named
-        return [*column_options(said), *self.how_options(items=True)] if named else []
+        if "time" not in named and self.used.get("time") == Columns.Timestamp:
+            found.pop("time", None)  # read in the order of the rows
+        if not found or len(named) < len(found):
+            return []
+        return [*column_options(self.given.model_dump(exclude_none=True) | named), *self.how_options(items=True)]
 
     def _start(self, path: Path) -> pl.DataFrame:
         """The first rows of a table."""

@@ -55,6 +55,33 @@ def test_from_a_shops_export_to_recommendations_by_pasting_alone(export):
     assert table["title"].str.contains("red|blue").all()
 
 
+@pytest.mark.parametrize(
+    ("items", "log", "options", "next_options"),
+    [
+        ("item_id,title", "foo,bar,bought_at", "", None),
+        ("item_id,title", "user_id,bar,bought_at", "", None),
+        ("item_id,title", "user_id,item_id,when_done", "--time-column nothing", "--time-column when_done"),
+        ("item_id,title", "user_id,item_id,foo", "--time-column nothing", None),
+        ("code_no,words", "user_id,item_id,timestamp", "", None),
+        (None, "customer,sku,bought_at", "", None),
+        ("code_no,words", "customer,item_id,foo", "--id-column code_no", "--id-column code_no --user-column customer"),
+    ],
+)
+def test_a_line_after_an_error_is_complete_or_is_not_there(items, log, options, next_options, tmp_path, monkeypatch):
+    """A line that names the time, where the items stay unknown, would only fail again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "log.csv").write_text(f"{log}\nu1,a,{'b' if 'foo' in log else '2020-01-01'}\n")
+    if items:
+        (tmp_path / "items.csv").write_text(f"{items}\na,red cup\n")
+    found = paste(f"genrec data check items.csv log.csv {options}", code=1)
+    if next_options is None:
+        assert not found
+    else:
+        [line] = found
+        assert sorted(shlex.split(line)[5:]) == sorted(next_options.split())
+        paste(line)
+
+
 def test_what_was_said_is_kept_from_line_to_line(export):
     """Recipe, settings, interactions, columns, split and lost rows that are allowed."""
     with open("my shop/log.csv", "a") as log:
