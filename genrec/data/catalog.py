@@ -13,12 +13,13 @@ import polars as pl
 
 from genrec.data.columns import clean_ids, positions_of, require_column
 from genrec.data.delimited import Quotes
-from genrec.data.fields import Html, read_field, typed_columns
+from genrec.data.fields import LEAVE_OUT, Html, read_field, typed_columns
 from genrec.data.guesses import likely_title
+from genrec.data.parquet import first_line
 from genrec.data.report import DataReport, Lines
 from genrec.data.rules import MISSING, MISSING_WORDS
 from genrec.data.signs import without_nul
-from genrec.data.tables import first_line, read_rows, table_kind
+from genrec.data.tables import read_rows, table_kind
 from genrec.errors import DataError
 from genrec.schema import Columns
 from genrec.wording import agree, count
@@ -225,8 +226,12 @@ def _require_names(frame: pl.DataFrame, id_column: str, title_column: str | None
 def _field(series: pl.Series, where: str, report: DataReport, lines: Lines, html: Html) -> pl.Series:
     try:
         return read_field(series, report, lines, html=html)
+    except DataError as error:
+        raise DataError(error.what, where=where, expected=error.expected, hint=error.hint) from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise DataError(f"The field '{series.name}' cannot be used: {first_line(error)}.", where=where) from None
+        raise DataError(
+            f"The field '{series.name}' cannot be used: {first_line(error)}.", where=where, hint=LEAVE_OUT
+        ) from None
 
 
 def _without_duplicates(table: pl.DataFrame, codes: np.ndarray, report: DataReport, lines: Lines) -> pl.DataFrame:

@@ -81,7 +81,7 @@ def _plain(name: str) -> str:
 
 
 def as_strings(series: pl.Series, where: object) -> pl.Series:
-    """Ids of any simple type as String; whole floats lose their ``.0``, NaN becomes null.
+    """Ids of any simple type as String; whole floats and decimals lose their ``.0``, NaN becomes null.
 
     Raises:
         DataError: The column holds lists, objects or true/false.
@@ -93,6 +93,10 @@ def as_strings(series: pl.Series, where: object) -> pl.Series:
         series = series.set(~series.is_finite(), None)
         whole = series.is_null() | ((series == series.round(0)) & (series.abs() < 2**53))
         return (series.cast(pl.Int64) if whole.all() else series).cast(pl.String)
+    if kind.is_decimal():  # numbers without a size of their own, as Snowflake and Oracle export whole ones
+        texts = series.cast(pl.String)
+        whole = texts.str.contains(r"^-?\d+(?:\.0*)?$").fill_null(True)
+        return texts.str.replace(r"\.0*$", "") if whole.all() else texts
     if kind.is_integer() or kind in (pl.Categorical, pl.Enum, pl.Null):
         return series.cast(pl.String)
     raise DataError(f"The column '{series.name}' holds {kind}, not ids.", where=where, expected="strings or integers")

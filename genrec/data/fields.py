@@ -16,6 +16,7 @@ from genrec.errors import ConfigError, DataError
 
 Html = Literal["plain", "keep"]
 """What becomes of HTML entities and tags in text: plain text, or nothing is done."""
+LEAVE_OUT = "Write the table without this column, or with text in it."
 _NUMBER = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$"
 _COMMA_NUMBER = r"^-?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$"
 _SURELY_DECIMAL = r",(?:\d{1,2}|\d{4,})$"
@@ -118,6 +119,8 @@ def _uniform(series: pl.Series) -> tuple[pl.Series, list[int]]:
         series = series.arr.to_list()
     if isinstance(kind, pl.List | pl.Array):
         return _list_field(series), []
+    if kind.is_nested() and not isinstance(kind, pl.Struct):  # maps
+        return _listed(series), []
     if isinstance(kind, pl.Struct):
         series, kind = _json_of(series), pl.String()
     if kind == pl.String:
@@ -132,7 +135,11 @@ def _uniform(series: pl.Series) -> tuple[pl.Series, list[int]]:
         return (series.cast(pl.String) if numbers.null_count() > series.null_count() else numbers), []
     if kind == pl.Binary or kind == pl.Object:
         what = "bytes" if kind == pl.Binary else "objects"
-        raise DataError(f"The field '{series.name}' holds {what}.", expected="text, numbers or lists of text")
+        raise DataError(
+            f"The field '{series.name}' holds {what}.", expected="text, numbers or lists of text", hint=LEAVE_OUT
+        )
+    if kind == pl.Duration:
+        return series.dt.to_string("polars"), []
     if kind == pl.Boolean:
         return series.replace_strict({True: "true", False: "false"}, return_dtype=pl.String), []
     return series.cast(pl.Float64 if kind.is_decimal() else pl.String), []
@@ -140,12 +147,18 @@ def _uniform(series: pl.Series) -> tuple[pl.Series, list[int]]:
 
 def _list_field(series: pl.Series) -> pl.Series:
     inner = series.dtype.inner  # type: ignore[attr-defined]
-    if isinstance(inner, pl.Struct) or (isinstance(inner, pl.List | pl.Array) and inner.inner.is_nested()):
-        return pl.Series(series.name, [_entries(row) for row in series.to_list()], dtype=pl.List(pl.String))
-    if isinstance(inner, pl.List | pl.Array):
+    lists = isinstance(inner, pl.List | pl.Array)
+    if inner.inner.is_nested() if lists else inner.is_nested():
+        return _listed(series)
+    if lists:
         series = series.cast(pl.List(pl.List(inner.inner)))
         series = series.list.eval(pl.element().cast(pl.List(pl.String)).list.drop_nulls().list.join(" > "))
     return series.cast(pl.List(pl.String)).list.drop_nulls()
+
+
+def _listed(series: pl.Series) -> pl.Series:
+    """A nested column as texts, row by row."""
+    return pl.Series(series.name, [_entries(row) for row in series.to_list()], dtype=pl.List(pl.String))
 
 
 def _json_of(series: pl.Series) -> pl.Series:

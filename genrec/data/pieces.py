@@ -12,9 +12,10 @@ import polars as pl
 from genrec.data.columns import as_strings, require_column
 from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.jsonlines import parse_json_lines
+from genrec.data.parquet import first_line, parquet_columns, parquet_pieces
 from genrec.data.report import DataReport, Lines
 from genrec.data.signs import without_nul
-from genrec.data.tables import as_source, first_line, raw_chunks, require_utf8, table_kind
+from genrec.data.tables import raw_chunks, require_utf8, table_kind
 from genrec.errors import DataError
 
 BLOCK = 1 << 24
@@ -102,18 +103,13 @@ def _is_table(path: Path) -> bool:
 
 
 def _parquet_pieces(path: Path, named: list[tuple[str, str]]) -> Iterator[Parsed]:
-    try:
-        scan = pl.scan_parquet(as_source(path))
-        header = pl.DataFrame(schema=scan.collect_schema())
-        for name, option in named:
-            require_column(header, name, option, path)
-        first = 1
-        for frame in scan.select([name for name, _ in named]).collect_batches(chunk_size=_ROWS):
-            yield Parsed(frame, Lines("row", first))
-            first += frame.height
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        what = f"The parquet file is damaged: {first_line(error)}"
-        raise DataError(what, where=path, expected="a parquet file") from None
+    header = pl.DataFrame(schema=dict.fromkeys(parquet_columns(path), pl.Null))
+    for name, option in named:
+        require_column(header, name, option, path)
+    first = 1
+    for frame in parquet_pieces(path, _ROWS, [name for name, _ in named]):
+        yield Parsed(frame, Lines("row", first))
+        first += frame.height
 
 
 def _text_pieces(path: Path, named: list[tuple[str, str]], quotes: Quotes) -> Iterator[Parsed]:

@@ -17,6 +17,7 @@ import polars as pl
 from genrec.artifacts import atomic_file
 from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.jsonlines import parse_json_lines
+from genrec.data.parquet import read_parquet
 from genrec.data.report import DataReport, Lines
 from genrec.data.signs import without_nul
 from genrec.errors import DataError
@@ -92,7 +93,7 @@ def table_start(path: Path | str, *, quotes: Quotes = "doubled") -> pl.DataFrame
     try:
         kind = table_kind(path)
         if kind == "parquet":
-            return pl.read_parquet(path, n_rows=_FIRST_ROWS)
+            return read_parquet(path, n_rows=_FIRST_ROWS)
         start = next(raw_chunks(path), b"")
         if len(start) > _LOOK:
             start = start[: start.find(b"\n", _LOOK) + 1] or start
@@ -259,32 +260,12 @@ def require_utf8(data: bytes, path: Path, first_line: int = 1) -> None:
 
 def _read_parquet(path: Path) -> pl.DataFrame:
     require_file(path)
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    if not start:
+    if not path.stat().st_size:
         raise DataError("The file is empty.", where=path, expected="a parquet file")
-    try:
-        frame = pl.read_parquet(as_source(path))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        what = "The parquet file is damaged" if start == b"PAR1" else "This is not a parquet file"
-        raise DataError(f"{what}: {first_line(error)}", where=path, expected="a parquet file") from None
+    frame = read_parquet(path)
     if frame.height == 0:
         raise DataError("The table has no rows.", where=path, expected="one row for each item or interaction")
     return frame
-
-
-def as_source(path: Path) -> Path | bytes:
-    """A Parquet file for polars: its path, or its bytes where the path is none in UTF-8, which polars cannot open."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return path.read_bytes()
-    return path
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what another library says, or what kind of error it is."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def write_table(frame: pl.DataFrame, path: Path | str) -> None:

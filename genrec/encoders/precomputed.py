@@ -15,7 +15,7 @@ from genrec.config import Settings
 from genrec.data.catalog import Catalog
 from genrec.data.columns import as_strings
 from genrec.data.histories import Histories
-from genrec.data.tables import as_source
+from genrec.data.parquet import read_parquet
 from genrec.encoders.base import ItemEncoder, normalize_rows, shown_ids
 from genrec.errors import ConfigError, DataError
 from genrec.schema import Columns
@@ -135,10 +135,7 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
         return vectors
 
     def _read_parquet(self, catalog: Catalog) -> np.ndarray:
-        try:
-            frame = pl.read_parquet(as_source(self._path))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise DataError(f"The file of item vectors cannot be read: {error}", where=self._path) from None
+        frame = read_parquet(self._path)
         if Columns.Item not in frame.columns:
             raise DataError(
                 "The file of item vectors has no ids.",
