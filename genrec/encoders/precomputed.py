@@ -135,7 +135,15 @@ class PrecomputedEncoder(ItemEncoder[PrecomputedSettings]):
         return vectors
 
     def _read_parquet(self, catalog: Catalog) -> np.ndarray:
-        frame = read_parquet(self._path)
+        try:
+            frame = read_parquet(self._path)
+        except DataError as error:
+            raise DataError(
+                f"The file of item vectors cannot be read: {error.what}",
+                where=self._path,
+                expected=error.expected,
+                hint=error.hint,
+            ) from None
         if Columns.Item not in frame.columns:
             raise DataError(
                 "The file of item vectors has no ids.",

@@ -70,7 +70,7 @@ def test_text_that_does_not_say_that_it_is_text(written):
     assert piece["item_id"].to_list() == ["é", "b", None]
     assert Catalog.read(written(title=[b"red cup", b"tea", b"tea"]), allow_lost=1).titles() == ["red cup", "tea"]
     path = written(picture=[b"\xff\xd8", b"\xff", b""])
-    with pytest.raises(DataError, match="picture.*bytes") as error:
+    with pytest.raises(DataError, match=r"picture.*bytes") as error:
         Catalog.read(path)
     assert error.value.where == str(path)
     assert "column" in error.value.hint
@@ -115,7 +115,7 @@ def test_one_name_twice_is_told_as_it_is(tmp_path):
     pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "item_ix": ["b"]}).write_parquet(path)
     path.write_bytes(path.read_bytes().replace(b"item_ix", b"item_id"))
     for read in (Catalog.read, Interactions.read, lambda path: list(table_pieces(path, ["item_id"], DataReport()))):
-        with pytest.raises(DataError, match="two columns of one name.*item_id"):
+        with pytest.raises(DataError, match=r"two columns of one name.*item_id"):
             read(path)
 
 
