@@ -37,12 +37,15 @@ def main() -> None:
     parser.add_argument("preset")
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("interactions", type=Path)
+    parser.add_argument("--users", type=int, default=10**9, help="test users, a fixed sample")
     given = parser.parse_args()
     name, rows = given.interactions.resolve().parent.name, []
     for folder in given.models:
         recommender = GenerativeRecommender.from_pretrained(folder)
         test = split_for(Interactions.read(given.interactions), recommender.index, recommender.config).test
-        rows.append({"preset": given.preset, "dataset": name, "command": COMMAND, **row_of(recommender, test)})
+        command = COMMAND + (f" --users {given.users}" if given.users < len(test) else "")
+        test = test.select(np.sort(np.random.default_rng(0).permutation(len(test))[: given.users]))
+        rows.append({"preset": given.preset, "dataset": name, "command": command, **row_of(recommender, test)})
         print(given.preset, rows[-1]["seed"], f"NDCG@10 {rows[-1]['ndcg@10']:.4f}", flush=True)
     keep(rows)
 

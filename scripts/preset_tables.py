@@ -112,6 +112,7 @@ AFTER = {
     "sdpo-item-decoder": "item-decoder-small",
     "exact-reward-recgpt": "recgpt-small",
     "grpo-seq2seq": "seq2seq-tiger",
+    "grpo-llm": "llm-decoder-lora",
     "exact-reward-vector-decoder": "vector-decoder",
 }
 """Preset of post-training → that of its start."""

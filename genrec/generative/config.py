@@ -13,6 +13,7 @@ from genrec.config import Settings, apply_overrides, parse, read_yaml
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
 from genrec.errors import ConfigError
+from genrec.generative.trainer_settings import TrainerSettings
 from genrec.models.settings import ExampleSettings, LanguageModelSettings, ModelSettings
 from genrec.prompts.settings import PromptSettings, TaskSettings
 from genrec.recommender import MANIFEST
@@ -83,7 +84,7 @@ class TrainConfig(Settings):
         ge=0,
         description="where few rows would give fewer steps, batches get smaller, to 16 rows; 0: never",
     )
-    trainer: dict[str, Any] = Field({}, description="fields of transformers' TrainingArguments, as they are")
+    trainer: TrainerSettings = Field({}, description="fields of transformers' TrainingArguments, as they are")
     seed: int = Field(0, description="seed of weights, order and dropout")
 
     @property

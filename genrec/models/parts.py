@@ -117,6 +117,9 @@ def mean_before(vectors: Tensor, mask: Tensor) -> Tensor:
     return before / counted.clamp_min(1)
 
 
+_NO_WORDS = {"vocab_size": 1, "bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
+
+
 def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTrainedModel:
     """A transformers decoder from its configuration, without a vocabulary, with dropout after every block.
 
@@ -138,8 +141,7 @@ def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTraine
             hint="The presets have small ones: genrec config show item-decoder-small",
         )
     try:
-        config = AutoConfig.for_model(kind, vocab_size=1, **settings)
-        config.bos_token_id = config.eos_token_id = config.pad_token_id = None
+        config = AutoConfig.for_model(kind, **{**settings, **_NO_WORDS})
         model: PreTrainedModel = AutoModel.from_config(config)
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(f"transformers cannot build this backbone: {error}", where="model.backbone") from None

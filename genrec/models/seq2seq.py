@@ -22,6 +22,9 @@ from genrec.models.t5.search import T5Search, T5State
 from genrec.models.t5.stock_blocks import first_attention, key_bias, run_blocks
 from genrec.models.t5.whole import item_of_columns, read_history, read_rows
 
+NO_WORDS = {"vocab_size": 1, "pad_token_id": 0, "eos_token_id": None}
+"""Fields of a ``T5Config`` whose vocabulary is never read."""
+
 
 class CodeSeq2SeqConfig(CodeModelConfig):
     """Configuration of :class:`CodeSeq2Seq`.
@@ -55,7 +58,7 @@ class CodeSeq2Seq(CodeModel):
             )
         settings = {"dropout_rate": config.dropout, **without_type(config.backbone)}
         try:
-            t5_config = T5Config(**{**settings, "vocab_size": 1, "pad_token_id": 0, "decoder_start_token_id": 0})
+            t5_config = T5Config(**{**settings, **NO_WORDS, "decoder_start_token_id": 0})
         except (TypeError, ValueError) as error:
             raise ModelError(f"transformers cannot build this T5: {error}", where="model.backbone") from None
         self.t5 = T5Model(t5_config)

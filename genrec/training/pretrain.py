@@ -24,6 +24,7 @@ from genrec.models.settings import PORTABLE
 from genrec.models.vector_store import VectorStore
 from genrec.progress import Progress
 from genrec.quantizers import ItemContext
+from genrec.training.arguments import check_arguments
 from genrec.training.checkpoints import usable_checkpoint
 from genrec.training.domains import Domain
 from genrec.training.learning import learn
@@ -78,6 +79,7 @@ def pretrain(
         DivergedError: The loss became infinite or no number before an epoch was done.
     """
     out = Path(out)
+    check_arguments(config.train_config())
     identity, all_domains = _identity(domains, config), domains
     domains, judges = _roles(domains, config)
     if is_finished(out, identity, overwrite, lambda before, now: differences(before, json.loads(json.dumps(now)))):

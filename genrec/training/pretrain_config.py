@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from genrec.data.naming import ColumnNames
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
 from genrec.generative.config import ExampleSettings, ModelSettings, TrainConfig, ValidationSettings
+from genrec.generative.trainer_settings import TrainerSettings
 from genrec.models.settings import PORTABLE
 
 
@@ -63,7 +64,7 @@ class PretrainConfig(Settings):
     generation: DecodingOptions = Field(
         DecodingOptions(exact=True, batch_users=256), description="defaults of decoding, saved with the recommender"
     )
-    trainer: dict[str, Any] = Field({}, description="fields of transformers' TrainingArguments, as they are")
+    trainer: TrainerSettings = Field({}, description="fields of transformers' TrainingArguments, as they are")
     seed: int = Field(0, description="seed of weights, order and dropout")
 
     def train_config(self) -> TrainConfig:

@@ -23,6 +23,7 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.models import find_network
 from genrec.models.outputs import TrainingBatches
 from genrec.training.additions import fit_additions
+from genrec.training.arguments import check_arguments
 from genrec.training.checkpoints import usable_checkpoint
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.learned import counting, what_was_learned
@@ -85,7 +86,7 @@ def train(
         ConfigError: ``out`` is missing, or there is no such preset.
     """
     out = _given(out)
-    config = started(load_train_config(config, overrides) if isinstance(config, str) else config)
+    config = _settled(config, overrides)
     objective = build_objective(config.objective)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
     checkpoint = start_digest(config) or find_network(config.model.architecture).start_fingerprint(config.model)
@@ -110,6 +111,13 @@ def train(
     objective.finish(recommender.model.eval())
     recommender.metrics |= _summary(trainer, split, len(batches.examples), identity, time.monotonic() - began) | broken
     return _finished(recommender, split, config, out, session, settled, overwrite)
+
+
+def _settled(config: TrainConfig | str, overrides: Sequence[str]) -> TrainConfig:
+    """The settings of the run, with those of its start."""
+    config = started(load_train_config(config, overrides) if isinstance(config, str) else config)
+    check_arguments(config)
+    return config
 
 
 def _given(out: Path | str | None) -> Path:

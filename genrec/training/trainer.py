@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import Any, cast
 import torch
 from accelerate.data_loader import prepare_data_loader
 from torch.utils.data import DataLoader, Sampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback
 
-from genrec.errors import ConfigError
-from genrec.generative.config import DEFAULT_EPOCHS, TrainConfig
+from genrec.generative.config import TrainConfig
 from genrec.models.base import CodeModel
 from genrec.models.outputs import CodeModelOutput
 from genrec.models.quiet import quiet_loading
+from genrec.training.arguments import training_arguments
 from genrec.training.checkpoints import keep_objective, restore_objective, usable_checkpoint
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 from genrec.training.divergence import DivergenceGuard
@@ -31,27 +30,6 @@ logger = logging.getLogger(__name__)
 
 Validate = Callable[[], dict[str, float]]
 """Recommends with the model in training for the validation sample; returns metrics such as ``ndcg@10``."""
-
-DEFAULTS: dict[str, Any] = {
-    "num_train_epochs": DEFAULT_EPOCHS,
-    "per_device_train_batch_size": 256,
-    "learning_rate": 1e-3,
-    "weight_decay": 0.05,
-    "lr_scheduler_type": "cosine",
-    "warmup_steps": 200,
-    "adam_beta2": 0.98,
-    "eval_strategy": "epoch",
-    "save_strategy": "epoch",
-    "logging_strategy": "epoch",
-    "save_total_limit": 2,
-    "load_best_model_at_end": True,
-    "greater_is_better": True,
-    "report_to": "none",
-    "disable_tqdm": True,
-    "remove_unused_columns": False,
-    "dataloader_num_workers": 0,
-    "dataloader_pin_memory": False,
-}
 
 
 class RecommenderTrainer(Trainer):
@@ -206,80 +184,6 @@ class StopOnRequest(TrainerCallback):
         return control
 
 
-_SMALLEST_BATCH = 16
-
-
-def enough_steps(config: TrainConfig, rows: int, processes: int) -> dict[str, Any]:
-    """What of the ``trainer`` settings changes where few rows would give fewer than ``config.min_steps`` steps.
-
-    Batches get smaller, down to 16 rows; and warming up takes a fifth of the steps at most, so that a small shop's
-    network does not end before it has begun to learn. Enough rows change nothing.
-
-    Args:
-        config: Settings of the run.
-        rows: Training rows.
-        processes: That share a batch.
-    """
-    given, epochs = config.trainer, config.epochs
-    if not config.min_steps or not rows or int(given.get("max_steps", -1)) > 0:
-        return {}
-    shares = processes * int(given.get("gradient_accumulation_steps", 1))
-    batch = int(given.get("per_device_train_batch_size", TrainingArguments.per_device_train_batch_size))
-    wanted = max(_SMALLEST_BATCH, int(rows * epochs / (config.min_steps * shares)))
-    changed = {"per_device_train_batch_size": wanted} if wanted < batch else {}
-    steps = int(-(-rows // (min(batch, wanted) * shares)) * epochs)
-    if steps < 5 * float(given.get("warmup_steps", 0)):
-        changed["warmup_steps"] = steps // 5
-    return changed
-
-
-def training_arguments(config: TrainConfig, folder: Path, *, validates: bool, rows: int = 0) -> TrainingArguments:
-    """``TrainingArguments`` from the defaults of genrec and the ``trainer`` settings.
-
-    Args:
-        config: Settings of the run.
-        folder: For checkpoints.
-        validates: Whether there is validation.
-        rows: Training rows, see :func:`enough_steps`.
-
-    Raises:
-        ConfigError: transformers does not know or refuses an option.
-    """
-    given = {  # YAML reads the word "no" as false; as a strategy it is a word
-        name: "no" if value is False and name.endswith("_strategy") else value for name, value in config.trainer.items()
-    }
-    settings = {**DEFAULTS, "metric_for_best_model": f"ndcg@{config.validation.k}", **given}
-    if settings["eval_strategy"] == "steps" and "logging_strategy" not in config.trainer:
-        # a validation is shown with the loss of the steps before it
-        settings["logging_strategy"] = "steps"
-        settings.setdefault("logging_steps", settings.get("eval_steps", TrainingArguments.logging_steps))
-    if not validates:
-        settings.update(eval_strategy="no", load_best_model_at_end=False)
-        settings.pop("metric_for_best_model")
-    settings.update(output_dir=str(folder), seed=config.seed, data_seed=config.seed)
-    settings.update(enough_steps(config, rows, int(os.environ.get("WORLD_SIZE", "1"))))
-    try:
-        arguments = TrainingArguments(**settings)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"transformers refuses the trainer settings: {error}", where="trainer") from None
-    _check_reporting(arguments)
-    return arguments
-
-
-def _check_reporting(arguments: TrainingArguments) -> None:
-    from transformers.integrations import get_reporting_integration_callbacks
-
-    try:
-        for callback in get_reporting_integration_callbacks(arguments.report_to):
-            callback()
-    except (ValueError, RuntimeError, ImportError) as error:
-        raise ConfigError(
-            f"Training cannot report to {arguments.report_to}: {error}",
-            where="trainer.report_to",
-            expected="none, tensorboard, wandb or another integration of transformers whose package is installed",
-        ) from None
-
-
 def build_trainer(
     model: CodeModel,
     examples: Any,
@@ -308,7 +212,8 @@ def build_trainer(
     arguments = training_arguments(config, folder, validates=validate is not None, rows=len(examples))
     batch = arguments.train_batch_size * arguments.world_size
     make = sampler or partial(examples.sampler, pool=config.examples.bucket_pool, seed=config.seed)
-    more = [Patience(config.validation.patience)] if validate is not None else []
+    stops = validate is not None and arguments.eval_strategy != "no"
+    more = [Patience(config.validation.patience)] if stops else []
     trainer = RecommenderTrainer(
         model=model,
         args=arguments,

@@ -13,7 +13,7 @@ from support import TINY_TRAINING
 from genrec.assets import asset_dir
 from genrec.errors import ConfigError
 from genrec.generative.config import load_train_config
-from genrec.training.trainer import training_arguments
+from genrec.training.arguments import training_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = asset_dir("presets") / "launch"

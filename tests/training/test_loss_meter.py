@@ -6,10 +6,11 @@ from transformers import TrainerState
 
 from genrec.data.interactions import Interactions
 from genrec.generative.config import TrainConfig, load_train_config
+from genrec.training.arguments import training_arguments
 from genrec.training.loss_meter import LossMeter, Patience
 from genrec.training.session import TrainingStoppedError
 from genrec.training.train import train
-from genrec.training.trainer import StopOnRequest, training_arguments
+from genrec.training.trainer import StopOnRequest
 
 
 class StopAt(StopOnRequest):

@@ -14,9 +14,9 @@ from genrec.data.split import leave_one_out
 from genrec.decoding.options import PriorSettings
 from genrec.generative.config import load_train_config
 from genrec.generative.recommender import GenerativeRecommender
+from genrec.training.arguments import enough_steps
 from genrec.training.learned import counting, remarks
 from genrec.training.prior import fit_prior
-from genrec.training.trainer import enough_steps
 
 
 def steps(config, rows, processes=1):

@@ -16,7 +16,7 @@ from genrec.models.llm.loaders import Part
 from genrec.models.outputs import StepState
 from genrec.models.parts import CodeTable, Start, level_terms
 from genrec.models.registry import network
-from genrec.models.seq2seq import read_answers, read_codes, without_type
+from genrec.models.seq2seq import NO_WORDS, read_answers, read_codes, without_type
 from genrec.models.t5.search import T5Search
 from genrec.models.t5.stock_blocks import key_bias
 
@@ -48,7 +48,7 @@ class TextEncoderModel(LanguageBase):
     def _add_parts(self, base: Any) -> None:
         settings = {**_DECODER, "dropout_rate": self.config.dropout, **without_type(self.config.backbone)}
         try:
-            config = T5Config(**{**settings, "num_layers": 1, "vocab_size": 1, "pad_token_id": 0})
+            config = T5Config(**{**settings, **NO_WORDS, "num_layers": 1})
         except (TypeError, ValueError) as error:
             raise ModelError(f"transformers cannot build this decoder: {error}", where="model.backbone") from None
         self.decoder = T5Model(config).decoder
