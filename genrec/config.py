@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from genrec.errors import ConfigError, unknown_name
 
+LARGEST_SEED = 2**32 - 1
+"""Of what scikit-learn and transformers take."""
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+_LARGEST_INTEGER = 2**63 - 1
+
 
 class Settings(BaseModel):
-    """Base of every configuration object: immutable, no unknown keys."""
+    """Base of every configuration object: immutable, no unknown keys, and numbers that can be counted with.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    A number is neither infinite nor without a value, and ``true`` is no 1: YAML reads ``on`` and ``yes`` as ``true``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        kinds = _numbers_of(cls, str(info.field_name))
+        for one in (value if isinstance(value, list | tuple) else (value,)) if kinds else ():
+            if isinstance(one, bool):
+                raise ValueError("Input should be a number, not true or false")
+            if float not in kinds and isinstance(one, int | float) and abs(one) > _LARGEST_INTEGER:
+                raise ValueError(f"Input should be at most {_LARGEST_INTEGER} and at least -{_LARGEST_INTEGER}")
+        return value
+
+
+@cache
+def _numbers_of(cls: type[Settings], name: str) -> frozenset[type]:
+    """Kinds of numbers that a field takes, alone or in a list; none where it also takes truth values or anything."""
+    types = set(_types(cls.model_fields[name].annotation))
+    return frozenset() if types & {bool, dict, Any} else frozenset(types & {int, float})
+
+
+def _types(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _types(part)
 
 
 S = TypeVar("S", bound=Settings)
@@ -147,7 +180,9 @@ def apply_overrides(content: Mapping[str, Any], overrides: Iterable[str]) -> dic
             if isinstance(node, list):
                 node = _list_item(node, part, override)
                 continue
-            node = node.setdefault(part, {})
+            if node.get(part) is None:  # a null is a group that nothing is said of yet
+                node[part] = {}
+            node = node[part]
             if not isinstance(node, dict | list):
                 raise ConfigError(
                     f"Cannot set '{key}': '{'.'.join(parents[: depth + 1])}' is a value, not a group.", where=override
@@ -204,7 +239,9 @@ def parse(cls: type[S], content: Mapping[str, Any], where: object = None) -> S:
         more = f" (and {others} more)" if others else ""
         shown = f"{where}: {key}" if where else key
         raise ConfigError(
-            f"The setting '{key}' is wrong: {first['msg']}{more}.", where=shown, expected=_describe(first)
+            f"The setting '{key}' is wrong: {first['msg'].removeprefix('Value error, ')}{more}.",
+            where=shown,
+            expected=_describe(first),
         ) from None
 
 

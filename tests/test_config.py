@@ -1,7 +1,14 @@
+import importlib
+import math
+import typing
+from pathlib import Path
+
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from genrec.config import apply_overrides, override_value, parse_yaml, read_yaml, write_yaml
+import genrec
+from genrec.config import Settings, apply_overrides, override_value, parse_yaml, read_yaml, write_yaml
 from genrec.encoders.text import read_template
 from genrec.errors import ConfigError
 from genrec.generative.config import load_train_config
@@ -106,3 +113,60 @@ def test_what_does_not_grow_is_read():
     assert parse_yaml("a: &a {x: 1}\nb: {<<: *a, y: 2}")["b"] == {"x": 1, "y": 2}
     assert parse_yaml("1" * 101) == "1" * 101  # no number that anybody would write
     assert parse_yaml("[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]")
+
+
+def every_settings_class():
+    """All settings of the package, once each."""
+    root = Path(genrec.__path__[0])
+    for path in root.rglob("*.py"):
+        if "Settings):" in path.read_text(encoding="utf-8"):
+            importlib.import_module(".".join(path.relative_to(root.parent).with_suffix("").parts))
+    found, waiting = set(), [Settings]
+    while waiting:
+        for one in waiting.pop().__subclasses__():
+            waiting += [one] if one not in found else []
+            found.add(one)
+    return sorted((one for one in found if one.__module__.startswith("genrec.")), key=lambda one: one.__qualname__)
+
+
+def test_no_setting_takes_what_cannot_be_counted_with():
+    """YAML's ``.inf``, ``.nan``, numbers of thirty digits, and ``on``, which it reads as ``true``."""
+    looked_at = 0
+    for cls in every_settings_class():
+        for name, field in cls.model_fields.items():
+            kinds = set(typing.get_args(field.annotation)) | {field.annotation}
+            if not kinds & {int, float} or bool in kinds:
+                continue
+            looked_at += 1
+            wrong = [math.inf, -math.inf, math.nan, True, False] + [10**30] * (float not in kinds)
+            for value in wrong:
+                with pytest.raises(ValidationError) as caught:
+                    cls.model_validate({name: value})
+                assert (name,) in [one["loc"] for one in caught.value.errors()], (cls, name, value)
+    assert looked_at > 150
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["generation.words=on"], "Input should be a number, not true or false."),
+        (["generation.words=.nan"], "finite number"),
+        (["generation.words=1e30"], "less than or equal to 1000000"),
+        (["validation.beams=1e30"], "at most 9223372036854775807"),
+        (["validation.also=[50, 0]"], "greater than or equal to 1"),
+        (["seed=-1"], "greater than or equal to 0"),
+        (["seed=4294967296"], "less than or equal to 4294967295"),
+        (
+            ["generation.max_per_prefix=2", "generation.groups=3"],
+            "is wrong: max_per_prefix works with plain beam search",
+        ),
+    ],
+)
+def test_a_wrong_number_is_named(overrides, said):
+    with pytest.raises(ConfigError) as caught:
+        load_train_config("item-decoder-small", overrides)
+    assert said in str(caught.value)
+
+
+def test_what_was_null_can_be_said_more_of():
+    assert apply_overrides({"prior": None}, ["prior.name=item-knn"]) == {"prior": {"name": "item-knn"}}

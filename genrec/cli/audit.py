@@ -10,7 +10,7 @@ from rich.text import Text
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, heading, out, say, summary
-from genrec.cli.options import AsJson, EventsTable, ItemsTable, Overwrite
+from genrec.cli.options import LARGEST_SEED, AsJson, EventsTable, ItemsTable, Overwrite
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, own_command, shell_command, tell
@@ -28,7 +28,7 @@ def audit(
     items: ItemsTable,
     interactions: EventsTable,
     vectors: Annotated[str, typer.Option("--vectors", help="Item texts as vectors: lsa, minilm or none.")] = "lsa",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of samples and shuffles.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of samples and shuffles.")] = 0,
     as_json: AsJson = False,
     folder: Annotated[Path | None, typer.Option("--out", help="Folder for audit.md and audit.json.")] = None,
     overwrite: Overwrite = False,

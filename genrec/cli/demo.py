@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from genrec.cli.console import duration, guarded, heading, out, say, summary
+from genrec.cli.options import LARGEST_SEED
 from genrec.cli.reading import shell_command
 
 USERS_SHOWN = 3
@@ -17,7 +18,7 @@ USERS_SHOWN = 3
 @guarded
 def demo(
     folder: Annotated[Path, typer.Option("--out", help="Folder of everything.")] = Path("runs/demo"),
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the training.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of the training.")] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Permission to start anew, in place of what is there.")
     ] = False,

@@ -30,5 +30,6 @@ GrownIndex = Annotated[
     Path | None, typer.Option("--index", help="Index in place of the saved one: a grown one, or another catalogue's.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Permission to replace what is at --out.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+LARGEST_SEED = 2**32 - 1
+Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of everything random.")]
 SettingChanges = Annotated[list[str] | None, typer.Option("--set", help="Setting to change: key.sub=value.")]

@@ -13,7 +13,7 @@ from genrec.cli.checks import check_index, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.hub import from_hub
-from genrec.cli.options import EventsTable, IndexFolder, Overwrite, SettingChanges
+from genrec.cli.options import LARGEST_SEED, EventsTable, IndexFolder, Overwrite, SettingChanges
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
 from genrec.cli.seeds import claim_seeds, train_all
@@ -43,7 +43,9 @@ def train(
     set_: SettingChanges = None,
     seeds: Annotated[
         list[int] | None,
-        typer.Option("--seeds", min=0, help="Seeds to train one recommender each with, such as 0 1 2."),
+        typer.Option(
+            "--seeds", min=0, max=LARGEST_SEED, help="Seeds to train one recommender each with, such as 0 1 2."
+        ),
     ] = None,
     overwrite: Overwrite = False,
     *,
@@ -125,8 +127,7 @@ def _reached(metrics: dict[str, Any]) -> dict[str, object]:
     from genrec.training.learned import figures_line
 
     reached = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("validation", {}).items())
-    best = metrics.get("best_epoch", 0)  # None: training ended before its first validation
-    epoch = "the last step" if best is None else f"epoch {best:.0f}"
+    epoch = _kept(metrics.get("best_epoch", 0))
     if metrics.get("start_share"):
         epoch += " averaged with the start"
     made: dict[str, object] = {"validation": f"{reached} ({epoch}, generated)" if reached else "none"}
@@ -141,6 +142,13 @@ def _reached(metrics: dict[str, Any]) -> dict[str, object]:
             f"{figures_line(metrics['learned'])} ({epoch}, {count(metrics['learned']['cases'], 'case')})"
         )
     return made
+
+
+def _kept(epoch: float | None) -> str:
+    """Which weights were kept, with parts of an epoch where validation came within one."""
+    if epoch is None:
+        return "the last step"  # training ended before its first validation
+    return f"epoch {epoch:.1f}".removesuffix(".0") if epoch >= 0.05 else f"epoch {epoch:.2g}"
 
 
 def _usual_split(settings: TrainConfig, changes: list[str] | None, index: SemanticIndex) -> SplitSettings:

@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from genrec.config import Settings, apply_overrides, parse
 
+MAX_WEIGHT = 1e6
+"""Far above every score, and far below what float32 holds."""
 _CPU_ROWS = 640  # model rows a step; 400 to 800 was measured to be best, larger temporaries leave the caches
 _CUDA_ROWS = 16_384
 _EXACT_USERS = 32  # of 1024 rows a step: a node then attends past few others of its chunk (16: 10 % slower)
@@ -25,7 +27,10 @@ class BlendSettings(Settings):
     """
 
     sharpness: float | None = Field(
-        None, ge=0, description="how steeply it grows; 0: alike for all users; None: chosen on validation"
+        None,
+        ge=0,
+        le=MAX_WEIGHT,
+        description="how steeply it grows; 0: alike for all users; None: chosen on validation",
     )
     threshold: float | None = Field(
         None, ge=0, le=1, description="share of the best item at which counts weigh as the weight says; None: chosen"
@@ -52,7 +57,9 @@ class PriorSettings(Settings):
 
     name: Literal["transition-counts", "item-knn"] = Field("transition-counts", description="baseline that counts")
     settings: dict[str, Any] = Field({}, description="settings of the baseline; the others are chosen on validation")
-    weight: float | None = Field(None, ge=0, description="factor on its scores; None: chosen on validation")
+    weight: float | None = Field(
+        None, ge=0, le=MAX_WEIGHT, description="factor on its scores; None: chosen on validation"
+    )
     blend: BlendSettings | None = Field(None, description="weigh each user's counts by how sure they are; None: alike")
 
     def is_met_by(self, fitted: PriorSettings) -> bool:
@@ -78,15 +85,18 @@ class DecodingOptions(Settings):
         "vocabulary", description="what probabilities are over, see genrec.decoding.normalize"
     )
     groups: int = Field(1, ge=1, description="groups of diverse beam search")
-    diversity_penalty: float = Field(0.5, ge=0, description="what a group loses for a code of an earlier one")
+    diversity_penalty: float = Field(
+        0.5, ge=0, le=MAX_WEIGHT, description="what a group loses for a code of an earlier one"
+    )
     max_per_prefix: int | None = Field(None, ge=1, description="results that may share their first codes; None: all")
     prefix_length: int = Field(1, ge=1, description="how many first codes are meant")
     mmr: float | None = Field(None, ge=0, le=1, description="weight of the score when re-ranking; None: no re-ranking")
     prior: PriorSettings | None = Field(None, description="item prior learned in training; None: none is used")
-    prior_weight: float = Field(1.0, ge=0, description="factor on the item priors that a request brings")
+    prior_weight: float = Field(1.0, ge=0, le=MAX_WEIGHT, description="factor on the item priors that a request brings")
     words: float | None = Field(
         0.0,
         ge=0,
+        le=MAX_WEIGHT,
         description="what is added for words that an item shares with the history, times their cosine; None: training "
         "chooses it on validation",
     )

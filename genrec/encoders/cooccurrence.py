@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import Seed, Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import ItemEncoder, S, normalize_rows, truncated_svd
@@ -36,7 +36,7 @@ class CooccurrenceSettings(Settings):
         le=1,
         description="Exponent of the context frequencies in the ratio; below 1 damps rare ones.",
     )
-    seed: int = Field(default=0, ge=0, description="seed of the decomposition")
+    seed: Seed = Field(default=0, description="seed of the decomposition")
 
 
 class PairEncoder(ItemEncoder[S]):

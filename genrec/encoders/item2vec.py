@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import Seed, Settings
 from genrec.encoders.base import normalize_rows
 from genrec.encoders.cooccurrence import PairEncoder
 
@@ -34,7 +34,7 @@ class Item2VecSettings(Settings):
     )
     batch_size: int = Field(default=4096, ge=1, description="Pairs per step.")
     learning_rate: float = Field(default=0.2, gt=0, description="Of Adagrad.")
-    seed: int = Field(default=0, ge=0, description="seed of start and draws")
+    seed: Seed = Field(default=0, description="seed of start and draws")
 
 
 class Item2VecEncoder(PairEncoder[Item2VecSettings]):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import Seed, Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import TextItemEncoder, normalize_rows
@@ -43,7 +43,7 @@ class Llm2RecSettings(Settings):
     blank: float = Field(0.2, gt=0, lt=1, description="share of tokens that are blanked")
     dropout: float = Field(0.2, gt=0, lt=1, description="share of the input that SimCSE drops")
     scale: float = Field(10.0, gt=0, description="factor on cosines in SimCSE")
-    seed: int = Field(default=0, ge=0, description="seed of draws and dropout")
+    seed: Seed = Field(default=0, description="seed of draws and dropout")
 
 
 class Llm2RecEncoder(TextItemEncoder[Llm2RecSettings]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import Seed, Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import TextItemEncoder, normalize_rows, truncated_svd
@@ -32,7 +32,7 @@ class LsaSettings(Settings):
     fit_items: int = Field(
         default=200_000, ge=1, description="At most this many items are learned from; all are encoded."
     )
-    seed: int = Field(default=0, ge=0, description="seed of the decomposition")
+    seed: Seed = Field(default=0, description="seed of the decomposition")
 
 
 class LsaEncoder(TextItemEncoder[LsaSettings]):

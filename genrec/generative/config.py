@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from genrec.assets import find_asset
-from genrec.config import Settings, apply_overrides, parse, read_yaml
+from genrec.config import Seed, Settings, apply_overrides, parse, read_yaml
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
 from genrec.errors import ConfigError
@@ -42,7 +42,9 @@ class ValidationSettings(Settings):
     beams: int = Field(20, ge=1, description="hypotheses a user")
     patience: int = Field(3, ge=1, description="epochs without a better NDCG before training stops")
     exclude_seen: bool = Field(True, description="never recommend an item of the user's history")
-    also: tuple[int, ...] = Field((), description="further lengths whose recall is told; with it, coverage is, too")
+    also: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), description="further lengths whose recall is told; with it, coverage is, too"
+    )
     network_alone: bool = Field(False, description="judge epochs without words and counts")
 
 
@@ -85,7 +87,7 @@ class TrainConfig(Settings):
         description="where few rows would give fewer steps, batches get smaller, to 16 rows; 0: never",
     )
     trainer: TrainerSettings = Field({}, description="fields of transformers' TrainingArguments, as they are")
-    seed: int = Field(0, description="seed of weights, order and dropout")
+    seed: Seed = Field(0, description="seed of weights, order and dropout")
 
     @property
     def epochs(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from genrec.assets import find_asset
-from genrec.config import Settings, apply_overrides, override_value, parse, read_yaml
+from genrec.config import Seed, Settings, apply_overrides, override_value, parse, read_yaml
 
 _SUFFIX = ".yaml"
 
@@ -32,7 +32,7 @@ class TokenizerRecipe(Settings):
         "fixed",
         description="catalogue: levels and codebook_size that quantizer leaves out are chosen by the number of items",
     )
-    seed: int = Field(0, ge=0, description="seed of everything that draws random numbers")
+    seed: Seed = Field(0, description="seed of everything that draws random numbers")
 
     def encoder_settings(self) -> dict[str, Any]:
         """The encoder's settings with the recipe's text template in every part that reads text and has no own."""

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from genrec.assets import find_asset
-from genrec.config import Settings, apply_overrides, parse, read_yaml
+from genrec.config import Seed, Settings, apply_overrides, parse, read_yaml
 from genrec.data.naming import ColumnNames
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
@@ -65,7 +65,7 @@ class PretrainConfig(Settings):
         DecodingOptions(exact=True, batch_users=256), description="defaults of decoding, saved with the recommender"
     )
     trainer: TrainerSettings = Field({}, description="fields of transformers' TrainingArguments, as they are")
-    seed: int = Field(0, description="seed of weights, order and dropout")
+    seed: Seed = Field(0, description="seed of weights, order and dropout")
 
     def train_config(self) -> TrainConfig:
         """The same as settings of one training run, which are saved with the model."""

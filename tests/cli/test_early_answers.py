@@ -27,6 +27,7 @@ WRONG = {
     "train, preset": (["train", INDEX, "LOG", "--config", "no-such", "--out", "o"], "Unknown training preset"),
     "train, setting": (["train", INDEX, "LOG", "--set", "modl.dropout=0", "--out", "o"], "'model'"),
     "train, value": (["train", INDEX, "LOG", "--set", "model.dropout=7", "--out", "o"], "less than 1"),
+    "train, seed": (["train", INDEX, "LOG", "--set", "seed=-1", "--out", "o"], "greater than or equal to 0"),
     "train, network": (["train", INDEX, "LOG", "--set", "model.architecture=decodr", "--out", "o"], "'decoder'"),
     "train, objective": (["train", INDEX, "LOG", "--set", "objective.name=likely", "--out", "o"], "likelihood"),
     "train, task": (["train", INDEX, "LOG", "--set", "tasks=[{prompt: next-itm}]", "--out", "o"], "'next-item'"),

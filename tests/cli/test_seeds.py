@@ -67,3 +67,15 @@ def test_several_numbers_may_follow_one_name():
     assert list(_named(given)) == ["a", "--seeds", "0", "--seeds", "1", "--seeds", "2", "--out", "3", "4"]
     assert list(_named(["--seeds", "0", "--seeds", "1", "x", "2"])) == ["--seeds", "0", "--seeds", "1", "x", "2"]
     assert list(_named(["--", "--seeds", "0", "1"])) == ["--", "--seeds", "0", "1"]
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "99999999999999999999"])
+@pytest.mark.parametrize(
+    "command", [("audit", "--seed"), ("baseline", "--seed"), ("train", "--seeds"), ("demo", "--seed")]
+)
+def test_a_seed_out_of_range_is_a_usage_error_everywhere(command, seed, tmp_path):
+    tables = {"audit": ["a", "b"], "baseline": ["sasrec", "a", "b"], "train": ["a", "b"], "demo": []}[command[0]]
+    done = CliRunner().invoke(app, [command[0], *tables, "--out", str(tmp_path / "out"), command[1], seed])
+    assert done.exit_code == 2, done.output
+    assert command[1] in done.output
+    assert not (tmp_path / "out").exists()
