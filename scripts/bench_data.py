@@ -1,20 +1,27 @@
 """How long millions of interactions take to load, to become histories and to be split, and how much memory.
 
     python scripts/bench_data.py --rows 10000000
+    python scripts/bench_data.py --against CHECKOUT --rounds 3
 
-Writes scripts/results/data-scale.json and .md.
+Every run is a process of its own. Writes scripts/results/data-scale.json and .md; with another checkout nothing is
+written: runs of both take turns, with one thread, and what they made is compared.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import os
 import platform
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -22,7 +29,8 @@ import polars as pl
 
 from genrec.data import Catalog, Interactions, global_time, k_core, leave_one_out
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "scripts" / "results"
 CHUNK = 1_000_000
 
 
@@ -45,7 +53,7 @@ def generate(folder: Path, rows: int, users: int, items: int, seed: int) -> None
             ).write_csv(stream, include_header=start == 0)
 
 
-def measure(folder: Path) -> list[dict[str, Any]]:
+def measure(folder: Path) -> tuple[list[dict[str, Any]], str]:
     rows: list[dict[str, Any]] = []
 
     def step(name: str, action: Callable[[], Any]) -> Any:
@@ -56,32 +64,50 @@ def measure(folder: Path) -> list[dict[str, Any]]:
         rows.append(
             {"step": name, "seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "peak_gib": round(peak, 2)}
         )
-        print(f"{name:24s} {seconds:7.2f} s   cpu {cpu:6.2f} s   peak {peak:.2f} GiB", flush=True)
+        print(f"{name:24s} {seconds:7.2f} s   cpu {cpu:6.2f} s   peak {peak:.2f} GiB", file=sys.stderr, flush=True)
         return result
 
     catalog = step("read the catalogue", lambda: Catalog.read(folder / "items.jsonl"))
     table = step("read the interactions", lambda: Interactions.read(folder / "interactions.csv"))
     core = step("5-core", lambda: k_core(table))
     histories = step("histories", lambda: table.histories(catalog))
-    step("leave-one-out split", lambda: leave_one_out(histories))
+    split = step("leave-one-out split", lambda: leave_one_out(histories))
+    made = digest(table.items, table.timestamps, core.items, split.train.items, split.test.targets)
+    del split
     step("global-time split", lambda: global_time(histories, validation_from=0.8, test_from=0.9))
     total = {key: round(sum(row[key] for row in rows), 2) for key in ("seconds", "cpu_seconds")}
     rows.append({"step": "total", **total, "peak_gib": rows[-1]["peak_gib"]})
-    print(f"{len(table):,} rows, {len(table.user_ids):,} users; 5-core {len(core):,}; total {total}")
-    return rows
+    print(f"{len(table):,} rows, {len(table.user_ids):,} users; total {total}", file=sys.stderr, flush=True)
+    return rows, made
+
+
+def digest(*arrays: np.ndarray) -> str:
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array, dtype=np.int64))
+    return found.hexdigest()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--items", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--against", type=Path, help="another checkout")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.folder:
+        print(json.dumps(measure(options.folder)))
+        return
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder), options.rows, options.users, options.items, options.seed)
         size = (Path(folder) / "interactions.csv").stat().st_size
-        measured = measure(Path(folder))
+        if options.against:
+            compare(Path(folder), {"before": options.against.resolve(), "after": ROOT}, options.rounds)
+            return
+        measured, _ = run(Path(folder), ROOT, dict(os.environ))
     command = f"python scripts/bench_data.py --rows {options.rows}"
     common = {
         "benchmark": "data-scale",
@@ -94,6 +120,33 @@ def main() -> None:
         "command": command,
     }
     write(RESULTS, [common | row for row in measured])
+
+
+def compare(folder: Path, checkouts: dict[str, Path], rounds: int) -> None:
+    """Run both checkouts in turns with one thread and print the medians of CPU seconds and the peaks of memory."""
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+    found: dict[str, list[tuple[list[dict[str, Any]], str]]] = {name: [] for name in checkouts}
+    for turn in range(rounds + 1):
+        for name, checkout in checkouts.items():
+            result = run(folder, checkout, one_thread)
+            if turn:  # the first writes what Python and Numba keep on disk
+                found[name].append(result)
+    for at, step in enumerate(found["before"][0][0]):
+        before, after = (median(rows[at]["cpu_seconds"] for rows, _ in found[name]) for name in checkouts)
+        peaks = [max(rows[at]["peak_gib"] for rows, _ in found[name]) for name in checkouts]
+        print(f"{step['step']:24s} cpu {before:.2f} -> {after:.2f} s ({before / after:.2f} times), peak {peaks} GiB")
+    same = len({made for results in found.values() for _, made in results}) == 1
+    print("the same rows" if same else "OTHER ROWS")
+
+
+def run(folder: Path, checkout: Path, environment: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
+    """Measure a checkout in a process of its own."""
+    command = [sys.executable, __file__, "--folder", str(folder)]
+    done = subprocess.run(command, env={**environment, "PYTHONPATH": str(checkout)}, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    rows, made = json.loads(done.stdout.splitlines()[-1])
+    return rows, made
 
 
 def write(folder: Path, rows: list[dict[str, Any]]) -> None:

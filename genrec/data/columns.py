@@ -13,6 +13,10 @@ from genrec.data.rules import MISSING
 from genrec.data.signs import mended
 from genrec.errors import DataError
 
+_MANY = 1 << 21
+"""Rows from which it pays to load a compiler and number their ids by a compiled table."""
+_BLOCK = 1 << 20
+
 
 def require_column(frame: pl.DataFrame, name: str, option: str | None, where: object) -> str:
     """The name, if the table has that column.
@@ -109,11 +113,9 @@ def factorize(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
         ``codes (n_rows,)`` int32 with -1 for null, and the distinct values.
     """
     present = series.drop_nulls()
-    first = _first_rows(_hashes(present))
-    is_first = first == np.arange(len(present))
-    codes = (np.cumsum(is_first, dtype=np.int32) - np.int32(1))[first]
-    unique = present.gather(np.flatnonzero(is_first))
-    if not (unique.gather(codes) == present).all():  # two values have one hash
+    codes, first = _number(_hashes(present))
+    unique = present.gather(first)
+    if not _agree(present, codes, unique):  # two values have one hash
         unique = present.unique(maintain_order=True)
         codes = present.cast(pl.Enum(unique)).to_physical().cast(pl.Int32).to_numpy()
     if len(present) == len(series):
@@ -123,14 +125,25 @@ def factorize(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
     return result, unique
 
 
+def _agree(values: pl.Series, codes: np.ndarray, unique: pl.Series) -> bool:
+    blocks = (slice(start, start + _BLOCK) for start in range(0, len(values), _BLOCK))
+    return all((unique.gather(codes[block]) == values[block]).all() for block in blocks)
+
+
 def _hashes(series: pl.Series) -> pl.Series:
     return series.hash()
 
 
-def _first_rows(hashes: pl.Series) -> np.ndarray:
-    """The first row with the hash of each row, ``(n_rows,)`` uint32; integers are grouped faster than text."""
+def _number(hashes: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of hashes in order of first appearance ``(n_rows,)`` int32, and the first row of each ``(n_codes,)``."""
+    if len(hashes) >= _MANY:
+        from genrec.data.numbering import number_hashes
+
+        return number_hashes(hashes.to_numpy())
     numbered = hashes.alias("hash").to_frame().with_row_index("row")
-    return numbered.select(pl.col("row").first().over("hash"))["row"].to_numpy()
+    first = numbered.select(pl.col("row").first().over("hash"))["row"].to_numpy()
+    is_first = first == np.arange(len(hashes))
+    return (np.cumsum(is_first, dtype=np.int32) - np.int32(1))[first], np.flatnonzero(is_first)
 
 
 def clean_ids(series: pl.Series, report: DataReport, lines: Lines, where: object) -> tuple[np.ndarray, pl.Series]:

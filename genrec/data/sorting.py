@@ -21,7 +21,10 @@ def sort_rows(users: np.ndarray, order: np.ndarray | None) -> np.ndarray:
     if span * (int(users.max()) + 1) >= 2**63:
         return np.lexsort((order, users))
     # one key is several times faster than a lexicographic sort
-    key = users.astype(np.int64) * span + (order - low)
+    key = users.astype(np.int64)
+    key *= span
+    key += order
+    key -= low
     if (key[1:] >= key[:-1]).all():
         return np.arange(len(key))
     return stable_order(key)
@@ -34,8 +37,9 @@ def stable_order(key: np.ndarray) -> np.ndarray:
     after it.
     """
     order = np.argsort(key)
-    sorted_key = key[order]
-    like_next = sorted_key[1:] == sorted_key[:-1]
+    ordered = np.sort(key)  # faster than key[order]
+    like_next = ordered[1:] == ordered[:-1]
+    del ordered
     if like_next.any():
         new_run = np.r_[True, ~like_next]
         rows = np.flatnonzero(np.r_[like_next, False] | ~new_run)

@@ -40,6 +40,8 @@ def mixed_units(values: np.ndarray, readable: np.ndarray) -> MixedUnits | None:
     Returns:
         None where there is one unit, or where the numbers are no epoch times.
     """
+    if _of_one_unit(values):
+        return None
     fits = {name: readable & (values >= _EARLIEST * size) & (values <= _LATEST * size) for name, size in UNITS.items()}
     counts = {name: int(rows.sum()) for name, rows in fits.items() if rows.any()}
     if len(counts) < 2 or sum(counts.values()) < _SURE * readable.sum():
@@ -51,6 +53,11 @@ def mixed_units(values: np.ndarray, readable: np.ndarray) -> MixedUnits | None:
         factors[fits[name]] = UNITS[finest] // UNITS[name]
     told = np.logical_or.reduce(list(fits.values()))
     return MixedUnits(finest, factors, told & ~fits[usual], counts)
+
+
+def _of_one_unit(values: np.ndarray) -> bool:
+    low, high = int(values.min(initial=_LATEST)), int(values.max(initial=0))
+    return any(_EARLIEST * size <= low and high <= _LATEST * size for size in UNITS.values())
 
 
 def epoch_share(values: np.ndarray) -> float:

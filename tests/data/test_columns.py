@@ -35,6 +35,19 @@ def test_values_with_one_hash_stay_apart(monkeypatch, hashes):
     assert unique.to_list() == ["b", "a", "ab", ""]
 
 
+@pytest.mark.parametrize("smallest", [2, 1 << 16])
+def test_many_ids_are_numbered_by_a_table_as_few_are(monkeypatch, smallest):
+    drawn = np.random.default_rng(0).integers(0, 700, 2000)
+    ids = pl.Series("id", [None if n == 3 else f"item {n}" for n in drawn])
+    plain, distinct = factorize(ids)
+    monkeypatch.setattr(columns, "_MANY", 0)
+    monkeypatch.setattr("genrec.data.numbering._SMALLEST", smallest)
+    codes, unique = factorize(ids)
+    assert unique.to_list() == distinct.to_list()
+    assert codes.tolist() == plain.tolist()
+    assert codes.dtype == np.int32
+
+
 @settings(deadline=None, derandomize=True)
 @given(st.lists(st.none() | st.text(max_size=2)))
 def test_factorize_numbers_values_by_first_appearance(values):
