@@ -56,3 +56,25 @@ def test_nothing_is_changed_where_the_accuracy_would_suffer(monkeypatch):
     monkeypatch.setattr(exact_products, "_prefers_onednn", lambda: False)
     with exact_products.fast_products():
         assert torch.backends.mkldnn.matmul.fp32_precision == "none"
+
+
+def test_only_linear_layers_of_a_network_multiply_fast():
+    asked = []
+
+    class Watch(torch.nn.Module):
+        def forward(self, x):
+            asked.append(torch.backends.mkldnn.matmul.fp32_precision)
+            return x
+
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(64, 128), Watch(), torch.nn.GELU(), torch.nn.Linear(128, 32))
+    rows = torch.randn(3, 50, 64)
+    with torch.inference_mode():
+        plain = network(rows)
+        with exact_products.fast_linears(network):
+            assert ("forward" in vars(network[0])) == exact_products._prefers_onednn()
+            fast = [network(part) for part in (rows, rows[:, :7], rows[0, 0])]
+    for found, wanted in zip(fast, (plain, plain[:, :7], plain[0, 0]), strict=True):
+        assert float((found - wanted).abs().max()) < 1e-5 * float(plain.abs().max())
+    assert set(asked) == {"none"}
+    assert all("forward" not in vars(layer) for layer in network)

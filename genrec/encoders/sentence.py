@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _SHARD = 1024
 """Texts between two writes to the cache: what a killed run loses at most."""
+_ALIKE = 0.8
+"""Tokens of the shortest text in a part, over those of the longest: more parts cost more than they save."""
 
 
 class SentenceSettings(Settings):
@@ -211,19 +213,10 @@ class _Job:
 
     def _encode(self, model: Any, batches: list[_Batch]) -> np.ndarray:
         """Encode whole batches, also what the cache has of them, and keep them."""
-        from genrec.exact_products import fast_products
+        from genrec.exact_products import fast_linears
 
-        settings = self.encoder.settings
-        with fast_products():
-            parts = [
-                model.encode(
-                    [settings.prefix + self.texts[row] for row in batch.rows.values()],
-                    batch_size=len(batch.rows),
-                    convert_to_numpy=True,
-                    show_progress_bar=False,
-                )
-                for batch in batches
-            ]
+        with fast_linears(model):
+            parts = [self._read(model, batch) for batch in batches]
         rows = {key: row for batch in batches for key, row in batch.rows.items()}
         vectors = normalize_rows(np.concatenate(parts))
         if np.isfinite(vectors).all():  # a broken vector is reported by encode and must not be kept
@@ -232,6 +225,16 @@ class _Job:
         result = self._store(list(rows), vectors)
         self._report()
         return result
+
+    def _read(self, model: Any, batch: _Batch) -> np.ndarray:
+        """Vectors of a batch, ``(n, dim)``, read in parts of about as many tokens, which need little padding."""
+        texts = np.array([self.encoder.settings.prefix + self.texts[row] for row in batch.rows.values()], dtype=object)
+        parts = _alike(_n_tokens(model, texts.tolist()))
+        found = [
+            model.encode(texts[part].tolist(), batch_size=len(part), convert_to_numpy=True, show_progress_bar=False)
+            for part in parts
+        ]
+        return np.concatenate(found)[np.argsort(np.concatenate(parts))]
 
     def _report(self) -> None:
         total = len(self.row_of)
@@ -255,3 +258,19 @@ class _Batch:
             digest = together.copy()
             digest.update(keys[row])
             self.rows[digest.digest()] = row
+
+
+def _n_tokens(model: Any, texts: list[str]) -> np.ndarray:
+    """Tokens that a model reads of each text, ``(n,)``; all alike where it does not say."""
+    mask = model.preprocess(texts).get("attention_mask")
+    return np.ones(len(texts)) if mask is None else np.asarray(mask.sum(1))
+
+
+def _alike(lengths: np.ndarray) -> list[np.ndarray]:
+    """Places of texts in parts, the longest first, in each of which the shortest is at least :data:`_ALIKE` as long."""
+    order = np.argsort(-lengths, kind="stable")
+    starts = [0]
+    for at, length in enumerate(lengths[order]):
+        if length < _ALIKE * lengths[order[starts[-1]]]:
+            starts.append(at)
+    return np.split(order, starts[1:])

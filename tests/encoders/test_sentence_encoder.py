@@ -20,6 +20,12 @@ class FakeModel:
     def __init__(self, die_after=None):
         self.seen, self.calls, self.die_after = [], 0, die_after
 
+    def modules(self):
+        return []
+
+    def preprocess(self, texts):
+        return {}
+
     def encode(self, texts, **_):
         self.calls += 1
         if self.die_after is not None and self.calls > self.die_after:
@@ -269,3 +275,35 @@ class TestRealMiniLM:
         encoder.fit(catalog_of(["x"]))
         with pytest.raises(ConfigError, match="at most 512"):
             encoder.encode(catalog_of(["x"]))
+
+
+def test_texts_are_read_with_those_of_about_as_many_tokens(folder, monkeypatch):
+    class Tokens(FakeModel):
+        def preprocess(self, texts):
+            width = max(len(text) for text in texts)
+            return {"attention_mask": np.array([[1] * len(t) + [0] * (width - len(t)) for t in texts])}
+
+        def encode(self, texts, **options):
+            parts.append([len(text) for text in texts])
+            return super().encode(texts, **options)
+
+    parts = []
+    monkeypatch.setattr(SentenceModel, "load", lambda self, device: Tokens())
+    titles = ["".join(np.random.default_rng(n).choice([*"ab "], 1 + n * 7 % 40)).strip() or "a" for n in range(60)]
+    found = fitted(folder, catalog_of(titles)).encode(catalog_of(titles))
+    monkeypatch.setattr(module, "_ALIKE", 0.0)
+    monkeypatch.setenv("GENREC_CACHE", "off")
+    assert np.array_equal(found, fitted(folder, catalog_of(titles)).encode(catalog_of(titles)))
+    few = parts[1 : 1 + len(parts) // 2]
+    assert any(len(part) > 1 for part in few)
+    assert all(min(part) >= 0.8 * max(part) for part in few if len(part) > 1)
+
+
+def test_fast_vectors_are_those_of_the_model(monkeypatch):
+    monkeypatch.setenv("GENREC_CACHE", "off")
+    titles = [" ".join(["green tea, 20 bags"] * (1 + n % 5)) + f" {n}" for n in range(12)]
+    encoder = build_encoder({"name": "sentence", "model": "minilm"})
+    encoder.fit(catalog_of(titles), None)
+    found = encoder.encode(catalog_of(titles))
+    plain = encoder.load_model().encode(encoder.texts(catalog_of(titles)), normalize_embeddings=True)
+    assert np.abs(found - plain).max() < 1e-5
