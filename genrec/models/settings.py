@@ -43,6 +43,12 @@ class LanguageModelSettings(Settings):
         description="what rows of code tokens start from: codebooks, mean of the titles that carry a code, frequent "
         "words of these titles, or chance",
     )
+    fit_code_rows: int = Field(
+        500,
+        ge=0,
+        description="training examples that are read before the first step, so that the output starts with a fit to "
+        "what the network says and not with chance; 0: code rows stay as they start",
+    )
     train_code_rows: bool = Field(True, description="train the rows of the code tokens")
     keep_layers: int | None = Field(None, ge=1, description="keep only the first so many layers")
     every_layer: int | None = Field(None, ge=1, description="keep every so-manieth layer")

@@ -31,6 +31,7 @@ from genrec.training.learning import learn
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
 from genrec.training.policy.monitor import told_figures
+from genrec.training.row_start import fit_start
 from genrec.training.self_check import check_language_model
 from genrec.training.session import (
     TrainingFolder,
@@ -104,6 +105,8 @@ def train(
     on_main_process(lambda: session.open(identity, overwrite=overwrite))
     on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
+    fresh = config.init is None and not starts_from_recommender(config)
+    recommender.metrics |= fit_start(recommender.model, batches, config) if fresh else {}
     start = None if validate is None else _start(trainer, validate, recommender, split, config)
     broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)
     check_stopped(trainer, callbacks, session.folder)

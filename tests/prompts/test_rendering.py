@@ -178,6 +178,19 @@ def test_whole_histories_teach_every_item_but_the_oldest():
     assert apart["input_ids"] == plain.render_example(Sample(np.array([1, 2, 3]), 4))["input_ids"]
 
 
+def test_a_list_asks_for_every_item_in_the_same_place():
+    made, history = renderer("next-in-list", whole=True), np.array([1, 2, 3])
+    example, prompt = made.render_example(Sample(history, 4)), made.prompt_ids(Sample(history))
+    ids = example["input_ids"]
+    assert ids[: len(prompt)] == prompt
+    levels = made.items.codes.shape[1]
+    starts = [n for n, label in enumerate(example["labels"]) if label != IGNORE][::levels]
+    assert len(starts) == 3
+    assert {ids[start - 1] for start in starts} == {prompt[-1]}
+    nobody = made.prompt_ids(Sample(np.zeros(0, dtype=np.int32)))
+    assert prompt[: len(nobody)] == nobody
+
+
 def test_items_show_every_field_and_hide_placeholders():
     shown = ITEMS[1]
     assert shown == {

@@ -14,6 +14,7 @@ SHIPPED = [
     "ids-to-title",
     "keywords-to-code",
     "next-category",
+    "next-in-list",
     "next-item",
     "next-item-gaps",
     "next-item-preference",
@@ -45,6 +46,7 @@ def test_front_matter_says_what_the_template_reads_and_where_it_comes_from(name)
 
 def test_which_tasks_can_recommend():
     assert [name for name in SHIPPED if load_task(name).recommends] == [
+        "next-in-list",
         "next-item",
         "next-item-gaps",
         "next-item-preference",

@@ -166,3 +166,19 @@ def test_a_checkpoint_that_changed_is_another_run(tiny_index, interactions, tmp_
     save_checkpoint(folder, "llama")
     with pytest.raises(ArtifactError, match="different: checkpoint"):
         train(tiny_index, interactions, settings, tmp_path / "model")
+
+
+def test_code_rows_are_fitted_before_the_first_step_and_not_where_they_are_not_to_be(
+    checkpoint, tiny_index, interactions, tmp_path
+):
+    once = ["trainer.max_steps=1", "trainer.learning_rate=0.0"]
+    fitted = train(tiny_index, interactions, config(checkpoint("qwen3"), *once), tmp_path / "fitted")
+    plain = config(checkpoint("qwen3"), *once, "model.llm.fit_code_rows=0")
+    plain = train(tiny_index, interactions, plain, tmp_path / "plain")
+    told = fitted.metrics["code_rows"]
+    assert told["after"] <= told["before"]
+    assert told["items"] > 16
+    assert "code_rows" not in plain.metrics
+    assert fitted.model.config.own_output
+    assert not plain.model.config.own_output
+    assert Recommender.from_pretrained(tmp_path / "fitted").model.config.own_output

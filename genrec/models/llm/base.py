@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genrec.errors import ArtifactError
 from genrec.models.llm.code_labels import CodeLabels
-from genrec.models.llm.code_rows import RowStart, add_code_rows
+from genrec.models.llm.code_rows import RowStart, add_code_rows, part_output
 from genrec.models.llm.code_tokens import CodeTokens
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.creation import (
@@ -210,6 +210,7 @@ class LanguageBase(StoredLanguageModel):
         _refuse_other_index(model.config, config.index_fingerprint, source.checkpoint)
         config.base_fingerprint = source.fingerprint()
         truncate_layers(model, keep=config.keep_layers, every=config.every_layer)
+        config.own_output = config.own_output and source.quantize is None and part_output(model)
         tokens = CodeTokens(config.codebook_sizes or ())
         add_code_rows(model, tokenizer, tokens, start)
         if config.max_tokens is not None:

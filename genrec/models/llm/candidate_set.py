@@ -167,4 +167,4 @@ class CandidateSet(TitleLikelihood):
         owners = torch.repeat_interleave(torch.arange(rows), edges).to(device)
         parents = torch.cat([one.parents for one in layouts]).to(device) + width
         following = torch.cat([one.following for one in layouts]).to(device)
-        return Targets(self._terms(hidden[owners, parents], following), owners)
+        return Targets(self.label_terms(hidden[owners, parents], following), owners)

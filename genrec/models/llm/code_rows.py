@@ -99,6 +99,23 @@ def part_head_and_decoder(model: Any) -> None:
                 config.tie_word_embeddings = False
 
 
+def part_output(model: Any) -> bool:
+    """Give the output layer of a decoder a weight of its own, so that what it says of a token is free of what it reads.
+
+    Returns:
+        Whether it has one now. Only an output layer that is the input table and nothing more gets one.
+    """
+    head = model.get_output_embeddings()
+    if model.config.is_encoder_decoder or type(head) is not nn.Linear or head.bias is not None:
+        return False
+    if head.weight is model.get_input_embeddings().weight:
+        head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=head.weight.requires_grad)
+        for config in configs_of(model.config):
+            if getattr(config, "tie_word_embeddings", False):
+                config.tie_word_embeddings = False
+    return True
+
+
 def _decoder_table(model: Any) -> Any:
     try:
         return model.get_decoder().get_input_embeddings()

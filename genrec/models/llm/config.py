@@ -15,6 +15,8 @@ class LanguageConfig(CodeModelConfig):
         tuning: See :func:`~genrec.models.llm.tuning.tune`.
         lora: Fields of peft's ``LoraConfig``.
         train_code_rows: Whether LoRA trains the rows of the code tokens too.
+        own_output: Whether the output layer is parted from the input table, see
+            :func:`~genrec.models.llm.code_rows.part_output`.
         keep_layers: See :func:`~genrec.models.llm.fewer_layers.truncate_layers`.
         every_layer: The same.
         index_fingerprint: Of the semantic index whose codes the model speaks.
@@ -25,7 +27,8 @@ class LanguageConfig(CodeModelConfig):
 
     model_type = "genrec-language"
     derived = CodeModelConfig.derived | {
-        *("source", "tuning", "lora", "train_code_rows", "keep_layers", "every_layer", "max_tokens"),
+        *("source", "tuning", "lora", "train_code_rows", "own_output", "keep_layers", "every_layer"),
+        "max_tokens",
         *("index_fingerprint", "base_fingerprint", "n_items"),
     }
 
@@ -33,6 +36,7 @@ class LanguageConfig(CodeModelConfig):
     tuning: str = "lora"
     lora: dict[str, Any] | None = None
     train_code_rows: bool = True
+    own_output: bool = False
     keep_layers: Some | None = None
     every_layer: Some | None = None
     index_fingerprint: str | None = None

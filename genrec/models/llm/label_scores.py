@@ -38,19 +38,20 @@ class LabelScores:
     scale: float = 1.0
 
     @classmethod
-    def of(cls, model: Any, tokens: CodeTokens, scale: float) -> LabelScores | None:
-        """Of a model, or None where its output layer does more than a product with frozen rows.
+    def of(cls, model: Any, tokens: CodeTokens, scale: float, *, frozen: bool = True) -> LabelScores | None:
+        """Of a model, or None where its output layer does more than a product with rows.
 
         Args:
             model: Of transformers, inside a PEFT model or not.
             tokens: The code tokens.
             scale: Factor on the states that the family has.
+            frozen: Only where its words are not trained.
         """
         config, head = model.config.get_text_config(), model.get_output_embeddings()
         layer = getattr(head, "token_adapter", head)
         base = getattr(layer, "base_layer", layer)
         plain = type(base) is nn.Linear and base.bias is None and type(base.weight) is nn.Parameter
-        if not plain or base.weight.requires_grad or getattr(config, "final_logit_softcapping", None):
+        if not plain or (frozen and base.weight.requires_grad) or getattr(config, "final_logit_softcapping", None):
             return None
         if getattr(model, "final_logits_bias", None) is not None or torch.is_autocast_enabled(base.weight.device.type):
             return None

@@ -70,7 +70,9 @@ class LanguageModel(LanguageBase):
         """See :meth:`LanguageBase.create`; an encoder-decoder reads as it is trained, whole histories or pairs."""
         attention: HistoryAttention = "item-causal" if config.examples.mode == "whole" else "full"
         fields = language_fields(config, index, cls.config_class)
-        model = cls.build(cls.config_class(**{"history_attention": attention, **fields}), row_start(config, index))
+        fitted = config.model.llm.fit_code_rows > 0 and cls.named_by == "codes"
+        fields = {"history_attention": attention, "own_output": fitted, **fields}
+        model = cls.build(cls.config_class(**fields), row_start(config, index))
         if model.reads_whole and not reads_item_causally(model.base):
             logger.info("%s learns pairs: its encoder takes no mask between items.", type(model.base).__name__)
             model.config.history_attention = "full"
@@ -78,15 +80,23 @@ class LanguageModel(LanguageBase):
 
     def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
         """See :meth:`LanguageBase.targets`: every token with a label is one."""
+        hidden, right, rows = self.label_states(input_ids, attention_mask, labels)
+        return Targets(self.label_terms(hidden, right), rows)
+
+    def label_states(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """States that every label is predicted from, ``(n, dim)``, these labels, and their rows, each ``(n,)``.
+
+        The arguments are those of :meth:`forward`. A model that learns through its own logits gives these as states.
+        """
         if self.reads_whole:
-            return self._whole_targets(input_ids, attention_mask, labels)
+            return self._whole_states(input_ids, attention_mask, labels)
         if self.seq2seq:
             chosen, real = labels, labels != IGNORE
             hidden = self._read_pair(input_ids, attention_mask, labels)[real]
         else:
             chosen, real = labels[:, 1:], labels[:, 1:] != IGNORE
             hidden = self._read_at(input_ids, attention_mask, real)
-        return Targets(self._terms(hidden, chosen[real]), real.nonzero()[:, 0])
+        return hidden, chosen[real], real.nonzero()[:, 0]
 
     def _read_at(self, input_ids: Tensor, mask: Tensor, wanted: Tensor) -> Tensor:
         """States of some tokens of every row but the last, ``(n, dim)``.
@@ -125,7 +135,7 @@ class LanguageModel(LanguageBase):
         """See :attr:`LanguageBase.reads_whole`."""
         return self.seq2seq and self.config.history_attention == "item-causal"
 
-    def _whole_targets(self, input_ids: Tensor, mask: Tensor, labels: Tensor) -> Targets:
+    def _whole_states(self, input_ids: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         order = order_of(input_ids, self.tokens.ids)
         answers = split_answers(labels, order, torch.as_tensor(self.tokens.ids[0]), self.n_levels, IGNORE)
         pad = int(self.base.config.pad_token_id or 0)
@@ -135,7 +145,7 @@ class LanguageModel(LanguageBase):
         hidden = torch.cat([state[kept] for state, kept in zip(states, real, strict=True)])
         right = torch.cat([one.tokens[kept] for one, kept in zip(answers, real, strict=True)])
         rows = torch.cat([one.rows[kept.nonzero()[:, 0]] for one, kept in zip(answers, real, strict=True)])
-        return Targets(self._terms(hidden, right), rows)
+        return hidden, right, rows
 
     def _read(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         if self.config.own_logits:
@@ -163,7 +173,7 @@ class LanguageModel(LanguageBase):
         ).last_hidden_state
         return hidden
 
-    def _terms(self, hidden: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    def label_terms(self, hidden: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         """What every label adds to the loss, and its log-probability.
 
         Args:
@@ -171,7 +181,7 @@ class LanguageModel(LanguageBase):
             right: ``(n,)`` token ids.
         """
         smoothing = self.config.label_smoothing if self.training else 0.0
-        scores = self._scores()
+        scores = self.label_scores()
         if self.legal is None:
             return scores.terms(hidden, right, smoothing)
         starts, codes = self.labels.find(right)
@@ -189,7 +199,7 @@ class LanguageModel(LanguageBase):
         loss, likelihood = (torch.cat(part)[order] for part in zip(*parts, strict=True))
         return loss, likelihood
 
-    def _scores(self) -> LabelScores | _AllScores:
+    def label_scores(self) -> LabelScores | _AllScores:
         """The output layer as the loss reads it: the fast way where the model has nothing else in it."""
         if self.config.own_logits:
             return _AllScores(_NoHead(self.tokens.ids))

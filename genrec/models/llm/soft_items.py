@@ -13,7 +13,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from genrec.models.config import Width
-from genrec.models.llm.base import Targets
 from genrec.models.llm.code_labels import CodeLabels
 from genrec.models.llm.known_items import ItemReader, KnownItems
 from genrec.models.llm.language_model import LanguageModel, LanguageModelConfig
@@ -70,10 +69,10 @@ class SoftItems(ItemReader, LanguageModel):
         super().merge()
         self._attach()
 
-    def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
-        """See :meth:`LanguageBase.targets`."""
+    def label_states(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See :meth:`LanguageModel.label_states`."""
         self._mean_these()
-        return super().targets(input_ids, attention_mask, labels)
+        return super().label_states(input_ids, attention_mask, labels)
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> StepState:  # type: ignore[override]
         """See :meth:`LanguageModel.prefill`."""

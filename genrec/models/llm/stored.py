@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genrec.errors import ArtifactError, ConfigError, GenRecError, ModelError
 from genrec.models.base import CodeModel
-from genrec.models.llm.code_rows import add_code_rows, token_tables
+from genrec.models.llm.code_rows import add_code_rows, part_output, token_tables
 from genrec.models.llm.code_tokens import CodeTokens
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.fewer_layers import truncate_layers
@@ -141,6 +141,8 @@ class StoredLanguageModel(CodeModel):
             source = LanguageSource.stored(fields, **({"checkpoint": checkpoint} if checkpoint else {}))
             base = on_this_machine(_same_base(source, config, cls.part, folder))
             truncate_layers(base, keep=config.keep_layers, every=config.every_layer)
+            if config.own_output:
+                part_output(base)
             add_code_rows(base, tokenizer, CodeTokens(config.codebook_sizes or ()), None)
             lm = load_adapter(base, folder / _ADAPTER)
         model = cls(config, lm, tokenizer)
