@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from genrec.generative.config import TrainConfig
+from genrec.generative.started import starts_from_recommender
 from genrec.models.base import CodeModel
 from genrec.models.llm.fitted_rows import fit_code_rows
 from genrec.models.llm.language_model import LanguageModel
@@ -26,9 +27,12 @@ def fit_start(model: CodeModel, batches: TrainingBatches, config: TrainConfig) -
         config: Says how many.
 
     Returns:
-        Entries of a run's metrics: ``code_rows``, what the fit changed. Empty where nothing was fitted.
+        Entries of a run's metrics: ``code_rows``, what the fit changed. Empty where nothing was fitted, as where
+        training goes on from a recommender.
     """
     examples = config.model.llm.fit_code_rows
+    if config.init is not None or starts_from_recommender(config):
+        return {}
     if not examples or not isinstance(model, LanguageModel) or model.named_by != "codes":
         return {}
     rows = range(min(examples, len(batches.examples)))

@@ -105,8 +105,7 @@ def train(
     on_main_process(lambda: session.open(identity, overwrite=overwrite))
     on_main_process(lambda: usable_checkpoint(session.checkpoints))
     began = time.monotonic()
-    fresh = config.init is None and not starts_from_recommender(config)
-    recommender.metrics |= fit_start(recommender.model, batches, config) if fresh else {}
+    recommender.metrics |= fit_start(recommender.model, batches, config)
     start = None if validate is None else _start(trainer, validate, recommender, split, config)
     broken = learn(trainer, session, usable_checkpoint(session.checkpoints), start)
     check_stopped(trainer, callbacks, session.folder)
