@@ -98,9 +98,7 @@ def train(
     session = TrainingFolder(out)
     validate = GeneratedValidation(recommender, split.validation, config) if len(split.validation) else None
     watching: Any = {"validate": validate, "callbacks": callbacks, "objective": objective}
-    trainer = build_trainer(
-        recommender.model, batches.examples, batches.collate, config, session.checkpoints, **watching
-    )
+    trainer = build_trainer(recommender.model, *batches, config, session.checkpoints, **watching)
     # after everything that wrong settings can break
     on_main_process(lambda: session.open(identity, overwrite=overwrite))
     on_main_process(lambda: usable_checkpoint(session.checkpoints))
