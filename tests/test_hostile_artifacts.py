@@ -249,6 +249,52 @@ def test_weights_that_a_network_lacks_do_not_start_from_chance(copied):
             load_model(folder, **({"checkpoint": str(OLD / "llama")} if name == "llm-item-head" else {}))
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["decoder", "item-decoder-prior", "seq2seq", "recgpt", "llm-lora", "baseline-sasrec"])
+def test_weights_that_are_no_numbers_are_told_of(name, wrong, copied):
+    """Every list would else be empty, without a word."""
+    folder = copied(name)
+    path = max(folder.glob("**/*.safetensors"), key=lambda one: (one.parts[-2] in ("model", "adapter"), one.name))
+    arrays = {
+        key: np.full_like(value, wrong) if value.dtype.kind == "f" else value for key, value in load_file(path).items()
+    }
+    save_file(arrays, path, metadata={"format": "pt"})
+    with pytest.raises(GenRecError, match="holds values that are no numbers"):
+        used(name, sign(folder))
+
+
+def test_a_sound_network_may_answer_with_nothing(copied):
+    recommender = load(copied("decoder"))
+    assert (recommender.recommend([["i001"]], 3, allow=[]).items == -1).all()
+
+
+ADAPTERS = {
+    "layers are missing": lambda weights, settings: [weights.pop(key) for key in list(weights) if "q_proj" in key],
+    "halves are missing": lambda weights, settings: [weights.pop(key) for key in list(weights) if "lora_B" in key],
+    "other layers": lambda weights, settings: weights.update(
+        {key.replace("layers.0", "layers.9"): weights.pop(key) for key in list(weights)}
+    ),
+    "one too many": lambda weights, settings: weights.update(extra=np.zeros(2, np.float32)),
+    "fewer are wanted": lambda weights, settings: settings.update(target_modules=["q_proj"]),
+    "another method": lambda weights, settings: settings.update(use_dora=True),
+    "no number": lambda weights, settings: settings.update(lora_alpha=float("nan")),
+    "too large a number": lambda weights, settings: settings.update(lora_alpha=1e308),
+}
+
+
+@pytest.mark.parametrize("change", ADAPTERS)
+def test_an_adapter_that_lacks_weights_is_not_its_base(change, copied):
+    """peft leaves out what is missing, and the base would answer in the place of what was trained."""
+    folder = copied("llm-lora")
+    path, beside = (folder / "model" / "adapter" / f"adapter_{name}" for name in ("model.safetensors", "config.json"))
+    weights, settings = load_file(path), json.loads(beside.read_text())
+    ADAPTERS[change](weights, settings)
+    save_file(weights, path, metadata={"format": "pt"})
+    beside.write_text(json.dumps(settings))
+    with pytest.raises(ArtifactError, match=r"do not belong together|to be scaled by"):
+        used("llm-lora", sign(folder))
+
+
 def test_sparse_matrices_point_inside_themselves():
     """scipy reads whatever an index points to."""
     import scipy.sparse as sp

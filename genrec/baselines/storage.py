@@ -10,6 +10,7 @@ import numpy as np
 
 from genrec.artifacts import load_tensors, read_manifest, read_whole, saved_content
 from genrec.artifacts.hub import at_hand
+from genrec.artifacts.manifest import COPY_AGAIN
 from genrec.baselines.base import _ARRAYS, _ITEMS, Baseline
 from genrec.config import parse
 from genrec.data.naming import ColumnNames
@@ -60,7 +61,7 @@ def _load(folder: Path, device: str | None) -> Baseline:
     baseline.item_ids = np.empty(len(ids), dtype=object)
     baseline.item_ids[:] = ids
     tensors = load_tensors(folder / _ARRAYS)
-    _check_lengths(tensors, n_items, folder / _ARRAYS)
+    _check_arrays(tensors, n_items, folder / _ARRAYS)
     try:
         baseline.load_state(tensors, device=device)
     except KeyError as error:
@@ -73,9 +74,13 @@ def _load(folder: Path, device: str | None) -> Baseline:
     return baseline
 
 
-def _check_lengths(tensors: Mapping[str, np.ndarray], n_items: int, where: Path) -> None:
-    """Arrays have one row an item, but for parts of networks and of sparse matrices, whose shape says it."""
+def _check_arrays(tensors: Mapping[str, np.ndarray], n_items: int, where: Path) -> None:
+    """Arrays hold numbers, in one row an item but for networks and sparse matrices, whose shape says it."""
     for name, array in tensors.items():
+        if array.dtype.kind == "f" and (
+            np.isnan(array).any() or (name.startswith("network.") and np.isinf(array).any())
+        ):
+            raise ArtifactError(f"The array {name} holds values that are no numbers.", where=where, hint=COPY_AGAIN)
         stem, _, part = name.rpartition(".")
         if name.startswith("network.") or part in ("data", "indices", "indptr"):
             continue

@@ -27,6 +27,7 @@ from genrec.encoders.word_matches import WordMatches
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models.base import CodeModel
 from genrec.models.outputs import Reader
+from genrec.models.parts import require_numbers
 
 _CELLS = 1 << 26  # users times items that are scored by words at once
 
@@ -64,6 +65,7 @@ class Ranker:
         self.model, self.index, self.reader, self.max_items = model, index, reader, max_items
         self._tries = SubTries(index.trie, model.device)
         self._vectors: dict[torch.device, torch.Tensor] = {}
+        self._sound = False
 
     def to(self, device: str | torch.device) -> None:
         """Move the network, and what goes with it."""
@@ -92,6 +94,7 @@ class Ranker:
         Raises:
             DataError: Something does not fit the users or the catalogue.
             ConfigError: An unknown part of the catalogue, or options that need something that is not there.
+            ModelError: Weights of the network are no numbers.
         """
         request.check(len(histories), len(self.index.item_ids))
         items = np.full((len(histories), request.k), -1, dtype=np.int32)
@@ -121,7 +124,15 @@ class Ranker:
 
         with self._evaluating():
             side_by_side(self._rounds(histories, request, size), answer, threads)
+        self._require_numbers(items, scores)
         return items, scores
+
+    def _require_numbers(self, items: np.ndarray, scores: np.ndarray) -> None:
+        """Look at the weights where a list is empty or its scores are no numbers: broken ones give just that."""
+        if self._sound or not ((items[:, :1] < 0).any() or not (scores < np.inf).all()):
+            return
+        require_numbers(self.model)
+        self._sound = True
 
     def path_scores(
         self, histories: Histories, request: Request, options: DecodingOptions, items: np.ndarray

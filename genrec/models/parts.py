@@ -177,3 +177,19 @@ def check_heads(dim: int, heads: int, setting: str) -> None:
             where=f"model.options.{setting}",
             expected="a divisor of the width",
         )
+
+
+def require_numbers(network: nn.Module) -> None:
+    """Refuse a network with weights that are infinite or no numbers.
+
+    Raises:
+        ModelError: Names the first.
+    """
+    for name, value in network.named_parameters():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise ModelError(
+                f"The weights of this network are damaged: '{name}' holds values that are no numbers.",
+                where="model",
+                expected="finite weights",
+                hint="Load another copy, or train it again.",
+            )

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from genrec.artifacts import tensor_shapes
+from genrec.artifacts.manifest import COPY_AGAIN
 from genrec.errors import ArtifactError, ConfigError, MissingExtraError
 from genrec.models.llm.adapted_layers import ALL_LINEAR, adapted_layers
 from genrec.models.llm.code_rows import part_head_and_decoder, token_tables
@@ -97,6 +99,7 @@ def load_adapter(model: Any, folder: Path, *, trainable: bool = False) -> Any:
     _prepare_tables(model)
     with _quiet():
         tuned = require_peft().PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+        _check_weights(tuned, folder)
     _share_rows(tuned)
     _keep_biases(tuned)
     quicken(tuned)
@@ -119,6 +122,26 @@ def _check_adapter(folder: Path, vocabulary: int) -> None:
     for ids in dict(content.get("trainable_token_indices") or {}).values():
         if not all(type(one) is int and 0 <= one < vocabulary for one in ids):
             raise ArtifactError("This adapter trains tokens that the vocabulary does not have.", where=folder)
+
+
+def _check_weights(tuned: Any, folder: Path) -> None:
+    """Refuse weights of other layers than the settings name: peft leaves out what is missing, and the base answers."""
+    wanted = require_peft().get_peft_model_state_dict(tuned, save_embedding_layers=False)
+    there = tensor_shapes(folder / _ADAPTER_WEIGHTS)
+    if wrong := sorted(wanted.keys() ^ there.keys()):
+        raise ArtifactError(
+            f"Settings and weights of this adapter do not belong together: {wrong[0]}.",
+            where=folder,
+            expected=", ".join(f"{name} {'in the weights' if name in wanted else 'nowhere'}" for name in wrong[:3]),
+            hint=COPY_AGAIN,
+        )
+    for module in tuned.modules():
+        scaling = getattr(module, "scaling", None)
+        for share in scaling.values() if isinstance(scaling, dict) else ():
+            if not abs(share) <= torch.finfo(torch.float32).max:
+                raise ArtifactError(
+                    f"This adapter is to be scaled by {share}.", where=folder / _ADAPTER_CONFIG, expected="a number"
+                )
 
 
 def save_adapter(model: Any, folder: Path) -> None:
