@@ -13,10 +13,12 @@ from genrec.cli.main import app
 from genrec.config import parse, read_yaml
 from genrec.data import Interactions
 from genrec.data.shop import make_shop
+from genrec.data.split import split_for
 from genrec.generative.config import TrainConfig
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.index.semantic_index import SemanticIndex
+from genrec.training.objectives import build_objective
 from genrec.training.train import train
 
 TEXTS = {name: find_asset("presets", name, ".yaml", "preset").read_text() for name in asset_names("presets", ".yaml")}
@@ -100,6 +102,21 @@ def teacher(shop, index_for, checkpoint_of, tmp_path_factory):
     return str(folder)
 
 
+def post_training_moves(recommender, interactions):
+    """Whether preferences against the network's own best items have a gradient, by the recommender's own network."""
+    model, index = recommender.model, recommender.index
+    model.end_decoding()
+    model.train_on()
+    objective = build_objective({"name": "sdpo", "negatives": 2, "pool": 4})
+    objective.prepare(model, index, recommender.config)
+    train_part = split_for(interactions, index, recommender.config).train
+    batches = objective.batches(model, index, train_part, recommender.config)
+    batch = batches.collate([batches.examples[n] for n in range(2)])
+    objective.loss(lambda inputs: model(**inputs), batch).loss.backward()
+    sizes = [float(weight.grad.abs().max()) for weight in model.parameters() if weight.grad is not None]
+    return np.isfinite(sizes).all() and max(sizes) > 0
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_it_trains_is_saved_and_loaded_and_recommends(preset, shop, index_for, checkpoint_of, tmp_path, request):
     index = index_for(remark_of(TEXTS[preset], "index") or "rq-kmeans-3x256")
@@ -117,6 +134,7 @@ def test_it_trains_is_saved_and_loaded_and_recommends(preset, shop, index_for, c
     alone = again.recommend([[]], 5)  # whoever else asks: a user without a history gets the same
     np.testing.assert_array_equal(alone.items[0], found.items[2])
     np.testing.assert_allclose(alone.scores[0], found.scores[2], atol=1e-5)
+    assert post_training_moves(again, shop[1])
 
 
 def test_the_list_of_presets_names_their_sources():

@@ -102,12 +102,13 @@ class CandidateSet(TitleLikelihood):
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> ItemScores:  # type: ignore[override]
         """Scores of all items for prompts ``(users, n)``: log-probabilities."""
-        found = self.title_scores(input_ids, attention_mask).log_softmax(-1)
-        best = found.topk(min(self.config.candidates, found.shape[1])).indices
+        alone = self.title_scores(input_ids, attention_mask).log_softmax(-1)
+        best = alone.topk(min(self.config.candidates, alone.shape[1])).indices
+        found = alone.clone()  # gradients need what the titles say by themselves
         for user, items in enumerate(best):
             rows = slice(user, user + 1)
             chosen = self.set_scores(input_ids[rows], attention_mask[rows], items.tolist()).log_softmax(0)
-            found[user, items] = found[user, items].logsumexp(0) + chosen
+            found[user, items] = alone[user, items].logsumexp(0) + chosen
         return ItemScores(found)
 
     def set_scores(self, input_ids: Tensor, attention_mask: Tensor, items: Sequence[int]) -> Tensor:

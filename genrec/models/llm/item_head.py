@@ -39,6 +39,7 @@ class ItemHeadModel(LanguageBase):
     config_class = ItemHeadModelConfig
     part: ClassVar[Part] = "states"
     codes_only: ClassVar[bool] = True
+    scores_items: ClassVar[bool] = True
     paths: LegalCodes | None = None
 
     @property

@@ -69,3 +69,19 @@ def test_only_the_adapter_is_learned_and_copied(model):
     with objective.at_start():
         assert all(torch.equal(value, before[name]) for name, value in model.named_parameters())
     assert {name for name, value in model.named_parameters() if not torch.equal(value, before[name])} == changed
+
+
+@pytest.mark.parametrize(("architecture", "family"), [("item-head", "qwen3"), ("candidate-set", "llama")])
+@pytest.mark.parametrize("method", ["beam", "gumbel", "sample"])
+def test_networks_that_score_all_items_are_asked_for_their_scores(architecture, family, method, tmp_path):
+    model = build(save_checkpoint(tmp_path / family, family), architecture)
+    if architecture == "candidate-set":
+        titles = [
+            f"{colour} {kind} {n}" for colour in ("red", "blue") for kind in ("cup", "tea", "tent") for n in range(5)
+        ]
+        model.set_titles([[*model.tokenizer(title)["input_ids"], 1] for title in titles])
+    objective = ready(model, kl=0.1, rollouts={"group": 4, "method": method, "include_target": True})
+    objective.loss(lambda inputs: model(**inputs), batch(model)).loss.backward()
+    gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    assert all(torch.isfinite(one).all() for one in gradients)
+    assert max(float(one.abs().max()) for one in gradients) > 0
