@@ -119,7 +119,7 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
             **cost,
             **against(given.ranks, setup.base, called, ranks),
             "command": f"python scripts/literature.py INDEX INTERACTIONS --seconds {given.seconds:g} "
-            f"--users {given.users}{' --counts' * given.counts}",
+            f"--users {given.users}{' --counts' * given.counts}{' --set ' * bool(given.set)}{' '.join(given.set)}",
         }
         given.ranks.mkdir(parents=True, exist_ok=True)
         np.save(given.ranks / f"{called}-{preset}.npy", ranks)
