@@ -237,10 +237,10 @@ def parse(cls: type[S], content: Mapping[str, Any], where: object = None) -> S:
             raise unknown_name("setting", str(first["loc"][-1]), owner, where=where or key) from None
         others = error.error_count() - 1
         more = f" (and {others} more)" if others else ""
-        shown = f"{where}: {key}" if where else key
+        what = f"The setting '{key}' is wrong" if key else "Settings do not go together"
         raise ConfigError(
-            f"The setting '{key}' is wrong: {first['msg'].removeprefix('Value error, ')}{more}.",
-            where=shown,
+            f"{what}: {first['msg'].removeprefix('Value error, ')}{more}.",
+            where=": ".join(str(part) for part in (where, key) if part) or None,
             expected=_describe(first),
         ) from None
 

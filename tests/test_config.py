@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 import genrec
-from genrec.config import Settings, apply_overrides, override_value, parse_yaml, read_yaml, write_yaml
+from genrec.config import Settings, apply_overrides, override_value, parse, parse_yaml, read_yaml, write_yaml
 from genrec.encoders.text import read_template
 from genrec.errors import ConfigError
 from genrec.generative.config import load_train_config
@@ -170,3 +170,14 @@ def test_a_wrong_number_is_named(overrides, said):
 
 def test_what_was_null_can_be_said_more_of():
     assert apply_overrides({"prior": None}, ["prior.name=item-knn"]) == {"prior": {"name": "item-knn"}}
+
+
+def test_settings_that_do_not_go_together_are_no_setting_without_a_name():
+    from genrec.decoding.options import DecodingOptions
+
+    with pytest.raises(ConfigError, match=r"^Settings do not go together: max_per_prefix works with plain") as error:
+        DecodingOptions().changed(["max_per_prefix=2", "groups=2"])
+    assert error.value.where == "--set"
+    with pytest.raises(ConfigError) as error:
+        parse(DecodingOptions, {"exact": True, "groups": 2})
+    assert error.value.where is None
