@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Annotated, Literal
 
 import typer
@@ -11,7 +12,18 @@ from genrec.cli.console import guarded, say, table
 from genrec.cli.options import SettingChanges
 from genrec.cli.pipeline import Pipeline
 
-Kind = Literal["recipes", "presets", "prompts", "baselines", "metrics", "networks", "objectives"]
+Kind = Literal[
+    "recipes",
+    "presets",
+    "prompts",
+    "baselines",
+    "metrics",
+    "networks",
+    "objectives",
+    "transforms",
+    "encoders",
+    "quantizers",
+]
 
 config = typer.Typer(cls=Pipeline, no_args_is_help=True)
 
@@ -81,9 +93,18 @@ def _registered(kind: Kind) -> dict[str, object]:
         from genrec.models import NETWORKS
 
         return dict(NETWORKS)
-    from genrec.training.objectives import OBJECTIVES
+    if kind == "encoders":
+        from genrec.encoders import ENCODERS
 
-    return dict(OBJECTIVES)
+        return dict(ENCODERS)
+    if kind == "quantizers":
+        from genrec.quantizers import QUANTIZERS
+
+        return dict(QUANTIZERS)
+    from genrec.training.objectives import OBJECTIVES
+    from genrec.training.transforms import TRANSFORMS
+
+    return dict(OBJECTIVES if kind == "objectives" else TRANSFORMS)
 
 
 def _files(folder: str) -> dict[str, str]:
@@ -102,4 +123,6 @@ def _files(folder: str) -> dict[str, str]:
 
 
 def _first_line(part: object) -> str:
-    return (inspect.getdoc(part) or "").partition("\n")[0]
+    """Of a docstring, without the marks that only a page of documentation reads."""
+    line = (inspect.getdoc(part) or "").partition("\n")[0]
+    return re.sub(r":\w+:`~?([^`]+)`", r"\1", line).replace("``", "")

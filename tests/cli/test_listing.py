@@ -1,5 +1,7 @@
 """What there is by name, and what a name stands for."""
 
+import re
+
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -25,12 +27,17 @@ def run(*arguments, code=0):
         ("metrics", "ndcg"),
         ("networks", "item-decoder"),
         ("objectives", "trie-masked"),
+        ("transforms", "llm4dsr"),
+        ("encoders", "lsa"),
+        ("quantizers", "rq-vae"),
     ],
 )
 def test_names_come_with_a_line_about_each(kind, name):
     lines = [line.split(None, 1) for line in run("list", kind).splitlines()[1:]]
     about = {line[0]: line[1] for line in lines if len(line) == 2}
     assert len(about[name].split()) > 3
+    assert "``" not in about[name]
+    assert not re.search(r":\w+:`", "".join(about.values()))
 
 
 def test_a_configuration_is_shown_with_every_default_and_change():
