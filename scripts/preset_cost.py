@@ -2,10 +2,10 @@
 
     python scripts/preset_cost.py FOLDER [--lm DECODER] [--text ENCODER] [--seq2seq ENCODER_DECODER] [--only PRESET ...]
 
-Every preset is trained for a few steps, as it is, on a thousand users of the demo shop, in a process of its own with one
-thread. FOLDER holds tables, indexes and models. Presets of language models need a Hugging Face folder each, and are
-measured at four rows a batch. Times are CPU time. Writes
-scripts/results/preset-cost.json, where rows of the same preset are replaced; then run scripts/preset_tables.py.
+Every preset is trained for a few steps, as it is, on a thousand users of the demo shop, by one thread in a process of
+its own. FOLDER holds tables, indexes and models. Presets of language models need a Hugging Face folder each, and are
+measured at four rows a batch. Times are CPU time. Writes scripts/results/preset-cost.json, where rows of the same
+preset are replaced; then run scripts/preset_tables.py.
 """
 
 from __future__ import annotations
