@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,18 +64,36 @@ def read_rows(paths: Iterable[Path | str]) -> list[Row]:
     """Rows of several results files.
 
     Raises:
-        DataError: A file is missing or does not hold a list of rows.
+        DataError: A file is missing or does not hold a list of rows, or a row holds something else than it should.
     """
     found: list[Row] = []
     for path in map(Path, paths):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"The results cannot be read: {error}", where=path, expected="a metrics.json") from None
         if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
             raise DataError("This file holds no results.", where=path, expected="a list of rows, such as metrics.json")
+        for row in content:
+            _require_right(row, path)
         found += content
     return found
+
+
+def _require_right(row: Row, path: Path) -> None:
+    """Refuse what cannot be compared or averaged."""
+    for key, value in row.items():
+        figure = key == "seconds" or bool(_FIGURE.match(key))
+        if value is None or not (figure or key in (*IDENTITY, "seed")):
+            continue
+        number = isinstance(value, int | float) and not abs(value) > sys.float_info.max
+        if not (number if figure else number or isinstance(value, str)):
+            shown = repr(value)[:40]
+            raise DataError(
+                f"A row of the results says {key}: {shown}.",
+                where=path,
+                expected="a number" if figure else "a text or a number",
+            )
 
 
 def _merged(group: list[Row], confidence: float) -> Row:

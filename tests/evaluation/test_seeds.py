@@ -53,3 +53,23 @@ def test_results_files_are_read_in_order(tmp_path):
         read_rows([tmp_path / "bad.json"])
     with pytest.raises(DataError, match="cannot be read"):
         read_rows([tmp_path / "missing.json"])
+
+
+@pytest.mark.parametrize("key", ["recommender", "split", "cases", "seed", "recall@10", "seconds"])
+@pytest.mark.parametrize("value", [[1], {"a": 1}, 10**400, "x"])
+def test_results_that_somebody_edited_are_one_error(key, value, tmp_path):
+    row = {"recommender": "m", "split": "s", "cases": 3, "seed": 1, "recall@10": 0.5, "seconds": 2.0}
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps([row, {**row, "seed": 2, key: value}]))
+    if value == "x" and "@" not in key and key != "seconds":
+        assert over_seeds(read_rows([path]))  # names may be anything
+        return
+    with pytest.raises(DataError, match=f"says {key}") as error:
+        read_rows([path])
+    assert error.value.where == path
+
+
+def test_results_nested_without_end_are_one_error(tmp_path):
+    (tmp_path / "metrics.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_rows([tmp_path / "metrics.json"])
