@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genrec.artifacts import mend, read_manifest, read_whole
+from genrec.artifacts import mend, read_json, read_manifest, read_whole
 from genrec.artifacts.hub import at_hand
 from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError
@@ -70,7 +69,7 @@ def moved_checkpoint(folder: Path | str, candidates: Sequence[str]) -> str | Non
     from genrec.models.llm.source import LanguageSource
 
     try:
-        wanted = json.loads((model / "config.json").read_text(encoding="utf-8")).get("base_fingerprint")
+        wanted = read_json(model / "config.json").get("base_fingerprint")
     except (OSError, ValueError, AttributeError):
         wanted = None
     found = (place for place in candidates if LanguageSource(place).fingerprint() == wanted)
@@ -83,7 +82,7 @@ def saved_kind(folder: Path | str) -> str | None:
     """Kind of a saved recommender: ``generative``, ``foundation`` or ``baseline``; None where that cannot be read."""
     mend(folder)
     try:
-        content = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+        content = read_json(Path(folder) / MANIFEST)
     except (OSError, ValueError):
         return None
     kind = content.get("kind") if isinstance(content, dict) else None
@@ -95,7 +94,7 @@ def saved_columns(folder: Path | str) -> ColumnNames:
     mend(folder)
     for name in (MANIFEST, "index.json"):
         try:
-            content = json.loads((Path(folder) / name).read_text(encoding="utf-8"))
+            content = read_json(Path(folder) / name)
             return ColumnNames(**(content.get("columns") or {}))
         except (OSError, ValueError, TypeError, AttributeError):
             continue

@@ -249,6 +249,43 @@ def test_weights_that_a_network_lacks_do_not_start_from_chance(copied):
             load_model(folder, **({"checkpoint": str(OLD / "llama")} if name == "llm-item-head" else {}))
 
 
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "{", "\xff", "[]", "1" * 10_000])
+def test_json_of_any_kind_is_one_error(content, tmp_path):
+    """Also where it is nested so deep that Python's reader gives up."""
+    from genrec.evaluation import read_rows
+    from genrec.generative.prior_experience import PriorExperience
+    from genrec.index.imported import read_codes
+    from genrec.index.item_tokenizer import ItemTokenizer
+    from genrec.loading import read_tokenizer, saved_columns, saved_kind
+    from genrec.models.vector_store import MANIFEST, VectorStore
+    from genrec.sharding.job import MANIFEST as JOB
+    from genrec.sharding.job import read_manifest
+    from genrec.sharding.store import LocalStore
+
+    named = ("recommender", "index", "metrics", "codes", "config", "item_tokenizer", "tokenizer")
+    for name in (*(f"{one}.json" for one in named), JOB, MANIFEST):
+        (tmp_path / name).write_bytes(content.encode("latin-1"))
+    assert saved_kind(tmp_path) is None
+    assert not saved_columns(tmp_path).said()
+    readers = {
+        load: tmp_path,
+        SemanticIndex.load: tmp_path,
+        load_model: tmp_path,
+        read_tokenizer: tmp_path,
+        ItemTokenizer.load: tmp_path,
+        VectorStore: tmp_path,
+        read_manifest: LocalStore(tmp_path),
+        read_codes: tmp_path / "codes.json",
+        PriorExperience.load: tmp_path / "metrics.json",
+    }
+    for read, where in readers.items():
+        with pytest.raises(GenRecError):
+            read(where)
+    if content != "[]":  # no rows at all
+        with pytest.raises(GenRecError):
+            read_rows([tmp_path / "metrics.json"])
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["decoder", "item-decoder-prior", "seq2seq", "recgpt", "llm-lora", "baseline-sasrec"])
 def test_weights_that_are_no_numbers_are_told_of(name, wrong, copied):

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 from genrec.artifacts.files import atomic_file, require_free_file, write_atomic
 from genrec.artifacts.folders import atomic_dir, recover, require_free
 from genrec.artifacts.locks import output_lock
-from genrec.artifacts.manifest import FORMAT_VERSION, Manifest, read_manifest, sha256_of, write_manifest
+from genrec.artifacts.manifest import (
+    FORMAT_VERSION,
+    Manifest,
+    parse_json,
+    read_json,
+    read_manifest,
+    sha256_of,
+    write_manifest,
+)
 from genrec.artifacts.reading import mend, read_whole, saved_content
 
 if TYPE_CHECKING:
@@ -23,6 +31,8 @@ __all__ = [
     "load_tensors",
     "mend",
     "output_lock",
+    "parse_json",
+    "read_json",
     "read_manifest",
     "read_whole",
     "recover",

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genrec.artifacts.interrupts import in_one_piece
-from genrec.artifacts.manifest import refuse_inside
+from genrec.artifacts.manifest import read_json, refuse_inside
 from genrec.errors import ArtifactError
 
 try:
@@ -201,7 +201,7 @@ def _write_holder(file: int) -> None:
 
 def _holder(path: Path) -> str:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
         since = time.strftime("%H:%M:%S", time.localtime(float(about["since"])))
         return f"process {about['pid']} on {about['host']} ({about['command']}, since {since})"
     except (OSError, ValueError, KeyError, TypeError):

@@ -75,6 +75,28 @@ class Manifest(dict[str, Any]):
 COPY_AGAIN = "Copy the whole folder again, or make it anew."
 
 
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no JSON in UTF-8, or nested too deep.
+    """
+    return parse_json(path.read_text(encoding="utf-8"))
+
+
+def parse_json(content: str | bytes) -> Any:
+    """What JSON text holds.
+
+    Raises:
+        ValueError: It is no JSON, or nested too deep.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deep") from None
+
+
 def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file, read in chunks."""
     with path.open("rb") as stream:
@@ -125,7 +147,7 @@ def read_manifest(folder: Path | str, name: str, kind: str) -> Manifest:
 
 def _parsed(path: Path, kind: str) -> Manifest:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
@@ -212,7 +234,7 @@ def strangers(folder: Path) -> list[str]:
     for name in (*_MANIFESTS, MARK):
         path = folder / name
         try:
-            listed = json.loads(path.read_text(encoding="utf-8"))["files"]
+            listed = read_json(path)["files"]
             known |= {name, *listed}
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from genrec.artifacts import load_tensors, read_manifest, read_whole, saved_content
+from genrec.artifacts import load_tensors, read_json, read_manifest, read_whole, saved_content
 from genrec.artifacts.hub import at_hand
 from genrec.artifacts.manifest import COPY_AGAIN
 from genrec.baselines.base import _ARRAYS, _ITEMS, Baseline
@@ -53,7 +52,7 @@ def _load(folder: Path, device: str | None) -> Baseline:
         raise ArtifactError(str(unknown_name("baseline", name, CLASSES)), where=folder)
     with saved_content("baseline", manifest.path):
         baseline = CLASSES[name](**{**CLASSES[name].legacy, **manifest.need("settings", dict)})
-    ids, n_items = json.loads((folder / _ITEMS).read_text(encoding="utf-8")), manifest.need("n_items", int)
+    ids, n_items = read_json(folder / _ITEMS), manifest.need("n_items", int)
     if not isinstance(ids, list) or len(ids) != n_items or not all(isinstance(one, str) for one in ids):
         raise ArtifactError(
             f"The item ids are not {count(n_items, 'text')}, as the manifest says.", where=folder / _ITEMS

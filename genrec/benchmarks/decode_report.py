@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from genrec.artifacts import write_atomic
+from genrec.artifacts import read_json, write_atomic
 
 Row = dict[str, Any]
 
@@ -18,7 +18,7 @@ _IDENTITY = ("model", "prompt", "items", "users", "beams", "dtype", "normalize",
 def read(folder: Path) -> list[Row]:
     """Rows of ``decode.json``, none where there is no such file."""
     path = folder / "decode.json"
-    return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
+    return list(read_json(path)) if path.is_file() else []
 
 
 def merged(before: Sequence[Row], rows: Sequence[Row]) -> list[Row]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from genrec.artifacts import read_json
 from genrec.errors import ModelError
 from genrec.trust import brings_code, refuse_code
 
@@ -45,6 +45,6 @@ def _refuse_pickled(folder: Path) -> None:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"A file of the sentence model cannot be read: {error}", where=path) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from genrec.artifacts import read_json
 from genrec.errors import DataError
 from genrec.evaluation.report import Row
 
@@ -69,7 +69,7 @@ def read_rows(paths: Iterable[Path | str]) -> list[Row]:
     found: list[Row] = []
     for path in map(Path, paths):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"The results cannot be read: {error}", where=path, expected="a metrics.json") from None
         if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):

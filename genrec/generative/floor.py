@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from genrec.artifacts import saved_content
+from genrec.artifacts import read_json, saved_content
 from genrec.config import Settings, parse
 from genrec.decoding.options import PriorSettings
 from genrec.errors import ArtifactError
@@ -64,7 +64,7 @@ class Floor:
         if not folder.is_dir():
             return None
         with saved_content("floor", folder / _SETTINGS):
-            content = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+            content = read_json(folder / _SETTINGS)
             settings = parse(FloorSettings, content)
         if settings.prior is None:
             return cls(settings)

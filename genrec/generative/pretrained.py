@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genrec.artifacts import atomic_dir, read_manifest, read_whole, write_manifest
+from genrec.artifacts import atomic_dir, read_json, read_manifest, read_whole, write_manifest
 from genrec.artifacts.hub import at_hand
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.catalog import Catalog
@@ -175,7 +175,7 @@ class FoundationModel:
         if not isinstance(model, PortableModel):
             raise ArtifactError(f"A network of type {type(model).__name__} cannot change catalogues.", where=folder)
         model.eval()
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = read_json(folder / "metrics.json")
         experience = PriorExperience.load(folder / _EXPERIENCE)
         return cls(model, ItemTokenizer.load(folder / "tokenizer"), config, metrics, experience)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
+from genrec.artifacts import read_json
 from genrec.config import Settings, parse
 from genrec.errors import ArtifactError
 
@@ -142,7 +143,7 @@ class PriorExperience(Settings):
         if not path.is_file():
             return None
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except ValueError as error:
             raise ArtifactError(f"What was measured about counts cannot be read: {error}", where=path) from None
         return parse(cls, content, where=path)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from genrec.artifacts import atomic_dir, read_manifest, read_whole, saved_content, write_manifest
+from genrec.artifacts import atomic_dir, read_json, read_manifest, read_whole, saved_content, write_manifest
 from genrec.artifacts.hub import at_hand
 from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.histories import Histories
@@ -340,7 +340,7 @@ class GenerativeRecommender(Recommender):
             config = config.model_copy(update={"tasks": tasks})
         model.eval()
         model.stays_ready = True
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = read_json(folder / "metrics.json")
         recommender = cls(model, index, config, metrics)
         recommender.prior = LearnedPrior.load(folder / "prior", index.item_ids)
         recommender.floor = Floor.load(folder / "floor", index.item_ids, recommender.prior)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genrec.artifacts import write_atomic
+from genrec.artifacts import read_json, write_atomic
 from genrec.data.catalog import Catalog
 from genrec.errors import DataError
 from genrec.index.code_names import code_name, parse_code_name
@@ -45,7 +45,7 @@ def read_codes(path: Path | str) -> dict[str, tuple[int, ...]]:
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise DataError(f"The codes cannot be read: {reason}.", where=path, expected=_EXPECTED) from None

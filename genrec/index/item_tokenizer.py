@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genrec.artifacts import load_tensors, save_tensors, saved_content
+from genrec.artifacts import load_tensors, read_json, save_tensors, saved_content
 from genrec.config import parse
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
 from genrec.errors import ArtifactError, ConfigError
@@ -303,7 +303,7 @@ class ItemTokenizer:
             ArtifactError: A file is missing or damaged.
         """
         with saved_content("item tokenizer", folder):
-            content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            content = read_json(folder / _FILE)
             rests = {name: dict(content["rests"][name]) for name in (*_PARTS, "disambiguation")}
             recipe = parse(TokenizerRecipe, content["recipe"])
             return cls(recipe, load_tensors(folder / _TENSORS), rests, from_folder=True, html=read_html(content))

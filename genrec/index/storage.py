@@ -16,6 +16,7 @@ from genrec.artifacts import (
     atomic_dir,
     load_tensors,
     output_lock,
+    read_json,
     read_manifest,
     require_free,
     save_tensors,
@@ -161,7 +162,7 @@ def load_parts(folder: Path) -> dict[str, Any]:
         raise ArtifactError(f"This is a '{manifest['kind']}', not an index.", where=manifest.path)
     origin = folder.resolve(), sha256_of(manifest.path)
     rests = {name: manifest.need(name, dict) for name in ("quantizer", "disambiguation")}
-    rests["encoder"] = json.loads((folder / _ENCODER).read_text(encoding="utf-8"))
+    rests["encoder"] = read_json(folder / _ENCODER)
     codes, vectors = load_tensors(folder / _CODES).get("codes"), MappedTensor(folder / _VECTORS, "vectors")
     frame = pl.read_parquet(folder / _ITEMS)
     _check_shapes(manifest, codes, vectors, frame)

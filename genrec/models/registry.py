@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,10 +64,12 @@ def load_model(folder: Path | str, *, checkpoint: str | None = None) -> CodeMode
     Raises:
         ArtifactError: The folder holds no model of genrec.
     """
+    from genrec.models.saved import read_config
+
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise ArtifactError("No model here.", where=folder, expected="a folder with config.json")
-    kind = str(json.loads(path.read_text(encoding="utf-8")).get("model_type"))
+    kind = str(read_config(path).get("model_type"))
     # A network's name is in its type, so that one alone has to be imported.
     likely = kind.removeprefix("genrec-")
     for name in [*([likely] if likely in NETWORKS else []), *NETWORKS]:

@@ -6,7 +6,6 @@ and sizes of tables that the weights do not bear out are refused first.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from genrec.artifacts import tensor_shapes
+from genrec.artifacts import read_json, tensor_shapes
 from genrec.errors import ArtifactError, ConfigError
 from genrec.models.config import CodeModelConfig
 from genrec.models.patterns import check_quantization_patterns
@@ -40,7 +39,7 @@ def read_config(path: Path) -> dict[str, Any]:
         ModelError: It asks for code.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
@@ -59,7 +58,7 @@ def weight_shapes(folder: Path) -> Shapes:
     pieces = folder / _PIECES
     names = [WEIGHTS]
     if pieces.is_file():
-        content = json.loads(pieces.read_text(encoding="utf-8"))
+        content = read_json(pieces)
         names = sorted(set(content["weight_map"].values()))
         if not all(re.fullmatch(r"[\w.-]+\.safetensors", name) for name in names):
             raise ArtifactError("The weights of this network lie outside its folder.", where=pieces)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from genrec.artifacts import write_atomic
+from genrec.artifacts import read_json, saved_content, write_atomic
 from genrec.errors import ArtifactError
 
 MANIFEST = "store.json"
@@ -52,7 +52,8 @@ class VectorStore:
         path = self.folder / MANIFEST
         self._domains: dict[str, dict[str, object]] = {}
         if path.is_file():
-            self._domains = json.loads(path.read_text(encoding="utf-8"))["domains"]
+            with saved_content("vector store", path):
+                self._domains = dict(read_json(path)["domains"])
 
     def __contains__(self, name: str) -> bool:
         return name in self._domains

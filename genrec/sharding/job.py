@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from genrec.artifacts import mend, sha256_of
+from genrec.artifacts import mend, parse_json, read_json, sha256_of
 from genrec.errors import ArtifactError, ConfigError
 from genrec.schema import Columns
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, Spool
@@ -188,7 +188,7 @@ class ShardedJob:
         Raises:
             ArtifactError: A shard is damaged.
         """
-        parts, left_out = [], dict(json.loads((self.work / SPOOLED).read_text(encoding="utf-8")))
+        parts, left_out = [], dict(read_json(self.work / SPOOLED))
         for shard in range(self.shards):
             name = part_name(shard)
             content = self.store.read(name)
@@ -220,7 +220,7 @@ def read_manifest(store: Store) -> dict[str, Any] | None:
         return None
     where = f"{store.where}/{MANIFEST}"
     try:
-        content = json.loads(store.read(MANIFEST))
+        content = parse_json(store.read(MANIFEST))
         whole = isinstance(content["identity"], dict) and 1 <= int(content["shards"]) <= 10**6
     except (ValueError, KeyError, TypeError, OSError):
         whole = False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec.artifacts import read_json
 from genrec.errors import ConfigError, DataError
 from genrec.wording import count
 
@@ -146,7 +146,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
     """
     path = folder / "metrics.json"
     try:
-        rows = [row for row in json.loads(path.read_text(encoding="utf-8")) if row["targets"] == "all"]
+        rows = [row for row in read_json(path) if row["targets"] == "all"]
         made = [
             {
                 "name": str(row["recommender"]).replace("|", "/"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from pathlib import Path
@@ -11,7 +10,7 @@ from zipfile import is_zipfile
 from safetensors.torch import load_file, save_file
 from transformers.trainer_utils import get_last_checkpoint
 
-from genrec.artifacts import tensor_shapes
+from genrec.artifacts import read_json, tensor_shapes
 from genrec.errors import ArtifactError
 from genrec.training.objectives.base import Objective
 
@@ -45,7 +44,7 @@ def usable_checkpoint(folder: Path) -> str | None:
 def _complete(checkpoint: Path) -> bool:
     # transformers writes trainer_state.json last.
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        read_json(checkpoint / "trainer_state.json")
     except (OSError, ValueError):
         return False
     try:  # where power failed, files may have their names and not all of their content

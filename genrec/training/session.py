@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 from transformers import TrainerCallback
 
-from genrec.artifacts import output_lock, read_manifest, recover, require_free, write_atomic
+from genrec.artifacts import output_lock, read_json, read_manifest, recover, require_free, write_atomic
 from genrec.config import parse
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, GenRecError
@@ -113,7 +113,7 @@ class TrainingFolder:
     def _begun(self, path: Path) -> Any:
         """What the run in the folder was started with; nothing where that cannot be read."""
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return read_json(path)
         except ValueError:
             return None
 
