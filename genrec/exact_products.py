@@ -79,7 +79,15 @@ def _gains(layer: nn.Linear) -> bool:
 def _laid_out(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
     library: Any = torch.ops.mkldnn
     weight = library._reorder_linear_weight(layer.weight.detach().contiguous(), _USUAL_ROWS)
-    return lambda rows: library._linear_pointwise(rows.contiguous(), weight, layer.bias, "none", [], "")
+
+    def forward(rows: Tensor) -> Tensor:
+        n = rows.numel() // layer.in_features
+        flat = rows.new_zeros(padded_rows(n), layer.in_features)
+        flat[:n] = rows.reshape(n, layer.in_features)
+        found: Tensor = library._linear_pointwise(flat, weight, layer.bias, "none", [], "")
+        return found[:n].view(*rows.shape[:-1], layer.out_features)
+
+    return forward
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:

@@ -47,10 +47,12 @@ class TokenizedItems:
     Attributes:
         vectors: ``(n_items, dim)`` float32.
         codes: ``(n_items, n_levels)`` int32, unique.
+        nearest: ``(n_items, quantizer_levels)`` int32, each item's own codes, where they are known.
     """
 
     vectors: np.ndarray
     codes: np.ndarray
+    nearest: np.ndarray | None = None
 
 
 class ItemTokenizer:
@@ -128,11 +130,14 @@ class ItemTokenizer:
         if frozen is None:
             quantizer.fit(ordered, seed=recipe.seed, items=context)
         popularity = None if train is None else np.bincount(train.items, minlength=len(catalog))[order]
-        codes = quantizer.place(ordered, items=context)
+        codes, nearest = quantizer.place_all(ordered, items=context)
         items = QuantizedItems(catalog.item_ids[order], codes, quantizer.codebook_sizes, ordered, quantizer, popularity)
         rule.fit(items)
         paths = rule.resolve(items)
-        return cls._of(recipe, encoder, quantizer, rule, catalog.html), TokenizedItems(vectors, unsorted(paths, order))
+        tokenized = TokenizedItems(
+            vectors, unsorted(paths, order), None if nearest is None else unsorted(nearest, order)
+        )
+        return cls._of(recipe, encoder, quantizer, rule, catalog.html), tokenized
 
     @classmethod
     def fit_many(

@@ -119,7 +119,10 @@ class SemanticIndex:
                 frozen=tokenizer,
                 vectors_from=vectors_from,
             )
-        return cls(catalog, items.codes, fitted, items.vectors)
+        index = cls(catalog, items.codes, fitted, items.vectors)
+        if items.nearest is not None:
+            index.nearest_codes = items.nearest
+        return index
 
     def encode_new(self, catalog: Catalog, *, vectors_from: Files | None = None) -> SemanticIndex:
         """A grown index: new items are appended, published rows keep their positions and semantic IDs.

@@ -142,6 +142,14 @@ class Quantizer(ABC):
         """
         return self.encode(x, items=items)
 
+    def place_all(self, x: np.ndarray, *, items: ItemContext | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Codes of all items of a new index, by :meth:`place`.
+
+        Returns:
+            ``(n, n_levels)`` int32, and the codes of :meth:`encode` where they were worked out on the way.
+        """
+        return self.place(x, items=items), None
+
     @property
     def codebooks(self) -> list[np.ndarray] | None:
         """``(codebook_size, code_dim)`` float32 per level where the method has them, else None.

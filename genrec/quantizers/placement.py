@@ -49,8 +49,15 @@ class SpreadsLastLevel(Quantizer):
     ) -> np.ndarray:
         """Codes of items that enter together; see :meth:`Quantizer.place`."""
         codes = self.encode(x, items=items)
-        if not self.moves:
-            return codes
+        return self._spread(x, codes, published) if self.moves else codes
+
+    def place_all(self, x: np.ndarray, *, items: ItemContext | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Codes of :meth:`place` and of :meth:`encode`, encoded once; see :meth:`Quantizer.place_all`."""
+        codes = self.encode(x, items=items)
+        return (self._spread(x, codes) if self.moves else codes), codes
+
+    def _spread(self, x: np.ndarray, codes: np.ndarray, published: np.ndarray | None = None) -> np.ndarray:
+        """Codes with a last level that is handed out, from those of :meth:`encode`."""
         sizes = self.codebook_sizes
         return spread_last_level(codes, sizes, lambda rows: last_level_scores(self, x, codes, rows), published)
 

@@ -104,12 +104,19 @@ class ResidualKMeans(SpreadsLastLevel):
 
     def _settle(self, rows: np.ndarray) -> None:
         """Move the centroids of the last level to the rows that it is handed out to, a few times."""
+        codes = self.encode(rows)
+        before = residual_decode(codes[:, :-1], self._live[:-1]) if len(self._live) > 1 else 0
+        left = np.array(self._prepare(rows))  # what the last level of encode sees
+        for level, live in enumerate(self._live[:-1]):
+            left -= live[codes[:, level]]
+        bias = None if self._biases is None else self._biases[-1]
         for _ in range(_SETTLE_ROUNDS):
-            codes = self.place(rows)
-            if (codes == self.encode(rows)).all():
+            for start, chunk in chunks(left):
+                codes[start : start + len(chunk), -1] = nearest(chunk, self._live[-1], bias)
+            handed_out = self._spread(rows, codes)
+            if (handed_out == codes).all():
                 return
-            before = residual_decode(codes[:, :-1], self._live[:-1]) if len(self._live) > 1 else 0
-            self._live[-1] = means(rows - before, codes[:, -1], self._live[-1])
+            self._live[-1] = means(rows - before, handed_out[:, -1], self._live[-1])
 
     def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
         """Nearest centroid per level; see :meth:`Quantizer.encode`."""

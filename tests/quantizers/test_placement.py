@@ -106,3 +106,18 @@ def test_the_assignment_costs_the_least():
         costs = ((x[rows, None] - books[0][code] - books[1][None]) ** 2).sum(axis=2)
         lost = costs[np.arange(len(rows)), placed[rows, 1]].sum()
         assert lost == pytest.approx(costs[linear_sum_assignment(costs)].sum(), rel=1e-4)
+
+
+@pytest.mark.parametrize("last_level", ["uniform", "nearest"])
+def test_all_items_are_encoded_once_and_placed_as_otherwise(monkeypatch, last_level):
+    x = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    quantizer = build_quantizer({"name": "rq-kmeans", "levels": 2, "codebook_size": 8, "last_level": last_level})
+    quantizer.fit(x, seed=0)
+    placed, nearest = quantizer.place(x), quantizer.encode(x)
+    calls, encode = [], quantizer.encode
+    monkeypatch.setattr(quantizer, "encode", lambda *given, **options: calls.append(1) or encode(*given, **options))
+    found = quantizer.place_all(x)
+    assert len(calls) == 1
+    assert np.array_equal(found[0], placed)
+    assert np.array_equal(found[1], nearest)
+    assert (last_level == "uniform") == (not np.array_equal(placed, nearest))

@@ -94,3 +94,28 @@ def test_missing_faiss_names_the_extra(monkeypatch):
     assert resolve_backend("auto") == "scikit-learn"
     with pytest.raises(MissingExtraError, match=r"genrec\[ann\]"):
         resolve_backend("faiss")
+
+
+def test_many_rows_start_from_a_part_and_lose_as_little(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(30, 12))[rng.integers(0, 30, 3000)] + 0.3 * rng.normal(size=(3000, 12))).astype(np.float32)
+
+    def lost(centroids):
+        return float(((x[:, None] - centroids) ** 2).sum(axis=2).min(axis=1).sum())
+
+    whole = kmeans(x, 16, iterations=25, seed=0, backend="scikit-learn")
+    monkeypatch.setattr("genrec.quantizers.kmeans._MANY", 1000)
+    parted = kmeans(x, 16, iterations=25, seed=0, backend="scikit-learn")
+    assert parted.shape == whole.shape
+    assert not np.array_equal(parted, whole)
+    assert lost(parted) < 1.05 * lost(whole)
+    assert np.array_equal(parted, kmeans(x, 16, iterations=25, seed=0, backend="scikit-learn"))
+
+
+def test_a_part_with_fewer_distinct_rows_than_codes_is_no_start(monkeypatch):
+    x = np.zeros((3000, 3), dtype=np.float32)
+    x[::60] = np.random.default_rng(0).normal(size=(50, 3))
+    whole = kmeans(x, 16, iterations=5, seed=0, backend="scikit-learn")
+    monkeypatch.setattr("genrec.quantizers.kmeans._MANY", 10)
+    monkeypatch.setattr("genrec.quantizers.kmeans._PART", 1)
+    assert np.array_equal(kmeans(x, 16, iterations=5, seed=0, backend="scikit-learn"), whole)

@@ -14,6 +14,7 @@ from genrec.index.recipe import TokenizerRecipe
 from genrec.index.report import checks, collision_line, compute_stats, overall, render_report
 from genrec.index.report.html import render_index_html
 from genrec.index.semantic_index import SemanticIndex
+from genrec.index.stats import _distinct_rows
 
 KMEANS = {"name": "rq-kmeans", "levels": 2, "codebook_size": 8, "iterations": 5, "backend": "scikit-learn"}
 FSQ = {"name": "fsq", "slots": 2, "levels": [4, 4], "hidden": [8], "epochs": 2}
@@ -232,3 +233,18 @@ class Text(HTMLParser):
 
     def handle_data(self, data):
         self.said += data
+
+
+@pytest.mark.parametrize("dim", [1, 2, 5])
+def test_distinct_rows_are_counted_by_their_bytes(dim):
+    rows = np.random.default_rng(dim).integers(0, 3, size=(400, dim)).astype(np.float32)
+    assert _distinct_rows(rows) == len(np.unique(rows, axis=0))
+    assert _distinct_rows(rows[:, ::-1]) == len(np.unique(rows, axis=0))
+    assert _distinct_rows(np.array([[0.0], [-0.0], [0.0]], dtype=np.float32)) == 2
+
+
+def test_nearest_codes_of_a_new_index_are_those_of_a_loaded_one(shop, tmp_path):
+    index = build(shop[0], {**KMEANS, "last_level": "uniform"})
+    known = index.nearest_codes
+    index.save(tmp_path / "index")
+    assert np.array_equal(SemanticIndex.load(tmp_path / "index").nearest_codes, known)
