@@ -22,6 +22,9 @@ from genrec.evaluation.sparse_autoencoder import SparseAutoencoder
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.progress import Progress
 
+MOST_WIDTH = 65_536
+"""Directions that may be looked for: more than any network has states for."""
+
 
 @dataclass(frozen=True)
 class Concept:
@@ -98,10 +101,19 @@ def find_concepts(
         Concepts, the surest first, and figures: ``explained``, ``unused``, ``states``.
 
     Raises:
-        ConfigError: The network does not give states, or they cannot be changed.
-        DataError: No history has two items.
+        ConfigError: The network does not give states, or they cannot be changed; or a number that makes no sense.
+        DataError: Fewer than two users have histories of two items.
     """
+    for name, value, least, most in (("width", width, 2, MOST_WIDTH), ("k", k, 1, None), ("steps", steps, 1, None)):
+        if value < least or (most is not None and value > most):
+            expected = f"at least {least}" if most is None else f"from {least} to {most:,}"
+            raise ConfigError(f"{name} is {value:,}.", where=name, expected=expected)
     states = read_states(recommender, histories)
+    if len(np.unique(states.users)) < 2:
+        raise DataError(
+            "Only one user has a history of two items.",
+            expected="at least two: one half of the users gives names, the other says how sure they are",
+        )
     first = np.isin(states.users, _half(np.unique(states.users), seed))
     coder = SparseAutoencoder.fit(
         states.vectors[torch.from_numpy(first)], width=width, k=k, steps=steps, seed=seed, progress=progress

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from genrec.artifacts import saved_content
 from genrec.data.columns import positions_of
 from genrec.data.histories import Histories
 from genrec.decoding.request import Request
@@ -71,14 +72,13 @@ class GivenLists(Recommender):
         if manifest is None:
             raise ArtifactError("This is no batch job of genrec.", where=folder, expected=f"a folder with {MANIFEST}")
         _require_finished(manifest, store)
-        frames, prints = [], []
-        for part in manifest["parts"]:
-            frame, made_for = _read_part(store, part)
-            frames.append(frame)
-            prints.append(made_for)
-        settings = manifest["identity"]["settings"]
-        users, lists = _as_lists(pl.concat(frames), item_ids, int(settings["k"]), folder)
-        return cls(name, item_ids, users, lists, np.concatenate(prints), exclude_seen=bool(settings["exclude_seen"]))
+        with saved_content("batch job", folder, settings=False):
+            parts = [_read_part(store, part) for part in manifest["parts"]]
+            settings = manifest["identity"]["settings"]
+            k, exclude_seen = int(settings["k"]), bool(settings["exclude_seen"])
+            frame, prints = pl.concat([frame for frame, _ in parts]), np.concatenate([made for _, made in parts])
+            users, lists = _as_lists(frame, item_ids, min(k, len(item_ids)), folder)
+        return cls(name, item_ids, users, lists, prints, exclude_seen=exclude_seen)
 
     def require(self, histories: Histories, *, allow_lost: float = 0.0) -> int:
         """Refuse cases that the lists were not made for.

@@ -138,7 +138,7 @@ class ShardedJob:
                 )
         else:
             differ = differences(saved["identity"], self.identity)
-            if not differ and saved.get("complete"):
+            if not differ and saved.get("complete") and not self.left():
                 self._remove_work()
                 return True
             if not differ:
@@ -222,7 +222,7 @@ def read_manifest(store: Store) -> dict[str, Any] | None:
     try:
         content = parse_json(store.read(MANIFEST))
         whole = isinstance(content["identity"], dict) and 1 <= int(content["shards"]) <= 10**6
-    except (ValueError, KeyError, TypeError, OSError):
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
         whole = False
     if not whole:
         raise ArtifactError("The manifest of this batch job is damaged.", where=where, hint="Remove the folder.")

@@ -133,3 +133,14 @@ def test_networks_without_states_and_histories_without_a_next_item_are_refused(t
 
     with pytest.raises(ConfigError, match="changed_states, states"):
         read_states(Other(), Histories.from_lists([[1, 2]]))
+
+
+@pytest.mark.parametrize("wrong", [{"width": 1}, {"width": 10**9}, {"k": 0}, {"steps": 0}])
+def test_numbers_that_make_no_sense_are_refused_before_anything_is_read(wrong, trained):
+    with pytest.raises(ConfigError, match=f"{next(iter(wrong))} is"):
+        find_concepts(trained[0], Histories.from_lists([[1, 2], [3, 4]]), **wrong)
+
+
+def test_one_user_cannot_be_halved(trained):
+    with pytest.raises(DataError, match="Only one user"):
+        find_concepts(trained[0], Histories.from_lists([[1, 2, 3], [4]]), steps=1)

@@ -135,3 +135,55 @@ def test_prints_depend_on_user_and_items_in_their_order():
     assert from_text(as_text(prints)).tolist() == sorted(prints.tolist())
     with pytest.raises(ValueError, match=r"padding|alphabet|base64|Only"):
         from_text("no base64!")
+
+
+def edited(recs, folder, edit):
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(recs, folder)
+    content = json.loads((folder / "generate.json").read_text())
+    edit(content)
+    (folder / "generate.json").write_text(json.dumps(content))
+    return folder
+
+
+STRANGE = [None, "x", -1, 10**12, float("inf"), [], {}, [1], {"a": 1}]
+
+
+PLACES = [
+    *(("shards",), ("identity",), ("identity", "settings"), ("identity", "settings", "k")),
+    *(("parts",), ("parts", 0), ("parts", 0, "file"), ("parts", 0, "sha256")),
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_manifest_that_somebody_edited_is_one_error(place, recs, counts, tmp_path):
+    ids = Recommender.from_pretrained(counts).item_ids
+
+    def put(content, value):
+        for key in place[:-1]:
+            content = content[key]
+        content[place[-1]] = value
+
+    for value in STRANGE:
+        folder = edited(recs, tmp_path / "recs", lambda content, value=value: put(content, value))
+        if place[-1] == "k" and value == 10**12:  # longer than any list: as long as the catalogue
+            assert GivenLists.read(folder, ids, "recs").k == len(ids)
+            continue
+        with pytest.raises(ArtifactError):
+            GivenLists.read(folder, ids, "recs")
+
+
+def test_a_shard_that_was_removed_from_a_finished_job_is_made_again(counts, split, tmp_path):
+    """As the message about a missing shard says."""
+    ids = Recommender.from_pretrained(counts).item_ids
+    write_histories(split.test.histories, ids, tmp_path / "histories.csv")
+    job = JobSettings(str(counts), k=K), tmp_path / "histories.csv", tmp_path / "recs"
+    first = run_sharded(*job, shard_users=20)
+    (tmp_path / "recs" / "part-00001.parquet").unlink()
+    with pytest.raises(ArtifactError, match="missing") as error:
+        GivenLists.read(tmp_path / "recs", ids, "recs")
+    assert "again" in error.value.hint
+    again = run_sharded(*job, shard_users=20)
+    assert again["rows"] == first["rows"]
+    assert [one["users"] for one in again["parts"]] == [one["users"] for one in first["parts"]]
+    assert len(GivenLists.read(tmp_path / "recs", ids, "recs")._rows) == first["users"]
