@@ -104,16 +104,9 @@ def find_concepts(
         ConfigError: The network does not give states, or they cannot be changed; or a number that makes no sense.
         DataError: Fewer than two users have histories of two items.
     """
-    for name, value, least, most in (("width", width, 2, MOST_WIDTH), ("k", k, 1, None), ("steps", steps, 1, None)):
-        if value < least or (most is not None and value > most):
-            expected = f"at least {least}" if most is None else f"from {least} to {most:,}"
-            raise ConfigError(f"{name} is {value:,}.", where=name, expected=expected)
+    _require_sense(width, k, steps)
     states = read_states(recommender, histories)
-    if len(np.unique(states.users)) < 2:
-        raise DataError(
-            "Only one user has a history of two items.",
-            expected="at least two: one half of the users gives names, the other says how sure they are",
-        )
+    _require_two(states)
     first = np.isin(states.users, _half(np.unique(states.users), seed))
     coder = SparseAutoencoder.fit(
         states.vectors[torch.from_numpy(first)], width=width, k=k, steps=steps, seed=seed, progress=progress
@@ -135,6 +128,21 @@ def find_concepts(
         if progress is not None:
             progress("lists without a direction", number + 1, len(concepts))
     return done, figures
+
+
+def _require_sense(width: int, k: int, steps: int) -> None:
+    for name, value, least, most in (("width", width, 2, MOST_WIDTH), ("k", k, 1, None), ("steps", steps, 1, None)):
+        if value < least or (most is not None and value > most):
+            expected = f"at least {least}" if most is None else f"from {least} to {most:,}"
+            raise ConfigError(f"{name} is {value:,}.", where=name, expected=expected)
+
+
+def _require_two(states: States) -> None:
+    if len(np.unique(states.users)) < 2:
+        raise DataError(
+            "Only one user has a history of two items.",
+            expected="at least two: one half of the users gives names, the other says how sure they are",
+        )
 
 
 def read_states(recommender: GenerativeRecommender, histories: Histories, *, batch: int = 256) -> States:
