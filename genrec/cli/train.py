@@ -55,7 +55,7 @@ def train(
     from genrec.generative.config import load_train_config
     from genrec.index.semantic_index import SemanticIndex
     from genrec.recommender import MANIFEST
-    from genrec.training.checks import check_settings
+    from genrec.training.checks import check_parts, check_settings
 
     logging.getLogger("genrec.baselines.tuning").setLevel(logging.WARNING)  # the prior's own line says what was chosen
     settings = load_train_config(config, [*(set_ or ()), *([] if init is None else [f"init={init}"])])
@@ -63,6 +63,7 @@ def train(
     check_index(index)
     check_tables(interactions)
     settings = _started(settings)
+    check_parts(settings)
     if seeds:
         claim_seeds(seeds, set_, out)
     else:

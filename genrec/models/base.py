@@ -213,6 +213,15 @@ class CodeModel(SharedModel):
             super().save_pretrained(folder, **options)
 
     @classmethod
+    def check_settings(cls, settings: ModelSettings) -> None:
+        """Refuse settings of the network that are wrong whatever the index is.
+
+        Raises:
+            ConfigError: Names the first.
+        """
+        cls.config_class.check_options(settings.options, settings.architecture)
+
+    @classmethod
     def start_fingerprint(cls, settings: ModelSettings) -> str | None:
         """What decides the weights at the start beside settings and seed, such as a checkpoint; None: nothing."""
         return None

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from genrec.artifacts import mend, read_manifest
 from genrec.generative.config import TrainConfig
-from genrec.models.registry import check_network
+from genrec.models.registry import check_network, find_network
 from genrec.prompts.task import load_task
 from genrec.recommender import MANIFEST
-from genrec.training.objectives import check_objective
+from genrec.training.objectives import build_objective, check_objective
+from genrec.training.transforms import build_transform
 
 
 def check_settings(config: TrainConfig, *, starts: bool = True) -> None:
@@ -31,3 +32,21 @@ def check_settings(config: TrainConfig, *, starts: bool = True) -> None:
         mend(config.init)
         if not (Path(config.init) / MANIFEST).is_file():
             read_manifest(Path(config.init), MANIFEST, "recommender")
+
+
+def check_parts(config: TrainConfig) -> None:
+    """Refuse wrong settings of the objective, the transforms and the network, and a language model that is missing.
+
+    Classes of these parts are imported for it, which a run needs anyway; no table, index or weight is read.
+
+    Raises:
+        ConfigError: A setting is wrong or missing.
+        ModelError: The language model is not there.
+    """
+    build_objective(config.objective)
+    for content in config.transforms:
+        build_transform(content).check()
+    network = find_network(config.model.architecture)
+    network.check_settings(config.model)
+    if config.init is None:  # else the weights come from there, and need not be where they once were
+        network.start_fingerprint(config.model)

@@ -20,6 +20,7 @@ from genrec.models.llm.creation import (
     checkpoint_fingerprint,
     language_examples,
     language_fields,
+    named_checkpoint,
     prompt_settings,
     row_start,
 )
@@ -184,6 +185,12 @@ class LanguageBase(StoredLanguageModel):
     def load(cls, folder: Path | str, *, checkpoint: str | None = None) -> Self:
         """See :meth:`CodeModel.load`."""
         return cls.from_pretrained(folder, checkpoint=checkpoint)
+
+    @classmethod
+    def check_settings(cls, settings: ModelSettings) -> None:
+        """See :meth:`CodeModel.check_settings`: a language model is given."""
+        super().check_settings(settings)
+        named_checkpoint(settings)
 
     @classmethod
     def start_fingerprint(cls, settings: ModelSettings) -> str | None:

@@ -41,17 +41,10 @@ def language_fields(config: RunSettings, index: SemanticIndex, known: type[Langu
     """
     settings = config.model
     known.check_options(settings.options, settings.architecture)
-    if settings.checkpoint is None:
-        raise ConfigError(
-            f"The architecture '{settings.architecture}' starts from a pretrained model, and none is given.",
-            where="model.checkpoint",
-            expected="a folder, or the id of a model on the Hugging Face hub such as Qwen/Qwen3-0.6B",
-            hint="Name it: genrec train … --set model.checkpoint=FOLDER.",
-        )
-    llm = settings.llm
-    folder = Path(settings.checkpoint).expanduser()
+    llm, given = settings.llm, named_checkpoint(settings)
+    folder = Path(given).expanduser()
     # An absolute path, because the recommender is loaded from anywhere.
-    checkpoint = str(folder.resolve()) if folder.exists() else settings.checkpoint
+    checkpoint = str(folder.resolve()) if folder.exists() else given
     return {
         "codebook_sizes": list(index.codebook_sizes),
         "backbone": dict(settings.backbone),
@@ -69,6 +62,22 @@ def language_fields(config: RunSettings, index: SemanticIndex, known: type[Langu
         "max_tokens": config.prompts.max_tokens,
         **settings.options,
     }
+
+
+def named_checkpoint(settings: ModelSettings) -> str:
+    """The pretrained model that settings name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if not settings.checkpoint:
+        raise ConfigError(
+            f"The architecture '{settings.architecture}' starts from a pretrained model, and none is given.",
+            where="model.checkpoint",
+            expected="a folder, or the id of a model on the Hugging Face hub such as Qwen/Qwen3-0.6B",
+            hint="Name it: genrec train … --set model.checkpoint=FOLDER.",
+        )
+    return settings.checkpoint
 
 
 def row_start(config: RunSettings, index: SemanticIndex) -> RowStart:

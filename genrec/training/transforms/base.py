@@ -29,6 +29,13 @@ class SequenceTransform(ABC):
     def __init__(self, settings: Any = None) -> None:
         self.settings = self.Config() if settings is None else settings
 
+    def check(self) -> None:  # noqa: B027 - most need nothing
+        """Refuse settings that cannot be worked with, before any history is read.
+
+        Raises:
+            ConfigError: Names what is missing.
+        """
+
     @abstractmethod
     def __call__(self, histories: Histories, index: SemanticIndex, seed: int) -> Histories:
         """The same users with other items.

@@ -61,18 +61,22 @@ class LLM4DSR(SequenceTransform):
     Config = LLM4DSRSettings
     settings: LLM4DSRSettings
 
-    def __call__(self, histories: Histories, index: SemanticIndex, seed: int) -> Histories:
-        """See :meth:`SequenceTransform.__call__`.
-
-        Raises:
-            ConfigError: No checkpoint is given.
-        """
+    def check(self) -> None:
+        """See :meth:`SequenceTransform.check`: a language model is given."""
         if self.settings.checkpoint is None:
             raise ConfigError(
                 "The transform 'llm4dsr' asks a language model, and none is given.",
                 where="transforms: llm4dsr.checkpoint",
                 expected="a folder, or the id of a model on the Hugging Face hub",
             )
+
+    def __call__(self, histories: Histories, index: SemanticIndex, seed: int) -> Histories:
+        """See :meth:`SequenceTransform.__call__`.
+
+        Raises:
+            ConfigError: No checkpoint is given.
+        """
+        self.check()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(index)
