@@ -63,11 +63,11 @@ def train(
     check_index(index)
     check_tables(interactions)
     settings = _started(settings)
-    check_parts(settings)
     if seeds:
         claim_seeds(seeds, set_, out)
     else:
         claim(out, overwrite=overwrite, resumes=MANIFEST)
+    check_parts(settings)
     semantic_index = SemanticIndex.load(index)
     tables = tables.remembering(semantic_index.columns)
     choice = tables.choose_split(_usual_split(settings, set_, semantic_index))

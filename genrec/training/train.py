@@ -25,6 +25,7 @@ from genrec.models.outputs import TrainingBatches
 from genrec.training.additions import fit_additions
 from genrec.training.arguments import check_arguments
 from genrec.training.checkpoints import usable_checkpoint
+from genrec.training.checks import check_start
 from genrec.training.distributed import in_pieces, on_main_process, save_whole
 from genrec.training.learned import counting, what_was_learned
 from genrec.training.learning import learn
@@ -89,6 +90,7 @@ def train(
     out = _given(out)
     config = _settled(config, overrides)
     objective = build_objective(config.objective)
+    check_start(objective, config)
     split = interactions if isinstance(interactions, Split) else split_for(interactions, index, config)
     checkpoint = start_digest(config) or find_network(config.model.architecture).start_fingerprint(config.model)
     identity = run_identity(config, split.train, index.fingerprint, checkpoint)

@@ -32,6 +32,7 @@ WRONG = {
     "train, objective": (["train", INDEX, "LOG", "--set", "objective.name=likely", "--out", "o"], "likelihood"),
     "train, task": (["train", INDEX, "LOG", "--set", "tasks=[{prompt: next-itm}]", "--out", "o"], "'next-item'"),
     "train, init": (["train", INDEX, "LOG", "--init", "nowhere", "--out", "o"], "not a genrec recommender"),
+    "train, a baseline": (["train", INDEX, "LOG", "--init", COUNTS, "--out", "o"], "of the kind 'baseline'"),
     "train, out": (["train", INDEX, "LOG", "--out", "."], "already exists"),
     "pretrain, preset": (["pretrain", "--config", "no-such", "--out", "o"], "Unknown training preset"),
     "pretrain, nothing": (["pretrain", "--out", "o"], "at least one domain"),

@@ -12,6 +12,8 @@ INDEX = Path(__file__).resolve().parents[1] / "fixtures" / "artifacts-0.1" / "in
 WRONG = {
     "objective": (["--set", "objective={name: sdpo, bta: 3}"], "Did you mean 'beta'?"),
     "objective, value": (["--set", "objective={name: grpo, kl: .inf}"], "finite number"),
+    "nothing to go on from": (["--config", "grpo-seq2seq"], "genrec train … --init RECOMMENDER"),
+    "no language model to go on from": (["--config", "grpo-llm"], "genrec train … --init RECOMMENDER"),
     "transform": (["--set", "transforms=[{name: llm4dsr, stepz: 3}]"], "Did you mean 'steps'?"),
     "transform without a model": (["--config", "llm4dsr"], "asks a language model, and none is given"),
     "network": (["--set", "model.options.foo=3"], "model.options (item-decoder)"),

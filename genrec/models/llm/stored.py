@@ -24,7 +24,10 @@ from genrec.models.quiet import quiet_loading
 from genrec.models.saved import check_fields
 
 _PLAIN, _ADAPTER, _TOKENIZER, _REST = "language_model", "adapter", "tokenizer", "model.safetensors"
-_NAME_IT = "Say where it is now: --checkpoint FOLDER; in Python, from_pretrained(..., checkpoint=FOLDER)."
+_NAME_IT = (
+    "Say where it is now: --checkpoint FOLDER, or for genrec train --set model.checkpoint=FOLDER; in Python, "
+    "from_pretrained(..., checkpoint=FOLDER)."
+)
 MARK = "genrec_index"
 """In the configuration of a plain model: the index whose codes it speaks."""
 

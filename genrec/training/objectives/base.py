@@ -42,6 +42,9 @@ class Objective(ABC):
     """True: the loss is the network's own, a mean over targets that counts them over micro-batches and processes.
     False: a mean over the examples of a batch, which are as many in every micro-batch."""
 
+    goes_on: ClassVar[bool] = False
+    """Whether it makes a network better that has learned already."""
+
     def __init__(self, settings: Any = None) -> None:
         self.settings = self.Config() if settings is None else settings
 

@@ -46,6 +46,7 @@ class PostTraining(Objective):
 
     Config: ClassVar[type[Settings]] = PostTrainingSettings
     over_targets: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = True
     needs_start: ClassVar[bool] = False
     """Whether it needs a copy of the weights at the start, whatever the settings say."""
     start: FrozenWeights | None = None
