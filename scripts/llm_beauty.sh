@@ -22,6 +22,10 @@ export HF_HUB_OFFLINE=1
 [ -d "$out/index" ] || genrec index build "$data/items.jsonl" --interactions "$data/interactions.csv" \
     --tokenizer "$tokenizer" --out "$out/index"
 
+# The rows of scripts/results/llm.json were made before code rows were fitted and lists went on; scripts/llm_real.py has both.
+before=(--set model.trie_masked_loss=false --set model.llm.fit_code_rows=0 --set model.llm.code_rows=codebooks
+    --set 'tasks=[{prompt: next-item}]')
+
 settings() { # what a variant changes, one setting a line
     case "$1" in
     lora) ;;
@@ -54,7 +58,7 @@ for variant in "${variants[@]}"; do
     genrec train "$out/index" "$data/interactions.csv" --config llm-decoder-lora --out "$out/model-$variant" \
         --set "model.checkpoint=$lm/decoder" --set trainer.learning_rate=2.0e-3 --set trainer.num_train_epochs=1 \
         --set trainer.per_device_train_batch_size=16 --set trainer.warmup_steps=20 --set "prompts.rows_per_epoch=$rows" \
-        --set prompts.max_tokens=192 --set model.max_items=10 --set "validation.users=100" "${sets[@]}"
+        --set prompts.max_tokens=192 --set model.max_items=10 --set "validation.users=100" "${before[@]}" "${sets[@]}"
     for part in validation test; do
         [ -d "$out/$part-$variant" ] || genrec evaluate "$out/model-$variant" "$data/interactions.csv" --part $part \
             --users "$users" --beams 20 --baseline popularity --dataset amazon2014-beauty --out "$out/$part-$variant"

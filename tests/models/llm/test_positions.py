@@ -87,7 +87,7 @@ def test_long_prompts_are_cut_in_training_and_recommending(kind, tiny_index, int
 
 
 def test_a_prompt_that_never_fits_is_refused_before_training(tiny_index, interactions, tmp_path):
-    network("gpt2", 16).save_pretrained(tmp_path / "base")
+    network("gpt2", 14).save_pretrained(tmp_path / "base")
     make_tokenizer().save_pretrained(tmp_path / "base")
     with pytest.raises(DataError, match="does not fit"):
         train(tiny_index, interactions, config(tmp_path / "base", "gpt2"), tmp_path / "out")
