@@ -247,8 +247,10 @@ def _check_batch(model: Any, batch: Batch, codes: np.ndarray) -> None:
         raise refusal(model, f"What it says of a user depends on padding or on the batch: scores are {gap:.3g} apart.")
     if hasattr(model, "plain_scores"):
         with model.decoding():
-            plain, titles = model.plain_scores(**batch, items=range(_ITEMS)), model.title_scores(**batch)
-        if (gap := _gap(titles[:, :_ITEMS], plain.to(titles), tolerance)) > tolerance:
+            titles = model.title_scores(**batch)
+            first = titles[:, :_ITEMS]  # fewer, where the catalogue has fewer
+            plain = model.plain_scores(**batch, items=range(first.shape[1]))
+        if (gap := _gap(first, plain.to(titles), tolerance)) > tolerance:
             raise refusal(model, f"Scores are {gap:.3g} away from those of the model's own forward.")
 
 

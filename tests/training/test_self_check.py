@@ -226,3 +226,15 @@ def test_a_loss_over_legal_codes_is_checked_too(tmp_path):
     check_language_model(model, read(model), histories(), catalogue())
     assert model.legal is not None
     assert model.config.decoding == "shared"
+
+
+@pytest.mark.parametrize("items", [1, 2, 5])
+def test_scores_of_titles_are_checked_in_the_smallest_catalogue(items, tmp_path):
+    model = build(save_checkpoint(tmp_path / "base", "llama"), "title-likelihood")
+    titles = ["red cup", "blue tea", "lamp", "tent 3", "red tea 4"][:items]
+    model.set_titles([[*model.tokenizer(title)["input_ids"], 1] for title in titles])
+    check_language_model(model, read(model), histories(), catalogue()[:items])
+    with torch.no_grad(), model.decoding():
+        found = model.title_scores(**read(model)(histories()))
+    assert found.shape == (len(histories()), items)
+    assert found.isfinite().all()
