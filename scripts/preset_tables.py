@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,12 +155,34 @@ def table(source: Source) -> str:
             if row.get(source.field) == value and row["targets"] == source.targets and row["split"] == "test":
                 figures = [figure(row, key) for key in source.metrics.values()]
                 lines.append([name, data_of(row), f"{row['users']:,}", seed(row), *figures])
+    spent = [[name, data, seed, *cost] for name, data, seed, cost in costs(source, rows, own) if any(cost)]
     lines.insert(1, ["---"] * len(lines[0]))
     about = "novel targets" if source.targets == "novel" else "all targets"
     note = (
         f"Test, {about}, whole catalogue; in brackets the 95 % interval over users (`scripts/results/{source.file}`).\n"
     )
-    return note + "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return note + "\n" + drawn(lines) + (drawn([*COST_HEAD, *spent], COST_NOTE) if spent else "")
+
+
+COST_NOTE = "\nWhat these runs cost, by one thread of a machine that other jobs shared:\n\n"
+COST_HEAD = (["", "data", "seed", "parameters", "training, s", "users a second"], ["---"] * 6)
+
+
+def drawn(lines: list[list[str]], note: str = "") -> str:
+    """A table below a note."""
+    return note + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def costs(source: Source, rows: list[dict[str, Any]], own: set[str]) -> Iterator[tuple[str, str, str, list[str]]]:
+    """What the runs of a page cost: parameters, seconds of training, users a second in decoding."""
+    for value, name in source.shown.items():
+        for row in rows:
+            wanted = row.get(source.field) == value and row["targets"] == source.targets and row["split"] == "test"
+            if wanted and row.get("parameters") and not row.get("seeds") and (data_of(row) in own or not source.beside):
+                seconds = row.get("training_cpu_seconds", row.get("training_seconds"))
+                fast = row.get("users_per_second")
+                cost = [f"{row['parameters']:,}", f"{seconds:,.0f}" if seconds else "", f"{fast:,.0f}" if fast else ""]
+                yield name, data_of(row), seed(row), cost
 
 
 def data_of(row: dict[str, Any]) -> str:
