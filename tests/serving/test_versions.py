@@ -1,13 +1,18 @@
 """Catalogues that change while requests come: reload, roll back, requests in flight."""
 
+import json
+import shutil
 import threading
 
+import numpy as np
 import polars as pl
 import pytest
 from fastapi.testclient import TestClient
+from safetensors.numpy import load_file, save_file
 
+from genrec.artifacts import write_manifest
 from genrec.data import Catalog
-from genrec.errors import ArtifactError, ConfigError, GenRecError
+from genrec.errors import ArtifactError, ConfigError, GenRecError, ModelError
 from genrec.generative.growth import with_index
 from genrec.index.semantic_index import SemanticIndex
 from genrec.serving import ServeSettings, Service, Source, build_app
@@ -67,6 +72,25 @@ def test_a_grown_index_is_swapped_in_and_rolled_back(web, growing):
     assert admin(web, "reload").json()["version"] == 3
     assert [one["version"] for one in web.get("/v1/models").json()["data"][0]["versions"]] == [2, 3]
     assert admin(web, "rollback", version=1).status_code == 409
+
+
+def test_a_network_whose_weights_are_no_numbers_is_not_swapped_in(trained, tmp_path):
+    """It would answer everybody with nothing."""
+    folder = tmp_path / "model"
+    shutil.copytree(trained[1], folder)
+    service = Service({"shop": Source(folder)}, token=TOKEN)
+    web = TestClient(build_app(service), raise_server_exceptions=False)
+    path = folder / "model" / "model.safetensors"
+    weights = {name: np.full_like(value, np.nan) for name, value in load_file(path).items()}
+    save_file(weights, path, metadata={"format": "pt"})
+    write_manifest(folder, "recommender.json", json.loads((folder / "recommender.json").read_text()))
+    refused = admin(web, "reload")
+    assert refused.status_code == 409
+    assert "no numbers" in refused.text
+    assert web.post("/recommend", json={"history": HISTORY, "k": 3}).json()["items"]
+    service.stop()
+    with pytest.raises(ModelError, match="no numbers"):
+        Service({"shop": Source(folder)})
 
 
 def test_only_administrators_administrate(web, trained):
