@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from genrec.artifacts import mend, parse_json, read_json, sha256_of
+from genrec.data.rules import RULES
 from genrec.errors import ArtifactError, ConfigError
 from genrec.schema import Columns
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, Spool
@@ -222,7 +223,8 @@ def read_manifest(store: Store) -> dict[str, Any] | None:
     try:
         content = parse_json(store.read(MANIFEST))
         whole = isinstance(content["identity"], dict) and 1 <= int(content["shards"]) <= 10**6
-    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        whole = whole and (not content.get("complete") or _is_whole(content))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError):
         whole = False
     if not whole:
         raise ArtifactError("The manifest of this batch job is damaged.", where=where, hint="Remove the folder.")
@@ -234,6 +236,15 @@ def read_manifest(store: Store) -> dict[str, Any] | None:
             hint="Use the genrec version that wrote it.",
         )
     return content  # type: ignore[no-any-return]
+
+
+def _is_whole(content: dict[str, Any]) -> bool:
+    """Whether the manifest of a finished job holds what every reader of it needs."""
+    parts, left_out = content["parts"], content["left_out"]
+    counts = [content[name] for name in ("users", "rows", "short")] + list(left_out.values())
+    named = all(isinstance(part[key], str) for part in parts for key in ("file", "sha256"))
+    known = left_out.keys() <= RULES.keys() and len(parts) == int(content["shards"])
+    return named and known and all(type(one) is int and one >= 0 for one in counts)
 
 
 def shard_counts(content: bytes, where: str) -> dict[str, Any]:

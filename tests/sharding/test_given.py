@@ -152,6 +152,7 @@ STRANGE = [None, "x", -1, 10**12, float("inf"), [], {}, [1], {"a": 1}]
 PLACES = [
     *(("shards",), ("identity",), ("identity", "settings"), ("identity", "settings", "k")),
     *(("parts",), ("parts", 0), ("parts", 0, "file"), ("parts", 0, "sha256")),
+    *(("users",), ("rows",), ("short",), ("left_out",)),
 ]
 
 
@@ -166,6 +167,10 @@ def test_a_manifest_that_somebody_edited_is_one_error(place, recs, counts, tmp_p
 
     for value in STRANGE:
         folder = edited(recs, tmp_path / "recs", lambda content, value=value: put(content, value))
+        if value == 10**12 and place[-1] in ("users", "rows", "short"):  # only shown
+            continue
+        if value == {} and place[-1] == "left_out":  # nothing was
+            continue
         if place[-1] == "k" and value == 10**12:  # longer than any list: as long as the catalogue
             assert GivenLists.read(folder, ids, "recs").k == len(ids)
             continue
