@@ -100,7 +100,7 @@ def child(options: argparse.Namespace) -> None:
         result = evaluate(recommender, cases.select(chosen), ks=(10,))
         np.save(options.work / f"{options.child}-{part}.npy", result.ranks)
         row[part] = figures(result.ranks)
-    row["memory_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    row["memory_gib"] = None if not at_once else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(json.dumps(row))
 
 
@@ -164,7 +164,7 @@ def write(rows: dict[str, Any], options: argparse.Namespace) -> None:
         cells += [str(row["layers"] or "all"), f"{row['rows']:,} × {row['epochs']}", f"{row['trained']:,}"]
         cells += [
             f"{row['cpu_seconds'] / 60:.1f} min" if row["cpu_seconds"] else "continued",
-            f"{row['memory_gib']:.2f} GiB",
+            f"{row['memory_gib']:.2f} GiB" if row["memory_gib"] else "–",
         ]
         lines.append(f"| {VARIANTS[name][0]} | " + " | ".join(cells) + " |")
     some = next(iter(kept.values()))
