@@ -73,6 +73,11 @@ class CodeModel(SharedModel):
         return False
 
     @property
+    def fits_code_rows(self) -> bool:
+        """Whether its code rows can be fitted to its own states before training (genrec.models.llm.fitted_rows)."""
+        return False
+
+    @property
     def works_untrained(self) -> bool:
         """Whether it recommends before it is trained: the weights at the start are then a candidate, too."""
         return False

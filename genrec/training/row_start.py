@@ -10,7 +10,6 @@ from genrec.generative.config import TrainConfig
 from genrec.generative.started import starts_from_recommender
 from genrec.models.base import CodeModel
 from genrec.models.llm.fitted_rows import fit_code_rows
-from genrec.models.llm.language_model import LanguageModel
 from genrec.models.outputs import TrainingBatches
 
 logger = logging.getLogger(__name__)
@@ -33,12 +32,13 @@ def fit_start(model: CodeModel, batches: TrainingBatches, config: TrainConfig) -
     examples = config.model.llm.fit_code_rows
     if config.init is not None or starts_from_recommender(config):
         return {}
-    if not examples or not isinstance(model, LanguageModel) or model.named_by != "codes":
+    if not examples or not model.fits_code_rows:
         return {}
+    language: Any = model
     rows = range(min(examples, len(batches.examples)))
     parts = [rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER)]
     read = [batches.collate([batches.examples[row] for row in part]) for part in parts]
-    found = fit_code_rows(model, read)
+    found = fit_code_rows(language, read)
     if found is None:
         logger.info("Code rows stay as they start: nothing can be fitted to this output layer.")
         return {}

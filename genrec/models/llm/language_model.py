@@ -231,6 +231,11 @@ class LanguageModel(LanguageBase):
 class _AllScores:
     """Logits of every token, for output layers that need them all or are trained."""
 
+    @property
+    def fits_code_rows(self) -> bool:
+        """Where it writes codes, not titles."""
+        return self.named_by == "codes"
+
     def __init__(self, head: VocabularyHead | _NoHead) -> None:
         self._head = head
 
