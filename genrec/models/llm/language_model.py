@@ -65,6 +65,11 @@ class LanguageModel(LanguageBase):
     packs: bool = False
     """Whether training reads a batch as one sequence."""
 
+    @property
+    def fits_code_rows(self) -> bool:
+        """Where it writes codes, not titles."""
+        return self.named_by == "codes"
+
     @classmethod
     def create(cls, index: SemanticIndex, config: RunSettings) -> Self:
         """See :meth:`LanguageBase.create`; an encoder-decoder reads as it is trained, whole histories or pairs."""
@@ -230,11 +235,6 @@ class LanguageModel(LanguageBase):
 
 class _AllScores:
     """Logits of every token, for output layers that need them all or are trained."""
-
-    @property
-    def fits_code_rows(self) -> bool:
-        """Where it writes codes, not titles."""
-        return self.named_by == "codes"
 
     def __init__(self, head: VocabularyHead | _NoHead) -> None:
         self._head = head
