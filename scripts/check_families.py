@@ -31,6 +31,7 @@ EXACT, PART = 1e-4, 1e-5
 SECONDS, MEMORY, LARGEST = 60, 8 << 30, 50_000_000
 """A family may take so long and so much before it counts as a fault."""
 SETTINGS = [
+    "model.trie_masked_loss=false",  # plain forwards are compared over the whole vocabulary
     "model.llm.lora.r=4",
     "model.max_items=6",
     "trainer.num_train_epochs=1",
@@ -292,6 +293,8 @@ def main() -> None:
         worker([tuple(pair.split(":")) for pair in arguments.pairs], arguments.worker)
         return
     kinds = {name: family.kind for name, family in families().items()}
+    if unknown := set(arguments.families) - set(kinds):
+        parser.error(f"no family is called {', '.join(sorted(unknown))}; there are {', '.join(sorted(kinds))}")
     done = set() if arguments.again or not arguments.out else set(known_rows(arguments.out))
     pairs = [
         (name, tuning)

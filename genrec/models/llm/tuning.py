@@ -99,8 +99,8 @@ def load_adapter(model: Any, folder: Path, *, trainable: bool = False) -> Any:
     _prepare_tables(model)
     with _quiet():
         tuned = require_peft().PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
-        _check_weights(tuned, folder)
     _share_rows(tuned)
+    _check_weights(tuned, folder)
     _keep_biases(tuned)
     quicken(tuned)
     return tuned
@@ -126,9 +126,13 @@ def _check_adapter(folder: Path, vocabulary: int) -> None:
 
 def _check_weights(tuned: Any, folder: Path) -> None:
     """Refuse weights of other layers than the settings name: peft leaves out what is missing, and the base answers."""
-    wanted = require_peft().get_peft_model_state_dict(tuned, save_embedding_layers=False)
+    with _quiet():
+        wanted = require_peft().get_peft_model_state_dict(tuned, save_embedding_layers=False)
     there = tensor_shapes(folder / _ADAPTER_WEIGHTS)
-    if wrong := sorted(wanted.keys() ^ there.keys()):
+    # rows that two tables share are written once
+    read = {one.data_ptr() for name, one in wanted.items() if name in there}
+    missing = {name for name, one in wanted.items() if name not in there and one.data_ptr() not in read}
+    if wrong := sorted(missing | (there.keys() - wanted.keys())):
         raise ArtifactError(
             f"Settings and weights of this adapter do not belong together: {wrong[0]}.",
             where=folder,
