@@ -260,6 +260,8 @@ class Tables:
                 continue
             start = self._start(path)
             for role in roles:
+                if role == "item" and found.get("id") in start.columns:
+                    continue  # --id-column names both
                 if self.used.get(role) not in (*start.columns, ROW_ORDER):
                     rest = [name for name in start.columns if name not in found.values()]
                     found[role] = nearest_column(rest, _USUAL[role])

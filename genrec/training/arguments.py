@@ -36,7 +36,7 @@ DEFAULTS: dict[str, Any] = {
 }
 _SMALLEST_BATCH = 16
 _OWN = {
-    "output_dir": "Checkpoints lie beside the recommender: name its folder with --out.",
+    "output_dir": "Checkpoints lie beside the recommender, in the folder that training is given.",
     "seed": "Set seed, without trainer before it.",
     "data_seed": "Set seed, without trainer before it.",
     "resume_from_checkpoint": "The same command goes on where it was stopped.",

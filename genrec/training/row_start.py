@@ -11,6 +11,7 @@ from genrec.generative.started import starts_from_recommender
 from genrec.models.base import CodeModel
 from genrec.models.llm.fitted_rows import fit_code_rows
 from genrec.models.outputs import TrainingBatches
+from genrec.wording import count
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def fit_start(model: CodeModel, batches: TrainingBatches, config: TrainConfig) -
         logger.info("Code rows stay as they start: nothing can be fitted to this output layer.")
         return {}
     logger.info(
-        "Code rows fitted to %d items: %.2f nats an item before, %.2f now, %.2f where all codes are alike.",
-        *(found.items, found.before, found.after, found.guess),
+        "Code rows fitted to %s: %.2f nats an item before, %.2f now, %.2f where all codes are alike.",
+        *(count(found.items, "item"), found.before, found.after, found.guess),
     )
     return {"code_rows": asdict(found)}

@@ -41,7 +41,7 @@ def batches(made, size, rows):
 @pytest.mark.parametrize("seq2seq", [False, True])
 @pytest.mark.parametrize("names", [["next-item"], ["next-item-titles"], task_names()])
 def test_padding_stays_below_ten_per_cent(names, seq2seq):
-    made = examples(names, seq2seq=seq2seq, users=250, prompts=PromptSettings(rows_per_epoch=1600))
+    made = examples(names, seq2seq=seq2seq, users=250, prompts=PromptSettings(rows_per_epoch=1760))
     collate = TextCollator(made.renderers[0].tokenizer)
     real = padded = 0
     for batch in batches(made, 16, 480):
