@@ -19,6 +19,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from genrec.artifacts import write_atomic
 from genrec.assets import asset_names, find_asset, remark_of
 from genrec.errors import ConfigError, GenRecError
@@ -46,19 +49,20 @@ def main() -> None:
         parser.add_argument(name, default=None)
     parser.add_argument("--only", nargs="*", default=None)
     given = parser.parse_args()
-    imported()
     prepare(given.folder)
     names = [BASE, *(name for name in asset_names("presets", ".yaml") if name not in LEFT_OUT | {BASE})]
     names.sort(key=lambda name: (name != BASE, name.startswith(AFTER)))  # post-training starts from what is there
     for name in names:
         if given.only is None or name in given.only:
-            process = multiprocessing.get_context("fork").Process(target=tried, args=(name, given))
+            # not forked: what runs threads of its own (polars) waits for them forever in a copy
+            process = multiprocessing.get_context("spawn").Process(target=tried, args=(name, given))
             process.start()
             process.join()
 
 
 def tried(name: str, given: argparse.Namespace) -> None:
     """Measure a preset and keep its row, or say why not."""
+    torch.set_num_threads(1)
     try:
         row = measure(name, given)
     except GenRecError as error:
@@ -66,16 +70,6 @@ def tried(name: str, given: argparse.Namespace) -> None:
         return
     keep(row)
     print(json.dumps(row), flush=True)
-
-
-def imported() -> None:
-    """What all processes need, read once before they part."""
-    import sklearn.utils.extmath  # noqa: F401
-    import torch
-
-    import genrec.training.train  # noqa: F401
-
-    torch.set_num_threads(1)
 
 
 def prepare(folder: Path) -> None:
@@ -96,6 +90,7 @@ def index_for(name: str, folder: Path) -> Any:
     """The index of a preset's recipe over vectors that need no model; made once."""
     from genrec import Catalog, SemanticIndex
     from genrec.data import Interactions
+    from genrec.data.split import leave_one_out
     from genrec.index.recipe import TokenizerRecipe, load_recipe
 
     wanted = remark_of(find_asset("presets", name, ".yaml", "preset").read_text(encoding="utf-8"), "index")
@@ -105,7 +100,8 @@ def index_for(name: str, folder: Path) -> Any:
         changed = {"encoder": {"name": "lsa", "dim": 128}, "text": None}
         recipe = TokenizerRecipe.model_validate({**load_recipe(wanted).model_dump(), **changed})
         catalog, events = Catalog.read(folder / "items.parquet"), Interactions.read(folder / "interactions.parquet")
-        SemanticIndex.build(catalog, recipe, interactions=events).save(target)
+        train = leave_one_out(events.histories(catalog.item_ids)).train
+        SemanticIndex.build(catalog, recipe, train=train).save(target)
     return SemanticIndex.load(target)
 
 
@@ -158,8 +154,8 @@ def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
     events = Interactions.read(given.folder / "interactions.parquet")
     recommender = train(index, events, config, out, callbacks=[steps])
     held, rows = peak_memory(), config.trainer.get("per_device_train_batch_size", 8)
-    cases = split_for(events, index, config).test.histories.select(slice(0, 4 if reader else 64))
-    recommender.recommend(cases.select(slice(0, 2)), 10)
+    cases = split_for(events, index, config).test.histories.select(np.arange(4 if reader else 64))
+    recommender.recommend(cases.select(np.arange(2)), 10)
     began = time.process_time()
     recommender.recommend(cases, 10)
     return {

@@ -205,10 +205,29 @@ def figure(row: dict[str, Any], key: str) -> str:
     return f"{mean} ({low}–{high})"
 
 
-def made(page: str, source: Source) -> str:
-    """A page with its table."""
+def memory_and_time(name: str) -> str:
+    """What a few steps of a preset cost, measured alike for all; empty where it was not."""
+    path = RESULTS / "preset-cost.json"
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    head = ["parameters", "trained", "rows a batch", "training, ms a row", "training, GiB", "decoding, ms a user"]
+    keys = ("parameters", "trainable", "rows_a_batch", "ms_a_row", "training_gib", "ms_a_user")
+    lines = [[f"{row[key]:,}" for key in keys] for row in rows if row["preset"] == name]
+    return "\n" + drawn([head, ["---"] * len(head), *lines], SMALL_NOTE) if lines else ""
+
+
+SMALL_NOTE = """A few steps on a thousand users of the demo shop, CPU time of one thread; memory is the process's peak
+(`scripts/preset_cost.py`):
+
+"""
+
+
+def made(page: str, name: str, source: Source | None) -> str:
+    """A page with its tables."""
     start, end = page.index(BEGIN), page.index(END)
-    return f"{page[:start]}{BEGIN}\n\n{table(source)}\n{page[end:]}"
+    alone = page[:start].rpartition("\n## ")[2].startswith("Cost")  # figures of quality stand elsewhere on the page
+    figures = "" if alone else "Not measured yet.\n" if source is None else table(source)
+    cost = memory_and_time(name)
+    return f"{page[:start]}{BEGIN}\n\n{figures}{cost[1:] if alone else cost}\n{page[end:]}"
 
 
 def main() -> int:
@@ -216,10 +235,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     check, old = parser.parse_args().check, []
-    for name, source in (SOURCES | measured() | literature()).items():
-        path = PAGES / f"{name}.md"
+    sources = SOURCES | measured() | literature()
+    for path in sorted(PAGES.glob("*.md")):
         before = path.read_text(encoding="utf-8")
-        now = made(before, source)
+        if BEGIN not in before:
+            continue
+        now = made(before, path.stem, sources.get(path.stem))
         old += [path.name] if now != before else []
         if not check:
             path.write_text(now, encoding="utf-8")
