@@ -113,3 +113,18 @@ def hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A function: the folder of a tiny language model of a family, made once."""
+    from language_support import save_checkpoint
+
+    made = {}
+
+    def folder(family):
+        if family not in made:
+            made[family] = save_checkpoint(tmp_path_factory.mktemp("lm") / family, family)
+        return made[family]
+
+    return folder

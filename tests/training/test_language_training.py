@@ -29,18 +29,6 @@ TINY = [
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    made = {}
-
-    def folder(family):
-        if family not in made:
-            made[family] = save_checkpoint(tmp_path_factory.mktemp("lm") / family, family)
-        return made[family]
-
-    return folder
-
-
-@pytest.fixture(scope="module")
 def interactions(tables):
     return Interactions.read(tables[1])
 

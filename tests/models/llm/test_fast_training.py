@@ -20,18 +20,6 @@ peft = pytest.importorskip("peft")
 CLOSE = {"atol": 2e-5, "rtol": 2e-5}
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    made = {}
-
-    def folder(family):
-        if family not in made:
-            made[family] = save_checkpoint(tmp_path_factory.mktemp("lm") / family, family)
-        return made[family]
-
-    return folder
-
-
 def moved(folder, **settings):
     """A model whose adapter adds something."""
     model = build(folder, **settings)

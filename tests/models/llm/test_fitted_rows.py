@@ -4,25 +4,13 @@ import math
 
 import pytest
 import torch
-from language_support import SIZES, build, examples, first_scores, prompts, save_checkpoint, trie
+from language_support import SIZES, build, examples, first_scores, prompts, trie
 
 from genrec.models import load_model
 from genrec.models.llm.fitted_rows import fit_code_rows
 
 pytest.importorskip("peft")
 NORMS = {"qwen3": "model.norm", "llama": "model.norm", "gpt2": "transformer.ln_f", "t5": "decoder.final_layer_norm"}
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    made = {}
-
-    def folder(family):
-        if family not in made:
-            made[family] = save_checkpoint(tmp_path_factory.mktemp("lm") / family, family)
-        return made[family]
-
-    return folder
 
 
 def loud(folder, family, *, masked=True, **settings):

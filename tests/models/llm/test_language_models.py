@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from language_support import FAMILIES, SIZES, build, examples, first_scores, fit, prompts, save_checkpoint, trie
+from language_support import FAMILIES, SIZES, build, examples, first_scores, fit, prompts, trie
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from genrec.decoding.device_trie import DeviceTrie
@@ -15,19 +15,6 @@ from genrec.models.hf.seq2seq import HFSeq2SeqPredictor
 from genrec.models.llm.tuning import adapter_bytes
 
 pytest.importorskip("peft")
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    """A function: the folder of a tiny model of a family."""
-    made = {}
-
-    def folder(family):
-        if family not in made:
-            made[family] = save_checkpoint(tmp_path_factory.mktemp("lm") / family, family)
-        return made[family]
-
-    return folder
 
 
 def tables(model):
