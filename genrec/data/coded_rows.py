@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from genrec.data.columns import clean_ids, require_column
+from genrec.data.columns import clean_ids, require_column, require_different
 from genrec.data.interaction_columns import find_time_column, note_times, read_parts
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.timestamps import parse_times
@@ -66,6 +66,7 @@ def code_rows(
         DataError: A column is missing, no row is usable, or too many are lost.
     """
     user_column, item_column, time_column, part_column = names
+    require_different(names, where)
     require_column(frame, user_column, "user_column", where)
     require_column(frame, item_column, "item_column", where)
     time_column = find_time_column(frame, time_column, (user_column, item_column, part_column), where)

@@ -80,6 +80,25 @@ def nearest_column(columns: Sequence[str], name: str) -> str | None:
     return plain[near[0]] if near else None
 
 
+def require_different(names: Sequence[str | None], where: object) -> None:
+    """Refuse one column that is to be two things, such as users and items.
+
+    Args:
+        names: Columns; None: there is none.
+        where: The table, for the message.
+
+    Raises:
+        DataError: A name stands there twice.
+    """
+    given = [name for name in names if name is not None]
+    if twice := next((name for name in given if given.count(name) > 1), None):
+        raise DataError(
+            f"The column '{twice}' is named twice.",
+            where=where,
+            expected="a column each for users, items, times and parts",
+        )
+
+
 def _plain(name: str) -> str:
     return "".join(sign for sign in name.lower() if sign.isalnum())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from genrec.data.columns import as_strings, require_column
+from genrec.data.columns import as_strings, require_column, require_different
 from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.parquet import first_line, parquet_columns, parquet_pieces
@@ -70,6 +70,7 @@ def table_pieces(
     Raises:
         DataError: A file cannot be read, or lacks a column.
     """
+    require_different(columns, source)
     named = list(zip(columns, options or columns, strict=True))
     rows = 0
     report.add("broken-rows", 0)

@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 
 from genrec.data import Histories, Interactions, columns
 from genrec.data.columns import factorize, nearest_column, positions_of
+from genrec.data.pieces import table_pieces
+from genrec.data.report import DataReport
+from genrec.data.tables import write_table
+from genrec.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -76,3 +80,14 @@ def test_ids_of_a_program_may_hold_halves_of_surrogate_pairs():
     rows = pl.DataFrame({"user_id": ["u"], "item_id": ["b"]})
     assert Interactions.from_frame(rows).histories(["b", "\ud800"]).items.tolist() == [0]
     assert Histories.from_lists([[0]], ["\ud800"]).user_ids.tolist() == ["\ufffd"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_one_column_is_not_two_things(ending, tmp_path):
+    path = tmp_path / f"log.{ending}"
+    write_table(pl.DataFrame({"a": ["x", "y"], "b": ["1", "2"]}), path)
+    for names in ({"item_column": "a", "time_column": None}, {"item_column": "b", "time_column": "b"}):
+        with pytest.raises(DataError, match="is named twice"):
+            Interactions.read(path, user_column="a", **names)
+    with pytest.raises(DataError, match="'a' is named twice"):
+        list(table_pieces(path, ["a", "a"], DataReport("t")))
