@@ -12,9 +12,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from genrec.errors import ConfigError, unknown_name
+from genrec.schema import LARGEST_SEED
 
-LARGEST_SEED = 2**32 - 1
-"""Of what scikit-learn and transformers take."""
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 _LARGEST_INTEGER = 2**63 - 1
 

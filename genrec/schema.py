@@ -1,6 +1,9 @@
-"""Names of the columns of every table in and out."""
+"""Names of the columns of every table in and out, and bounds that options and settings share."""
 
 from __future__ import annotations
+
+LARGEST_SEED = 2**32 - 1
+"""Of what scikit-learn and transformers take."""
 
 
 class Columns:

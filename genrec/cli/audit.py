@@ -10,11 +10,12 @@ from rich.text import Text
 
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, heading, out, say, summary
-from genrec.cli.options import LARGEST_SEED, AsJson, EventsTable, ItemsTable, Overwrite
+from genrec.cli.options import AsJson, EventsTable, ItemsTable, Overwrite
 from genrec.cli.outputs import claim
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, own_command, shell_command, tell
 from genrec.cli.visible import json_text, visible
+from genrec.schema import LARGEST_SEED
 
 if TYPE_CHECKING:
     from genrec.audit import Audit

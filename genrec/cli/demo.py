@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from genrec.cli.console import duration, guarded, heading, out, say, summary
-from genrec.cli.options import LARGEST_SEED
 from genrec.cli.reading import shell_command
+from genrec.schema import LARGEST_SEED
 
 USERS_SHOWN = 3
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from genrec.schema import LARGEST_SEED
+
 ItemsTable = Annotated[Path, typer.Argument(help="Table of items: item_id and text fields.")]
 EventsTable = Annotated[Path, typer.Argument(help="Table of interactions: user_id, item_id, timestamp.")]
 IndexFolder = Annotated[Path, typer.Argument(help="Folder of the semantic index, or name/repo of the hub.")]
@@ -30,6 +32,5 @@ GrownIndex = Annotated[
     Path | None, typer.Option("--index", help="Index in place of the saved one: a grown one, or another catalogue's.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Permission to replace what is at --out.")]
-LARGEST_SEED = 2**32 - 1
 Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of everything random.")]
 SettingChanges = Annotated[list[str] | None, typer.Option("--set", help="Setting to change: key.sub=value.")]

@@ -13,12 +13,13 @@ from genrec.cli.checks import check_index, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, say, summary
 from genrec.cli.hub import from_hub
-from genrec.cli.options import LARGEST_SEED, EventsTable, IndexFolder, Overwrite, SettingChanges
+from genrec.cli.options import EventsTable, IndexFolder, Overwrite, SettingChanges
 from genrec.cli.outputs import claim
 from genrec.cli.reading import free_path, read_split, shell_command, split_text, tell
 from genrec.cli.seeds import claim_seeds, train_all
 from genrec.cli.stoppable import stoppable
 from genrec.cli.trust import loads_models
+from genrec.schema import LARGEST_SEED
 from genrec.wording import count
 
 if TYPE_CHECKING:

@@ -46,6 +46,8 @@ _OWN = {
     "torch_compile": "The networks run kernels of their own, which torch cannot compile.",
 }
 """Fields that are not the caller's to set, with what to do."""
+_OFF = {"resume_from_checkpoint": None, "push_to_hub": False, "torch_compile": False}
+"""What holds of them anyway, beside :data:`DEFAULTS`; it may be said."""
 
 
 def check_arguments(config: TrainConfig) -> None:
@@ -56,7 +58,7 @@ def check_arguments(config: TrainConfig) -> None:
     """
     known = {field.name for field in fields(TrainingArguments) if field.init}
     for name, value in config.trainer.items():
-        if name in _OWN and value != DEFAULTS.get(name, object()):
+        if name in _OWN and value != (DEFAULTS | _OFF).get(name, object()):
             raise ConfigError("This field of the trainer is genrec's own.", where=f"trainer.{name}", hint=_OWN[name])
         if name not in known:
             near = get_close_matches(str(name), sorted(known), n=1)

@@ -71,6 +71,10 @@ def test_fields_of_genrec_are_refused(name: str) -> None:
     assert caught.value.hint
 
 
+def test_fields_of_genrec_may_say_what_holds_anyway() -> None:
+    check_arguments(TrainConfig(trainer={"torch_compile": False, "push_to_hub": False, "remove_unused_columns": False}))
+
+
 def test_the_worst_epoch_is_never_kept() -> None:
     check_arguments(TrainConfig(trainer={"greater_is_better": True}))
     with pytest.raises(ConfigError, match="own"):
