@@ -37,6 +37,9 @@ def fit_start(model: CodeModel, batches: TrainingBatches, config: TrainConfig) -
         return {}
     language: Any = model
     rows = range(min(examples, len(batches.examples)))
+    logger.info(
+        "Code rows are fitted first: %s are read, which learns nothing yet.", count(len(rows), "training example")
+    )
     parts = [rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER)]
     read = [batches.collate([batches.examples[row] for row in part]) for part in parts]
     found = fit_code_rows(language, read)
