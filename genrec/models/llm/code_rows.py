@@ -108,12 +108,21 @@ def part_output(model: Any) -> bool:
     head = model.get_output_embeddings()
     if model.config.is_encoder_decoder or type(head) is not nn.Linear or head.bias is not None:
         return False
+    if namesakes(model, head):
+        return False
     if head.weight is model.get_input_embeddings().weight:
         head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=head.weight.requires_grad)
         for config in configs_of(model.config):
             if getattr(config, "tie_word_embeddings", False):
                 config.tie_word_embeddings = False
     return True
+
+
+def namesakes(model: Any, layer: Any) -> list[str]:
+    """Names of other layers that peft would take for one: it looks at the ends of names alone."""
+    named = dict(model.named_modules())
+    own = next(name for name, module in named.items() if module is layer)
+    return [name for name in named if name.endswith(f".{own}")]
 
 
 def _decoder_table(model: Any) -> Any:

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from genrec.artifacts import tensor_shapes
 from genrec.artifacts.manifest import COPY_AGAIN
-from genrec.errors import ArtifactError, ConfigError, MissingExtraError
+from genrec.errors import ArtifactError, ConfigError, MissingExtraError, ModelError
 from genrec.models.llm.adapted_layers import ALL_LINEAR, adapted_layers
-from genrec.models.llm.code_rows import part_head_and_decoder, token_tables
+from genrec.models.llm.code_rows import namesakes, part_head_and_decoder, token_tables
 from genrec.models.llm.fast_layers import quicken
 from genrec.models.patterns import check_adapter_patterns
 from genrec.models.saved import check_sizes, read_config
@@ -235,6 +235,14 @@ def _prepare_tables(model: Any) -> None:
 def _tables(model: Any) -> list[str]:
     """Names of the vocabulary tables to train rows of, each weight once."""
     names = {module: name for name, module in reversed(list(model.named_modules()))}
+    for table in token_tables(model).values():
+        if others := namesakes(model, table):
+            raise ModelError(
+                f"peft cannot tell the table '{names[table]}' from the layer '{others[0]}'.",
+                where="model.checkpoint",
+                expected="a network whose tables have names of their own",
+                hint="Train all of it: model.llm.tuning=full.",
+            )
     return [names[table] for table in token_tables(model).values()]
 
 

@@ -1,12 +1,18 @@
 """Files with an output layer of their own keep it: through code tokens, training, merging and saving."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 import transformers
 from language_support import build, first_scores, fit, make_tokenizer, prompts
 from transformers import AutoModelForSeq2SeqLM
 
+from genrec.errors import ModelError
 from genrec.models import load_model
+from genrec.models.llm.code_rows import namesakes, part_output
+from genrec.models.llm.tuning import tune
 
 pytest.importorskip("peft")
 
@@ -93,3 +99,28 @@ def test_a_fully_tuned_head_is_found_by_plain_transformers(untied, tmp_path):
     ):
         assert torch.equal(mine.weight, theirs.weight)
     assert getattr(plain.config, "scale_decoder_outputs", scaled) == scaled
+
+
+def test_a_table_whose_name_ends_that_of_another_layer_is_refused_or_left_tied():
+    """peft looks at the ends of names, so it would train rows of the other layer, or fail."""
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.output, self.table = torch.nn.Linear(4, 9, bias=False), torch.nn.Embedding(9, 4)
+            self.block = torch.nn.ModuleDict({"output": torch.nn.Linear(4, 4)})
+            self.config = SimpleNamespace(is_encoder_decoder=False, tie_word_embeddings=True)
+
+        def get_input_embeddings(self):
+            return self.table
+
+        def get_output_embeddings(self):
+            return self.output
+
+    model = Net()
+    assert namesakes(model, model.output) == ["block.output"]
+    assert namesakes(model, model.table) == []
+    assert not part_output(model)
+    with pytest.raises(ModelError, match=r"'output' from the layer 'block\.output'") as caught:
+        tune(model, "lora", np.array([1]))
+    assert "tuning=full" in caught.value.hint
