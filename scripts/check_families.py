@@ -146,7 +146,9 @@ def item_causal(model: Any, prompt: Any) -> Any:
     hidden = torch.zeros(len(begun), len(begun)).masked_fill(begun[:, None] < begun, torch.finfo(torch.float32).min)
     mask = hidden.expand(len(prompt), 1, -1, -1)
     read = model.base.get_encoder()(input_ids=prompt, attention_mask=mask)
-    return BaseModelOutput(last_hidden_state=read.last_hidden_state)
+    made = BaseModelOutput(last_hidden_state=read.last_hidden_state)
+    made.router_logits = None  # NLLB-MoE asks for how experts were chosen
+    return made
 
 
 def differences(out: Path, kind: str, tuning: str) -> dict[str, float]:

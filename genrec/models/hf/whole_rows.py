@@ -85,6 +85,13 @@ class HFWholePredictor(HFPredictor):
         return own_logits(self.model, ids, torch.ones_like(ids), paths, self.order(ids))[:, -1]
 
 
+@dataclass
+class _Read(BaseModelOutput):
+    """What an encoder has made of prompts, for models that also ask how its experts were chosen (NLLB-MoE)."""
+
+    router_logits: Any = None
+
+
 def own_logits(model: Any, ids: Tensor, mask: Tensor, answers: Tensor, order: Tensor | None = None) -> Tensor:
     """What a model's own forward says after a prompt and after each token of an answer.
 
@@ -118,7 +125,7 @@ def answer_logits(model: Any, known: Tensor, mask: Tensor, read: dict[str, Tenso
         mask: ``(rows, n)`` what it sees of the prompt.
         read: The prompts as ``input_ids``, or ``(rows, n, dim)`` what the encoder has made of them.
     """
-    given = read if isinstance(read, dict) else {"encoder_outputs": BaseModelOutput(last_hidden_state=cast(Any, read))}
+    given = read if isinstance(read, dict) else {"encoder_outputs": _Read(last_hidden_state=cast(Any, read))}
     logits: Tensor = model(**given, attention_mask=mask, decoder_input_ids=known, use_cache=False).logits
     return logits
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from language_support import SIZES, build, catalogue, pad, save_checkpoint, trie
+from transformers import NllbMoeConfig, NllbMoeForConditionalGeneration
 
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.exact import score_items
@@ -138,3 +139,18 @@ def test_a_model_in_bfloat16_says_nearly_the_same(family, tmp_path):
         found.append(model(**batch(model)).loss.float())
     assert torch.isfinite(found[1])
     torch.testing.assert_close(found[1], found[0], atol=0.1, rtol=0.05)
+
+
+def test_a_model_that_asks_how_experts_were_chosen_reads_whole_histories():
+    """NLLB-MoE takes router_logits from what its encoder gave, and its encoder leaves them out."""
+    torch.manual_seed(0)
+    sizes = {"d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "num_experts": 2, "vocab_size": 40}
+    heads = {f"{part}_attention_heads": 2 for part in ("encoder", "decoder")}
+    widths = {f"{part}_ffn_dim": 16 for part in ("encoder", "decoder")}
+    settings = NllbMoeConfig(**sizes, **heads, **widths, encoder_sparse_step=2, decoder_sparse_step=2)
+    base = NllbMoeForConditionalGeneration(settings).eval()
+    ids, answer = torch.randint(4, 40, (2, 6)), torch.randint(4, 40, (2, 3))
+    with torch.no_grad():
+        plain = own_logits(base, ids, torch.ones_like(ids), answer)
+        one_item = own_logits(base, ids, torch.ones_like(ids), answer, torch.zeros_like(ids))
+    torch.testing.assert_close(one_item, plain, atol=1e-5, rtol=0)
