@@ -89,7 +89,7 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
     name = given.interactions.resolve().parent.name
     index, interactions = SemanticIndex.load(given.index), Interactions.read(given.interactions)
     codes = None if index.recipe.name == PLAIN_CODES else index.recipe.name
-    called = "-".join([name, *([codes] if codes else []), *(["counts"] if given.counts else [])])
+    called = called_by(name, codes, given.counts)
     for preset, setup in SYSTEMS.items():
         place = {"dataset": name, "counts": given.counts, "recipe": codes}
         same = [row for row in rows if row["preset"] == preset and all(row.get(key) == place[key] for key in place)]
@@ -117,7 +117,7 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
             "users": len(cases),
             **figures(ranks),
             **cost,
-            **against(given.ranks, setup.base, called, ranks),
+            **against(given.ranks, setup.base, called_by(name, setup.base_codes or codes, given.counts), ranks),
             "command": f"python scripts/literature.py INDEX INTERACTIONS --seconds {given.seconds:g} "
             f"--users {given.users}{' --counts' * given.counts}{' --set ' * bool(given.set)}{' '.join(given.set)}",
         }
@@ -127,6 +127,11 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
         write_atomic(path, json.dumps(rows, indent=1) + "\n")
         print(f"{preset}: NDCG@10 {row['ndcg@10']:.4f}, {row['steps']} steps", flush=True)
     return rows
+
+
+def called_by(dataset: str, codes: str | None, counts: bool) -> str:
+    """How files of ranks begin."""
+    return "-".join([dataset, *([codes] if codes else []), *(["counts"] if counts else [])])
 
 
 def against(folder: Path, base: str | None, name: str, ranks: np.ndarray) -> dict[str, Any]:

@@ -8,6 +8,8 @@ PLAIN, LORA, READER = "item-decoder-small", "llm-decoder-lora", "llm-text-encode
 MODELS, OBJECTIVES = "genrec/models/literature/", "genrec/training/objectives/"
 LLM = "genrec/models/llm/"
 NOTHING = "0"
+UNTUNED = "llm2rec-untuned"
+"""Name of the recipe rq-kmeans-3x256-llm2rec with no steps of tuning: the same language model as it comes."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Setup:
         elsewhere: What had to be touched outside of its files: nothing, or the extension point that was mended.
         paper: What the paper claims, in short.
         changes: Settings beside the preset's own when it is measured.
+        base_codes: Recipe whose codes the base has, where codes are what the system is about.
     """
 
     base: str | None
@@ -31,6 +34,7 @@ class Setup:
     elsewhere: str = NOTHING
     paper: str = ""
     changes: tuple[str, ...] = ()
+    base_codes: str = ""
 
 
 def network(
@@ -103,6 +107,7 @@ SYSTEMS: dict[str, Setup] = dict(
                 ("genrec/encoders/llm2rec.py", "genrec/encoders/llm2rec_model.py"),
                 "tests/encoders/test_llm2rec.py",
                 paper="better in and out of the domain of its training",
+                base_codes=UNTUNED,
             ),
         ),
         (
