@@ -92,17 +92,37 @@ class VocabularyHead:
         """Scores of the whole vocabulary: ``(..., dim) -> (..., vocabulary)``."""
         return self._finish(self.head(self._scaled(hidden).to(self.head.weight.dtype)), slice(None))
 
-    def log_normalizer(self, hidden: Tensor) -> Tensor:
-        """Log-sum-exp over the vocabulary: ``(..., dim) -> (...)`` float32, without ever holding all logits."""
+    def log_normalizer(self, hidden: Tensor, without: Tensor | None = None) -> Tensor:
+        """Log-sum-exp over the vocabulary: ``(..., dim) -> (...)`` float32, without ever holding all logits.
+
+        Args:
+            hidden: States.
+            without: ``(vocabulary,)`` bool, tokens that do not count; some have to.
+        """
         if type(self.head) is not nn.Linear:
-            return log_sum_exp(self.all_logits(hidden).float())
+            logits = self.all_logits(hidden).float()
+            return log_sum_exp(logits if without is None else logits.masked_fill_(without, -torch.inf))
         rows = self._scaled(hidden).flatten(0, -2)
         total = torch.full((len(rows),), -torch.inf, device=hidden.device)
         for columns, part in self._product(rows, self.head.weight):
             if self.head.bias is not None:
                 part = part + self.head.bias[columns]
-            total = torch.logaddexp(total, log_sum_exp(self._finish(part, columns).float()))
+            logits = self._finish(part, columns).float()
+            if without is not None and bool(without[columns].any()):
+                if bool(without[columns].all()):
+                    continue
+                logits = logits.masked_fill(without[columns], -torch.inf)
+            total = torch.logaddexp(total, log_sum_exp(logits))
         return total.view(hidden.shape[:-1])
+
+    def pair_logits(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """The score of one token for every state, ``(..., n, dim)`` and ``(n,)`` to ``(..., n)`` float32."""
+        if type(self.head) is not nn.Linear:
+            return self.all_logits(hidden).float()[..., torch.arange(len(ids), device=ids.device), ids]
+        logits = (self._scaled(hidden).float() * self.head.weight[ids].float()).sum(-1)
+        if self.head.bias is not None:
+            logits = logits + self.head.bias[ids].float()
+        return self._finish(logits, ids)
 
     @property
     def _early(self) -> bool:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
     from genrec.models.settings import RunSettings
 
-_CELLS = 1 << 25  # logits that are held at once
+_CELLS = 1 << 25  # numbers that are held at once
+_ROWS = 1024  # states whose scores over the vocabulary are normalised at once
 
 
 class TitleLikelihoodConfig(LanguageModelConfig):
@@ -146,21 +147,22 @@ class TitleLikelihood(LanguageModel):
     def _edges(self, predictor: HFCausalPredictor, hidden: Tensor, parents: Tensor, following: Tensor) -> Tensor:
         """Log-probability of every token after its node, ``(users, edges)``, from states ``(users, nodes, dim)``."""
         users, nodes = hidden.shape[:2]
-        vocabulary = int(predictor.head.head.weight.shape[0])
-        size = max(1, _CELLS // (vocabulary * users))
-        no_words = self._no_words(hidden.device)
+        head, without = predictor.head, self._no_words(hidden.device)
+        size = max(1, _ROWS // users)
+        totals = [head.log_normalizer(hidden[:, start : start + size], without) for start in range(0, nodes, size)]
+        total = torch.cat(totals, dim=1)
+        size = max(1, _CELLS // (hidden.shape[-1] * users))
         found = hidden.new_empty(users, len(parents), dtype=torch.float32)
-        for start in range(0, nodes, size):
-            logits = predictor.head.all_logits(hidden[:, start : start + size]).float()
-            logits[..., no_words] = -torch.inf
-            own = ((parents >= start) & (parents < start + size)).nonzero()[:, 0]
-            of_edges = logits[:, parents[own] - start, following[own]]
-            found[:, own] = of_edges - logits.logsumexp(-1)[:, parents[own] - start]
+        for start in range(0, len(parents), size):
+            own, token = parents[start : start + size], following[start : start + size]
+            found[:, start : start + size] = head.pair_logits(hidden[:, own], token) - total[:, own]
         return found
 
     def _no_words(self, device: torch.device) -> Tensor:
-        """Tokens that are no part of the language."""
-        return torch.from_numpy(self.tokens.all_ids).to(device)
+        """``(vocabulary,)`` bool: tokens that are no part of the language."""
+        found = torch.zeros(int(self.lm.get_output_embeddings().weight.shape[0]), dtype=torch.bool, device=device)
+        found[torch.from_numpy(self.tokens.all_ids).to(device)] = True
+        return found
 
     def plain_scores(self, input_ids: Tensor, attention_mask: Tensor, items: Sequence[int]) -> Tensor:
         """What :meth:`title_scores` says of some items, ``(users, n)``, by plain forwards: slow, the measure.

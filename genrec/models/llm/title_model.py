@@ -37,6 +37,8 @@ def title_model(
         tuning=settings.tuning,
         lora=dict(settings.lora),
         train_code_rows=settings.train_code_rows,
+        keep_layers=settings.keep_layers,
+        every_layer=settings.every_layer,
         n_items=len(index),
         max_tokens=max_tokens,
     )

@@ -49,6 +49,12 @@ def test_probabilities_are_of_whole_titles_among_those_of_the_history(checkpoint
     assert found[0] != found[1]
 
 
+def test_the_settings_of_layers_reach_the_language_model(checkpoint, index):
+    llm = {"lora": LORA, "keep_layers": 1}
+    assert made(checkpoint, llm=llm)._model(index).lm.config.num_hidden_layers == 1
+    assert made(checkpoint)._model(index).lm.config.num_hidden_layers > 1
+
+
 class Told(LLM4DSR):
     """Asks nobody: items beyond the good ones are noise, the larger the surer."""
 
