@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -68,7 +69,7 @@ def run_ray(
             os.environ.setdefault("RAY_worker_niceness", "0")
         # Cores of a cluster that we start ourselves are only counted: room for the tasks that read.
         local: dict[str, Any] = {"num_cpus": actors + 1, "include_dashboard": False} if address is None else {}
-        ray.init(address=address, log_to_driver=False, logging_level="warning", **local)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **local)
     try:
         _check_cores(ray.cluster_resources().get("CPU", 0), actors)
         item_ids = OpenedJob.open(settings).recommender.item_ids
