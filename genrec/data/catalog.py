@@ -56,7 +56,7 @@ class Catalog:
         quotes: Quotes = "doubled",
         html: Html = "plain",
     ) -> Catalog:
-        """Read a catalogue from a csv, tsv, jsonl (also ``.gz``) or parquet file.
+        """Read a catalogue from a csv, tsv, jsonl (also packed) or parquet file.
 
         Args:
             path: The file; every column but the id becomes a field.

@@ -67,7 +67,7 @@ class Interactions:
         allow_lost: float | None = None,
         quotes: Quotes = "doubled",
     ) -> Interactions:
-        """Read interactions from a csv, tsv, jsonl (also ``.gz``) or parquet file.
+        """Read interactions from a csv, tsv, jsonl (also packed) or parquet file.
 
         Args:
             path: The file; other columns are ignored.

@@ -1,22 +1,20 @@
-"""Tables in and out: csv, tsv, JSON lines (also gzipped) and parquet, with one clear error for what cannot be read."""
+"""Tables in and out: csv, tsv, JSON lines (also packed) and parquet, with one clear error for what cannot be read."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import logging
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
 
 import polars as pl
 
 from genrec.artifacts import atomic_file
 from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.jsonlines import parse_json_lines
+from genrec.data.packed import PACKED, byte_chunks, inner_suffix, packing, require_packing, unpacking_hint
 from genrec.data.parquet import read_parquet
 from genrec.data.report import DataReport, Lines
 from genrec.data.signs import without_nul
@@ -25,11 +23,14 @@ from genrec.errors import DataError
 logger = logging.getLogger(__name__)
 
 TEXT_KINDS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_KNOWN = ", ".join([*TEXT_KINDS, ".parquet"]) + " (text kinds also with .gz)"
+_KNOWN = ", ".join([*TEXT_KINDS, ".parquet"]) + f" (text kinds also with {', '.join(PACKED)})"
 _MAGIC = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"PAR1": "a parquet file",
     b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ\x00": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a zstd file",
     b"%PDF": "a PDF file",
     b"\x89PNG": "a PNG image",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
@@ -45,7 +46,7 @@ _NO_TEXT = re.compile(rb"[\x01-\x08\x0e-\x1a]")
 
 
 def read_table(path: Path | str, *, quotes: Quotes = "doubled") -> pl.DataFrame:
-    """Read a table by its suffix: ``.csv .tsv .jsonl .ndjson`` (also ``.gz``) or ``.parquet``.
+    """Read a table by its suffix: ``.csv .tsv .jsonl .ndjson`` (also packed: ``.gz .bz2 .xz .zst``) or ``.parquet``.
 
     Columns of csv and tsv files all come as String (so that leading zeros survive), empty fields as null. Broken
     rows are left out with a warning; :class:`~genrec.data.catalog.Catalog` and
@@ -112,15 +113,17 @@ def table_kind(path: Path, *, to_write: bool = False) -> str:
     Raises:
         DataError: Another suffix, or (unless it is to be written) no file.
     """
-    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
-    kind = TEXT_KINDS.get(suffix.lower())
+    suffix = inner_suffix(path)
+    kind = TEXT_KINDS.get(suffix)
     if kind is None and path.suffix.lower() == ".parquet":
         kind = "parquet"
     if kind is None:
         if not to_write:
             require_file(path)
-        hint = "For one JSON object a line the suffix is .jsonl." if suffix.lower() == ".json" else None
+        hint = "For one JSON object a line the suffix is .jsonl." if suffix == ".json" else unpacking_hint(path)
         raise DataError(f"Cannot tell what kind of table '{path.name}' is.", where=path, expected=_KNOWN, hint=hint)
+    if to_write:
+        require_packing(path)
     return kind
 
 
@@ -151,14 +154,14 @@ def require_file(path: Path) -> None:
 
 
 def read_text(path: Path | str, *encodings: str) -> bytes:
-    """The text of a file (unpacked when it ends in ``.gz``) as UTF-8 bytes without byte-order mark.
+    """The text of a file (unpacked as its suffix says) as UTF-8 bytes without byte-order mark.
 
     Args:
         path: The file.
         encodings: The first of them in which the whole file can be read is taken; none: UTF-8.
 
     Raises:
-        DataError: The file is missing, a folder, empty, binary, a damaged gzip file, or in none of these encodings.
+        DataError: The file is missing, a folder, empty, binary, a damaged packed file, or in none of these encodings.
     """
     buffer = io.BytesIO()  # grows in place: joining a list of chunks takes twice the memory
     for chunk in raw_chunks(Path(path)):
@@ -193,21 +196,17 @@ def raw_chunks(path: Path) -> Iterator[bytes]:
     """The unpacked bytes of a text file, after a look at the first ones.
 
     Raises:
-        DataError: The file is missing, empty, binary, or a damaged gzip file.
+        DataError: The file is missing, empty, binary, or a damaged packed file.
     """
     require_file(path)
-    packed = path.suffix.lower() == ".gz"
     filled = False
     try:
-        with gzip.open(path) if packed and path.stat().st_size else path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                if not filled:
-                    _require_text(chunk, path)
-                    chunk = chunk.removeprefix(codecs.BOM_UTF8)
-                filled = filled or bool(chunk.strip())
-                yield chunk
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"The gzip file is damaged: {error}.", where=path, hint="Fetch it again.") from None
+        for chunk in byte_chunks(path):
+            if not filled:
+                _require_text(chunk, path)
+                chunk = chunk.removeprefix(codecs.BOM_UTF8)
+            filled = filled or bool(chunk.strip())
+            yield chunk
     except OSError as error:
         raise DataError(f"The file cannot be read: {error.strerror}.", where=path) from None
     if not filled:
@@ -274,32 +273,26 @@ def write_table(frame: pl.DataFrame, path: Path | str) -> None:
     Lists become JSON text in csv and tsv files.
 
     Raises:
-        DataError: Unknown suffix.
+        DataError: Unknown suffix, or ``.zst``, which is only read.
     """
     path = Path(path)
     kind = table_kind(path, to_write=True)
     with atomic_file(path) as temporary:
-        _write(frame, temporary, kind, packed=path.suffix.lower() == ".gz")
+        _write(frame, temporary, kind, path.suffix.lower())
 
 
-def _write(frame: pl.DataFrame, path: Path, kind: str, *, packed: bool) -> None:
+def _write(frame: pl.DataFrame, path: Path, kind: str, suffix: str) -> None:
     if kind == "parquet":
         with path.open("wb") as file:
             frame.write_parquet(file)
         return
     if kind != "jsonl":
         frame = frame.with_columns(_json_text(frame[name]) for name, t in frame.schema.items() if t.is_nested())
-    with path.open("wb") as raw:
-        # no name and no time in the gzip header: the same table gives the same bytes
-        stream: IO[bytes] = raw
-        if packed:
-            stream = cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+    with path.open("wb") as raw, packing(raw, suffix) as stream:
         if kind == "jsonl":
             frame.write_ndjson(stream)
         else:
             frame.write_csv(stream, separator="\t" if kind == "tsv" else ",")
-        if packed:
-            stream.close()
 
 
 def _json_text(series: pl.Series) -> pl.Series:

@@ -21,7 +21,7 @@ from genrec.sharding.prints import KEY, from_text, history_prints
 from genrec.sharding.store import LocalStore
 from genrec.wording import count
 
-_AGAIN = "Run the same genrec generate again: it makes what is missing."
+_AGAIN = "Run the same genrec generate again: it makes what is missing or damaged."
 _SHOWN = 3
 
 
@@ -159,7 +159,7 @@ def _read_part(store: LocalStore, part: dict[str, Any]) -> tuple[pl.DataFrame, n
         raise ArtifactError("A shard is missing.", where=where, hint=_AGAIN)
     content = store.read(name)
     if hashlib.sha256(content).hexdigest() != part["sha256"]:
-        raise ArtifactError("A shard was changed or damaged.", where=where, hint=f"Remove the folder. {_AGAIN}")
+        raise ArtifactError("A shard was changed or damaged.", where=where, hint=_AGAIN)
     try:
         frame = pl.read_parquet(content, columns=[Columns.User, Columns.Rank, Columns.Item, Columns.Score])
         return frame, from_text(pl.read_parquet_metadata(content)[KEY])

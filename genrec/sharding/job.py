@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from genrec.errors import ArtifactError, ConfigError
 from genrec.schema import Columns
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, Spool
 from genrec.sharding.store import Store
+
+logger = logging.getLogger(__name__)
 
 MANIFEST = "generate.json"
 FORMAT = 2
@@ -139,6 +142,8 @@ class ShardedJob:
                 )
         else:
             differ = differences(saved["identity"], self.identity)
+            if not differ:
+                self._remove_damaged(saved)
             if not differ and saved.get("complete") and not self.left():
                 self._remove_work()
                 return True
@@ -161,6 +166,23 @@ class ShardedJob:
             self.store.remove(name)
         self._remove_work()
         self.store.remove(MANIFEST)
+
+    def _remove_damaged(self, saved: dict[str, Any]) -> None:
+        """Remove shards that are not what the job wrote, so that they are made again.
+
+        A finished job knows the hash of each; before that a shard must be readable.
+        """
+        made = {str(part["file"]): part["sha256"] for part in saved["parts"]} if saved.get("complete") else {}
+        for name in sorted({part_name(shard) for shard in range(self.shards)} & set(self.store.names())):
+            content = self.store.read(name)
+            try:
+                shard_counts(content, name)
+                sound = made.get(name) in (None, hashlib.sha256(content).hexdigest())
+            except ArtifactError:
+                sound = False
+            if not sound:
+                logger.warning("%s/%s was changed or damaged: it is made again", self.store.where, name)
+                self.store.remove(name)
 
     def _remove_work(self) -> None:
         shutil.rmtree(self.work, ignore_errors=True)

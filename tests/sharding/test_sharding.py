@@ -178,6 +178,28 @@ def test_a_job_goes_on_where_it_stopped_and_ends_with_the_same_bytes(baseline, t
     assert files_of(tmp_path / "out") == before
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_damaged_shards_are_made_again_and_said(baseline, tables, tmp_path, caplog, complete):
+    settings, out = JobSettings(str(baseline), k=5), tmp_path / "out"
+    run_sharded(settings, tables[1], out, shard_users=20)
+    before = files_of(out)
+    manifest = json.loads((out / "generate.json").read_text())
+    if not complete:
+        (out / "generate.json").write_text(json.dumps(manifest | {"complete": False}))
+    damages = [lambda old: old[: len(old) // 2], lambda old: b""]
+    if complete:  # only a finished job knows what was in a shard
+        damages += [lambda old: before["part-00003.parquet"], lambda old: old[:40] + bytes([old[40] ^ 1]) + old[41:]]
+    for damage in damages:
+        path = out / "part-00001.parquet"
+        path.write_bytes(damage(before[path.name]))
+        caplog.clear()
+        run_sharded(settings, tables[1], out, shard_users=20)
+        assert files_of(out) == before
+        assert [record.getMessage() for record in caplog.records if "damaged" in record.getMessage()] == [
+            f"{path} was changed or damaged: it is made again"
+        ]
+
+
 def test_what_killed_processes_left_in_the_result_is_removed(baseline, tables, tmp_path):
     """Of the first manifest, of shards, and the working files where the job had ended; nothing of others."""
     settings, out = JobSettings(str(baseline), k=5), tmp_path / "out"
