@@ -41,6 +41,14 @@ class Contestants:
     lists: list[GivenLists] = field(default_factory=list)
 
     @property
+    def cut_offs(self) -> tuple[int, ...]:
+        """Lengths of lists that are measured where nobody says which: no longer than those that were made."""
+        from genrec.evaluation.evaluator import KS
+
+        longest = min((one.k for one in self.lists), default=max(KS))
+        return tuple(k for k in KS if k <= longest) or (longest,)
+
+    @property
     def index(self) -> Any:
         """The first semantic index among them, or None."""
         return next((one.index for one in self.recommenders if hasattr(one, "index")), None)
@@ -123,7 +131,7 @@ def with_lists(
     found = []
     for folder, name in zip(jobs, distinct_names(jobs, taken), strict=True):
         lists = GivenLists.read(folder, beside.item_ids, name)
-        if max(asked["ks"] or KS) > lists.k:
+        if max(asked["ks"] or (1,)) > lists.k:
             ks = " ".join(f"--k {k}" for k in KS if k <= lists.k) or f"--k {lists.k}"
             raise ConfigError(
                 f"The lists hold {count(lists.k, 'item')}.", where=folder, expected=f"cut-offs up to that: {ks}"

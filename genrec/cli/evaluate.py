@@ -233,7 +233,6 @@ def _measure(
     """Results of recommenders and baselines (fitted once), and curves under noise."""
     from genrec.baselines.base import FitInputs
     from genrec.baselines.fit import fit_baselines
-    from genrec.evaluation.evaluator import KS
     from genrec.evaluation.slices import default_slices
     from genrec.evaluation.suite import evaluate_all, robustness_all
 
@@ -254,7 +253,9 @@ def _measure(
         )
         shared["progress"] = update
         everybody = [*beside.recommenders, *beside.lists, *beside.without_networks(), *fitted]
-        results = evaluate_all(everybody, split, baselines=(), ks=ks or KS, facts=facts, **shared, **options)
+        results = evaluate_all(
+            everybody, split, baselines=(), ks=ks or beside.cut_offs, facts=facts, **shared, **options
+        )
         if not noisy_users:
             return Measured(results, [])
         counts = [one for one in fitted if one.name == "transition-counts"] or None

@@ -21,6 +21,7 @@ from genrec.cli.options import (
     EventsTable,
     ExcludeSeen,
     GrownIndex,
+    HoldOut,
     ModelFolder,
     Overwrite,
 )
@@ -74,6 +75,7 @@ def generate(
     k: Length = 10,
     beams: Beams = None,
     exclude_seen: ExcludeSeen = True,
+    hold_out: HoldOut = 0,
     allow: Allow = None,
     deny: Deny = None,
     where: Where = None,
@@ -104,6 +106,7 @@ def generate(
         model=model,
         k=k,
         exclude_seen=exclude_seen,
+        hold_out=hold_out,
         changes=tuple(changes),
         where=tuple(where or ()),
         lists={name: path for name, path in (("allow", allow), ("deny", deny), ("prior", prior)) if path is not None},
@@ -133,6 +136,7 @@ def _generate_table(job: Job, histories: Path, out: Path, tables: Tables) -> Non
     """Recommend in this process, and write one table."""
     from genrec.batch import generate as run
     from genrec.decoding.request import Request
+    from genrec.errors import DataError
     from genrec.loading import load, saved_kind
 
     titles, within = None, None
@@ -143,7 +147,13 @@ def _generate_table(job: Job, histories: Path, out: Path, tables: Tables) -> Non
         titles, within = loaded.index.catalog.titles(), _within(loaded, job.where)
     tables = tables.remembering(*known_columns([recommender]))
     read = tables.interactions(histories)
-    known = read.histories(recommender.item_ids)
+    everybody = read.histories(recommender.item_ids)
+    known = everybody.held_out(job.hold_out)
+    if not len(known):
+        raise DataError(
+            f"No history has more than {count(job.hold_out, 'item')}.", where="--hold-out", hint="Hold fewer items out."
+        )
+    read.report.add("held-out-whole", len(everybody) - len(known))
     tell([read.report], tables.check_options(), job.index or job.model, histories)
     request = Request(
         job.k,

@@ -24,6 +24,7 @@ DecodingChanges = Annotated[
     list[str] | None, typer.Option("--set", help="Decoding setting to change: key=value, such as prior=null.")
 ]
 Device = Annotated[str | None, typer.Option("--device", help="Device, such as cuda or cpu.")]
+HoldOut = Annotated[int, typer.Option("--hold-out", min=0, help="Newest items of a history that no model sees.")]
 ExcludeSeen = Annotated[
     bool,
     typer.Option("--exclude-seen/--include-seen", help="Items of the history: never recommended, or allowed."),

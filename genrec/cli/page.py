@@ -11,7 +11,7 @@ from genrec.cli.checks import check_recommender, check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import guarded, summary
 from genrec.cli.hub import from_hub
-from genrec.cli.options import Checkpoints, DecodingChanges, Device, ExcludeSeen, Overwrite, Seed
+from genrec.cli.options import Checkpoints, DecodingChanges, Device, ExcludeSeen, HoldOut, Overwrite, Seed
 from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
@@ -33,7 +33,6 @@ HistoriesTable = Annotated[
 ]
 Users = Annotated[int, typer.Option("--users", min=1, max=2000, help="Users in the page, a sample.")]
 Length = Annotated[int, typer.Option("--k", min=1, max=100, help="Items a user.")]
-HoldOut = Annotated[int, typer.Option("--hold-out", min=0, help="Newest items of a history that no model sees.")]
 Items = Annotated[int, typer.Option("--items", min=1, help="Most items in the page.")]
 
 

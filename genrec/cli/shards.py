@@ -36,6 +36,7 @@ class Job:
         score_column: Of the table of the prior.
         index: In place of the saved one.
         device: Such as ``cuda``.
+        hold_out: Newest items of every history that are not shown to it.
         checkpoints: Where language models under adapters are now, if they have moved.
     """
 
@@ -48,6 +49,7 @@ class Job:
     score_column: str = Columns.Score
     index: Path | None = None
     device: str | None = None
+    hold_out: int = 0
     checkpoints: tuple[str, ...] = ()
 
     def settings(self, tables: Tables) -> JobSettings:
@@ -68,6 +70,7 @@ class Job:
             score_column=self.score_column,
             index=None if self.index is None else str(self.index),
             device=self.device,
+            hold_out=self.hold_out,
             checkpoint=moved_checkpoint(self.model, self.checkpoints),
             trust_remote_code=trusts_remote_code(),
         )

@@ -55,6 +55,7 @@ def train(
     """Train a recommender on an index; the same command again resumes."""
     from genrec.generative.config import load_train_config
     from genrec.index.semantic_index import SemanticIndex
+    from genrec.loading import saved_columns
     from genrec.recommender import MANIFEST
     from genrec.training.checks import check_parts, check_settings
 
@@ -70,7 +71,7 @@ def train(
         claim(out, overwrite=overwrite, resumes=MANIFEST)
     check_parts(settings)
     semantic_index = SemanticIndex.load(index)
-    tables = tables.remembering(semantic_index.columns)
+    tables = tables.remembering(semantic_index.columns, *([] if init is None else [saved_columns(init)]))
     choice = tables.choose_split(_usual_split(settings, set_, semantic_index))
     settings = settings.model_copy(update={"split": choice})
     split, table = read_split(

@@ -38,6 +38,8 @@ class Parsed:
         advice: What may read more of them, if that is known.
         replaced: Number of values with a sign that no text may hold, which was replaced.
         replaced_at: The first of them.
+        repeated: Number of lines with a key that stands twice.
+        repeated_at: The first of them.
         header: The line with the names of the columns, of text that has one.
     """
 
@@ -48,6 +50,8 @@ class Parsed:
     advice: str | None = None
     replaced: int = 0
     replaced_at: list[str] = field(default_factory=list)
+    repeated: int = 0
+    repeated_at: list[str] = field(default_factory=list)
     header: bytes = b""
 
 

@@ -76,6 +76,10 @@ class Histories:
         """All but the newest ``n`` items of every user."""
         return self.cut(self.offsets[:-1], np.maximum(self.offsets[1:] - n, self.offsets[:-1]))
 
+    def held_out(self, n: int) -> Histories:
+        """Users with more than ``n`` items, without their newest ``n``: nobody has nothing."""
+        return self.without_last(n).select(self.lengths > n) if n else self
+
     def take(self, rows: np.ndarray) -> Histories:
         """Only some rows, ``(n_rows,)`` bool; all users stay, perhaps with nothing."""
         before = np.r_[0, np.cumsum(rows)].astype(np.int64)

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from genrec.data.delimited import Parsed
+from genrec.data.repeated_keys import with_keys_once
 from genrec.data.report import N_EXAMPLES, Lines
 from genrec.data.signs import REPLACEMENT, mended, without_halves
 from genrec.errors import DataError
@@ -35,7 +36,8 @@ def parse_json_lines(
 ) -> Parsed:
     """Read one JSON object a line; lines that are not are left out.
 
-    Objects inside objects come as JSON text (String), so that rarely used keys cost nothing.
+    Objects inside objects come as JSON text (String), so that rarely used keys cost nothing. Of a key that stands
+    twice the last value counts; with a ``schema``, as for public dumps, nobody looks for such keys.
 
     Args:
         data: UTF-8 text.
@@ -68,8 +70,14 @@ def parse_json_lines(
     if frame is None:  # values that polars has no type for, such as NaN
         slow = parse_records(data, json.loads, fields=schema)
         frame, n_replaced, places = slow.frame, n_replaced + slow.replaced, [*places, *slow.replaced_at]
+    data, repeated = with_keys_once(data, frame) if schema is None else (data, {})
+    if repeated:
+        again = _read(data, None)
+        frame = parse_records(data, json.loads).frame if again is None else again
     frame = _with_lists(frame, data) if schema is None else _with_joined_lists(frame, data)
-    return Parsed(frame, lines, len(broken), broken[:N_EXAMPLES], replaced=n_replaced, replaced_at=places)
+    repeats = [f"{lines.of(row)}: {key!r} twice" for row, key in list(repeated.items())[:N_EXAMPLES]]
+    wrong = {"broken": len(broken), "examples": broken[:N_EXAMPLES], "replaced": n_replaced, "replaced_at": places}
+    return Parsed(frame, lines, **wrong, repeated=len(repeated), repeated_at=repeats)
 
 
 def _read(data: bytes, schema: Mapping[str, Any] | None) -> pl.DataFrame | None:

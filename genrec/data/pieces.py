@@ -81,6 +81,7 @@ def table_pieces(
             report.read(rows)
             report.add_to("broken-rows", parsed.broken, parsed.examples)
             report.add_to("replaced-signs", parsed.replaced, parsed.replaced_at)
+            report.add_to("repeated-keys", parsed.repeated, parsed.repeated_at)
             wanted = [_text(parsed.frame[name], path) for name, _ in named]
             yield without_nul(pl.DataFrame(wanted), report, parsed.lines)
 

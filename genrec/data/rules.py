@@ -119,6 +119,11 @@ RULES: dict[str, Rule] = {
         "Add the items to the catalogue, or check that both tables use the same ids.",
         "lost",
     ),
+    "repeated-keys": Rule(
+        "of a key that stands twice in a line the last value counts",
+        "Write every key once.",
+        "changed",
+    ),
     "users-without-rows": Rule(
         "users of whom no row can be read are left out",
         "See broken-rows, missing-ids and unreadable-timestamps.",
@@ -128,6 +133,12 @@ RULES: dict[str, Rule] = {
     "users-without-items": Rule(
         "users of whom no known item is left are left out",
         "See unknown-items.",
+        "lost",
+        "users",
+    ),
+    "held-out-whole": Rule(
+        "users who have no more items than are held out get no list",
+        "Hold fewer items out.",
         "lost",
         "users",
     ),

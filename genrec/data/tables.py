@@ -84,6 +84,7 @@ def read_rows(path: Path | str, report: DataReport, *, quotes: Quotes = "doubled
     report.read(parsed.frame.height + parsed.broken)
     report.add("broken-rows", parsed.broken, parsed.examples, parsed.advice)
     report.add("replaced-signs", parsed.replaced, parsed.replaced_at)
+    report.add("repeated-keys", parsed.repeated, parsed.repeated_at)
     frame = without_nul(parsed.frame, report, parsed.lines) if may_hold_nul else parsed.frame
     return frame, parsed.lines
 

@@ -108,7 +108,8 @@ class GivenLists(Recommender):
                 f"that was made for the case: {'; '.join(found)}.",
                 where=self.name,
                 expected="lists made from the histories of the cases, without what was held out",
-                hint="Run genrec generate on these histories; or say how many may be missing: --allow-lost SHARE.",
+                hint="For a leave-one-out test run genrec generate with --hold-out 1, else on the histories of the "
+                "cases; or say how many may be missing: --allow-lost SHARE.",
             )
         return lost
 

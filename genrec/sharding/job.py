@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from genrec.artifacts import mend, parse_json, read_json, sha256_of
+from genrec.data.histories import Histories
 from genrec.data.rules import RULES
 from genrec.errors import ArtifactError, ConfigError
 from genrec.schema import Columns
-from genrec.sharding.spool import ROWS_READ, HistoryColumns, Spool
+from genrec.sharding.spool import ROWS_READ, HistoryColumns, Spool, left_out
 from genrec.sharding.store import Store
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class JobSettings:
         id_columns: Pairs of ``allow``, ``deny`` or ``prior`` and the column with the item ids of that table.
         score_column: Scores of the table of ``prior``.
         checkpoint: Where the language model under an adapter is now, if it has moved.
+        hold_out: Newest items of every history that the recommender does not see.
         trust_remote_code: The caller trusts code that the recommender's language model brings.
     """
 
@@ -74,6 +77,7 @@ class JobSettings:
     id_columns: tuple[tuple[str, str], ...] = ()
     score_column: str = Columns.Score
     checkpoint: str | None = None
+    hold_out: int = 0
     trust_remote_code: bool = False
 
     def identity(self) -> dict[str, Any]:
@@ -91,6 +95,7 @@ class JobSettings:
             "id_columns": [list(pair) for pair in self.id_columns],
             "score_column": self.score_column,
             "model": sha256_of(Path(self.model) / RECOMMENDER),
+            **({"hold_out": self.hold_out} if self.hold_out else {}),
         }
         for name in ("allow", "deny", "prior"):
             path = getattr(self, name)
@@ -124,6 +129,13 @@ class ShardedJob:
     def spool(self) -> Spool:
         """The histories, cut by shard."""
         return Spool(self.work / "rows", self.shards, self.columns)
+
+    def histories(self, shard: int, item_ids: np.ndarray) -> tuple[Histories, dict[str, int]]:
+        """The users of a shard without what is held out, and counts of what was left out."""
+        known, report = self.spool.histories(shard, item_ids)
+        histories = known.held_out(int(self.identity["settings"].get("hold_out", 0)))
+        report.add("held-out-whole", len(known) - len(histories))
+        return histories, left_out(report)
 
     def open(self, *, overwrite: bool) -> bool:
         """Begin the job, or go on with it; whether it had already ended.

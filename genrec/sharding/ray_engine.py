@@ -17,7 +17,6 @@ from genrec.errors import ConfigError, MissingExtraError
 from genrec.sharding.job import WORK, JobSettings, ShardedJob
 from genrec.sharding.opened import OpenedJob
 from genrec.sharding.shard import recommend_shard
-from genrec.sharding.spool import left_out
 from genrec.sharding.store import Store
 from genrec.wording import count
 
@@ -92,8 +91,7 @@ def _check_cores(cores: float, actors: int) -> None:
 
 
 def _write_histories(job: ShardedJob, shard: int, item_ids: np.ndarray) -> str:
-    histories, report = job.spool.histories(shard, item_ids)
-    problems = left_out(report)
+    histories, problems = job.histories(shard, item_ids)
     row = pl.DataFrame(
         {
             "shard": [shard],

@@ -14,14 +14,13 @@ from genrec.schema import Columns
 from genrec.sharding.job import SCHEMA, ShardedJob, part_name
 from genrec.sharding.opened import OpenedJob
 from genrec.sharding.prints import KEY, as_text, history_prints
-from genrec.sharding.spool import left_out
 from genrec.sharding.store import Store
 
 
 def make_shard(job: ShardedJob, opened: OpenedJob, shard: int) -> dict[str, Any]:
     """Recommend for the users of a shard and write its table; see :func:`recommend_shard`."""
-    histories, report = job.spool.histories(shard, opened.recommender.item_ids)
-    return recommend_shard(job.store, opened, shard, histories, left_out(report))
+    histories, problems = job.histories(shard, opened.recommender.item_ids)
+    return recommend_shard(job.store, opened, shard, histories, problems)
 
 
 def recommend_shard(

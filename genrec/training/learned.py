@@ -115,10 +115,11 @@ def cautions(metrics: dict[str, Any]) -> list[str]:
             "preset (--config), or more users."
         )
     if metrics.get("still_rising") and learned.get("kept") != "start":
-        said.append(
-            "Validation was still rising when the epochs ended: train longer (--set trainer.num_train_epochs="
-            f"{2 * math.ceil(metrics.get('epochs') or 1)})."
-        )
+        longer = f"trainer.num_train_epochs={2 * math.ceil(metrics.get('epochs') or 1)}"
+        if metrics.get("max_steps"):  # it goes before the epochs
+            longer = f"trainer.max_steps={2 * metrics['max_steps']}"
+        ended = "steps" if metrics.get("max_steps") else "epochs"
+        said.append(f"Validation was still rising when the {ended} ended: train longer (--set {longer}).")
     if learned.get("counting", 0.0) > learned.get("together", 0.0):
         said.append(
             f"Counting alone recommends better: {_name(learned['metric'])} {learned['counting']:.4f} against "

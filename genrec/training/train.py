@@ -244,6 +244,7 @@ def _summary(trainer: Any, split: Split, rows: int, identity: dict[str, Any], se
         "best_epoch": best.get("epoch"),
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
+        **({"max_steps": trainer.args.max_steps} if trainer.args.max_steps > 0 else {}),
         "still_rising": len(logs) > 1 and best is logs[-1],
         "seconds_this_session": round(seconds, 1),
         "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),

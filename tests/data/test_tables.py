@@ -250,6 +250,43 @@ def test_unreadable_files_give_one_clear_error(tmp_path, name, content, message)
     assert str(tmp_path / name) in str(caught.value)
 
 
+def test_of_a_key_that_stands_twice_the_last_value_counts_and_is_told(tmp_path):
+    lines = [
+        '{"item_id": "a", "title": "red", "title": "blue", "n": {"title": 1}}',
+        '{"item_id": "b", "title": null}',
+        '{"item_id": "c", "text": "a \\"title\\": twice, \\"title\\": really", "title": "tea"}',
+        '{"item_id":"d","title":"old","title":null}',
+        '{"item_id": "e", "title": "x", "n": {"title": 2, "title": 3}}',
+    ]
+    for broken in ("", "no json\n"):
+        path = put(tmp_path / "t.jsonl", broken + "\n".join(lines) + "\n")
+        report, first = DataReport("t"), bool(broken) + 1
+        frame, _ = read_rows(path, report)
+        assert frame["title"].to_list() == ["blue", None, "tea", None, "x"]
+        found = next(one for one in report.problems if one.kind == "repeated-keys")
+        assert found.count == 3
+        assert found.examples == tuple(f"line {first + n}: 'title' twice" for n in (0, 3, 4))
+        report = DataReport("t")
+        pieces = pl.concat(table_pieces(path, ["item_id", "title"], report))
+        assert pieces["title"].to_list() == frame["title"].to_list()
+        assert next(one for one in report.problems if one.kind == "repeated-keys").count == 3
+
+
+PAIRS = st.tuples(st.sampled_from(["a", "b", 'q"', "ü"]), st.sampled_from(["x", 'y":', "null", None, 1.5]))
+
+
+@given(st.lists(st.lists(PAIRS, min_size=1), min_size=1, max_size=6), st.booleans())
+def test_repeated_keys_are_found_exactly_as_a_slow_reader_finds_them(rows, ascii_only):
+    written = [[f"{json.dumps(k, ensure_ascii=ascii_only)}: {json.dumps(v)}" for k, v in pairs] for pairs in rows]
+    lines = ["{" + ",".join(pairs) + "}" for pairs in written]
+    parsed = parse_json_lines("\n".join(lines).encode(), "t")
+    assert parsed.repeated == sum(len({key for key, _ in pairs}) < len(pairs) for pairs in rows)
+    for number, pairs in enumerate(rows):
+        for key, value in dict(pairs).items():
+            found = parsed.frame[key][number]
+            assert (None if found is None else str(found)) == (None if value is None else str(value))
+
+
 def test_truncated_gzip(tmp_path):
     content = gzip.compress(b"a,b\n" + b"1,2\n" * 1000, mtime=0)
     with pytest.raises(DataError, match="gzip file is damaged"):

@@ -66,6 +66,33 @@ def test_lists_are_measured_as_the_recommender_that_made_them(counts, recs, tabl
     assert found["recs"]["ndcg@10"] > 0
 
 
+def test_lists_for_the_test_come_from_the_command_line(counts, recs, tables, tmp_path):
+    """As the documentation says it; the cut-offs follow the lists, and the shards are those of the cases."""
+    words = ["generate", counts, tables[1], "--hold-out", 1, "--k", 7, "--shard-users", 20, "--out", tmp_path / "recs"]
+    made = CliRunner().invoke(app, [*map(str, words)])
+    assert made.exit_code == 0, made.output
+    made = evaluate(counts, tmp_path / "recs", tables[1], "--out", tmp_path / "report")
+    assert made.exit_code == 0, made.output
+    rows = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    found = {row["recommender"]: row for row in rows if row["targets"] == "all"}
+    assert found["recs"]["ndcg@5"] == pytest.approx(found["counts"]["ndcg@5"], abs=1e-6)
+    assert "recall@5" in found["recs"]
+    assert "recall@10" not in found["recs"]
+
+
+def test_held_out_items_are_not_read_in_a_table_either(counts, recs, tables, tmp_path):
+    words = ["generate", counts, tables[1], "--k", K, "--out", tmp_path / "recs.csv"]
+    made = CliRunner().invoke(app, [*map(str, [*words, "--hold-out", 1])])
+    assert made.exit_code == 0, made.output
+    wanted = pl.concat([pl.read_parquet(path) for path in sorted(recs.glob("part-*"))]).sort("user_id", "rank")
+    found = pl.read_csv(tmp_path / "recs.csv").sort("user_id", "rank")
+    assert found["item_id"].to_list() == wanted["item_id"].to_list()
+    longest = Interactions.read(tables[1]).histories(Recommender.from_pretrained(counts).item_ids).lengths.max()
+    refused = CliRunner().invoke(app, [*map(str, [*words, "--overwrite", "--hold-out", longest])])
+    assert refused.exit_code == 1
+    assert "No history has more than" in refused.output
+
+
 def test_a_user_gets_the_own_list_and_nobody_elses(counts, recs, split):
     recommender = Recommender.from_pretrained(counts)
     given = GivenLists.read(recs, recommender.item_ids, "recs")
@@ -108,6 +135,7 @@ def test_lists_for_other_histories_are_refused_with_users(counts, tables, split,
     made = evaluate(counts, tmp_path / "all", tables[1], "--out", tmp_path / "report")
     assert made.exit_code == 1
     assert "a list for another history, such as 'u000'" in made.output
+    assert "--hold-out 1" in made.output
     item_ids = Recommender.from_pretrained(counts).item_ids
     write_histories(split.test.histories.select(np.arange(70)), item_ids, tmp_path / "some.csv")
     run_sharded(JobSettings(str(counts), k=K), tmp_path / "some.csv", tmp_path / "some", shard_users=40)

@@ -75,6 +75,7 @@ def test_remarks_name_what_to_do():
     said = " ".join(remarks({"learned": learned, "still_rising": True, "epochs": 16.0}))
     assert "still rising" in said
     assert "num_train_epochs=32" in said
+    assert "trainer.max_steps=40" in " ".join(remarks({"still_rising": True, "epochs": 2.0, "max_steps": 20}))
     assert "NDCG@10 0.4000 against 0.0500" in said
     assert "generation.prior.name=transition-counts" in said
     assert remarks({"learned": {**learned, "together": 0.5}, "still_rising": False}) == []
