@@ -67,7 +67,10 @@ def claim_job(folder: Path) -> None:
     Raises:
         ArtifactError: It cannot be written, or another process is writing it.
     """
+    new = not folder.exists()
     if _reserve(folder):
+        if new:  # where the job ends with nothing in it, it leaves nothing
+            _commands[-1].callback(_remove_empty, [folder])
         require_writable(folder / "part")
 
 

@@ -53,6 +53,17 @@ def test_the_same_command_again_trains_nothing(runs):
     assert [(out / f"seed-{seed}" / "recommender.json").stat().st_mtime_ns for seed in (0, 1)] == stamps
 
 
+def test_a_run_that_fails_at_once_leaves_no_folder(runs, tmp_path):
+    """The loss becomes no number in the first epoch: there is nothing to go on with."""
+    _, _, command = runs
+    start = command[: command.index("--seeds")]
+    wrong = settings(["trainer.learning_rate=1e30", "trainer.max_grad_norm=0", "trainer.warmup_steps=0"])
+    failed = run(*start, *wrong, "--seeds", "0", "1", "--out", tmp_path / "new" / "runs")
+    assert failed.exit_code == 1
+    assert "loss is no number" in failed.output
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_no_set_of_seeds_is_refused(runs, tmp_path):
     _, out, command = runs
     start = command[: command.index("--seeds")]
