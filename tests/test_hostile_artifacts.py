@@ -249,6 +249,39 @@ def test_weights_that_a_network_lacks_do_not_start_from_chance(copied):
             load_model(folder, **({"checkpoint": str(OLD / "llama")} if name == "llm-item-head" else {}))
 
 
+def _written_as(folder, place, name):
+    if place == "manifest":
+        content = json.loads((folder / "recommender.json").read_text())
+        (folder / "recommender.json").write_text(json.dumps(content | {"architecture": name}))
+    elif place == "settings":
+        content = yaml.safe_load((folder / "config.yaml").read_text())
+        content["model"]["architecture"] = name
+        (folder / "config.yaml").write_text(yaml.safe_dump(content))
+    else:
+        path = folder / "model" / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"model_type": f"genrec-{name}"}))
+
+
+@pytest.mark.parametrize("place", ["manifest", "settings", "network"])
+def test_a_signed_recommender_whose_parts_name_different_networks_is_refused(place, copied):
+    folder = copied("decoder")
+    _written_as(folder, place, "seq2seq")
+    sign(folder)
+    with pytest.raises(ArtifactError, match=r"do not belong together|configuration of this network is damaged"):
+        Recommender.from_pretrained(folder)
+
+
+def test_weights_that_are_whole_numbers_are_refused(copied):
+    """They would be read as decimals, without a word, and recommend nonsense."""
+    folder = copied("decoder") / "model"
+    arrays = load_file(folder / "model.safetensors")
+    name = next(iter(arrays))
+    arrays[name] = arrays[name].astype("int64")
+    save_file(arrays, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ArtifactError, match="holds numbers of type I"):
+        load_model(folder)
+
+
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "{", "\xff", "[]", "1" * 10_000])
 def test_json_of_any_kind_is_one_error(content, tmp_path):
     """Also where it is nested so deep that Python's reader gives up."""

@@ -65,6 +65,14 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raise ArtifactError(f"A file of this artefact cannot be read: {error}", where=path) from None
 
 
+def tensor_types(path: Path) -> dict[str, str]:
+    """Types of the numbers of a file by name, such as ``F32`` or ``I64``; only its header is read."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return {name: str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118
+
+
 class MappedTensor:
     """One array of a file that stays open: it is read when it is asked for, from the file that was opened.
 

@@ -6,7 +6,32 @@ from genrec.artifacts import Manifest
 from genrec.errors import ArtifactError
 from genrec.generative.config import TrainConfig
 from genrec.index.semantic_index import SemanticIndex
+from genrec.models import CodeModel, find_network, load_model
 from genrec.wording import count
+
+
+def load_described(manifest: Manifest, config: TrainConfig, checkpoint: str | None = None) -> CodeModel:
+    """The network of a saved recommender, which must be the one that manifest and settings speak of.
+
+    Args:
+        manifest: Of the recommender.
+        config: Its settings.
+        checkpoint: Where the language model under an adapter is now, if it has moved.
+
+    Raises:
+        ArtifactError: It is another one, or cannot be loaded.
+    """
+    folder, said = manifest.path.parent, config.model.architecture
+    model = load_model(folder / "model", checkpoint=checkpoint)
+    if manifest.need("architecture", str) != said or not isinstance(model, find_network(said)):
+        raise ArtifactError(
+            "Manifest, settings and network of this recommender do not belong together.",
+            where=folder,
+            expected=f"one network in all three; they say '{manifest.need('architecture', str)}', '{said}' and "
+            f"'{model.config.model_type.removeprefix('genrec-')}'",
+            hint="Copy the whole folder again, or train anew.",
+        )
+    return model
 
 
 def check_index(manifest: Manifest, index: SemanticIndex, config: TrainConfig) -> None:

@@ -16,13 +16,14 @@ from genrec.config import parse, read_yaml, write_yaml
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError
+from genrec.generative.belonging import load_described
 from genrec.generative.config import TrainConfig
 from genrec.generative.prior_experience import PriorExperience
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe
 from genrec.index.semantic_index import SemanticIndex
-from genrec.models import CodeModel, load_model
+from genrec.models import CodeModel
 from genrec.models.portable import PortableModel
 from genrec.recommender import MANIFEST
 from genrec.trust import trusting, trusts_remote_code
@@ -171,7 +172,7 @@ class FoundationModel:
                 "This is no pretrained recommender.", where=folder, expected="a folder of genrec pretrain"
             )
         config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
-        model = load_model(folder / "model")
+        model = load_described(manifest, config)
         if not isinstance(model, PortableModel):
             raise ArtifactError(f"A network of type {type(model).__name__} cannot change catalogues.", where=folder)
         model.eval()

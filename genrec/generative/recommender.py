@@ -23,7 +23,7 @@ from genrec.decoding.ranker import Ranker
 from genrec.decoding.request import Prior, Request
 from genrec.errors import ArtifactError, ConfigError
 from genrec.explanation import Explanations
-from genrec.generative.belonging import check_index
+from genrec.generative.belonging import check_index, load_described
 from genrec.generative.card import recommender_card
 from genrec.generative.config import TrainConfig
 from genrec.generative.explained import explained
@@ -31,7 +31,7 @@ from genrec.generative.floor import Floor
 from genrec.generative.learned_prior import LearnedPrior, learned_scores
 from genrec.index.semantic_index import SemanticIndex
 from genrec.index.storage import save_index
-from genrec.models import CodeModel, load_model
+from genrec.models import CodeModel
 from genrec.prompts.reader import save_templates, with_saved_templates
 from genrec.recommender import MANIFEST, HistoriesLike, Recommendations, Recommender
 from genrec.trust import trusting, trusts_remote_code
@@ -334,7 +334,7 @@ class GenerativeRecommender(Recommender):
         if index is None:
             index = SemanticIndex.load(folder / "index")
         check_index(manifest, index, config)
-        model = load_model(folder / "model", checkpoint=checkpoint)
+        model = load_described(manifest, config, checkpoint)
         if model.reads_prompts:
             tasks = with_saved_templates(config.tasks, folder / "prompts")
             config = config.model_copy(update={"tasks": tasks})

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from genrec.artifacts import read_json, tensor_shapes
+from genrec.artifacts.tensors import tensor_types
 from genrec.errors import ArtifactError, ConfigError
 from genrec.models.config import CodeModelConfig
 from genrec.models.patterns import check_quantization_patterns
@@ -141,6 +142,23 @@ def check_skeleton(network: nn.Module, shapes: Shapes, where: object) -> None:
     refuse_buffers(network, where)
 
 
+def _check_types(network: nn.Module, folder: Path) -> None:
+    """Refuse whole numbers where a network has decimals: they would be taken as they are.
+
+    Raises:
+        ArtifactError: Names the first such weight.
+    """
+    decimal = {name for name, value in network.state_dict().items() if value.is_floating_point()}
+    for piece in sorted(folder.glob("*.safetensors")):
+        for name, kind in tensor_types(piece).items():
+            if name in decimal and not kind.startswith(("F", "BF")):
+                raise ArtifactError(
+                    f"The weight {name} of this network holds numbers of type {kind}.",
+                    where=piece,
+                    expected="decimal numbers (F32, F16, BF16)",
+                )
+
+
 def refuse_buffers(network: nn.Module, where: object) -> None:
     """Refuse tables that a configuration asks for beside the weights, such as masks of all pairs of positions.
 
@@ -183,6 +201,8 @@ def load_network(cls: type[N], folder: Path) -> N:
     check_fields(kind.config_class, content, path)
     config = kind.config_class.from_dict(content)
     with torch.device("meta"):
-        check_skeleton(kind(config), shapes, folder)
+        skeleton = kind(config)
+        check_skeleton(skeleton, shapes, folder)
+    _check_types(skeleton, folder)
     loaded: N = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True)
     return loaded
