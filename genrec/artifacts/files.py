@@ -21,6 +21,8 @@ IN_THE_MAKING = re.compile(r"\..+\.tmp-[0-9a-f]{16}")
 """Names of folders that are being written."""
 _TEMPORARY = re.compile(r"\.(?P<of>.+)\.([0-9a-f]{16}|\d+)\.tmp", re.DOTALL)
 
+_OF_RUST = re.compile(r"\(os error (\d+)\)")
+
 
 @contextmanager
 def atomic_file(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
@@ -55,6 +57,14 @@ def atomic_file(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
             for temporary, file in made:
                 os.close(file)
                 temporary.unlink(missing_ok=True)
+
+
+def with_place(error: Exception, path: Path) -> Exception:
+    """The same error with its number and the file, where a library in Rust said neither: ``… (os error 28)``."""
+    found = _OF_RUST.search(str(error))
+    if getattr(error, "errno", None) is not None or found is None:
+        return error
+    return OSError(int(found[1]), _OF_RUST.sub("", str(error)).strip(), str(path))
 
 
 def write_atomic(path: Path | str, text: str) -> None:

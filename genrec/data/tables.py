@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from genrec.artifacts import atomic_file
+from genrec.artifacts.files import with_place
 from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.packed import PACKED, byte_chunks, inner_suffix, packing, require_packing, unpacking_hint
@@ -279,7 +280,10 @@ def write_table(frame: pl.DataFrame, path: Path | str) -> None:
     path = Path(path)
     kind = table_kind(path, to_write=True)
     with atomic_file(path) as temporary:
-        _write(frame, temporary, kind, path.suffix.lower())
+        try:
+            _write(frame, temporary, kind, path.suffix.lower())
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise with_place(error, path) from None
 
 
 def _write(frame: pl.DataFrame, path: Path, kind: str, suffix: str) -> None:

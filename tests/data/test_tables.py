@@ -1,7 +1,10 @@
 import csv
+import errno
 import gzip
 import io
 import json
+import resource
+import signal
 
 import polars as pl
 import pytest
@@ -81,6 +84,26 @@ def test_zst_files_are_not_written(tmp_path):
     with pytest.raises(DataError, match=r"read and not written(.|\n)*\.gz"):
         write_table(FRAME, tmp_path / "t.csv.zst")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".csv.gz"])
+def test_a_full_disk_is_said_with_its_number_and_the_file(tmp_path, suffix):
+    """A limit on the size of files stands in for the disk: polars says it without number and file."""
+    path = tmp_path / f"t{suffix}"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    rows = pl.DataFrame({"a": [str(hash(str(n))) for n in range(20_000)]})
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+        with pytest.raises(OSError, match="too large") as caught:
+            write_table(rows, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert caught.value.errno == errno.EFBIG
+    assert not list(tmp_path.iterdir())
+    if suffix != ".csv.gz":
+        assert caught.value.filename == str(path)
 
 
 def test_write_refuses_unknown_suffix_and_leaves_nothing(tmp_path):
