@@ -19,9 +19,10 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from recgpt_experiment import NO_WORDS, RATE, Experiment, of_users
 from scipy import stats
 from tokenizer_common import read_rows, table
 
@@ -37,9 +38,6 @@ from genrec.training.pretrain import pretrain
 from genrec.training.pretrain_config import load_pretrain_config
 from genrec.training.prior import fit_prior
 from genrec.training.train import train
-
-if TYPE_CHECKING:
-    from recgpt_zero_shot import Experiment
 
 TABLE, SAMPLES = "recgpt-few-shot", "recgpt-few-shot-samples"
 NETWORKS = {"": [], "-without-text-pooling": ["model.options.pooling=0"]}
@@ -61,8 +59,6 @@ class FewShot:
 
     def run(self) -> None:
         """Pretrained networks as they are, then every share."""
-        from recgpt_zero_shot import of_users
-
         split = self.experiment.split(self.domain)
         for suffix, changes in NETWORKS.items():
             if suffix and self.options.few_shot_default_only:
@@ -102,8 +98,6 @@ class FewShot:
 
     def _seeds(self, index: SemanticIndex, folder: Path, foundation: FoundationModel) -> None:
         """A tenth of the users, drawn anew, with counts, and with words beside them."""
-        from recgpt_zero_shot import of_users
-
         for seed in self.options.few_shot_seeds:
             part = of_users(self.experiment.split(self.domain), SEEDS_SHARE, seed)
             for counts in (kind for kind in self.options.few_shot_kinds if kind):
@@ -134,8 +128,6 @@ class FewShot:
         return result, more
 
     def _pretrained(self, suffix: str, changes: list[str]) -> tuple[FoundationModel, Path]:
-        from recgpt_zero_shot import NO_WORDS, RATE
-
         if not suffix:
             return self.experiment.pretrained(self.domain)[0], self.experiment.folder(self.domain)
         steps = self.options.few_shot_steps
@@ -154,8 +146,6 @@ class FewShot:
         counts: str,
         seed: int,
     ) -> Any:
-        from recgpt_zero_shot import NO_WORDS
-
         wanted = foundation.config.model.model_dump(include={"backbone", "max_items", "options"})
         settings = [f"model.{key}={json.dumps(value)}" for key, value in wanted.items()]
         settings += ["min_steps=0"]  # the committed figures are of batches as large as with many users

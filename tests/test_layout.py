@@ -74,6 +74,13 @@ def imported(path):
             yield from (alias.name for alias in node.names)
 
 
+def circling(arrows):
+    """What is left when everything is taken away that imports nothing, again and again: circles and their users."""
+    while free := {name for name, ones in arrows.items() if not ones}:
+        arrows = {name: ones - free for name, ones in arrows.items() if name not in free}
+    return arrows
+
+
 @pytest.fixture(scope="module")
 def arrows():
     """Module → modules of the package that it imports."""
@@ -95,11 +102,15 @@ def test_modules_import_from_their_own_floor_or_below(arrows):
 
 def test_imports_make_no_circle(arrows):
     """Deferred and type-only imports count: what must be known together cannot be understood apart."""
-    left = {name: {one for one in ones if (name, one) not in COMPOSITES} for name, ones in arrows.items()}
-    while free := {name for name, ones in left.items() if not ones}:
-        left = {name: ones - free for name, ones in left.items() if name not in free}
+    left = circling({name: {one for one in ones if (name, one) not in COMPOSITES} for name, ones in arrows.items()})
     circles = {name: sorted(ones) for name, ones in left.items() if any(name in left[one] for one in ones)}
     assert left == {}, f"modules that import each other, or import such modules: {circles or left}"
+
+
+def test_scripts_make_no_circle():
+    """The same holds of scripts that use each other."""
+    paths = {path.stem: path for path in (ROOT / "scripts").glob("*.py")}
+    assert circling({name: set(imported(path)) & set(paths) - {name} for name, path in paths.items()}) == {}
 
 
 def test_modules_and_functions_are_short_enough_to_be_read_at_once():
