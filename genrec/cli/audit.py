@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from genrec.cli.checks import check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, heading, out, say, summary
 from genrec.cli.options import AsJson, EventsTable, ItemsTable, Overwrite
@@ -37,13 +38,14 @@ def audit(
     tables: Tables,
 ) -> None:
     """Say which shortcuts would solve a dataset and whether its split is clean, before anyone trains."""
-    from genrec.audit import audit as run
-    from genrec.data.split import CUSTOM
-
+    check_tables(items, interactions)
     choice = tables.choose_split()
     if folder is not None:
         claim(folder, overwrite=overwrite)
     catalog, events = tables.catalog(items), tables.interactions(interactions)
+    from genrec.audit import audit as run
+    from genrec.data.split import CUSTOM
+
     with progress("auditing") as update:
         found = run(
             catalog,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrec.cli.checks import check_tables
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, guarded, say, summary
 from genrec.cli.options import Device, EventsTable, ExcludeSeen, ItemsTable, Overwrite, Seed
@@ -53,6 +54,7 @@ def baseline(
     tables: Tables,
 ) -> None:
     """Fit a baseline; settings that are not given are chosen on validation. The test part is not read."""
+    check_tables(items, interactions)
     from genrec.baselines import FitInputs
     from genrec.baselines.fit import train_baseline
     from genrec.baselines.registry import CLASSES

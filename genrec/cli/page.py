@@ -58,14 +58,14 @@ def page(
     tables: Tables,
 ) -> None:
     """Write a page to look at: histories, recommendations and why, and the tree of codes, in one HTML file."""
+    for model in models:
+        check_recommender(model, set_ or ())
+    check_tables(histories)
     from genrec.artifacts import write_atomic
     from genrec.evaluation.names import distinct_names
     from genrec.page.assembly import whole_page
     from genrec.page.content import page_content
 
-    for model in models:
-        check_recommender(model, set_ or ())
-    check_tables(histories)
     names = distinct_names(models)
     claim_file(out, overwrite=overwrite)
     recommenders = {name: _loaded(model, device, checkpoint, set_) for name, model in zip(names, models, strict=True)}

@@ -87,13 +87,13 @@ def serve(
     """Answer requests over HTTP until a signal comes."""
     folders = _named(models, revision)
     indexes, logs = _each(index, folders, "--index"), _each(histories, folders, "--histories")
-    settings = _settings(limit)
     parts = _parts(part)
     for name, folder in folders.items():
         check_recommender(folder, set_ or ())
         if (place := indexes.get(name, indexes.get(None))) is not None:
             check_index(Path(place))
     check_tables(*(Path(path) for path in logs.values()))
+    settings = _settings(limit)
     token = _token(token_file)
     _require_extra()
     from genrec.serving.server import LOOPBACK, is_loopback, open_socket

@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import scipy.sparse as sp
 
 from genrec.data.histories import Histories
 from genrec.data.id_lists import listed
 from genrec.errors import DataError
 from genrec.wording import count
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # scipy, too: every command reads this file, and wrong calls are answered without it
+    import scipy.sparse as sp
+
     from genrec.decoding.options import DecodingOptions
     from genrec.decoding.subtries import SubTries
 
-Prior: TypeAlias = Mapping[str, float] | np.ndarray | sp.sparray
+Prior: TypeAlias = "Mapping[str, float] | np.ndarray | sp.sparray"
 """Item scores of a request: by item id, one vector, or one row a user, dense or sparse."""
 
 
