@@ -31,15 +31,16 @@ class Registry(Mapping[str, T]):
         group: Of entry points.
         classes: Those of the family itself, each with its ``name``, in the order in which they are listed.
         package: Whose files are looked through, folders below it included.
-        decorator: How :meth:`add` is called there.
+        decorator: How :meth:`add` is written there, such as ``network`` or ``QUANTIZERS.add``.
     """
 
     def __init__(
         self, group: str, *, classes: Iterable[Any] = (), package: str | None = None, decorator: str | None = None
     ) -> None:
         self.group, self.package = group, package
-        self._mark = re.compile(rf'^@{decorator}\("([\w.-]+)"\)', re.MULTILINE)
+        self._mark = re.compile(rf'^@{re.escape(decorator or "")}\("([\w.-]+)"\)', re.MULTILINE)
         self._known: dict[str, T] = {cls.name: cls for cls in classes}
+        self._first = tuple(self._known)
 
     def add(self, name: str) -> Callable[[T], T]:
         """Decorator of a class: it goes by this name from now on, in the place of any that did."""
@@ -76,9 +77,8 @@ class Registry(Mapping[str, T]):
         return name in self._known or name in self._modules or name in self._entry_points
 
     def __iter__(self) -> Iterator[str]:
-        if self.package is None:
-            return iter(dict.fromkeys([*self._known, *sorted(self._entry_points)]))
-        return iter(sorted({*self._known, *self._modules, *self._entry_points}))  # whatever has been imported by now
+        rest = sorted({*self._known, *self._modules, *self._entry_points})  # whatever has been imported by now
+        return iter(dict.fromkeys([*self._first, *rest]))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

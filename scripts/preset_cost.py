@@ -4,14 +4,16 @@
 
 Every preset is trained for a few steps, as it is, on a thousand users of the demo shop, by one thread in a process of
 its own. FOLDER holds tables, indexes and models. Presets of language models need a Hugging Face folder each, and are
-measured at four rows a batch. Times are CPU time. Writes scripts/results/preset-cost.json, where rows of the same
-preset are replaced; then run scripts/preset_tables.py.
+measured at four rows a batch. Where a language model reads the histories before the network learns, a few steps of its
+teaching are measured too, and what it takes to ask it about every history. Times are CPU time. Writes
+scripts/results/preset-cost.json, where rows of the same preset are replaced; then run scripts/preset_tables.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import multiprocessing
 import shutil
 import statistics
@@ -35,10 +37,12 @@ STARTS = {
     "seq2seq": "seq2seq-tiger",
 }
 STARTS |= {"llm": "llm-decoder-lora"}
-LEFT_OUT = {"demo", "recgpt-pretrain", "llm4dsr"}
-"""Made for its own shop; made for many catalogues; its language model reads every history before training."""
+LEFT_OUT = {"demo", "recgpt-pretrain"}
+"""Made for its own shop; made for many catalogues."""
+READS_FIRST = "llm4dsr"  # its language model reads every history before the network learns
 USERS, STEPS, LM_STEPS, LM_ROWS = 1_000, 5, 3, 4
-COMMAND = "python scripts/preset_cost.py FOLDER --lm SMOLLM2_135M --text ALL_MPNET_BASE_V2 --seq2seq T5"
+DECODED, LM_DECODED = 64, 2
+"""Users that are decoded. One that scores a title after the other takes most of a minute for each."""
 
 
 def main() -> None:
@@ -105,13 +109,25 @@ def index_for(name: str, folder: Path) -> Any:
     return SemanticIndex.load(target)
 
 
+def option_of(name: str) -> str:
+    """Which language model a preset takes: ``lm``, ``text`` or ``seq2seq``; empty where it needs none."""
+    from genrec.generative.config import load_train_config
+
+    model = load_train_config(name).model
+    if "checkpoint" not in model.model_fields_set and name not in {"grpo-llm", READS_FIRST}:
+        return ""
+    if model.architecture in {"text-encoder", "preference-decoder"}:
+        return "text"
+    return "lm" if "seq2seq" not in name else "seq2seq"
+
+
 def settings_of(name: str, given: argparse.Namespace, start: Path | None) -> tuple[Any, bool]:
     """The settings of a preset for a few steps, and whether it is around a language model."""
     from genrec.generative.config import load_train_config
     from genrec.generative.started import started
 
-    plain = load_train_config(name)
-    reader = "checkpoint" in plain.model.model_fields_set or name == "grpo-llm"
+    plain, option = load_train_config(name), option_of(name)
+    reader = bool(option) and name != READS_FIRST
     steps = LM_STEPS if reader else STEPS
     changes = [
         f"trainer.max_steps={steps}",
@@ -119,13 +135,19 @@ def settings_of(name: str, given: argparse.Namespace, start: Path | None) -> tup
         f"trainer.save_steps={steps}",
         "min_steps=0",
     ]
-    changes += ["validation.users=8", "generation.prior=null", "generation.words=0", "validation.patience=50"]
+    changes += [
+        f"validation.users={LM_DECODED if reader else 8}",
+        "generation.prior=null",
+        "generation.words=0",
+        "validation.patience=50",
+    ]
+    checkpoint = vars(given)[option] if option else None
+    if option and checkpoint is None:
+        raise ConfigError(f"No language model is given for it: --{option}.")
+    if name == READS_FIRST:
+        changes += [f"transforms=[{{name: {name}, checkpoint: {checkpoint}, steps: {LM_STEPS}}}]"]
     if reader:
-        kind = {"text-encoder": given.text, "preference-decoder": given.text}.get(plain.model.architecture, given.lm)
-        kind = given.seq2seq if "seq2seq" in name else kind
-        if kind is None:
-            raise ConfigError("No language model is given for it.")
-        changes += [] if start else [f"model.checkpoint={kind}"]
+        changes += [] if start else [f"model.checkpoint={checkpoint}"]
         changes += [f"trainer.per_device_train_batch_size={LM_ROWS}", "trainer.gradient_accumulation_steps=1"]
     if "teacher" in plain.objective:
         changes += [f"objective.teacher={given.folder / 'models' / BASE}"]
@@ -150,24 +172,53 @@ def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
     config, reader = settings_of(name, given, start)
     out = given.folder / "models" / name
     shutil.rmtree(out, ignore_errors=True)
-    steps = steps_clock()
+    steps, lines = steps_clock(), LinesClock()
     events = Interactions.read(given.folder / "interactions.parquet")
     recommender = train(index, events, config, out, callbacks=[steps])
     held, rows = peak_memory(), config.trainer.get("per_device_train_batch_size", 8)
-    cases = split_for(events, index, config).test.histories.select(np.arange(4 if reader else 64))
-    recommender.recommend(cases.select(np.arange(2)), 10)
+    cases = split_for(events, index, config).test.histories.select(np.arange(LM_DECODED if reader else DECODED))
+    recommender.recommend(cases.select(np.arange(1)), 10)
     began = time.process_time()
     recommender.recommend(cases, 10)
+    option = option_of(name)
+    given_model = f" --{option} {Path(vars(given)[option]).name}" if option else ""
     return {
         "preset": name,
-        "command": COMMAND,
+        "command": f"python scripts/preset_cost.py FOLDER{given_model} --only {name}",
         "parameters": recommender.model.num_parameters(),
         "trainable": recommender.metrics.get("trainable_parameters"),
         "rows_a_batch": rows,
         "ms_a_row": round(1000 * statistics.median(steps.seconds[1:]) / rows, 2),
         "training_gib": None if held is None else round(held / 2**30, 2),
         "ms_a_user": round(1000 * (time.process_time() - began) / len(cases), 2),
+        **(lines.costs() if name == READS_FIRST else {}),
     }
+
+
+class LinesClock(logging.Handler):
+    """CPU seconds at every line that the transform of histories logs: one a step of teaching, one at its end."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.at: list[float] = []
+        logger = logging.getLogger(f"genrec.training.transforms.{READS_FIRST}")
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the time."""
+        self.at.append(time.process_time())
+
+    def costs(self) -> dict[str, float]:
+        """Milliseconds of a history that teaches, and of one that is asked about."""
+        from genrec.training.transforms.llm4dsr import LLM4DSRSettings
+
+        *taught, end = self.at
+        rows = LLM4DSRSettings().batch_size
+        return {
+            "teaching_ms_a_history": round(1000 * (taught[-1] - taught[0]) / (len(taught) - 1) / rows, 2),
+            "asking_ms_a_history": round(1000 * (end - taught[-1]) / USERS, 2),
+        }
 
 
 def steps_clock() -> Any:

@@ -42,6 +42,23 @@ def test_names_are_known_before_anything_is_imported(package):
         PARTS["three"]
 
 
+def test_a_file_adds_to_a_family_that_is_listed(package, tmp_path):
+    """The order of the family stays; what files add follows."""
+    from toolbox.parts import PARTS  # noqa: F401
+
+    (tmp_path / "toolbox" / "family.py").write_text(
+        "from genrec.registry import Registry\n\n\nclass Zero:\n    name = 'zero'\n\n\n"
+        "FAMILY = Registry('y', package='toolbox', decorator='FAMILY.add', classes=(Zero,))\n"
+    )
+    (tmp_path / "toolbox" / "more.py").write_text(
+        'from toolbox.family import FAMILY\n\n\n@FAMILY.add("more")\nclass More:\n    pass\n'
+    )
+    from toolbox.family import FAMILY
+
+    assert list(FAMILY) == ["zero", "more"]
+    assert FAMILY["more"].__name__ == "More"
+
+
 def test_an_installed_package_adds_one(monkeypatch):
     point = EntryPoint("ordered", "collections:OrderedDict", "genrec.things")
     monkeypatch.setattr("genrec.registry.entry_points", lambda group: [point] if group == "genrec.things" else [])

@@ -12,8 +12,13 @@ from genrec.disambiguation.uniform import Uniform
 from genrec.errors import ConfigError, unknown_name
 from genrec.registry import Registry
 
-RULES: Registry[type[Disambiguation]] = Registry("genrec.disambiguation", classes=(Suffix, Uniform, NearestFree))
-"""Rules by name; a new one is one file and one name here, or an entry point of another package."""
+RULES: Registry[type[Disambiguation]] = Registry(
+    "genrec.disambiguation",
+    package="genrec.disambiguation",
+    decorator="RULES.add",
+    classes=(Suffix, Uniform, NearestFree),
+)
+"""Rules by name; a new one is one file with ``@RULES.add("its-name")``, or an entry point of another package."""
 
 __all__ = ["RULES", "Disambiguation", "NearestFree", "QuantizedItems", "Suffix", "Uniform", "build_disambiguation"]
 

@@ -36,6 +36,8 @@ __all__ = [
 
 ENCODERS: Registry[type[ItemEncoder[Any]]] = Registry(
     "genrec.encoders",
+    package="genrec.encoders",
+    decorator="ENCODERS.add",
     classes=(
         CooccurrenceEncoder,
         FusedEncoder,
@@ -47,7 +49,7 @@ ENCODERS: Registry[type[ItemEncoder[Any]]] = Registry(
         WhitenedEncoder,
     ),
 )
-"""Item encoders by name; a new one is one file and one name here, or an entry point of another package."""
+"""Item encoders by name; a new one is one file with ``@ENCODERS.add("its-name")``, or an entry point of another package."""
 
 
 def build_encoder(content: Mapping[str, Any]) -> ItemEncoder[Any]:

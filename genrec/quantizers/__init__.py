@@ -25,6 +25,8 @@ from genrec.registry import Registry
 
 QUANTIZERS: Registry[type[Quantizer]] = Registry(
     "genrec.quantizers",
+    package="genrec.quantizers",
+    decorator="QUANTIZERS.add",
     classes=(
         AtomicCodes,
         CategoryPath,
@@ -41,7 +43,7 @@ QUANTIZERS: Registry[type[Quantizer]] = Registry(
         SpectralCodes,
     ),
 )
-"""Quantizers by name; a new one is one file and one name here, or an entry point of another package."""
+"""Quantizers by name; a new one is one file with ``@QUANTIZERS.add("its-name")``, or an entry point of another package."""
 
 __all__ = [
     "FSQ",
