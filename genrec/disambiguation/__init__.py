@@ -18,7 +18,7 @@ RULES: Registry[type[Disambiguation]] = Registry(
     decorator="RULES.add",
     classes=(Suffix, Uniform, NearestFree),
 )
-"""Rules by name; a new one is one file with ``@RULES.add("its-name")``, or an entry point of another package."""
+"""Rules by name; a new one is one file with ``@RULES.add("its-name")``, or an entry point of a package."""
 
 __all__ = ["RULES", "Disambiguation", "NearestFree", "QuantizedItems", "Suffix", "Uniform", "build_disambiguation"]
 

@@ -49,7 +49,7 @@ ENCODERS: Registry[type[ItemEncoder[Any]]] = Registry(
         WhitenedEncoder,
     ),
 )
-"""Item encoders by name; a new one is one file with ``@ENCODERS.add("its-name")``, or an entry point of another package."""
+"""Item encoders by name; a new one is a file with ``@ENCODERS.add("its-name")``, or an entry point of a package."""
 
 
 def build_encoder(content: Mapping[str, Any]) -> ItemEncoder[Any]:

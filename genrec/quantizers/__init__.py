@@ -43,7 +43,7 @@ QUANTIZERS: Registry[type[Quantizer]] = Registry(
         SpectralCodes,
     ),
 )
-"""Quantizers by name; a new one is one file with ``@QUANTIZERS.add("its-name")``, or an entry point of another package."""
+"""Quantizers by name; a new one is a file with ``@QUANTIZERS.add("its-name")``, or an entry point of a package."""
 
 __all__ = [
     "FSQ",
