@@ -124,3 +124,12 @@ def test_every_preset_has_a_page():
     presets = {path.stem for path in (ROOT / "genrec" / "presets").glob("*.yaml")}
     pages = {path.stem for path in (ROOT / "docs" / "presets").glob("*.md")} - {"index"}
     assert presets == pages
+
+
+def test_every_preset_page_has_the_same_parts():
+    """What the paper says, what ours does otherwise, what was measured, what it costs, and where it ends."""
+    parts = ["What the paper says", "What our code does otherwise", "Reproduction", "Cost", "Limits"]
+    for page in sorted((ROOT / "docs" / "presets").glob("*.md")):
+        if page.stem != "index":
+            titles = re.findall(r"^## (.+)$", page.read_text(encoding="utf-8"), flags=re.M)
+            assert [title for title in titles if title in parts] == parts, page.name
