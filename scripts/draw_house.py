@@ -14,8 +14,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "images" / "house.svg"
 WIDTH, ROW, BOX, GAP, LEFT = 1120, 92, 46, 14, 190
-SHELF, ABREAST = 58, 8
+SHELF, ABREAST = 58, 7
 """Where more rooms are on a floor than can stand abreast, they stand on several shelves, so far apart."""
+LETTER = 0.68
+"""Width of a bold letter, for one of its size, in the widest fonts that browsers take."""
 LABELS = ("data", "codes", "", "networks", "search", "recommenders", "", "", "", "learning", "measuring", "people")
 
 
@@ -87,9 +89,10 @@ def picture() -> str:
             for at, name in enumerate(there):
                 x = middle - (len(there) * (width + GAP) - GAP) / 2 + at * (width + GAP)
                 place[name] = (x, y, width)
+                size = min(14, int((width - 10) / len(name) / LETTER))
                 boxes.append(
                     f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{BOX}" rx="7"/>'
-                    f'<text x="{x + width / 2:.0f}" y="{y + 28:.0f}" class="name">{name}</text>'
+                    f'<text x="{x + width / 2:.0f}" y="{y + 28:.0f}" class="name" font-size="{size}">{name}</text>'
                 )
             y -= SHELF
         if number < len(LABELS) and LABELS[number]:
@@ -111,7 +114,7 @@ def picture() -> str:
             )
     style = (
         "rect{fill:#eef2ff;stroke:#4f46e5;stroke-width:1.2}"
-        ".name{font:600 14px sans-serif;text-anchor:middle;fill:#1e1b4b}"
+        ".name{font-weight:600;font-family:sans-serif;text-anchor:middle;fill:#1e1b4b}"
         ".floor{font:600 15px sans-serif;text-anchor:end;fill:#475569}"
         "path{fill:none;stroke:#94a3b8;stroke-opacity:.8}.page{fill:#ffffff;stroke:none}"
     )
