@@ -22,6 +22,7 @@ FLOORS = (
         "exact_products",
         "importing",
         "metrics",
+        "pages",
         "progress",
         "registry",
         "tensors",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genrec.errors import MissingExtraError
 from genrec.evaluation import plots
 from genrec.evaluation.candidates import CANDIDATES_REMARK
 from genrec.evaluation.compare import ComparedResult, Comparison
 from genrec.evaluation.report import MAIN_SLICES, REPEATS_NOTE, SHOWN, Row, beyond_lines
 from genrec.evaluation.robustness import robustness_lines
+from genrec.pages import drawn, filled
 from genrec.wording import count
 
 TEMPLATE = "report.html.jinja"
@@ -61,20 +61,11 @@ def render_html(content: ReportContent) -> str:
     Args:
         content: What is told.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     over_all = [row for row in content.rows if row["targets"] == "all"]
     slices = [row for row in content.rows if row["targets"] != "all"]
     k = _cut_off(over_all)
     recall = f"recall@{k}"
-    drawn = [
+    rows_drawn = [
         row
         for row in content.rows
         if row["recommender"] in _drawn(over_all, content.comparison) and row["cases"] >= _FEWEST_IN_PLOT
@@ -91,22 +82,14 @@ def render_html(content: ReportContent) -> str:
         "noise": robustness_lines(content.noisy, recall) if content.noisy else [],
         "remarks": _remarks(over_all, slices),
         "meanings": _meanings(over_all),
-        "plots_hint": None if plots.available() else MissingExtraError("matplotlib", "report").hint,
-        "interval_plot": _drawing(plots.interval_plot, over_all, [recall, f"ndcg@{k}"], palette),
-        "slice_plot": _drawing(plots.slice_plot, drawn, recall, palette) if len(drawn) > len(over_all) else None,
-        "noise_plot": _drawing(plots.noise_plot, content.noisy, recall, palette) if content.noisy else None,
+        "interval_plot": drawn(plots.interval_plot, over_all, [recall, f"ndcg@{k}"], palette),
+        "slice_plot": drawn(plots.slice_plot, rows_drawn, recall, palette) if len(rows_drawn) > len(over_all) else None,
+        "noise_plot": drawn(plots.noise_plot, content.noisy, recall, palette) if content.noisy else None,
         "k": k,
         "fewest": _FEWEST_IN_PLOT,
         "most": _MOST_IN_PLOT if len(over_all) > _MOST_IN_PLOT else None,
     }
-    return environment.get_template(TEMPLATE).render(context)
-
-
-def _drawing(draw: Callable[..., str], *arguments: Any) -> Any:
-    """A plot that the template does not escape, or None without matplotlib."""
-    from markupsafe import Markup
-
-    return Markup(draw(*arguments)) if plots.available() else None  # noqa: S704 - matplotlib escapes its text
+    return filled(Path(__file__).parent / TEMPLATE, context)
 
 
 def _cut_off(rows: Sequence[Row]) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from genrec import drawing
-from genrec.errors import MissingExtraError
 from genrec.index.report import plots
 from genrec.index.report.text import example_prefixes, quality
 from genrec.index.report.verdicts import MATTERS, checks, overall
 from genrec.index.stats import IndexStats, compute_stats
+from genrec.pages import drawn, filled
 from genrec.wording import count
 
 if TYPE_CHECKING:
@@ -31,16 +29,7 @@ def render_index_html(
         command: What repeats it.
         examples: Number of first codes, and of two-code prefixes, that are shown with titles.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     stats = stats or compute_stats(index)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     context = {
         "stats": stats,
         "facts": _facts(index, stats),
@@ -49,21 +38,13 @@ def render_index_html(
         "matters": MATTERS,
         "quality": quality(stats),
         "prefixes": example_prefixes(index, stats, examples),
-        "plots_hint": None if drawing.available() else MissingExtraError("matplotlib", "report").hint,
-        "usage_plot": _drawn(plots.usage_plot, index.codes, stats),
-        "likeness_plot": _drawn(plots.likeness_plot, stats),
-        "groups_plot": _drawn(plots.groups_plot, stats),
-        "agreement_plot": _drawn(plots.agreement_plot, stats) if stats.agreement else None,
+        "usage_plot": drawn(plots.usage_plot, index.codes, stats),
+        "likeness_plot": drawn(plots.likeness_plot, stats),
+        "groups_plot": drawn(plots.groups_plot, stats),
+        "agreement_plot": drawn(plots.agreement_plot, stats) if stats.agreement else None,
         "command": command,
     }
-    return environment.get_template(TEMPLATE).render(context)
-
-
-def _drawn(draw: Callable[..., str], *arguments: Any) -> Any:
-    """A plot that the template does not escape, or None without matplotlib."""
-    from markupsafe import Markup
-
-    return Markup(draw(*arguments)) if drawing.available() else None  # noqa: S704 - matplotlib escapes its text
+    return filled(Path(__file__).parent / TEMPLATE, context)
 
 
 def _facts(index: SemanticIndex, stats: IndexStats) -> list[tuple[str, str]]:
