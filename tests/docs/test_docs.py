@@ -120,6 +120,22 @@ def test_links_inside_the_repository_lead_somewhere(page):
             assert (page.parent / target).exists(), f"{name_of(page)} links to {target}"
 
 
+OF_EXAMPLES = {
+    "genrec/cli/longest.py",
+    "genrec/quantizers/my_method.py",
+    "tokenizers/my-method.yaml",
+    "scripts/results/NAME.json",
+}
+"""Files that the pages tell a reader to write."""
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=name_of)
+def test_files_that_a_page_names_are_there(page):
+    named = r"`((?:genrec|scripts|tests|docs|prompts|tokenizers|findings)/[\w./-]+)`"
+    files = set(re.findall(named, page.read_text(encoding="utf-8"))) - OF_EXAMPLES
+    assert [name for name in sorted(files) if not (ROOT / name).exists()] == []
+
+
 def test_every_preset_has_a_page():
     presets = {path.stem for path in (ROOT / "genrec" / "presets").glob("*.yaml")}
     pages = {path.stem for path in (ROOT / "docs" / "presets").glob("*.md")} - {"index"}
