@@ -41,6 +41,8 @@ LEFT_OUT = {"demo", "recgpt-pretrain"}
 """Made for its own shop; made for many catalogues."""
 READS_FIRST = "llm4dsr"  # its language model reads every history before the network learns
 USERS, STEPS, LM_STEPS, LM_ROWS = 1_000, 5, 3, 4
+LM_FIT = 20
+"""Examples to which code rows are fitted before the first step; a preset takes 500, which is no part of a step."""
 DECODED, LM_DECODED = 64, 2
 """Users that are decoded. One that scores a title after the other takes most of a minute for each."""
 
@@ -149,6 +151,7 @@ def settings_of(name: str, given: argparse.Namespace, start: Path | None) -> tup
     if reader:
         changes += [] if start else [f"model.checkpoint={checkpoint}"]
         changes += [f"trainer.per_device_train_batch_size={LM_ROWS}", "trainer.gradient_accumulation_steps=1"]
+        changes += [f"model.llm.fit_code_rows={LM_FIT}"]
     if "teacher" in plain.objective:
         changes += [f"objective.teacher={given.folder / 'models' / BASE}"]
     if start is not None:
