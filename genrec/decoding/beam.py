@@ -54,13 +54,14 @@ def beam_search(
         ``items (users, n)`` int64, best first, -1 where fewer are allowed, and ``scores (users, n)`` float32: sums of
         log-probabilities, plus the prior, -inf at -1. ``n`` is ``beams``, or less in a smaller catalogue.
     """
-    if trie.device.type == "cpu" and allowed is None and prior is None and cap is None:
-        from genrec.decoding.cpu_beams import CompiledBeams  # Numba takes half a second to import
+    if trie.device.type == "cpu" and allowed is None and cap is None:
+        from genrec.decoding.cpu_beams import CompiledBeams, reads_prior  # Numba takes half a second to import
 
-        found = CompiledBeams(trie, n_users, forbidden)
-        for _ in range(trie.n_levels):
-            found.advance(model.step(state, found.codes, found.parents), normalize, beams)
-        return found.items()
+        if reads_prior(prior):
+            found = CompiledBeams(trie, n_users, forbidden, prior)
+            for _ in range(trie.n_levels):
+                found.advance(model.step(state, found.codes, found.parents), normalize, beams)
+            return found.items()
     keep = make_filter(trie, forbidden, allowed)
     return search_by_tensors(model, state, trie, n_users, beams, normalize, keep, prior, cap)
 

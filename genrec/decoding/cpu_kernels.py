@@ -14,6 +14,19 @@ from genrec.compiling import Array, compiled
 
 
 @compiled
+def _place(numbers: Array, number: int) -> int:
+    """How many of some sorted numbers are below ``number``; NumPy's own takes a second to compile."""
+    low, high = 0, len(numbers)
+    while low < high:
+        middle = (low + high) // 2
+        if numbers[middle] < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
 def _total(logits: Array, code: Array, first: int, last: int, dead: Array, at: int) -> float:
     """Log-sum-exp of the logits of the children ``first`` to ``last`` that are not dead."""
     highest, total, skip = -np.inf, 0.0, at
@@ -78,13 +91,16 @@ def _best_children(
     start: Array,
     code: Array,
     forbidden: Array,
+    known: Array,
+    bounds: Array,
+    bases: Array,
     keys: Array,
     order: Array,
     found: Array,
 ) -> int:
     """How many children of one user's beams were chosen; ``keys``, ``order`` and ``found`` hold them, best first.
 
-    The arguments are those of :func:`choose` for one user.
+    The arguments are those of :func:`choose` for one user; ``bases`` gets what the scores of the children begin with.
     """
     width, size, seen, enough = len(keys), 0, 0, np.float32(-np.inf)
     beams = len(scores)
@@ -92,16 +108,21 @@ def _best_children(
         if scores[beam] == -np.inf:
             continue
         first, last = start[nodes[beam]], start[nodes[beam] + 1]
-        skip = np.searchsorted(forbidden, first)
+        skip, added = _place(forbidden, first), _place(known, first)
         taken = totals[beam]
         if among_children:
             taken = np.float32(_total(logits[beam], code, first, last, forbidden, skip))
         so_far = np.float32(scores[beam] - taken)
+        bases[beam] = so_far
         for child in range(first, last):
             if skip < len(forbidden) and forbidden[skip] == child:
                 skip += 1
                 continue
             key = np.float32(so_far + logits[beam, code[child]])
+            while added < len(known) and known[added] < child:
+                added += 1
+            if added < len(known) and known[added] == child:
+                key = np.float32(key + bounds[added])
             if key > enough:
                 if size < width:
                     keys[size], order[size], found[size] = key, seen * beams + beam, child
@@ -130,8 +151,11 @@ def choose(
     code: Array,
     dead: Array,
     n_dead: Array,
+    known: Array,
+    bounds: Array,
+    n_known: Array,
     width: int,
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array, Array]:
     """The best children of all beams of every user, best first.
 
     Args:
@@ -144,16 +168,19 @@ def choose(
         code: ``(n_nodes,)`` of the level.
         dead: ``(users, n)`` int32 nodes of the level that must not be chosen, sorted.
         n_dead: ``(users,)`` how many there are.
+        known: ``(users, n)`` int32 nodes of the level for which a prior says something, sorted.
+        bounds: ``(users, n)`` float32 what it adds to the score there, for the order alone.
+        n_known: ``(users,)`` how many there are.
         width: How many to choose.
 
     Returns:
-        Scores of the chosen (float32, -inf where there are fewer), their nodes, their codes and the beams that they
-        continue (int64, 0 where there are fewer), ``(users, width)`` each.
+        What the chosen are ordered by and their scores (float32, -inf where there are fewer), their nodes, their codes
+        and the beams that they continue (int64, 0 where there are fewer), ``(users, width)`` each.
     """
     users, beams = scores.shape
     keys, chosen = np.empty((users, width), dtype=np.float32), np.empty((users, width), dtype=np.int64)
     codes, parents = np.empty((users, width), dtype=np.int64), np.empty((users, width), dtype=np.int64)
-    order = np.empty(width, dtype=np.int64)
+    order, bases, gained = np.empty(width, dtype=np.int64), np.empty(beams, dtype=np.float32), np.empty_like(keys)
     for user in range(users):
         best, found, forbidden = keys[user], chosen[user], dead[user, : n_dead[user]]
         size = _best_children(
@@ -165,39 +192,38 @@ def choose(
             start,
             code,
             forbidden,
+            known[user, : n_known[user]],
+            bounds[user],
+            bases,
             best,
             order,
             found,
         )
         for place in range(size):
-            codes[user, place], parents[user, place] = code[found[place]], order[place] % beams
+            beam = order[place] % beams
+            codes[user, place], parents[user, place] = code[found[place]], beam
+            gained[user, place] = np.float32(bases[beam] + logits[user, beam, code[found[place]]])
         best[size:], found[size:], codes[user, size:], parents[user, size:] = -np.inf, 0, 0, 0
-    return keys, chosen, codes, parents
+        gained[user, size:] = -np.inf
+    return keys, gained, chosen, codes, parents
 
 
 @compiled
-def dead_leaves(items: Array, leaf_of: Array, dead: Array, n_dead: Array) -> None:
-    """Leaves of items, sorted and once each.
+def once(leaves: Array, dead: Array, n_dead: Array) -> None:
+    """Numbers once each, without the negative ones.
 
     Args:
-        items: ``(users, n)`` int64 catalogue positions; negative ones and unknown ones are left out.
-        leaf_of: ``(largest position + 1,)`` int32, -1 where there is none.
+        leaves: ``(users, n)`` int32, sorted.
         dead: ``(users, n)`` int32, written.
         n_dead: ``(users,)`` int64, written: how many there are.
     """
-    for user in range(len(items)):
+    for user in range(len(leaves)):
         count = 0
-        for item in items[user]:
-            if 0 <= item < len(leaf_of) and leaf_of[item] >= 0:
-                dead[user, count] = leaf_of[item]
+        for leaf in leaves[user]:
+            if leaf >= 0 and (not count or dead[user, count - 1] != leaf):
+                dead[user, count] = leaf
                 count += 1
-        dead[user, :count].sort()
-        once = 0
-        for place in range(count):
-            if not once or dead[user, place] != dead[user, once - 1]:
-                dead[user, once] = dead[user, place]
-                once += 1
-        n_dead[user] = once
+        n_dead[user] = count
 
 
 @compiled
@@ -214,7 +240,7 @@ def dead_parents(below: Array, n_below: Array, start: Array, dead: Array, n_dead
     for user in range(len(below)):
         count, place = 0, 0
         while place < n_below[user]:
-            parent = np.searchsorted(start, below[user, place], side="right") - 1
+            parent = _place(start, below[user, place] + 1) - 1
             held = place
             while place < n_below[user] and below[user, place] < start[parent + 1]:
                 place += 1
@@ -222,6 +248,46 @@ def dead_parents(below: Array, n_below: Array, start: Array, dead: Array, n_dead
                 dead[user, count] = parent
                 count += 1
         n_dead[user] = count
+
+
+@compiled
+def known_parents(
+    below: Array,
+    best_below: Array,
+    held_below: Array,
+    n_below: Array,
+    start: Array,
+    nodes: Array,
+    best: Array,
+    held: Array,
+    n: Array,
+) -> None:
+    """Nodes above those for which a prior says something.
+
+    Args:
+        below: ``(users, n)`` int32 known nodes of one level, sorted.
+        best_below: ``(users, n)`` float32, the most that is added to a known leaf below each.
+        held_below: ``(users, n)`` int32 known leaves below each.
+        n_below: ``(users,)`` how many nodes there are.
+        start: ``(n_parents + 1,)`` children of the level above.
+        nodes: ``(users, n)`` int32, written: those of the level above, sorted.
+        best: ``(users, n)`` float32, written: the same for them.
+        held: ``(users, n)`` int32, written: the same for them.
+        n: ``(users,)`` int64, written: how many there are.
+    """
+    for user in range(len(below)):
+        count, place = 0, 0
+        while place < n_below[user]:
+            parent = _place(start, below[user, place] + 1) - 1
+            highest, leaves = best_below[user, place], held_below[user, place]
+            place += 1
+            while place < n_below[user] and below[user, place] < start[parent + 1]:
+                highest = max(highest, best_below[user, place])
+                leaves += held_below[user, place]
+                place += 1
+            nodes[user, count], best[user, count], held[user, count] = parent, highest, leaves
+            count += 1
+        n[user] = count
 
 
 @compiled

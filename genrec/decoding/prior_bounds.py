@@ -121,9 +121,9 @@ class SparsePrior:
             raise DataError("A prior that all users share has rows.", expected="shape (n_items,)")
         self.trie, self.shared = trie, shared
         self.users, self.items, self.scores = users, items, scores.to(torch.float32)
-        self._levels = self._bounds()
 
-    def _bounds(self) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    @cached_property
+    def _levels(self) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Per level the users, nodes and parents of the entries, and the bounds of the nodes."""
         paths = self.trie.paths(self.items)
         known = paths[:, -1] >= 0

@@ -65,6 +65,26 @@ def _turn(
 
 
 @compiled_loops
+def turn(x: Array, weight: Array, epsilon: Any, angles: Array, out: Array) -> None:
+    """Heads of all rows, normalised where there is a weight and rotated by their positions.
+
+    Args:
+        x: ``(users * n, heads, dim)``.
+        weight: ``(dim,)`` of the norm; empty: there is none.
+        epsilon: Of the norm.
+        angles: ``(2, n or users * n, dim)``, of all users or of each; see :func:`_turn`.
+        out: ``(users, heads, n, dim)``.
+    """
+    users, heads, n, dim = out.shape
+    turned, flat = np.empty(dim + dim // 2, np.float32), out.reshape(-1, dim)
+    for row in range(users * n):
+        user, i = row // n, row % n
+        angle = row if angles.shape[1] > n else i
+        for head in range(heads):
+            _turn(x, row, head, weight, epsilon, angles, angle, flat, (user * heads + head) * n + i, turned)
+
+
+@compiled_loops
 def _unturn(given: Array, place: int, angles: Array, at: int, turned: Array) -> None:
     """Rotate ``given[place]`` back; see :func:`_turn`."""
     dim = given.shape[1]

@@ -1,11 +1,13 @@
-"""Decoder layers of transformers in training on a CPU: the same weights and results, in fewer passes over memory.
+"""Decoder layers of transformers on a CPU: the same weights and results, in fewer passes over memory.
 
-:func:`fuse_layers` changes how layers that it knows compute while they are trained in float32 on a CPU. Everything else
-(decoding, GPUs, adapters, mixed precision, long prompts) goes through transformers' own code.
+:func:`fuse_layers` changes how layers that it knows compute while they are trained in float32 on a CPU, and while they
+answer there (:mod:`genrec.models.fused_answers`). Everything else (GPUs, adapters, mixed precision, long prompts in
+training) goes through transformers' own code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import MethodType
 from typing import Any
 
@@ -15,8 +17,10 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from transformers import DynamicCache
 
 from genrec.exact_products import linear, padded_rows
+from genrec.models.fused_answers import answer, norm_rows
 
 _LAYERS = ("Qwen3DecoderLayer", "LlamaDecoderLayer")
 _SILU = ("SiLU", "SiLUActivation")
@@ -63,6 +67,8 @@ def fuse_layers(model: nn.Module) -> None:
 
 
 def _norm_forward(self: Any, hidden_states: Tensor) -> Tensor:
+    if _answers(self, hidden_states) and self.weight.dtype == torch.float32:
+        return norm_rows(hidden_states.reshape(-1, hidden_states.shape[-1]), self).view(hidden_states.shape)
     if not (self.training and _fits(hidden_states) and self.weight.dtype == torch.float32):
         result: Tensor = type(self).forward(self, hidden_states)
         return result
@@ -71,6 +77,8 @@ def _norm_forward(self: Any, hidden_states: Tensor) -> Tensor:
 
 
 def _layer_forward(self: Any, hidden_states: Tensor, attention_mask: Any = None, **given: Any) -> Any:
+    if _answers(self, hidden_states) and _answers_plainly(self, hidden_states, attention_mask, given):
+        return answer(self, hidden_states, attention_mask, given["position_embeddings"], given.get("past_key_values"))
     if not (self.training and _fits(hidden_states) and _is_plain(self, hidden_states, attention_mask, given)):
         return type(self).forward(self, hidden_states, attention_mask, **given)
     users, n, dim = hidden_states.shape
@@ -89,20 +97,39 @@ def _layer_forward(self: Any, hidden_states: Tensor, attention_mask: Any = None,
 
 
 def _fits(x: Tensor) -> bool:
-    """Whether numbers are what the kernels read."""
-    plain = x.device.type == "cpu" and x.dtype == torch.float32 and torch.is_grad_enabled() and x.numel() < _EVERYTHING
-    return plain and not torch.is_autocast_enabled("cpu")
+    """Whether numbers are what the kernels read, and gradients are wanted."""
+    return _are_plain(x) and torch.is_grad_enabled() and x.numel() < _EVERYTHING
+
+
+def _are_plain(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+
+
+def _answers(module: nn.Module, x: Tensor) -> bool:
+    """Whether a module only answers: nothing is learned from numbers that the kernels read."""
+    return not module.training and not torch.is_grad_enabled() and _are_plain(x)
+
+
+def _answers_plainly(layer: Any, hidden: Tensor, mask: Any, given: dict[str, Any]) -> bool:
+    """Whether a layer and its call are what :func:`~genrec.models.fused_answers.answer` computes."""
+    known = given.get("past_key_values")
+    if known is not None and type(known) is not DynamicCache:
+        return False
+    if mask is None and hidden.shape[1] > 1 and known is not None and known.get_seq_length():
+        return False
+    return not given.get("output_attentions") and hidden.numel() > 0 and _has_stock_parts(layer, hidden, mask)
 
 
 def _is_plain(layer: Any, hidden: Tensor, mask: Any, given: dict[str, Any]) -> bool:
     """Whether a layer and its call are what :func:`_layer_forward` computes."""
-    attention, feed = layer.self_attn, layer.mlp
-    if (
-        given.get("past_key_values") is not None
-        or given.get("output_attentions")
-        or not 0 < hidden.shape[1] <= _LONGEST
-    ):
+    if given.get("past_key_values") is not None or given.get("output_attentions"):
         return False
+    return 0 < hidden.shape[1] <= _LONGEST and _has_stock_parts(layer, hidden, mask)
+
+
+def _has_stock_parts(layer: Any, hidden: Tensor, mask: Any) -> bool:
+    """Whether a layer is as transformers made it, and its mask one that is added to all heads alike."""
+    attention, feed = layer.self_attn, layer.mlp
     if mask is not None and not (isinstance(mask, Tensor) and mask.dim() == 4 and mask.shape[1] == 1):
         return False
     if (
@@ -113,7 +140,16 @@ def _is_plain(layer: Any, hidden: Tensor, mask: Any, given: dict[str, Any]) -> b
         return False
     if attention.config._attn_implementation not in ("sdpa", "eager") or len(hidden) == 0:
         return False
-    return all(_is_stock(name, module) for name, module in layer.named_modules() if name)
+    return all(_is_stock(name, module) for name, module in _parts(layer))
+
+
+def _parts(layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """What ``named_modules`` gives below a layer, several times faster."""
+    for name, module in layer._modules.items():
+        if module is not None:
+            yield name, module
+            if module._modules:
+                yield from _parts(module)
 
 
 def _is_stock(name: str, module: Any) -> bool:

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrec.decoding.beam import beam_search, search_by_tensors
-from genrec.decoding.cpu_beams import CompiledBeams
+from genrec.decoding.cpu_beams import CompiledBeams, reads_prior
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.filters import ForbiddenItems, make_filter
+from genrec.decoding.prior_bounds import PriorBounds, SparsePrior
 from genrec.trie import Trie
 
 
@@ -89,3 +90,44 @@ def test_without_a_folder_for_compiled_code_it_is_compiled_in_every_process(monk
 
     monkeypatch.setattr(compiling, "njit", njit)
     assert compiling.compiled(len) is len
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    seed=st.integers(0, 10_000),
+    beams=st.integers(1, 9),
+    normalize=st.sampled_from(["codes", "children"]),
+    negative=st.booleans(),
+    share=st.floats(0, 1),
+    data=st.data(),
+)
+def test_a_prior_of_few_items_is_added_as_tensor_operations_add_it(
+    sizes, seed, beams, normalize, negative, share, data
+):
+    sizes, users = tuple(sizes), 3
+    n = data.draw(st.integers(1, int(np.prod(sizes))))
+    rng = np.random.default_rng(seed)
+    trie, table = DeviceTrie(Trie.from_codes(catalogue(n, sizes, seed), sizes)), Table(users, sizes, seed)
+    forbidden = torch.from_numpy(rng.integers(-2, n + 2, size=(users, rng.integers(0, n + 1))))
+    row, item = (rng.random((users, n + 2)) < share).nonzero()  # two items that the trie does not hold
+    order = rng.permutation(len(row))  # in no order
+    row, item = row[order], item[order]
+    values = rng.normal(size=len(row)) * 3 if negative else rng.uniform(0, 9, len(row))
+    prior = SparsePrior(trie, *(torch.from_numpy(one) for one in (row, item, values.astype(np.float32))))
+    more = {"beams": beams, "normalize": normalize, "prior": prior}
+    items, scores = beam_search(table, table.prefill(), trie, users, forbidden=forbidden, **more)
+    expected, expected_scores = search_by_tensors(
+        table, table.prefill(), trie, users, keep=make_filter(trie, forbidden, None), **more
+    )
+    assert items.tolist() == expected.tolist()
+    torch.testing.assert_close(scores, expected_scores)
+
+
+def test_only_a_prior_that_knows_few_items_and_no_others_is_read():
+    trie, none = DeviceTrie(Trie.from_codes(catalogue(4, (2, 2)), (2, 2))), torch.zeros(0, dtype=torch.int64)
+    everybody = PriorBounds(trie, torch.ones(4))
+    assert reads_prior(None)
+    assert reads_prior(SparsePrior(trie, none, none, none.float()))
+    assert not reads_prior(SparsePrior(trie, none, none, none.float(), everybody))
+    assert not reads_prior(everybody)

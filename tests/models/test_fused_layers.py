@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from transformers import DynamicCache
 
 from genrec.models import fused_layers
 from genrec.models.parts import build_backbone, set_dropout
@@ -146,3 +147,65 @@ def test_a_copy_trains_its_own_weights():
         twin.layers[0].mlp.down_proj.weight.zero_()
     agree(read(twin), read(stock(twin)))
     assert not torch.equal(read(twin)["hidden"], read(model)["hidden"])
+
+
+@pytest.mark.parametrize(("kind", "groups"), [("qwen3", 4), ("qwen3", 2), ("llama", 1)])
+def test_answers_are_those_of_the_stock_layers(kind, groups):
+    """A history with padding, then columns that see some of it and of themselves: what a search asks for."""
+    model = backbone(kind, groups, dropout=0.5).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.1)
+    ours, theirs = (answers(one) for one in (model, stock(model)))
+    assert len(ours) == len(theirs) == 5
+    for found, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=2e-5)
+
+
+def answers(model):
+    """States of prefixes with and without a cache and a mask, of beams behind one, and of more columns behind one."""
+    torch.manual_seed(5)
+    first, beams, last = torch.randn(3, 6, 32), torch.randn(3, 4, 32), torch.randn(3, 1, 32)
+    smallest = torch.finfo(torch.float32).min
+    mask = torch.zeros(3, 1, 6, 6).masked_fill_(torch.ones(6, 6, dtype=torch.bool).triu(1), smallest)
+    mask[1, :, 2:, 1] = smallest
+    behind = torch.zeros(3, 1, 4, 10).masked_fill_(~torch.eye(10, dtype=torch.bool)[6:], smallest)
+    behind[..., :6] = 0
+    cache, plain = DynamicCache(), DynamicCache()
+    with torch.inference_mode():
+        return [
+            model(inputs_embeds=first, use_cache=False).last_hidden_state,
+            model(inputs_embeds=first, attention_mask=mask, past_key_values=cache).last_hidden_state,
+            model(
+                inputs_embeds=beams,
+                attention_mask=behind,
+                position_ids=torch.full((3, 4), 6),
+                past_key_values=cache,
+            ).last_hidden_state,
+            model(inputs_embeds=last, past_key_values=plain).last_hidden_state,
+            model(inputs_embeds=first, past_key_values=plain).last_hidden_state,
+        ]
+
+
+@pytest.mark.parametrize("case", ["gradients", "training", "float64", "a hook", "an adapter"])
+def test_what_is_more_than_a_plain_answer_goes_through_the_stock_code(case, monkeypatch):
+    model = backbone().eval()
+    if case == "training":
+        model.train()
+    if case == "float64":
+        model.double()
+    if case == "a hook":
+        for layer in model.layers:
+            layer.mlp.up_proj.register_forward_hook(lambda module, inputs, output: output * 2)
+    if case == "an adapter":
+        for layer in model.layers:
+            layer.mlp.up_proj = nn.Sequential(layer.mlp.up_proj)
+    inputs, calls = torch.randn(2, 5, 32, dtype=model.dtype), []
+    real = fused_layers.answer
+    monkeypatch.setattr(fused_layers, "answer", lambda *given: calls.append(1) or real(*given))
+    monkeypatch.setattr(model.norm, "forward", type(model.norm).forward.__get__(model.norm))
+    with torch.set_grad_enabled(case == "gradients"):
+        found = model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        wanted = stock(model)(inputs_embeds=inputs, use_cache=False).last_hidden_state
+    assert not calls
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=2e-5)
