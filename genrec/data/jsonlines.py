@@ -9,6 +9,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,8 @@ def parse_json_lines(
         frame = parse_records(data, json.loads).frame if again is None else again
     frame = _with_lists(frame, data) if schema is None else _with_joined_lists(frame, data)
     repeats = [f"{lines.of(row)}: {key!r} twice" for row, key in list(repeated.items())[:N_EXAMPLES]]
-    wrong = {"broken": len(broken), "examples": broken[:N_EXAMPLES], "replaced": n_replaced, "replaced_at": places}
-    return Parsed(frame, lines, **wrong, repeated=len(repeated), repeated_at=repeats)
+    found = Parsed(frame, lines, len(broken), broken[:N_EXAMPLES], repeated=len(repeated), repeated_at=repeats)
+    return replace(found, replaced=n_replaced, replaced_at=places)
 
 
 def _read(data: bytes, schema: Mapping[str, Any] | None) -> pl.DataFrame | None:

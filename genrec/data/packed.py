@@ -6,16 +6,16 @@ import bz2
 import gzip
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import polars as pl
 
 from genrec.errors import DataError
 
-_READERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_READERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 PACKED = (*_READERS, ".zst")
 """Suffixes of packed files that are read."""
 _OTHERS = {".z": "uncompress", ".lz4": "lz4", ".br": "brotli", ".7z": "7z", ".zip": "unzip", ".tgz": "tar"}

@@ -178,33 +178,17 @@ def choose(
         and the beams that they continue (int64, 0 where there are fewer), ``(users, width)`` each.
     """
     users, beams = scores.shape
-    keys, chosen = np.empty((users, width), dtype=np.float32), np.empty((users, width), dtype=np.int64)
-    codes, parents = np.empty((users, width), dtype=np.int64), np.empty((users, width), dtype=np.int64)
-    order, bases, gained = np.empty(width, dtype=np.int64), np.empty(beams, dtype=np.float32), np.empty_like(keys)
+    keys, gained = np.full((users, width), np.float32(-np.inf)), np.full((users, width), np.float32(-np.inf))
+    chosen, codes = np.zeros((users, width), dtype=np.int64), np.zeros((users, width), dtype=np.int64)
+    parents, order, bases = np.zeros_like(codes), np.empty(width, np.int64), np.empty(beams, np.float32)
     for user in range(users):
-        best, found, forbidden = keys[user], chosen[user], dead[user, : n_dead[user]]
-        size = _best_children(
-            logits[user],
-            totals[user],
-            among_children,
-            scores[user],
-            nodes[user],
-            start,
-            code,
-            forbidden,
-            known[user, : n_known[user]],
-            bounds[user],
-            bases,
-            best,
-            order,
-            found,
-        )
+        own = logits[user], totals[user], among_children, scores[user], nodes[user], start, code
+        lists = dead[user, : n_dead[user]], known[user, : n_known[user]], bounds[user], bases
+        size = _best_children(*own, *lists, keys[user], order, chosen[user])
         for place in range(size):
-            beam = order[place] % beams
-            codes[user, place], parents[user, place] = code[found[place]], beam
-            gained[user, place] = np.float32(bases[beam] + logits[user, beam, code[found[place]]])
-        best[size:], found[size:], codes[user, size:], parents[user, size:] = -np.inf, 0, 0, 0
-        gained[user, size:] = -np.inf
+            codes[user, place], parents[user, place] = code[chosen[user, place]], order[place] % beams
+            logit = logits[user, parents[user, place], codes[user, place]]
+            gained[user, place] = np.float32(bases[parents[user, place]] + logit)
     return keys, gained, chosen, codes, parents
 
 
