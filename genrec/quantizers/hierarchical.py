@@ -111,7 +111,7 @@ class HierarchicalKMeans(Quantizer):
         return centroids, chosen
 
     def _share(self, n: int) -> int:
-        return int(np.ceil(self.settings.slack * n / self.settings.codebook_size))
+        return int(np.ceil(min(n, self.settings.slack * n / self.settings.codebook_size)))  # no cluster has more
 
     def encode(self, x: np.ndarray, *, items: ItemContext | None = None) -> np.ndarray:
         """The nearest clusters whether they have room or not, and the number 0; see :meth:`Quantizer.encode`."""

@@ -47,3 +47,10 @@ def test_a_sample_is_enough_to_place_all():
     again = HierarchicalKMeans(quantizer.settings)
     again.load_state(*quantizer.state())
     assert (again.place(x) == codes).all()
+
+
+def test_any_slack_is_at_most_all_items():
+    """1e30 items of room are those that there are."""
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    free = [placed(x, levels=2, codebook_size=4, slack=slack, iterations=5)[1] for slack in (4.0, 1e30)]
+    np.testing.assert_array_equal(*free)

@@ -174,7 +174,8 @@ def _usage(stats: IndexStats) -> Check:
     grade = _graded(-used, -0.95, -0.8)
     sentence = f"Every level uses {'all' if used == 1 else f'at least {used:.1%}'} of the codes that it could."
     if grade != "good":
-        sentence += " Smaller codebooks would do the same with fewer tokens to learn."
+        sentence = f"A level uses no more than {used:.1%} of the codes that it could. Smaller codebooks would "
+        sentence += "do the same with fewer tokens to learn."
     return Check("codes in use", grade, f"{used:.1%}", "good from 95 %, fair from 80 %", sentence, "code by code")
 
 
@@ -183,7 +184,7 @@ def _evenness(stats: IndexStats) -> Check:
     gini = _possible_gini(level, stats.n_items)
     grade = _graded(gini, 0.5, 0.75)
     sentence = (
-        f"Least even is level {level.level}: as varied as {level.perplexity:,.0f} equally frequent codes of "
+        f"Least even is level {level.level}: as varied as {count(round(level.perplexity), 'equally frequent code')} of "
         f"{level.size:,}, its most frequent code has {level.largest:.1%} of the items."
     )
     if grade != "good":

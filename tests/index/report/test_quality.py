@@ -248,3 +248,12 @@ def test_nearest_codes_of_a_new_index_are_those_of_a_loaded_one(shop, tmp_path):
     known = index.nearest_codes
     index.save(tmp_path / "index")
     assert np.array_equal(SemanticIndex.load(tmp_path / "index").nearest_codes, known)
+
+
+def test_levels_without_use_are_not_praised(shop):
+    """As many first codes as items: everything below is one code."""
+    catalog = shop[0].select(np.arange(6))
+    stats = compute_stats(build(catalog, {**KMEANS, "codebook_size": 6}))
+    found = {check.topic: check.sentence for check in checks(stats)}
+    assert found["codes in use"].startswith("A level uses no more than 16.7% of the codes that it could.")
+    assert "as varied as 1 equally frequent code of 6," in found["evenness (Gini)"]
