@@ -39,6 +39,7 @@ def pretrain(
     tables: Tables,
 ) -> None:
     """Pretrain on many catalogues; the same command again resumes."""
+    from genrec.index.recipe import load_recipe
     from genrec.models import check_network
     from genrec.recommender import MANIFEST
     from genrec.training.domains import read_domains
@@ -48,6 +49,7 @@ def pretrain(
     named = _named((*settings.domains, *map(_domain, domain or ())), tables)
     settings = settings.model_copy(update={"domains": named, "split": tables.choose_split(settings.split)})
     check_network(settings.model.architecture)
+    load_recipe(settings.tokenizer, settings.tokenizer_settings)
     check_tables(*(path for one in named for path in (one.items, one.interactions)))
     claim(out, overwrite=overwrite, resumes=MANIFEST)
     domains = read_domains(settings, **tables.how)

@@ -23,6 +23,7 @@ for arguments in json.load(sys.stdin):
 json.dump(answers, sys.stdout)
 """
 INDEX, MODEL, COUNTS = (str(OLD / name) for name in ("index-text", "item-decoder", "baseline-popularity"))
+DOMAIN = ("--domain", "a=LOG,LOG")
 WRONG = {
     "train, index": (["train", "nowhere", "LOG", "--out", "o"], "not a genrec index"),
     "train, table": (["train", INDEX, "nowhere.csv", "--out", "o"], "does not exist"),
@@ -39,6 +40,7 @@ WRONG = {
     "pretrain, preset": (["pretrain", "--config", "no-such", "--out", "o"], "Unknown training preset"),
     "pretrain, nothing": (["pretrain", "--out", "o"], "at least one domain"),
     "pretrain, table": (["pretrain", "--domain", "a=nowhere.csv,LOG", "--out", "o"], "does not exist"),
+    "pretrain, recipe": (["pretrain", *DOMAIN, "--set", "tokenizer=no-such", "--out", "o"], "Unknown tokenizer"),
     "generate, model": (["generate", "nowhere", "LOG", "--out", "o.csv"], "not a genrec recommender"),
     "generate, an index": (["generate", INDEX, "LOG", "--out", "o.csv"], "not a genrec recommender"),
     "generate, table": (["generate", MODEL, "nowhere.csv", "--out", "o.csv"], "does not exist"),
