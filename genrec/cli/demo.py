@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from genrec.cli.console import duration, guarded, heading, out, say, summary
+from genrec.cli.outputs import claim_job
 from genrec.cli.reading import shell_command
 from genrec.schema import LARGEST_SEED
 
@@ -28,6 +29,7 @@ def demo(
     from genrec.data.shop import write_shop
 
     began = time.monotonic()
+    claim_job(folder)
     items, interactions = folder / "data" / "items.jsonl", folder / "data" / "interactions.csv"
     heading("1. A small shop, made by genrec itself")
     write_shop(folder / "data")

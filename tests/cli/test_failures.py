@@ -5,8 +5,10 @@ import errno
 import polars as pl
 import pytest
 from safetensors import SafetensorError
+from typer.testing import CliRunner
 
 from genrec.cli.failures import explained
+from genrec.cli.main import app
 from genrec.errors import DataError
 
 FAILURES = {
@@ -38,3 +40,17 @@ def test_what_and_what_to_do(name):
 def test_everything_else_is_no_message(error):
     """A reader that has gone is none of our business; a bug must be seen as one."""
     assert explained(error) is None
+
+
+def test_a_demo_whose_disk_is_full_leaves_nothing(tmp_path, monkeypatch):
+    from genrec.data import shop
+
+    def full(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    monkeypatch.setattr(shop, "write_shop", full)
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "runs" / "demo")])
+    assert result.exit_code == 1
+    assert "No space left" in result.output
+    assert not list(tmp_path.iterdir())
