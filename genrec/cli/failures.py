@@ -13,6 +13,7 @@ _LIBRARIES = {
     ("pyo3_runtime", "PanicException"): "polars",
     ("safetensors._safetensors_rust", "SafetensorError"): "safetensors",
 }
+_TORCH_MEMORY = re.compile(r"(?<=DefaultCPUAllocator: ).*allocate.*?bytes")
 _TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container")
 
 
@@ -28,10 +29,12 @@ def explained(error: BaseException) -> GenRecError | None:
         return None
     if isinstance(error, OSError):
         return _of_system(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    asked = _TORCH_MEMORY.search(str(error)) if isinstance(error, RuntimeError) else None
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or asked:
         return GenRecError(
-            f"There is not enough memory: {_first(error)}",
-            hint="Use smaller batches (settings batch_users, trainer.per_device_train_batch_size) or fewer beams.",
+            f"There is not enough memory: {asked[0] if asked else _first(error)}",
+            hint="Use smaller batches (settings batch_users, trainer.per_device_train_batch_size), fewer beams, or "
+            "smaller sizes of what is built.",
         )
     if isinstance(error, RuntimeError) and _TORCH_WRITING.search(str(error)):
         return GenRecError(f"A checkpoint cannot be written: {_first(error)}", hint="Is the disk full?")

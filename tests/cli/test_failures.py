@@ -24,6 +24,14 @@ FAILURES = {
         "full",
     ),
     "memory": (MemoryError("Unable to allocate 3 TiB"), "not enough memory", "smaller batches"),
+    "memory of torch": (
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you "
+            "tried to allocate 4096000000000 bytes. Error code 12 (Cannot allocate memory)"
+        ),
+        "not enough memory: can't allocate memory: you tried to allocate 4096000000000 bytes",
+        "smaller sizes",
+    ),
     "ours": (DataError("A row is wrong."), "A row is wrong", ""),
 }
 
