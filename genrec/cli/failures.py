@@ -13,7 +13,7 @@ _LIBRARIES = {
     ("pyo3_runtime", "PanicException"): "polars",
     ("safetensors._safetensors_rust", "SafetensorError"): "safetensors",
 }
-_TORCH_MEMORY = re.compile(r"(?<=DefaultCPUAllocator: ).*allocate.*?bytes")
+_TORCH_MEMORY = re.compile(r"(?<=DefaultCPUAllocator: ).*allocate.*?bytes|Storage size calculation overflowed.*")
 _TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container")
 
 

@@ -32,6 +32,11 @@ FAILURES = {
         "not enough memory: can't allocate memory: you tried to allocate 4096000000000 bytes",
         "smaller sizes",
     ),
+    "sizes of torch": (
+        RuntimeError("Storage size calculation overflowed with sizes=[1000000000000, 10000000000]"),
+        "not enough memory: Storage size",
+        "smaller sizes",
+    ),
     "ours": (DataError("A row is wrong."), "A row is wrong", ""),
 }
 
