@@ -53,8 +53,14 @@ def norm_rows(rows: Tensor, module: Any) -> Tensor:
     rows = rows.contiguous()
     out = torch.empty_like(rows)
     epsilon = np.float32(module.variance_epsilon)
-    layer_kernels.norm(rows.numpy(), module.weight.detach().numpy(), epsilon, out.numpy())
+    layer_kernels.norm(rows.numpy(), _copied(module), epsilon, out.numpy())
     return out
+
+
+def _copied(module: Any) -> np.ndarray:
+    """Weights of a norm. What NumPy looks at cannot be freed any more, which weights in pieces have to be."""
+    weight: np.ndarray = module.weight.detach().clone().numpy()
+    return weight
 
 
 def _turns(angles: Any) -> np.ndarray:
@@ -71,9 +77,9 @@ def _turned(projected: Tensor, attention: Any, norm: str, turns: np.ndarray, sha
     heads = projected.view(len(projected), -1, attention.head_dim)
     out = projected.new_empty(shape[0], heads.shape[1], shape[1], attention.head_dim)
     module = getattr(attention, norm, None)
-    weight = projected.new_empty(0) if module is None else module.weight.detach()
+    weight = np.empty(0, dtype=np.float32) if module is None else _copied(module)
     epsilon = np.float32(0 if module is None else module.variance_epsilon)
-    attention_kernels.turn(heads.numpy(), weight.numpy(), epsilon, turns, out.numpy())
+    attention_kernels.turn(heads.numpy(), weight, epsilon, turns, out.numpy())
     return out
 
 
