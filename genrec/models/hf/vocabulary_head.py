@@ -97,7 +97,7 @@ class VocabularyHead:
 
         Args:
             hidden: States.
-            without: ``(vocabulary,)`` bool, tokens that do not count; some have to.
+            without: ``(vocabulary,)`` bool, tokens that do not count; at least one other has to be there.
         """
         if type(self.head) is not nn.Linear:
             logits = self.all_logits(hidden).float()
