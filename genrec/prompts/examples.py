@@ -7,7 +7,7 @@ sees, and processes and workers need not agree on anything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,8 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         histories: Training part only.
         max_items: Longest history that is read.
         rows: Rows of an epoch; None: as many as the first task has samples.
+        drop: Probability with which every item of a history is left out, anew in every epoch; the target and one item
+            before it stay.
 
     Raises:
         DataError: A task has nothing to learn from, or an item alone is too long for the budget.
@@ -64,8 +66,10 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         *,
         max_items: int,
         rows: int | None = None,
+        drop: float = 0.0,
     ) -> None:
         self.mixture, self.renderers, self.histories = mixture, tuple(renderers), histories
+        self.drop = drop
         sets = {whole: HistoryExamples(histories, max_items, prefixes=not whole) for whole in (False, True)}
         # A window where every item carries the loss, or one row for every next item.
         self.pairs = [sets[renderer.whole] for renderer in self.renderers]
@@ -95,7 +99,7 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         epoch, at = divmod(int(row), self.rows)
         plan = self.plan(epoch)
         task = int(plan.task[at])
-        return task, self._sample(task, int(plan.sample[at]), seed=int(row))
+        return task, self._thinned(self._sample(task, int(plan.sample[at]), seed=int(row)))
 
     def plan(self, epoch: int) -> Plan:
         """What the rows of an epoch are."""
@@ -140,6 +144,15 @@ class TextExamples(Dataset[dict[str, list[int]]]):
         times = self.histories.timestamps
         part = None if times is None else times[start : stop - 1]
         return Sample(pairs.items[start : stop - 1], int(pairs.items[stop - 1]), part, seed=seed)
+
+    def _thinned(self, sample: Sample) -> Sample:
+        """Without the items that are left out of this row."""
+        if not self.drop or len(sample.history) < 2:
+            return sample
+        draws = np.random.default_rng([self.mixture.seed, 2, sample.seed]).random(len(sample.history))
+        keep = (draws >= self.drop) | (draws == draws.max())
+        times = None if sample.times is None else sample.times[keep]
+        return replace(sample, history=sample.history[keep], times=times)
 
     def example_of_each_task(self) -> list[tuple[str, Rendered]]:
         """One rendered example of every task, to be looked at: the one of the median length."""
@@ -240,6 +253,7 @@ def make_text_examples(
     max_items: int = 20,
     epochs: float = 1.0,
     whole: bool = False,
+    drop: float = 0.0,
     seed: int = 0,
 ) -> TextExamples:
     """Examples of a mixture of tasks over training histories.
@@ -254,6 +268,7 @@ def make_text_examples(
         max_items: Longest history that is read.
         epochs: Length of the training, which schedules refer to.
         whole: Train tasks that can be on whole histories: a decoder learns every item of one in a single row.
+        drop: Share of items that are left out of histories at random.
         seed: Of all draws.
 
     Raises:
@@ -266,4 +281,4 @@ def make_text_examples(
     renderers = [
         make_renderer(task.prompt, items, tokenizer, seq2seq=seq2seq, prompts=prompts, whole=whole) for task in tasks
     ]
-    return TextExamples(mixture, renderers, histories, max_items=max_items, rows=prompts.rows_per_epoch)
+    return TextExamples(mixture, renderers, histories, max_items=max_items, rows=prompts.rows_per_epoch, drop=drop)

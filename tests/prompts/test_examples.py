@@ -90,6 +90,27 @@ def test_a_row_is_the_same_whoever_asks_and_in_whatever_order():
     assert list(started) == list(resumed)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_items_are_left_out_anew_in_every_epoch_but_never_the_target_nor_all(whole):
+    plain, made = examples(["next-in-list"], whole=whole), examples(["next-in-list"], whole=whole, drop=0.4)
+    before = kept = 0
+    for row in range(len(made)):
+        (_, all_of_it), (_, sample) = plain.locate(row), made.locate(row)
+        assert sample.target == all_of_it.target
+        assert min(1, len(all_of_it.history)) <= len(sample.history) == len(sample.times)
+        pairs_of = [set(zip(one.history, one.times, strict=True)) for one in (sample, all_of_it)]
+        assert pairs_of[0] <= pairs_of[1]
+        assert list(sample.times) == sorted(sample.times)
+        before, kept = before + len(all_of_it.history), kept + len(sample.history)
+    assert 0.5 < kept / before < 0.75
+    number = {int(n): row for row, n in enumerate(made.plan(1).sample)}
+    pairs = [(row, len(made) + number[int(n)]) for row, n in enumerate(made.plan(0).sample)]
+    longer = [pair for pair in pairs if len(plain.locate(pair[0])[1].history) > 8]
+    same = [made.locate(a)[1].times.tolist() == made.locate(b)[1].times.tolist() for a, b in longer]
+    assert longer
+    assert not any(same)
+
+
 def test_samples_of_a_task_come_evenly():
     made = examples(["title-to-id"], prompts=PromptSettings(rows_per_epoch=44))
     counts = np.bincount(made.plan(0).sample, minlength=12)

@@ -176,5 +176,6 @@ def language_examples(
         max_items=config.model.max_items,
         epochs=config.epochs,
         whole=config.examples.mode == "whole" and whole,
+        drop=config.examples.drop,
         seed=config.seed,
     )
