@@ -20,6 +20,7 @@ from genrec.data.histories import Histories
 from genrec.decoding.request import Request
 from genrec.errors import ModelError
 from genrec.metrics import ndcg_at
+from genrec.pages import card
 from genrec.progress import Progress
 from genrec.recommender import MANIFEST, HistoriesLike, Recommendations, Recommender
 from genrec.wording import count
@@ -199,13 +200,7 @@ class Baseline(Recommender):
         save_baseline(self, folder, overwrite=overwrite)
 
 
-_ITEMS = "items.json"
-
-
-_ARRAYS = "baseline.safetensors"
-
-
-_CARD = "README.md"
+_ITEMS, _ARRAYS, _CARD = "items.json", "baseline.safetensors", "README.md"
 
 
 def save_baseline(baseline: Baseline, folder: Path | str, *, overwrite: bool = False) -> None:
@@ -226,7 +221,7 @@ def save_baseline(baseline: Baseline, folder: Path | str, *, overwrite: bool = F
         save_tensors(baseline.state(), work / _ARRAYS)
         ids = json.dumps(baseline.item_ids.tolist(), ensure_ascii=False)
         (work / _ITEMS).write_text(ids + "\n", encoding="utf-8")
-        (work / _CARD).write_text(_card(baseline), encoding="utf-8")
+        (work / _CARD).write_text(_page(baseline), encoding="utf-8")
         content = {
             "kind": "baseline",
             "baseline": type(baseline).name,
@@ -240,15 +235,12 @@ def save_baseline(baseline: Baseline, folder: Path | str, *, overwrite: bool = F
         write_manifest(work, MANIFEST, content)
 
 
-def _card(baseline: Baseline) -> str:
-    settings = "".join(f"- {key}: {value}\n" for key, value in baseline.settings.model_dump(mode="json").items())
-    figures = [choice["ndcg@10"] for choice in baseline.choices]
-    chosen = (
-        f"\nChosen among {count(len(figures), 'setting')}; validation NDCG@10 {max(figures):.4f}.\n" if figures else ""
-    )
-    return (
-        f"# genrec baseline: {type(baseline).name}\n\n{count(len(baseline.item_ids), 'item')}.\n\n{settings}{chosen}\n"
-        "```python\nfrom genrec import Recommender\n\n"
-        'recommender = Recommender.from_pretrained("this folder")\n'
-        'recommender.recommend([["an item id", "another"]], k=10).item_ids\n```\n'
-    )
+def _page(baseline: Baseline) -> str:
+    """The page ``README.md`` as Markdown."""
+    context = {
+        "name": type(baseline).name,
+        "items": len(baseline.item_ids),
+        "settings": baseline.settings.model_dump(mode="json"),
+        "figures": [choice["ndcg@10"] for choice in baseline.choices],
+    }
+    return card(Path(__file__).parent / "card.md.jinja", context)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from genrec.generative.config import TrainConfig
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel
-from genrec.wording import count
+from genrec.pages import card
+
+_TEMPLATE = Path(__file__).parent / "card.md.jinja"
 
 
 def recommender_card(model: CodeModel, index: SemanticIndex, config: TrainConfig, metrics: Mapping[str, Any]) -> str:
     """The page as Markdown: what it is, what it was measured at, and the lines that load it."""
-    best = metrics.get("validation", {})
-    figures = "".join(f"| {name} | {value:.4f} |\n" for name, value in best.items())
-    table = f"\n| validation (generated) | |\n|---|---|\n{figures}" if figures else ""
-    return (
-        f"# genrec recommender\n\n"
-        f"- network: {config.model.architecture}, {count(model.num_parameters(), 'parameter')}\n"
-        f"- index: {count(len(index), 'item')}, codebook sizes {list(index.codebook_sizes)}, "
-        f"fingerprint `{index.fingerprint}`\n"
-        f"- training histories: {count(metrics.get('train_users', 0), 'user')}\n{table}\n"
-        "```python\nfrom genrec import Recommender\n\n"
-        'recommender = Recommender.from_pretrained("this folder")\n'
-        'recommender.recommend([["an item id", "another"]], k=10).item_ids\n```\n'
-    )
+    context = {
+        "architecture": config.model.architecture,
+        "parameters": model.num_parameters(),
+        "items": len(index),
+        "sizes": list(index.codebook_sizes),
+        "fingerprint": index.fingerprint,
+        "users": metrics.get("train_users", 0),
+        "figures": metrics.get("validation", {}),
+    }
+    return card(_TEMPLATE, context)

@@ -25,6 +25,7 @@ from genrec.index.recipe import TokenizerRecipe
 from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel
 from genrec.models.portable import PortableModel
+from genrec.pages import card
 from genrec.recommender import MANIFEST
 from genrec.trust import trusting, trusts_remote_code
 from genrec.wording import count
@@ -181,30 +182,15 @@ class FoundationModel:
         return cls(model, ItemTokenizer.load(folder / "tokenizer"), config, metrics, experience)
 
     def _card(self) -> str:
-        domains = "".join(
-            f"| {domain['name']} | {domain['items']:,} | {domain['users']:,} | {domain['interactions']:,} |\n"
-            for domain in self.metrics.get("domains", [])
-        )
-        return (
-            "# genrec pretrained recommender\n\n"
-            f"- network: {self.config.model.architecture}, {count(self.model.num_parameters(), 'parameter')}\n"
-            f"- codes: {list(self.model.codebook_sizes[: self.model.slots])} (quantizer "
-            f"`{self.tokenizer.quantizer_fingerprint[:12]}`, frozen)\n\n"
-            f"| pretrained on | items | users | interactions |\n|---|---|---|---|\n{domains}\n{self._counted()}"
-            "```bash\ngenrec index build items.csv --quantizer THIS --out index\n"
-            "genrec generate THIS histories.csv --index index --out recs.parquet\n```\n"
-        )
-
-    def _counted(self) -> str:
-        """What counts added on every catalogue, as a table; nothing where that was not measured."""
-        if self.experience is None:
-            return ""
-        rows = "".join(
-            f"| {one.catalogue} | {one.share:.0%} | {one.transitions:.3g} | {one.alone:.4f} | {one.best:.4f} |\n"
-            for one in self.experience.trials
-        )
-        head = "| counts of | share of users | transitions an item | NDCG alone | with counts, at best |\n"
-        return f"{head}|---|---|---|---|---|\n{rows}\n"
+        context = {
+            "architecture": self.config.model.architecture,
+            "parameters": self.model.num_parameters(),
+            "sizes": list(self.model.codebook_sizes[: self.model.slots]),
+            "quantizer": self.tokenizer.quantizer_fingerprint[:12],
+            "domains": self.metrics.get("domains", []),
+            "trials": [] if self.experience is None else self.experience.trials,
+        }
+        return card(Path(__file__).parent / "pretrained.md.jinja", context)
 
 
 def read_experience(folder: Path | str | None) -> PriorExperience | None:

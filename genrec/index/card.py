@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genrec.wording import count
+from genrec.pages import card
 
 if TYPE_CHECKING:
     from genrec.index.recipe import TokenizerRecipe
+
+_TEMPLATE = Path(__file__).parent / "card.md.jinja"
 
 
 def index_card(
@@ -23,26 +26,12 @@ def index_card(
         levels: Levels that come from the quantizer.
         collision_rate: Share of the items too many for the distinct codes before disambiguation.
     """
-    shown = " × ".join(f"{size:,}" for size in sizes)
-    return f"""# Semantic index
-
-{count(n_items, "item")}, each with {count(len(sizes), "code")}; codebook sizes {shown}.
-Collision rate before disambiguation: {collision_rate:.2%}; after: 0.00%.
-
-| part | method |
-|---|---|
-| recipe | {recipe.name} |
-| item encoder | {recipe.encoder.get("name")} |
-| quantizer | {recipe.quantizer.get("name")}, {count(levels, "level")} |
-| disambiguation | {recipe.disambiguation.get("name")} |
-
-```python
-from genrec.index.semantic_index import SemanticIndex
-
-index = SemanticIndex.load(".")
-index.codes  # ({n_items}, {len(sizes)}) int32, row n belongs to index.item_ids[n]
-```
-
-`index.json` holds the resolved recipe, the fingerprint and the SHA-256 of every file.
-`genrec index show` prints a full report.
-"""
+    context = {
+        "recipe": recipe.model_dump(mode="json"),
+        "sizes": list(sizes),
+        "shown": " × ".join(f"{size:,}" for size in sizes),
+        "items": n_items,
+        "levels": levels,
+        "collision_rate": collision_rate,
+    }
+    return card(_TEMPLATE, context)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec import pages
 from genrec.artifacts import read_json
 from genrec.errors import ConfigError, DataError
 from genrec.wording import count
@@ -60,16 +61,6 @@ def card(made: Recommender | SemanticIndex, repo_id: str, words: CardWords) -> s
     Raises:
         DataError: The evaluation has no figures.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=False,  # noqa: S701 - Markdown
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
     rows = [] if words.evaluation is None else _rows(Path(words.evaluation))
     context = _of(made, repo_id) | {
         "license": words.license,
@@ -78,7 +69,7 @@ def card(made: Recommender | SemanticIndex, repo_id: str, words: CardWords) -> s
         "trained_on": words.trained_on or "Nobody has said which data.",
     }
     context["limits"] = [*context["limits"], *words.limits]
-    return environment.get_template(TEMPLATE).render(context)
+    return pages.card(Path(__file__).parent / TEMPLATE, context)
 
 
 def _of(made: Recommender | SemanticIndex, repo_id: str) -> dict[str, Any]:

@@ -237,7 +237,9 @@ def _choose_by_search(
     before = recommender.prior, recommender.options
     recommender.prior = counts[_number(counts, floor)] if counts else None
     tried: list[dict[str, float]] = []
-    for number, scale in enumerate((0.0, *SCALES)):
+    waiting = [0.0, *SCALES]
+    while waiting:
+        scale = waiting.pop(0)
         own = weight * scale if given.weight is None else given.weight
         prior = None
         if recommender.prior is not None:
@@ -253,8 +255,10 @@ def _choose_by_search(
         ranks = found.ranks_of(cases.targets)
         value = float(ndcg_at(ranks, validation.k).mean()) if len(ranks) else 0.0
         tried.append({"words": words * scale, "weight": own, metric: value})
+        if not waiting and scale < LARGEST and value == max(one[metric] for one in tried) > tried[0][metric]:
+            waiting.append(2 * scale)  # the end of the grid is not the best by chance
         if progress is not None:
-            progress("weights of words", number + 1, len(SCALES) + 1)
+            progress("weights of words", len(tried), len(tried) + len(waiting))
     recommender.prior, recommender.options = before
     best = max(tried, key=lambda one: one[metric])
     return best["words"], best["weight"], tried

@@ -12,6 +12,7 @@ from genrec.baselines.transitions import TransitionCounts
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
 from genrec.decoding.options import DecodingOptions, PriorSettings
+from genrec.encoders.word_matches import WordMatches
 from genrec.generative.learned_prior import LearnedPrior
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.generative.without_network import without_network
@@ -70,6 +71,41 @@ def test_words_that_help_get_weight_and_words_that_harm_get_none():
     fit_additions(harmed, split, open_words)
     assert harmed.options.words == 0
     assert [one["words"] for one in harmed.metrics["words"]["tried"]] == sorted([0, 0.25, 0.5, 1, 4, 16, 64])
+
+
+class Searching(Toy):
+    """The same, found by a search: a weight costs one, so fewer are tried."""
+
+    scores_all = False
+
+    def __init__(self, knows, loud):
+        super().__init__(knows)
+        self.loud = loud
+
+    def recommend(self, histories, k, *, exclude_seen, options):
+        matched = WordMatches(self.index.word_vectors).scores(histories)
+        scores = self.loud * self.score_items(histories) + self.options.words * matched
+        scores[np.repeat(np.arange(len(histories)), histories.lengths), histories.items] = -np.inf
+        return SimpleNamespace(
+            ranks_of=lambda targets: 1 + (scores > scores[np.arange(len(targets)), targets][:, None]).sum(1)
+        )
+
+
+@pytest.mark.parametrize(("loud", "least", "most"), [(0.1, 1, 4), (30, 64, 256)])
+def test_a_search_tries_larger_weights_as_long_as_they_are_better(loud, least, most):
+    split, _ = toy_split(lambda item, rng: item ^ 1)
+    made = Searching(np.zeros(N_USERS, dtype=int), loud)
+    fit_additions(made, split, DecodingOptions(words=None))
+    tried = [one["words"] for one in made.metrics["words"]["tried"]]
+    assert least <= made.options.words <= most
+    assert tried == sorted(tried)
+    assert tried[-1] <= 256
+    assert len(tried) == len(set(tried))
+    split, targets = toy_split(lambda item, rng: (item + 7) % N_ITEMS)
+    harmed = Searching(targets, loud)
+    fit_additions(harmed, split, DecodingOptions(words=None))
+    assert harmed.options.words == 0
+    assert harmed.metrics["words"]["tried"][-1]["words"] == 32
 
 
 def test_words_and_counts_are_chosen_together_and_harmful_counts_get_none():
