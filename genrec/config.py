@@ -17,6 +17,20 @@ from genrec.schema import LARGEST_SEED
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 _LARGEST_INTEGER = 2**63 - 1
 
+MOST_ROUNDS = 10_000
+"""Times that something is gone through: epochs, iterations, rounds."""
+MOST_STEPS = 10_000_000
+"""Steps of a training that has a number of them."""
+LARGEST_WIDTH = 65_536
+"""Of vectors, layers, heads, items drawn beside one: what takes memory times the rows that are worked on."""
+MOST_ROWS = 100_000_000
+"""Rows that are made, not only taken of what there is."""
+MOST_PROCESSES = 1024
+"""Of one machine, beside each other."""
+Width = Annotated[int, Field(ge=1, le=LARGEST_WIDTH)]
+Widths = Annotated[tuple[Width, ...], Field(max_length=64)]
+"""Of layers, one behind the other."""
+
 
 class Settings(BaseModel):
     """Base of every configuration object: immutable, no unknown keys, and numbers that can be counted with.

@@ -3,16 +3,30 @@ import math
 import typing
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 from pydantic import ValidationError
 
 import genrec
-from genrec.config import Settings, apply_overrides, override_value, parse, parse_yaml, read_yaml, write_yaml
+from genrec.config import (
+    LARGEST_WIDTH,
+    MOST_ROUNDS,
+    Settings,
+    _types,
+    apply_overrides,
+    override_value,
+    parse,
+    parse_yaml,
+    read_yaml,
+    write_yaml,
+)
+from genrec.data.catalog import Catalog
 from genrec.encoders.text import read_template
 from genrec.errors import ConfigError
 from genrec.generative.config import load_train_config
 from genrec.index.recipe import load_recipe
+from genrec.index.semantic_index import SemanticIndex
 from genrec.training.pretrain_config import load_pretrain_config
 
 NUMBERS = {"2e-3": 2e-3, "1e-5": 1e-5, "1E5": 1e5, "-3e+2": -300.0, "1.e2": 100.0, ".5e1": 5.0, "2.5e-4": 2.5e-4}
@@ -146,6 +160,61 @@ def test_no_setting_takes_what_cannot_be_counted_with():
     assert looked_at > 150
 
 
+CUTS = {
+    *("batch_size", "batch_users", "bucket_pool", "candidates", "fit_code_rows", "fit_items", "sample", "users"),
+    *("validation_users", "cases", "rows", "newest", "last", "window", "last_layers", "keep_layers", "every_layer"),
+    *("max_chars", "max_features", "max_length", "max_tokens", "max_words", "most", "most_nodes", "neighbours"),
+    *("beams", "max_per_prefix", "k", "also", "patience", "min_steps", "refresh", "alternate", "prefix", "smallest"),
+    *("capacity", "codebook_sizes"),  # see genrec.index.sizes
+}
+"""Whole numbers that only cut, or count out, what there is: a larger one asks for no more work and no more memory."""
+
+
+def largest(annotation, metadata):
+    """The largest whole number that a setting takes, None where there is none."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return largest(annotation.__origin__, [*metadata, *annotation.__metadata__])
+    found = [one for item in metadata for one in getattr(item, "metadata", [item])]
+    own = [bound for one in found for bound in (getattr(one, "le", None), getattr(one, "lt", None)) if bound]
+    inner = [largest(part, ()) for part in typing.get_args(annotation)]
+    return min([*own, *(one for one in inner if one)], default=None)
+
+
+def test_no_setting_asks_for_years_of_work_or_more_memory_than_there_is():
+    """Rounds, steps, widths: whatever makes work or takes memory by itself has a largest value (codes: index.sizes)."""
+    looked_at = 0
+    for cls in every_settings_class():
+        if cls.__module__.startswith(("genrec.serving", "genrec.generative.prior_experience", "genrec.prompts.task")):
+            continue  # of the operator's own service; what a fit has found out
+        for name, field in cls.model_fields.items():
+            if int not in set(_types(field.annotation)) or bool in set(_types(field.annotation)) or name in CUTS:
+                continue
+            looked_at += 1
+            if cls.__name__ in ("FSQSettings", "ResidualFSQSettings") and name in ("levels", "steps"):
+                continue  # their product is the number of codes, see genrec.index.sizes
+            most = largest(field.annotation, field.metadata)
+            assert most is not None, (cls.__name__, name)
+            with pytest.raises(ValidationError):
+                cls.model_validate({name: [most + 1] if "tuple" in str(field.annotation) else most + 1})
+    assert looked_at > 60
+
+
+@pytest.mark.parametrize(
+    ("recipe", "setting", "largest"),
+    [
+        ("opq-4x256", "quantizer.rounds", MOST_ROUNDS),
+        ("fsq-small", "quantizer.epochs", MOST_ROUNDS),
+        ("rq-kmeans-3x256", "quantizer.iterations", MOST_ROUNDS),
+        ("rq-vae-3x256", "quantizer.hidden.0", LARGEST_WIDTH),
+        ("rq-kmeans-3x256", "encoder.dim", LARGEST_WIDTH),
+    ],
+)
+def test_a_part_of_a_recipe_that_would_never_end_is_refused_with_the_most(recipe, setting, largest):
+    wanted = load_recipe(recipe, [f"{setting}=1000000000"])
+    with pytest.raises(ConfigError, match=rf"less than or equal to {largest}"):
+        SemanticIndex.build(Catalog.from_frame(pl.DataFrame({"item_id": ["a", "b"], "title": ["red", "blue"]})), wanted)
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
@@ -154,6 +223,12 @@ def test_no_setting_takes_what_cannot_be_counted_with():
         (["generation.words=1e30"], "less than or equal to 1000000"),
         (["validation.beams=1e30"], "at most 9223372036854775807"),
         (["validation.also=[50, 0]"], "greater than or equal to 1"),
+        (["trainer.num_train_epochs=1e9"], "less than or equal to 10000"),
+        (["trainer.max_steps=1000000000000"], "less than or equal to 10000000"),
+        (["trainer.dataloader_num_workers=1000000000"], "less than or equal to 1024"),
+        (["model.max_items=1000000000"], "less than or equal to 65536"),
+        (["prompts.rows_per_epoch=1000000000"], "less than or equal to 100000000"),
+        (["generation.groups=1000000000"], "less than or equal to 65536"),
         (["seed=-1"], "greater than or equal to 0"),
         (["seed=4294967296"], "less than or equal to 4294967295"),
         (

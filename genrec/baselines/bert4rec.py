@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from genrec.baselines.neural import TransformerBaseline, TransformerSettings, sizes_for
-from genrec.config import Settings
+from genrec.config import MOST_ROUNDS, Settings
 from genrec.data.histories import Histories
 from genrec.tensors import product_type
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Bert4RecSettings(TransformerSettings):
     """Settings of :class:`Bert4Rec`."""
 
-    epochs: int = Field(60, ge=1, description="most passes over the training part; masks differ from pass to pass")
+    epochs: int = Field(
+        60, ge=1, le=MOST_ROUNDS, description="most passes over the training part; masks differ from pass to pass"
+    )
     patience: int = Field(10, ge=1, description="stop after so many epochs without a better validation NDCG@10")
     dropout: float = Field(
         0.3, ge=0, lt=1, description="dropout of embeddings, attention and the outputs of every block"

@@ -7,15 +7,17 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from genrec.baselines.sasrec import SASRec, SASRecSettings
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, Settings
 
 
 class BSARecSettings(SASRecSettings):
     """Settings of :class:`BSARec`."""
 
-    heads: int = Field(1, ge=1, description="attention heads; must divide dim")
+    heads: int = Field(1, ge=1, le=LARGEST_WIDTH, description="attention heads; must divide dim")
     alpha: float = Field(0.7, ge=0, lt=1, description="share of the rescaled frequencies; attention has the rest")
-    cutoff: int = Field(5, ge=1, description="twice the number of lowest frequencies that count as slow, plus one")
+    cutoff: int = Field(
+        5, ge=1, le=LARGEST_WIDTH, description="twice the number of lowest frequencies that count as slow, plus one"
+    )
 
 
 class BSARec(SASRec):

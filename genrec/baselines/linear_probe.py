@@ -14,7 +14,7 @@ from genrec.baselines.optimise import NeuralSettings
 from genrec.baselines.sparse import newest
 from genrec.baselines.tuning import product
 from genrec.baselines.vectors import item_vectors, products, profiles, unit_rows
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, MOST_ROUNDS, Settings
 from genrec.data.histories import Histories
 from genrec.errors import DataError
 from genrec.tensors import seeded
@@ -29,12 +29,14 @@ Pairs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 class LinearProbeSettings(NeuralSettings):
     """Settings of :class:`LinearProbe`."""
 
-    epochs: int = Field(20, ge=1, description="most passes over the training part")
+    epochs: int = Field(20, ge=1, le=MOST_ROUNDS, description="most passes over the training part")
     patience: int = Field(2, ge=1, description="stop after so many epochs without a better validation NDCG@10")
     batch_size: int = Field(1024, ge=1, description="pairs of a history and its next item per step")
-    dim: int = Field(128, ge=1, description="width of the mapped vectors, at most that of the item vectors")
+    dim: int = Field(
+        128, ge=1, le=LARGEST_WIDTH, description="width of the mapped vectors, at most that of the item vectors"
+    )
     temperature: float = Field(0.1, gt=0, description="divides the cosines in the softmax")
-    negatives: int = Field(2048, ge=1, description="items drawn for the softmax of a step")
+    negatives: int = Field(2048, ge=1, le=LARGEST_WIDTH, description="items drawn for the softmax of a step")
     last: int | None = Field(10, ge=1, description="newest items of a history that are averaged; None: all")
 
 

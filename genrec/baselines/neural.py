@@ -12,7 +12,7 @@ from pydantic import Field
 from genrec.baselines.base import FitInputs
 from genrec.baselines.optimise import NeuralSettings
 from genrec.baselines.scoring import ScoringBaseline
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, MOST_ROUNDS, Settings
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
 from genrec.errors import ConfigError, DataError
@@ -33,15 +33,15 @@ _PATIENT_STEPS, _MOST_PATIENCE = 800, 20
 class TransformerSettings(NeuralSettings):
     """Settings of a Transformer over items."""
 
-    epochs: int = Field(40, ge=1, description="most passes over the training part")
+    epochs: int = Field(40, ge=1, le=MOST_ROUNDS, description="most passes over the training part")
     schedule: Literal["constant", "linear"] = Field("linear", description="linear: falls to zero after all epochs")
-    dim: int = Field(64, ge=1, description="width of embeddings and states")
-    layers: int = Field(2, ge=1, description="number of blocks")
-    heads: int = Field(2, ge=1, description="attention heads; must divide dim")
+    dim: int = Field(64, ge=1, le=LARGEST_WIDTH, description="width of embeddings and states")
+    layers: int = Field(2, ge=1, le=LARGEST_WIDTH, description="number of blocks")
+    heads: int = Field(2, ge=1, le=LARGEST_WIDTH, description="attention heads; must divide dim")
     dropout: float = Field(
         0.5, ge=0, lt=1, description="dropout of embeddings, attention and the outputs of every block"
     )
-    max_items: int = Field(50, ge=2, description="newest items of a history that are read")
+    max_items: int = Field(50, ge=2, le=LARGEST_WIDTH, description="newest items of a history that are read")
 
 
 class NeuralBaseline(ScoringBaseline):

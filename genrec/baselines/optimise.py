@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from genrec.baselines.base import FitInputs
-from genrec.config import Settings
+from genrec.config import MOST_ROUNDS, Settings
 
 if TYPE_CHECKING:
     import torch
@@ -143,7 +143,7 @@ class Average:
 class NeuralSettings(Settings):
     """Settings of a network that is trained in epochs."""
 
-    epochs: int = Field(60, ge=1, description="most passes over the training part")
+    epochs: int = Field(60, ge=1, le=MOST_ROUNDS, description="most passes over the training part")
     patience: int = Field(5, ge=1, description="stop after so many epochs without a better validation NDCG@10")
     batch_size: int = Field(128, ge=1, description="histories (or pairs) per step")
     learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW, in the first epoch")

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from genrec.baselines.neural import TransformerBaseline, TransformerSettings, check_heads
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, MOST_ROUNDS, Settings
 from genrec.data.histories import Histories
 
 if TYPE_CHECKING:
@@ -24,16 +24,19 @@ class SASRecSettings(TransformerSettings):
         description="a loss at every item of a history; one target a row, with what came before it; or, as saved by "
         "older versions, windows with layers that are normalised before",
     )
-    dim: int = Field(128, ge=1, description="width of embeddings and states")
+    dim: int = Field(128, ge=1, le=LARGEST_WIDTH, description="width of embeddings and states")
     batch_size: int = Field(48, ge=1, description="rows per step")
-    epochs: int = Field(30, ge=1, description="most passes over the training part")
+    epochs: int = Field(30, ge=1, le=MOST_ROUNDS, description="most passes over the training part")
     schedule: Literal["constant", "linear"] = Field("linear", description="linear: falls to zero after all epochs")
     patience: int = Field(5, ge=1, description="stop after so many epochs without a better validation NDCG@10")
     averaging: float = Field(
         0.999, ge=0, lt=1, description="decay of the moving average of weights that is measured and kept; 0: none"
     )
     negatives: int = Field(
-        2048, ge=0, description="items that targets are told apart from in a step of whole histories; 0: all"
+        2048,
+        ge=0,
+        le=LARGEST_WIDTH,
+        description="items that targets are told apart from in a step of whole histories; 0: all",
     )
     validation_users: int = Field(5000, ge=1, description="cases, a fixed sample, that decide when to stop")
 

@@ -33,12 +33,18 @@ def decode(
     out: Annotated[Path, typer.Option("--out", help="Folder of decode.json and decode.md.")],
     quick: Annotated[bool, typer.Option("--quick", help="Two small settings, about a minute.")] = False,
     model: Annotated[list[str] | None, typer.Option("--model", help="Model to measure: t5 or decoder.")] = None,
-    items: Annotated[list[int] | None, typer.Option("--items", min=1, help="Catalogue sizes to measure.")] = None,
+    items: Annotated[
+        list[int] | None, typer.Option("--items", min=1, max=100_000_000, help="Catalogue sizes to measure.")
+    ] = None,
     shape: Annotated[list[str] | None, typer.Option("--shape", help="USERSxBEAMS in place of the grid's.")] = None,
-    prompt: Annotated[list[int] | None, typer.Option("--prompt", min=1, help="Tokens a user instead.")] = None,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Repetitions for the medians.")] = 3,
-    vocabulary: Annotated[int, typer.Option("--vocabulary", min=10, help="Text tokens of the decoder.")] = 150_000,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of torch.")] = 1,
+    prompt: Annotated[
+        list[int] | None, typer.Option("--prompt", min=1, max=1_000_000, help="Tokens a user instead.")
+    ] = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=10_000, help="Repetitions for the medians.")] = 3,
+    vocabulary: Annotated[
+        int, typer.Option("--vocabulary", min=10, max=10_000_000, help="Text tokens of the decoder.")
+    ] = 150_000,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=1024, help="Threads of torch.")] = 1,
     device: Annotated[str, typer.Option("--device", help="Device, such as cuda or cpu.")] = "cpu",
     add: Annotated[bool, typer.Option("--add", help="Rows of other settings stay in the table at --out.")] = False,
 ) -> None:
@@ -67,7 +73,9 @@ def regret(
     out: Annotated[Path | None, typer.Option("--out", help="Folder of beam-regret.json and .md.")] = None,
     users: Annotated[int, typer.Option("--users", min=1, help="Users of a fixed sample of the test cases.")] = 1000,
     k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 10,
-    beams: Annotated[list[int] | None, typer.Option("--beams", min=1, help="Widths (default 10, 20, 50, 100).")] = None,
+    beams: Annotated[
+        list[int] | None, typer.Option("--beams", min=1, max=65_536, help="Widths (default 10, 20, 50, 100).")
+    ] = None,
     exclude_seen: ExcludeSeen = True,
     index: GrownIndex = None,
     device: Device = None,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Rows = Annotated[Path, typer.Option("--out", help="JSON file to write.")]
 Width = Annotated[int, typer.Option("--width", min=2, max=65_536, help="Directions that states may have.")]
 Active = Annotated[int, typer.Option("--active", min=1, help="Directions that one state has at most.")]
-Steps = Annotated[int, typer.Option("--steps", min=1, help="Steps of learning them.")]
+Steps = Annotated[int, typer.Option("--steps", min=1, max=10_000_000, help="Steps of learning them.")]
 Shown = Annotated[int, typer.Option("--shown", min=1, help="Concepts that are looked at, the surest.")]
 Lists = Annotated[int, typer.Option("--lists", min=1, help="Users a concept whose lists are compared.")]
 

@@ -59,7 +59,7 @@ AllowedHosts = Annotated[
 Origins = Annotated[
     list[str] | None, typer.Option("--cors-origin", help="Site whose pages may ask, such as https://shop.example.")
 ]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Cores for one batch.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, max=1024, help="Cores for one batch.")]
 
 
 @guarded

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from genrec.config import Settings, apply_overrides, parse
+from genrec.config import LARGEST_WIDTH, Settings, apply_overrides, parse
 
 MAX_WEIGHT = 1e6
 """Far above every score, and far below what float32 holds."""
@@ -84,12 +84,12 @@ class DecodingOptions(Settings):
     normalize: Literal["vocabulary", "codes", "children"] = Field(
         "vocabulary", description="what probabilities are over, see genrec.decoding.normalize"
     )
-    groups: int = Field(1, ge=1, description="groups of diverse beam search")
+    groups: int = Field(1, ge=1, le=LARGEST_WIDTH, description="groups of diverse beam search")
     diversity_penalty: float = Field(
         0.5, ge=0, le=MAX_WEIGHT, description="what a group loses for a code of an earlier one"
     )
     max_per_prefix: int | None = Field(None, ge=1, description="results that may share their first codes; None: all")
-    prefix_length: int = Field(1, ge=1, description="how many first codes are meant")
+    prefix_length: int = Field(1, ge=1, le=LARGEST_WIDTH, description="how many first codes are meant")
     mmr: float | None = Field(None, ge=0, le=1, description="weight of the score when re-ranking; None: no re-ranking")
     prior: PriorSettings | None = Field(None, description="item prior learned in training; None: none is used")
     prior_weight: float = Field(1.0, ge=0, le=MAX_WEIGHT, description="factor on the item priors that a request brings")

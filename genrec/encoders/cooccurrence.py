@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Seed, Settings
+from genrec.config import LARGEST_WIDTH, Seed, Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import ItemEncoder, S, normalize_rows, truncated_svd
@@ -22,7 +22,12 @@ class CooccurrenceSettings(Settings):
     """Settings of :class:`CooccurrenceEncoder`."""
 
     name: Literal["cooccurrence"] = "cooccurrence"
-    dim: int = Field(default=128, ge=1, description="Length of a vector; shorter where the counts have a lower rank.")
+    dim: int = Field(
+        default=128,
+        ge=1,
+        le=LARGEST_WIDTH,
+        description="Length of a vector; shorter where the counts have a lower rank.",
+    )
     window: int = Field(
         default=5, ge=1, description="Two items of a history count when at most this many places apart."
     )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import ItemEncoder, normalize_rows
@@ -34,7 +34,10 @@ class FusedSettings(Settings):
         default=None, description="Length of each part of a vector; None: all alike."
     )
     dim: int | None = Field(
-        default=None, ge=1, description="Reduce to this many principal components; None: do not reduce."
+        default=None,
+        ge=1,
+        le=LARGEST_WIDTH,
+        description="Reduce to this many principal components; None: do not reduce.",
     )
     fill: Literal["ridge", "none"] = Field(
         default="ridge", description="What stands for a collaborative part that is missing."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Seed, Settings
+from genrec.config import LARGEST_WIDTH, MOST_ROUNDS, Seed, Settings
 from genrec.encoders.base import normalize_rows
 from genrec.encoders.cooccurrence import PairEncoder
 
@@ -23,12 +23,14 @@ class Item2VecSettings(Settings):
     """Settings of :class:`Item2VecEncoder`."""
 
     name: Literal["item2vec"] = "item2vec"
-    dim: int = Field(default=64, ge=1, description="Length of a vector.")
+    dim: int = Field(default=64, ge=1, le=LARGEST_WIDTH, description="Length of a vector.")
     window: int = Field(
         default=5, ge=1, description="Two items of a history count when at most this many places apart."
     )
-    epochs: int = Field(default=10, ge=1, description="Passes; one draws as many pairs as there are different ones.")
-    negatives: int = Field(default=5, ge=1, description="Random items for every pair.")
+    epochs: int = Field(
+        default=10, ge=1, le=MOST_ROUNDS, description="Passes; one draws as many pairs as there are different ones."
+    )
+    negatives: int = Field(default=5, ge=1, le=LARGEST_WIDTH, description="Random items for every pair.")
     smoothing: float = Field(
         default=0.75, ge=0, le=1, description="Exponent of the frequency with which random items are drawn."
     )

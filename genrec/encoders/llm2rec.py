@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Seed, Settings
+from genrec.config import LARGEST_WIDTH, MOST_STEPS, Seed, Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import TextItemEncoder, normalize_rows
@@ -32,14 +32,20 @@ class Llm2RecSettings(Settings):
     model: str = Field(default=MINILM, min_length=1, description="Hub id or folder of a language model, or 'minilm'.")
     revision: str | None = Field(default=None, description="Revision of a model of the hub.")
     text: TextTemplate = Field(TextTemplate(name="item-values", max_words=30), description="how items become text")
-    next_title_steps: int = Field(1000, ge=0, description="steps of predicting the next text of a history")
-    masked_steps: int = Field(200, ge=0, description="steps of predicting blanked tokens, read in both directions")
-    contrast_steps: int = Field(200, ge=0, description="steps of telling texts apart under dropout (SimCSE)")
+    next_title_steps: int = Field(
+        1000, ge=0, le=MOST_STEPS, description="steps of predicting the next text of a history"
+    )
+    masked_steps: int = Field(
+        200, ge=0, le=MOST_STEPS, description="steps of predicting blanked tokens, read in both directions"
+    )
+    contrast_steps: int = Field(
+        200, ge=0, le=MOST_STEPS, description="steps of telling texts apart under dropout (SimCSE)"
+    )
     batch_size: int = Field(16, ge=2, description="texts or histories a step")
     learning_rate: float = Field(1e-4, gt=0, description="step size of AdamW in all stages")
     last_layers: int | None = Field(default=None, ge=1, description="Layers that are tuned, from the end; None: all.")
-    max_items: int = Field(10, ge=1, description="newest items of a history that are read")
-    max_length: int = Field(32, ge=2, description="tokens that are read of a text")
+    max_items: int = Field(10, ge=1, le=LARGEST_WIDTH, description="newest items of a history that are read")
+    max_length: int = Field(32, ge=2, le=LARGEST_WIDTH, description="tokens that are read of a text")
     blank: float = Field(0.2, gt=0, lt=1, description="share of tokens that are blanked")
     dropout: float = Field(0.2, gt=0, lt=1, description="share of the input that SimCSE drops")
     scale: float = Field(10.0, gt=0, description="factor on cosines in SimCSE")

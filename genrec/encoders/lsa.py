@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Seed, Settings
+from genrec.config import LARGEST_WIDTH, Seed, Settings
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.encoders.base import TextItemEncoder, normalize_rows, truncated_svd
@@ -24,7 +24,12 @@ class LsaSettings(Settings):
 
     name: Literal["lsa"] = "lsa"
     text: TextTemplate = Field(TextTemplate(name="item-values"), description="how items become text")
-    dim: int = Field(default=256, ge=1, description="Length of a vector; shorter where the texts have a lower rank.")
+    dim: int = Field(
+        default=256,
+        ge=1,
+        le=LARGEST_WIDTH,
+        description="Length of a vector; shorter where the texts have a lower rank.",
+    )
     max_features: int = Field(
         default=30_000, ge=1, description="The most frequent words and pairs of words that are kept."
     )

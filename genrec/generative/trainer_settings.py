@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from genrec.config import MOST_PROCESSES, MOST_ROUNDS, MOST_STEPS
+
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Some = Annotated[int, Field(ge=1)]
@@ -19,8 +21,8 @@ class TrainerFields(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True)
 
-    num_train_epochs: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    max_steps: Annotated[int, Field(ge=-1)] = -1
+    num_train_epochs: Annotated[float, Field(gt=0, le=MOST_ROUNDS, allow_inf_nan=False)] = 1.0
+    max_steps: Annotated[int, Field(ge=-1, le=MOST_STEPS)] = -1
     per_device_train_batch_size: Some = 1
     gradient_accumulation_steps: Some = 1
     learning_rate: Amount = 0.0
@@ -40,7 +42,7 @@ class TrainerFields(BaseModel):
     load_best_model_at_end: bool = False
     metric_for_best_model: str | None = None
     greater_is_better: bool | None = None
-    dataloader_num_workers: Annotated[int, Field(ge=0)] = 0
+    dataloader_num_workers: Annotated[int, Field(ge=0, le=MOST_PROCESSES)] = 0
 
 
 def _checked(given: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,6 @@ from genrec.errors import ConfigError, unknown_name
 
 Count = Annotated[int, Field(ge=0)]
 Some = Annotated[int, Field(ge=1)]
-Width = Annotated[int, Field(ge=1, le=65_536)]
-"""Length of vectors, or number of heads, layers, mixtures: what takes memory before anything is learned."""
 Weight = Annotated[float, Field(ge=0)]
 Scale = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]

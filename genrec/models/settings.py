@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, Settings
 from genrec.prompts.settings import PromptSettings, TaskSettings
 
 HistoryAttention = Literal["full", "item-causal"]
@@ -78,7 +78,7 @@ class ModelSettings(Settings):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of the target's probability that goes to all codes"
     )
-    max_items: int = Field(20, ge=1, description="longest history that is read, in items")
+    max_items: int = Field(20, ge=1, le=LARGEST_WIDTH, description="longest history that is read, in items")
     init_from_codebooks: bool = Field(False, description="start the code tables from the quantizer's codebooks")
     item_vectors: bool = Field(False, description="read the items' unquantized vectors beside their codes")
     options: dict[str, Any] = Field({}, description="further fields of the configuration of the architecture")

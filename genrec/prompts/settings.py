@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from genrec.config import Settings
+from genrec.config import MOST_ROWS, Settings
 
 
 class TaskSettings(Settings):
@@ -52,4 +52,6 @@ class PromptSettings(Settings):
     max_tokens: int = Field(512, ge=8, description="longest prompt with its answer; the oldest items go first")
     chat: bool = Field(False, description="wrap prompts in the chat template of the tokenizer")
     system: str | None = Field(None, description="system message of the chat template")
-    rows_per_epoch: int | None = Field(None, ge=1, description="examples an epoch; None: as many as the first task has")
+    rows_per_epoch: int | None = Field(
+        None, ge=1, le=MOST_ROWS, description="examples an epoch; None: as many as the first task has"
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import MOST_ROUNDS, Settings
 from genrec.quantizers.base import chunks
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _STEPS = 16
 class TrainingSettings(Settings):
     """Settings of the optimisation of an autoencoder."""
 
-    epochs: int = Field(100, ge=1, description="most passes over the vectors")
+    epochs: int = Field(100, ge=1, le=MOST_ROUNDS, description="most passes over the vectors")
     batch_size: int = Field(512, ge=1, description="most vectors per step; small catalogues get smaller steps")
     learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW, falling to a tenth along a cosine")
     patience: int = Field(12, ge=1, description="stop after so many epochs without a better reconstruction")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from genrec.config import Settings
+from genrec.config import Settings, Widths
 from genrec.quantizers.autoencoder import TrainingSettings, apply, mlp, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import MOST_LEVELS, ItemContext, check_vectors, sample_rows
@@ -24,12 +24,14 @@ class FSQSettings(TrainingSettings):
     """Settings of :class:`FSQ`."""
 
     slots: int = Field(4, ge=1, le=MOST_LEVELS, description="codes per item")
-    levels: tuple[int, ...] = Field((8, 8, 8, 6, 5), min_length=1, description="steps of every scalar of a slot")
+    levels: tuple[int, ...] = Field(
+        (8, 8, 8, 6, 5), min_length=1, max_length=64, description="steps of every scalar of a slot"
+    )
     encoder: Literal["split", "mlp"] = Field(
         "split", description="split: each slot sees its own part of the vector; mlp: every slot sees all of it"
     )
     rotate: bool = Field(False, description="turn the vectors at random first, so that the parts carry equal shares")
-    hidden: tuple[int, ...] = Field((512,), description="widths of the decoder's (and the mlp encoder's) inner layers")
+    hidden: Widths = Field((512,), description="widths of the decoder's (and the mlp encoder's) inner layers")
     loss: Literal["l1", "mse"] = Field("l1", description="reconstruction loss")
 
     @field_validator("levels")

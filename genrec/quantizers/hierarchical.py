@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import MOST_ROUNDS, Settings
 from genrec.quantizers.assignment import spread
 from genrec.quantizers.base import (
     MOST_LEVELS,
@@ -35,8 +35,12 @@ class HierarchicalSettings(Settings):
     )
     codebook_size: int = Field(32, ge=2, le=MOST_SIZE, description="clusters that a cluster is cut into")
     slack: float = Field(1.2, ge=1, description="a cluster may be so many times as large as an even share")
-    rounds: int = Field(3, ge=1, description="times that capacities and centroids are fitted to each other")
-    iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm at the start of every cluster")
+    rounds: int = Field(
+        3, ge=1, le=MOST_ROUNDS, description="times that capacities and centroids are fitted to each other"
+    )
+    iterations: int = Field(
+        25, ge=1, le=MOST_ROUNDS, description="rounds of Lloyd's algorithm at the start of every cluster"
+    )
     sample: int | None = Field(65_536, ge=1, description="most rows used for fitting; None: all")
     backend: Backend = Field("auto", description="what fits the centroids: auto takes faiss where it is installed")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, MOST_ROUNDS, Settings, Widths
 from genrec.quantizers.autoencoder import TrainingSettings, apply, mlp, quiet, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import MOST_LEVELS, MOST_SIZE, ItemContext, check_vectors, nearest, sample_rows
@@ -26,13 +26,15 @@ class ParallelVQSettings(TrainingSettings, LastLevelSettings):
 
     slots: int = Field(4, ge=1, le=MOST_LEVELS, description="codes per item, each from its own expert")
     codebook_size: int = Field(256, ge=1, le=MOST_SIZE, description="entries per slot")
-    latent_dim: int = Field(16, ge=1, description="width of an expert's output")
-    hidden: tuple[int, ...] = Field((512, 256), description="widths of the inner layers; the decoder mirrors")
+    latent_dim: int = Field(16, ge=1, le=LARGEST_WIDTH, description="width of an expert's output")
+    hidden: Widths = Field((512, 256), description="widths of the inner layers; the decoder mirrors")
     orthogonality: float = Field(0.1, ge=0, description="weight of the loss that keeps the experts' outputs apart")
     commitment: float = Field(0.25, ge=0, description="weight that pulls latents to their entries")
     decay: float = Field(0.95, gt=0, lt=1, description="decay of the moving average that updates the entries")
     revive_below: float = Field(1.0, ge=0, description="an entry with fewer hits per step is replaced; 0: never")
-    warmup: int = Field(10, ge=0, description="epochs of the plain autoencoder before the entries start from k-means")
+    warmup: int = Field(
+        10, ge=0, le=MOST_ROUNDS, description="epochs of the plain autoencoder before the entries start from k-means"
+    )
 
 
 class ParallelVQ(AutoencoderQuantizer[ParallelVQSettings]):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import MOST_ROUNDS, Settings
 from genrec.quantizers.base import (
     MOST_LEVELS,
     MOST_SIZE,
@@ -29,8 +29,10 @@ class ProductSettings(LastLevelSettings):
     slots: int = Field(4, ge=1, le=MOST_LEVELS, description="codes per item; each sees its own part of the vector")
     codebook_size: int = Field(256, ge=1, le=MOST_SIZE, description="centroids per slot")
     optimise: bool = Field(True, description="turn the vectors first so that the parts lose least (OPQ)")
-    rounds: int = Field(10, ge=0, description="times that rotation and centroids are fitted to each other")
-    iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm at the start")
+    rounds: int = Field(
+        10, ge=0, le=MOST_ROUNDS, description="times that rotation and centroids are fitted to each other"
+    )
+    iterations: int = Field(25, ge=1, le=MOST_ROUNDS, description="rounds of Lloyd's algorithm at the start")
     sample: int | None = Field(65_536, ge=1, description="most rows used for fitting; None: all")
     backend: Backend = Field("auto", description="what fits the centroids: auto takes faiss where it is installed")
 

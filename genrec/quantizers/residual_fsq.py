@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from genrec.config import Settings
+from genrec.config import Settings, Widths
 from genrec.quantizers.autoencoder import TrainingSettings, apply, mlp, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import MOST_LEVELS, ItemContext, check_vectors, residual_decode, sample_rows
@@ -24,8 +24,10 @@ class ResidualFSQSettings(TrainingSettings, LastLevelSettings):
     """Settings of :class:`ResidualFSQ`."""
 
     levels: int = Field(3, ge=1, le=MOST_LEVELS, description="codes per item")
-    steps: tuple[int, ...] = Field((4, 4, 4, 4), min_length=1, description="steps of every scalar of a code")
-    hidden: tuple[int, ...] = Field((512, 256), description="widths of the encoder's inner layers; the decoder mirrors")
+    steps: tuple[int, ...] = Field(
+        (4, 4, 4, 4), min_length=1, max_length=64, description="steps of every scalar of a code"
+    )
+    hidden: Widths = Field((512, 256), description="widths of the encoder's inner layers; the decoder mirrors")
     loss: Literal["l1", "mse"] = Field("mse", description="reconstruction loss")
 
     @field_validator("steps")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import MOST_ROUNDS, Settings
 from genrec.quantizers.base import (
     MOST_LEVELS,
     MOST_SIZE,
@@ -32,7 +32,7 @@ class ResidualKMeansSettings(LastLevelSettings):
 
     levels: int = Field(3, ge=1, le=MOST_LEVELS, description="codes per item")
     codebook_size: int = Field(256, ge=1, le=MOST_SIZE, description="centroids per level")
-    iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm per level")
+    iterations: int = Field(25, ge=1, le=MOST_ROUNDS, description="rounds of Lloyd's algorithm per level")
     sample: int | None = Field(65_536, ge=1, description="most rows used for fitting; None: all")
     normalize: bool = Field(False, description="scale vectors to unit length first")
     balanced: bool = Field(False, description="give every code about as many items, at some cost in precision")

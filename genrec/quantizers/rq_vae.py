@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 import numpy as np
 from pydantic import Field, model_validator
 
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, MOST_ROUNDS, Settings, Widths
 from genrec.quantizers.autoencoder import TrainingSettings, apply, mlp, quiet, train
 from genrec.quantizers.autoencoder_quantizer import AutoencoderQuantizer
 from genrec.quantizers.base import (
@@ -39,13 +39,15 @@ class RQVAESettings(TrainingSettings, LastLevelSettings):
 
     levels: int = Field(3, ge=1, le=MOST_LEVELS, description="codes per item")
     codebook_size: int = Field(256, ge=1, le=MOST_SIZE, description="entries per level")
-    latent_dim: int = Field(32, ge=1, description="width of the quantized latent vector")
-    hidden: tuple[int, ...] = Field((512, 256), description="widths of the encoder's inner layers; the decoder mirrors")
+    latent_dim: int = Field(32, ge=1, le=LARGEST_WIDTH, description="width of the quantized latent vector")
+    hidden: Widths = Field((512, 256), description="widths of the encoder's inner layers; the decoder mirrors")
     commitment: float = Field(0.25, ge=0, description="weight that pulls latents to their entries")
     decay: float = Field(0.95, gt=0, lt=1, description="decay of the moving average that updates the entries")
     revive_below: float = Field(1.0, ge=0, description="an entry with fewer hits per step is replaced; 0: never")
     rotation_trick: bool = Field(True, description="gradients through the rotation to the entry, not straight through")
-    warmup: int = Field(10, ge=0, description="epochs of the plain autoencoder before the entries start from k-means")
+    warmup: int = Field(
+        10, ge=0, le=MOST_ROUNDS, description="epochs of the plain autoencoder before the entries start from k-means"
+    )
     update: Literal["ema", "gradient"] = Field(
         "ema", description="how entries learn: as moving averages of their latents, or by gradients of the loss"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import MOST_ROUNDS, Settings
 from genrec.encoders.base import normalize_rows, truncated_svd
 from genrec.encoders.cooccurrence import count_pairs
 from genrec.errors import DataError
@@ -29,7 +29,7 @@ class SpectralSettings(Settings):
     codebook_size: int = Field(32, ge=2, le=MOST_SIZE, description="clusters that a cluster is cut into")
     smallest: int = Field(16, ge=1, description="a cluster of at most so many items is not cut further")
     window: int = Field(5, ge=1, description="two items of a history count when at most this many places apart")
-    iterations: int = Field(25, ge=1, description="rounds of Lloyd's algorithm per cluster")
+    iterations: int = Field(25, ge=1, le=MOST_ROUNDS, description="rounds of Lloyd's algorithm per cluster")
     backend: Backend = Field(
         "scikit-learn", description="what fits the centroids: auto takes faiss where it is installed"
     )

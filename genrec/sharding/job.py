@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from genrec.artifacts import mend, parse_json, read_json, sha256_of
+from genrec.config import MOST_PROCESSES
 from genrec.data.histories import Histories
 from genrec.data.rules import RULES
 from genrec.errors import ArtifactError, ConfigError
@@ -308,12 +309,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def check_counts(shard_users: int, workers: int) -> None:
+def check_counts(shard_users: int, workers: int, engine: str = "local") -> None:
     """Refuse sizes that make no sense.
 
     Raises:
-        ConfigError: One of them is below 1.
+        ConfigError: One of them is below 1, or there are more processes than one machine holds.
     """
+    if engine == "local" and workers > MOST_PROCESSES:
+        raise ConfigError(f"workers is {workers}.", expected=f"at most {MOST_PROCESSES}")
     for name, value in (("shard_users", shard_users), ("workers", workers)):
         if value < 1:
             raise ConfigError(f"{name} is {value}.", expected="at least 1")

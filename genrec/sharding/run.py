@@ -65,7 +65,7 @@ def run_sharded(
         ArtifactError: ``out`` holds something else, cannot be written, or another process is writing it.
         DataError: The histories cannot be read, or too many rows of them are lost.
     """
-    check_counts(shard_users, workers)
+    check_counts(shard_users, workers, engine)
     source, store = Path(histories), open_store(out)
     columns = columns or HistoryColumns()
     with _reserved(store), _working_folder(store) as work:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from genrec.assets import find_asset
-from genrec.config import Seed, Settings, apply_overrides, parse, read_yaml
+from genrec.config import LARGEST_WIDTH, Seed, Settings, apply_overrides, parse, read_yaml
 from genrec.data.naming import ColumnNames
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
@@ -30,7 +30,7 @@ class DomainSettings(Settings):
 class PackingSettings(Settings):
     """What a training row is; see :mod:`genrec.training.packing`."""
 
-    row_items: int = Field(64, ge=2, description="items of a row, of several users")
+    row_items: int = Field(64, ge=2, le=LARGEST_WIDTH, description="items of a row, of several users")
     novel: bool = Field(True, description="items that the user already had are no targets")
     candidates: int = Field(4096, ge=1, description="items of the catalogue that a target is told apart from")
     temperature: float = Field(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from genrec.models.config import Width
+from genrec.config import Width
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
 from genrec.models.parts import check_heads
 from genrec.models.registry import network

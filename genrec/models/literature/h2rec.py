@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genrec.config import Width
 from genrec.data.histories import Histories
 from genrec.encoders.cooccurrence import count_pairs
 from genrec.models.beam_tree import read_prefix
-from genrec.models.config import Scale, Some, Weight, Width
+from genrec.models.config import Scale, Some, Weight
 from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
 from genrec.models.parts import CodeTable, Start, build_backbone, check_heads

@@ -12,7 +12,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from genrec.models.config import Share, Width
+from genrec.config import Width
+from genrec.models.config import Share
 from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
 from genrec.models.parts import check_heads

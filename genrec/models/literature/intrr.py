@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrec.models.config import Count, Scale, Weight, Width
+from genrec.config import Width
+from genrec.models.config import Count, Scale, Weight
 from genrec.models.history_batches import WithItems
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig
 from genrec.models.outputs import CodeModelOutput, Reader

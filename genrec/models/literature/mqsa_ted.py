@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genrec.config import Width
 from genrec.data.histories import Histories
 from genrec.models.beam_tree import positions
-from genrec.models.config import Scale, Share, Some, Weight, Width
+from genrec.models.config import Scale, Share, Some, Weight
 from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
 from genrec.models.parts import CodeTable, check_heads

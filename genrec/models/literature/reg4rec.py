@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genrec.config import Width
 from genrec.errors import ConfigError
-from genrec.models.config import Count, Weight, Width
+from genrec.models.config import Count, Weight
 from genrec.models.item_decoder import ItemDecoder, ItemDecoderConfig, ItemDecoderState
 from genrec.models.outputs import StepState
 from genrec.models.registry import network

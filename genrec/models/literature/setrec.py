@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genrec.config import Width
 from genrec.data.histories import Histories
 from genrec.models.beam_tree import additive, positions
-from genrec.models.config import Share, Some, Weight, Width
+from genrec.models.config import Share, Some, Weight
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
 from genrec.models.legal_codes import code_terms
 from genrec.models.parts import build_backbone

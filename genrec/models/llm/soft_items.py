@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from genrec.models.config import Width
+from genrec.config import Width
 from genrec.models.llm.code_labels import CodeLabels
 from genrec.models.llm.known_items import ItemReader, KnownItems
 from genrec.models.llm.language_model import LanguageModel, LanguageModelConfig

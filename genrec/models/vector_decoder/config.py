@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from genrec.config import Width
 from genrec.models.catalogue_network import CatalogueNetworkConfig
-from genrec.models.config import Chance, Some, Weight, Width
+from genrec.models.config import Chance, Some, Weight
 
 
 class VectorDecoderConfig(CatalogueNetworkConfig):

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genrec.config import LARGEST_WIDTH
 from genrec.errors import ArtifactError, ConfigError
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.models.outputs import CodeModelOutput
@@ -30,7 +31,7 @@ class BlockDistillSettings(AlignmentSettings):
     """Settings of ``block-distill``."""
 
     teacher: str | None = Field(None, description="folder of a trained recommender with the same codes, more layers")
-    blocks: int = Field(2, ge=1, description="parts that the layers of both are cut into")
+    blocks: int = Field(2, ge=1, le=LARGEST_WIDTH, description="parts that the layers of both are cut into")
     direction: float = Field(1.0, ge=0, description="weight of one minus the cosine of the states after every block")
     length: float = Field(0.1, ge=0, description="weight of the distance between these states")
     heads: float = Field(

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genrec.config import LARGEST_WIDTH
 from genrec.data.attacks import ATTACKS, fake_histories
 from genrec.errors import ConfigError
 from genrec.models.outputs import CodeModelOutput
@@ -32,8 +33,8 @@ class LoRecSettings(AlignmentSettings):
     strength: float = Field(1.0, ge=0, description="how much suspicion lowers the weight of a user; 0: not at all")
     calibrator: float = Field(1.0, ge=0, description="weight of the term that tells synthetic attackers from users")
     entropy: float = Field(0.1, ge=0, description="weight of the entropy of verdicts on users, against overconfidence")
-    fakes: int = Field(32, ge=1, description="synthetic attackers a batch")
-    hidden: int = Field(16, ge=1, description="width of the calibrator")
+    fakes: int = Field(32, ge=1, le=LARGEST_WIDTH, description="synthetic attackers a batch")
+    hidden: int = Field(16, ge=1, le=LARGEST_WIDTH, description="width of the calibrator")
 
 
 @objective("lorec")

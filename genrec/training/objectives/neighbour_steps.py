@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from genrec.config import LARGEST_WIDTH
 from genrec.training.objectives import OBJECTIVES
 from genrec.training.objectives.aligned import AlignmentSettings
 from genrec.training.objectives.stepwise import Stepwise, divergence, shares
@@ -28,7 +29,9 @@ class NeighbourStepsSettings(AlignmentSettings):
     """Settings of ``neighbour-steps``."""
 
     steps: float = Field(0.1, ge=0, description="weight of the divergence from soft targets, summed over steps")
-    neighbours: int = Field(10, ge=1, description="items near the newest one, by what users took together")
+    neighbours: int = Field(
+        10, ge=1, le=LARGEST_WIDTH, description="items near the newest one, by what users took together"
+    )
     alpha: float = Field(1.0, gt=0, description="how little pairs of users count who share much")
 
 

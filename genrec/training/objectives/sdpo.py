@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from genrec.config import LARGEST_WIDTH
 from genrec.training.objectives import OBJECTIVES
 from genrec.training.objectives.base import Forward
 from genrec.training.policy.frozen import FrozenWeights
@@ -35,9 +36,11 @@ class SDPOSettings(PostTrainingSettings):
     (DynamicPO). So the usual negatives are drawn at random from the best items of the network itself.
     """
 
-    negatives: int = Field(8, ge=1, description="items against each that was taken")
+    negatives: int = Field(8, ge=1, le=LARGEST_WIDTH, description="items against each that was taken")
     source: Literal["own", "random", "popular"] = Field("own", description="where they come from")
-    pool: int = Field(50, ge=2, description="own: the network's best items, of which they are drawn at random")
+    pool: int = Field(
+        50, ge=2, le=LARGEST_WIDTH, description="own: the network's best items, of which they are drawn at random"
+    )
     beta: float = Field(0.5, gt=0, description="how much a change of log-probability counts")
     margin: float = Field(0.0, ge=0, description="how far what was taken must be ahead")
     alternate: int = Field(0, ge=0, description="steps of likelihood, then as many of preferences, in turn; 0: never")

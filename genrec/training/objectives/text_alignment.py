@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from genrec.config import LARGEST_WIDTH
 from genrec.models.parts import mean_before
 from genrec.training.contrast import info_nce, some
 from genrec.training.objectives import OBJECTIVES
@@ -29,7 +30,9 @@ class TextAlignmentSettings(AlignmentSettings):
         "mean", description="a user as text: mean of the items before, or what the network reads in these texts alone"
     )
     temperature: float = Field(0.2, gt=0, description="divisor of similarities in the softmax over the batch")
-    hidden: int = Field(0, ge=0, description="width of the layer that maps texts; 0: that of the states")
+    hidden: int = Field(
+        0, ge=0, le=LARGEST_WIDTH, description="width of the layer that maps texts; 0: that of the states"
+    )
     rows: int = Field(1024, ge=2, description="most targets of a batch that are compared with each other")
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from genrec.config import LARGEST_WIDTH
 from genrec.models.parts import mean_before
 from genrec.training.contrast import info_nce, some
 from genrec.training.objectives import OBJECTIVES
@@ -29,7 +30,7 @@ class TextNeighboursSettings(AlignmentSettings):
 
     users: float = Field(0.1, ge=0, description="weight of the term over users with near texts")
     items: float = Field(0.1, ge=0, description="weight of the term over items with near texts")
-    neighbours: int = Field(5, ge=1, description="nearest texts that a positive is made of")
+    neighbours: int = Field(5, ge=1, le=LARGEST_WIDTH, description="nearest texts that a positive is made of")
     temperature: float = Field(0.2, gt=0, description="divisor of similarities in the softmax over the batch")
     sharpness: float = Field(0.1, gt=0, description="temperature of the weights of the neighbours, by their texts")
     rows: int = Field(1024, ge=2, description="most targets of a batch that are compared with each other")

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, Settings
 from genrec.decoding import draws
 from genrec.decoding.beam import beam_search
 from genrec.models.base import CodeModel
@@ -23,7 +23,7 @@ class RolloutSettings(Settings):
     ``sample`` draws independently; items may repeat.
     """
 
-    group: int = Field(16, ge=2, description="items a history")
+    group: int = Field(16, ge=2, le=LARGEST_WIDTH, description="items a history")
     method: Literal["beam", "gumbel", "sample"] = Field("gumbel", description="how they are drawn")
     importance: bool = Field(True, description="gumbel: weigh items by their probability over that of being drawn")
     include_target: bool = Field(False, description="the item that the user took is always a member")

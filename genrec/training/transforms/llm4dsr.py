@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from genrec.config import Settings
+from genrec.config import LARGEST_WIDTH, MOST_STEPS, Settings
 from genrec.errors import ConfigError
 from genrec.models.llm.title_model import TitleModel, title_model
 from genrec.models.settings import LanguageModelSettings
@@ -39,13 +39,15 @@ class LLM4DSRSettings(Settings):
     llm: LanguageModelSettings = Field(
         LanguageModelSettings(code_rows="random", train_code_rows=False), description="how it is loaded and tuned"
     )
-    steps: int = Field(300, ge=0, description="steps of teaching itself on swapped items; 0: asked as it comes")
+    steps: int = Field(
+        300, ge=0, le=MOST_STEPS, description="steps of teaching itself on swapped items; 0: asked as it comes"
+    )
     batch_size: int = Field(8, ge=1, description="histories a step")
     learning_rate: float = Field(2e-4, gt=0, description="step size of AdamW")
     clean: float = Field(0.5, ge=0, lt=1, description="share of histories without a swapped item while it learns")
     threshold: float = Field(0.6, gt=0, le=1, description="probability from which an item is left out")
     most: int = Field(2, ge=1, description="most items that are left out of a history")
-    max_items: int = Field(20, ge=2, description="newest items that are read")
+    max_items: int = Field(20, ge=2, le=LARGEST_WIDTH, description="newest items that are read")
     max_tokens: int = Field(512, ge=8, description="longest prompt with its answer")
 
 
