@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from copy import deepcopy
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -139,6 +140,20 @@ def parse_yaml(text: str) -> Any:
     """
     if len(text) > _LARGEST:
         raise yaml.YAMLError(f"it is larger than {_LARGEST:,} characters")
+    return deepcopy(_remembered(text)) if len(text) <= _USUAL else _read(text)
+
+
+_USUAL = 20_000
+"""Most characters of a text that is remembered; presets, recipes and templates are shorter."""
+
+
+@lru_cache(maxsize=256)
+def _remembered(text: str) -> Any:
+    """Templates, recipes and presets are read many times in one training; PyYAML takes milliseconds for each."""
+    return _read(text)
+
+
+def _read(text: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more rule
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:

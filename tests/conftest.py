@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 import random
 import sys
@@ -19,6 +21,28 @@ from support import TINY_BACKBONES, TINY_TOKENIZER, TINY_TRAINING, make_tables
 # The same examples in every run, and no clock: a busy machine is no bug.
 settings.register_profile("genrec", deadline=None, derandomize=True)
 settings.load_profile("genrec")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What the tests import stays as long as the process: Python's collector never looks through these objects.
+
+    Every end of a training collects garbage by hand, and took longer over them than the training of a tiny network.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_tree_of_commands():
+    """The options of every command are built once, as in a process of the shell, not anew for each call of a test."""
+    testing = sys.modules.get("typer.testing")
+    if testing is not None:
+        testing._get_command = functools.cache(testing._get_command)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -129,6 +129,23 @@ def test_what_does_not_grow_is_read():
     assert parse_yaml("[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]")
 
 
+@pytest.mark.parametrize("size", [1, 30_000], ids=["usual", "too long to be remembered"])
+def test_what_was_read_is_ones_own(size):
+    """A text is read once and remembered; what a caller does to the values is seen by nobody else."""
+    text = f"a: &a [1, {{b: 2}}]\nc: *a\nd: {'x' * size}"
+    first = parse_yaml(text)
+    assert first["a"] is first["c"]
+    first["a"][1]["b"] = 3
+    first["e"] = 4
+    assert parse_yaml(text) == {"a": [1, {"b": 2}], "c": [1, {"b": 2}], "d": "x" * size}
+
+
+def test_a_text_that_is_no_yaml_is_so_each_time():
+    for _ in range(2):
+        with pytest.raises(yaml.YAMLError):
+            parse_yaml("a: [1")
+
+
 def every_settings_class():
     """All settings of the package, once each."""
     root = Path(genrec.__path__[0])

@@ -13,9 +13,13 @@ from genrec.importing import collect_seldom, without_collection
 
 @pytest.fixture(autouse=True)
 def collector():
-    was_on, threshold = gc.isenabled(), gc.get_threshold()
+    """A collector as it is in a new process; the tests' own has frozen what they import."""
+    was_on, threshold, was_frozen = gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
+    gc.unfreeze()
     yield
     gc.set_threshold(*threshold)
+    if was_frozen:
+        gc.freeze()
     (gc.enable if was_on else gc.disable)()
 
 
