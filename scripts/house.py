@@ -14,6 +14,7 @@ import subprocess
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from statistics import median
 
@@ -48,6 +49,11 @@ class Module:
     text: str
     tree: ast.Module
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All of its tree, in the order of :func:`ast.walk`."""
+        return list(ast.walk(self.tree))
+
     @property
     def part(self) -> str:
         """First part below the package."""
@@ -60,6 +66,7 @@ class Module:
         return next((n for n, names in enumerate(FLOORS) if wanted in names), len(FLOORS))
 
 
+@cache
 def modules(root: Path) -> dict[str, Module]:
     """All modules by name; the root, which finds names on demand, is left out."""
     found = {}
@@ -75,7 +82,7 @@ def modules(root: Path) -> dict[str, Module]:
 def imports(module: Module, known: dict[str, Module]) -> set[str]:
     """Modules of the package that one imports anywhere: on loading, inside functions, or for types only."""
     names: set[str] = set()
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             whole = [f"{node.module}.{alias.name}" for alias in node.names]
             names |= {name if name in known else node.module for name in whole}
@@ -118,7 +125,7 @@ def networks(known: dict[str, Module]) -> tuple[set[str], set[str]]:
     for module in known.values():
         if module.part != "models":
             continue
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if not isinstance(node, ast.ClassDef):
                 continue
             for line in node.body:
@@ -139,7 +146,7 @@ def naming(known: dict[str, Module]) -> list[str]:
     for module in known.values():
         if module.part == "models":
             continue
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             asked = False
             if isinstance(node, ast.Name):
                 asked = node.id in classes | groups and isinstance(node.ctx, ast.Load)
@@ -159,7 +166,7 @@ def naming(known: dict[str, Module]) -> list[str]:
 def functions(known: dict[str, Module]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """All functions and methods."""
     for module in known.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield node
 
@@ -180,7 +187,7 @@ def comments(known: dict[str, Module]) -> float:
                 said += not token.string.startswith(("# type:", "# noqa", "# fmt:"))
                 if token.line.strip().startswith("#"):
                     lines.discard(token.start[0])
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             value = node.value if isinstance(node, ast.Expr) else None
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 lines -= set(range(value.lineno, (value.end_lineno or value.lineno) + 1))

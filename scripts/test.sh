@@ -3,6 +3,7 @@
 # Arguments go to pytest, which runs a worker on every core: -n 0 for one process, -m slow for the slow tests.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" "[dev]"
 export HF_HUB_OFFLINE=1
+unset PYTHONDONTWRITEBYTECODE # tests start many processes: each would compile the package again
 ruff check .
 ruff format --check .
 mypy
