@@ -64,9 +64,22 @@ HISTORY_NAMES = ("history_item_id", "history_item_ids", "history", "item_history
 """Names under which official cases hold their histories."""
 _USUAL = {"user_column": "user_id", "item_column": "item_id", "id_column": "item_id", "time_column": "timestamp"}
 _ALIASES = {
-    "item_id": ("asin", "parent_asin", "product_id", "business_id", "movie_id", "sku", "id", "item", "product"),
-    "user_id": ("reviewer_id", "customer_id", "username", "user", "uid", "customer", "client", "client_id"),
-    "timestamp": ("unix_review_time", "time", "date", "datetime", "ts", "created_at", "posted"),
+    "item_id": (
+        *("asin", "parent_asin", "product_id", "business_id", "movie_id", "sku", "id", "item", "product"),
+        *("artikelnummer", "artikelnr", "artikel_id", "artikel", "produktnummer", "produkt_id", "référence"),
+        *("reference", "référence_produit", "id_produit", "article", "id_producto", "referencia"),
+        *("商品コード", "商品ID", "商品番号", "品番"),
+    ),
+    "user_id": (
+        *("reviewer_id", "customer_id", "username", "user", "uid", "customer", "client", "client_id"),
+        *("kundennummer", "kundennr", "kunden_id", "kunde", "nutzer_id", "numéro_client", "id_client", "cliente"),
+        *("id_cliente", "utilisateur", "顧客ID", "顧客番号", "顧客コード", "会員ID", "会員番号", "ユーザーID"),
+    ),
+    "timestamp": (
+        *("unix_review_time", "time", "date", "datetime", "ts", "created_at", "posted"),
+        *("datum", "zeitpunkt", "bestelldatum", "kaufdatum", "date_de_commande", "date_commande", "fecha"),
+        *("購入日", "購入日時", "注文日", "注文日時", "日付", "日時"),
+    ),
 }
 
 

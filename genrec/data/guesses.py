@@ -13,13 +13,15 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _TIME_WORDS = {"time", "timestamp", "date", "datetime", "ts", "when", "epoch", "day"}
 _NO_TIME_WORDS = {"id", "ids", "uuid", "no", "nr", "number", "num", "code", "sku", "ean", "gtin", "isbn", "phone"}
 _NO_TIME_WORDS |= {"price", "amount", "cost", "total", "birth", "lifetime", "size", "count"}
-_DATE = r"^\s*(?:\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d{4}/\d{1,2}/\d{1,2})(?:\D.*)?$"
+_DATE = r"^\s*(?:\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d{4}[/.]\d{1,2}[/.]\d{1,2})(?:\D.*)?$"
+_DATE += r"|^\s*\d{4}[年년] ?\d{1,2}[月월]"
 _SURE = 0.9
 _SAMPLE = 10_000
 
 _TITLE_NAMES = [
     *("title", "name", "producttitle", "productname", "itemtitle", "itemname", "displayname", "fullname"),
     *("titel", "bezeichnung", "titre", "nom", "titulo", "nombre", "headline", "label", "product", "item"),
+    *("artikelbezeichnung", "artikelname", "produktname", "libellé", "désignation", "título", "商品名", "品名", "名称"),
 ]
 _NO_TITLE_WORDS = {"brand", "store", "category", "user", "file", "author", "seller", "vendor", "maker", "url", "image"}
 _NO_TITLE_WORDS |= {"manufacturer", "supplier", "shop", "first", "last", "host", "link", "path", "id", "sku", "code"}
@@ -88,7 +90,7 @@ def likely_title(frame: pl.DataFrame) -> str | None:
         frame: The fields of a catalogue.
     """
     texts = [name for name, kind in frame.schema.items() if kind == pl.String and frame[name].drop_nulls().len()]
-    plain = {"".join(words_of(name)): name for name in reversed(texts)}
+    plain = {"".join(sign for sign in name.lower() if sign.isalnum()): name for name in reversed(texts)}
     named = next((plain[name] for name in _TITLE_NAMES if name in plain), None)
     if named is None:
         with_word = (name for name in texts if {"title", "name"} & set(words_of(name)))

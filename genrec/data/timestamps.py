@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
@@ -15,6 +16,13 @@ from genrec.errors import DataError
 _MICROSECOND = 1_000_000
 _DAY = 24 * 60 * 60
 _ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d", "%Y-%m-%d %H:%M")
+_OTHER_DATES = (
+    (r"^(?<d>\d{1,2})\.(?<m>\d{1,2})\.(?<y>\d{4})(?:,? +(?<t>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(?: Uhr)?)?$"),
+    (r"^(?<y>\d{4})[/.](?<m>\d{1,2})[/.](?<d>\d{1,2})(?: +(?<t>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?$"),
+    (r"^(?<y>\d{4})[年년] ?(?<m>\d{1,2})[月월] ?(?<d>\d{1,2})[日일](?: *(?<t>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?$"),
+)
+"""Spellings of dates that can mean one day only: dots stand between day, month and year, or the year comes first."""
+_SLASHES = r"^\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b"
 _LEAST = {"s": 10**8, "ms": 10**11, "us": 10**14, "ns": 10**17}
 
 
@@ -42,9 +50,9 @@ class Times:
 def parse_times(series: pl.Series, where: object) -> Times:
     """Read a time column; the kind that reads the most rows is taken for the whole column.
 
-    Integers are kept as given, whatever their unit, and exactly; decimals are cut; dates and datetimes (ISO 8601;
-    without a zone they are UTC) become seconds since 1970. Where seconds, milliseconds and the like are mixed, all are
-    read in the finest unit.
+    Integers are kept as given, whatever their unit, and exactly; decimals are cut; dates and datetimes (ISO 8601, and
+    spellings that mean one day only, such as ``31.05.2024``; without a zone they are UTC) become seconds since 1970.
+    Where seconds, milliseconds and the like are mixed, all are read in the finest unit.
 
     Raises:
         DataError: No row can be read.
@@ -62,11 +70,15 @@ def parse_times(series: pl.Series, where: object) -> Times:
         times = Times(np.zeros(0), np.zeros(0), np.zeros(len(series), dtype=bool), str(kind))
     if not times.readable.any():
         example = next((value for value in series.head(1000).to_list() if value is not None), None)
+        slashes = isinstance(example, str) and re.match(_SLASHES, example.strip())
+        either = "Day and month cannot be told apart. " if slashes else ""
         raise DataError(
             f"No time in the column '{series.name}' can be read" + (f" (such as {example!r})." if example else "."),
             where=where,
-            expected="integers (epoch seconds or milliseconds), decimals, or ISO dates such as 2024-05-31T12:00:00",
-            hint="Convert the column, or use the order of the rows: --time-column none (time_column=None in Python).",
+            expected="integers (epoch seconds or milliseconds), decimals, or ISO dates such as 2024-05-31T12:00:00 or "
+            "2024-05-31 (also 31.05.2024)",
+            hint=f"{either}Convert the column, or use the order of the rows: --time-column none (time_column=None in "
+            "Python).",
         )
     return times
 
@@ -125,7 +137,7 @@ def _from_text(series: pl.Series) -> Times:
     integers = series.cast(pl.Int64, strict=False)
     if not integers.null_count():
         return _integers(integers)
-    text = series.str.strip_chars()
+    text = iso_spelled(series.str.strip_chars())
     numbers = text.cast(pl.Float64, strict=False)
     n_numbers = int(numbers.is_finite().sum())
     if n_numbers < text.str.contains(r"^\d{4}-\d{2}-\d{2}").sum():
@@ -153,6 +165,22 @@ def _decimal_text(text: pl.Series, whole: pl.Series) -> tuple[np.ndarray, np.nda
             values[row], readable[row] = int(number.to_integral_value(ROUND_FLOOR)), True
             fractions[row] = float(number - int(values[row]))
     return values, fractions, readable
+
+
+def iso_spelled(text: pl.Series) -> pl.Series:
+    """Dates in other spellings that mean one day only, as ISO dates; everything else as it is.
+
+    >>> iso_spelled(pl.Series(["1.5.2024 8:30", "2024/05/31", "2024年5月1日", "1/5/2024"])).to_list()
+    ['2024-05-01 08:30', '2024-05-31', '2024-05-01', '1/5/2024']
+    """
+    for pattern in _OTHER_DATES:
+        if not text.str.contains(pattern).any():
+            continue
+        parts = text.str.extract_groups(pattern).struct.unnest()
+        date = parts["y"] + "-" + parts["m"].str.zfill(2) + "-" + parts["d"].str.zfill(2)
+        clock = (" " + parts["t"].str.replace(r"^(\d):", "0${1}:")).fill_null("")
+        text = (date + clock).fill_null(text)
+    return text
 
 
 def parse_iso(text: pl.Series) -> pl.Series:

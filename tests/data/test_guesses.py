@@ -3,6 +3,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
+from genrec.data.columns import nearest_column
 from genrec.data.guesses import holds_times, likely_time, likely_title, other_spelling, words_of
 
 SECONDS = [1_600_000_000 + n for n in range(20)]
@@ -26,6 +27,8 @@ def test_times_are_known_by_their_names(name):
         [float(n) for n in SECONDS],
         ["2021-01-05"] * 20,
         ["03/04/2023 10:00"] * 20,
+        ["31.05.2024"] * 20,
+        ["2024年5月31日"] * 20,
         [dt.date(2021, 1, 5)] * 20,
         [dt.datetime(2021, 1, 5)] * 20,
     ],
@@ -55,6 +58,22 @@ def test_times_are_known_by_what_they_hold(values):
 )
 def test_what_is_no_time(name, values):
     assert likely_time(pl.DataFrame({name: values}), skip=[]) is None
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "Kundennummer Artikelnummer Bestelldatum Bezeichnung",
+        "client référence date_de_commande libellé",
+        "顧客ID 商品コード 購入日 商品名",
+        "id_cliente referencia fecha título",
+    ],
+)
+def test_columns_of_other_languages_are_named_in_the_message(columns):
+    user, item, time, title = names = columns.split()
+    found = [nearest_column(names, name) for name in ("user_id", "item_id", "timestamp")]
+    assert found == [user, item, time]
+    assert likely_title(pl.DataFrame({title: ["x"], "Warengruppe": ["y"]})) == title
 
 
 def test_words_of_names():

@@ -136,6 +136,43 @@ def test_date_columns():
     assert read([dt.datetime(2021, 1, 5)], pl.Datetime("ns")).values.tolist() == [DAY]
 
 
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("31.05.2024", "2024-05-31"),
+        ("1.5.2024", "2024-05-01"),
+        ("01.05.2024 08:30", "2024-05-01 08:30:00"),
+        ("1.5.2024, 8:30:15 Uhr", "2024-05-01 08:30:15"),
+        ("2024/05/31", "2024-05-31"),
+        ("2024/5/1 23:59:59", "2024-05-01 23:59:59"),
+        ("2024.05.31", "2024-05-31"),
+        ("2024年5月1日", "2024-05-01"),
+        ("2024年05月01日 08:30", "2024-05-01 08:30"),
+        ("2024년 5월 1일", "2024-05-01"),
+    ],
+)
+def test_dates_that_can_mean_one_day_only_are_read_in_any_spelling(text, iso):
+    times = read([f" {text} ", None, iso, "soon"])
+    assert times.kind == "date"
+    assert times.values[0] == times.values[2] > 0
+    assert times.readable.tolist() == [True, False, True, False]
+
+
+def test_a_day_that_does_not_exist_is_not_read_in_any_spelling():
+    assert read(["31.05.2024", "31.02.2024", "5.13.2024", "2024/13/01"]).readable.tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("text", ["04/05/2024", "4-5-2024", "04/05/24"])
+def test_where_day_and_month_cannot_be_told_apart_it_is_said(text):
+    with pytest.raises(DataError, match="Day and month cannot be told apart"):
+        read([text])
+
+
 @pytest.mark.parametrize("values", [["soon", "later"], [None, None], [float("nan")], [True], ["31/12/2020"]])
 def test_columns_without_any_time_are_refused(values):
     with pytest.raises(DataError, match=r"No time in the column 't'(.|\n)*time_column=None"):
