@@ -9,6 +9,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+from genrec.artifacts.kinds import wrong_kind
 from genrec.errors import ArtifactError
 
 FORMAT_VERSION = 2
@@ -129,7 +130,7 @@ def read_manifest(folder: Path | str, name: str, kind: str) -> Manifest:
     folder = Path(folder)
     path = folder / name
     if not path.is_file():
-        raise ArtifactError(f"This is not a genrec {kind}.", where=folder, expected=f"a folder with {name}")
+        raise wrong_kind(folder, name, kind)
     manifest = _parsed(path, kind)
     version = manifest.get("format_version")
     if type(version) is not int or version not in _READS:

@@ -28,7 +28,7 @@ from genrec.cli.options import (
 from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
-from genrec.cli.shards import Engine, Job, Plan, generate_shards
+from genrec.cli.shards import Engine, Job, Plan, generate_shards, look_at
 from genrec.cli.trust import loads_models
 from genrec.schema import Columns
 from genrec.wording import count
@@ -166,7 +166,7 @@ def _generate_table(job: Job, histories: Path, out: Path, tables: Tables) -> Non
     began = time.monotonic()
     with progress("generating") as update:
         result = run(recommender, known, request, out=out, titles=titles, progress=update)
-    _show(result, out, time.monotonic() - began)
+    _show(result, out, time.monotonic() - began, look_at(job, histories, tables))
 
 
 def _generative(job: Job) -> GenerativeRecommender:
@@ -194,14 +194,14 @@ def _refuse(options: dict[str, Any]) -> None:
         )
 
 
-def _show(result: GenerateResult, out: Path, seconds: float) -> None:
+def _show(result: GenerateResult, out: Path, seconds: float, then: list[str]) -> None:
     made: dict[str, object] = {
         "table": f"{out} ({count(result.frame.height, 'row')}: {', '.join(result.frame.columns)})",
         "users": f"{result.users:,} in {duration(seconds)} ({result.users / max(seconds, 1e-9):,.0f} users/s)",
     }
     if result.short:
         made["fewer than k"] = f"{count(result.short, 'user')}, because fewer items are allowed for them"
-    summary(made)
+    summary(made, then)
 
 
 def _within(recommender: GenerativeRecommender, where: Sequence[str]) -> str | None:

@@ -15,6 +15,7 @@ from genrec.cli.options import Checkpoints, DecodingChanges, Device, ExcludeSeen
 from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
+from genrec.cli.shards import LONGEST_SHOWN
 from genrec.cli.trust import loads_models
 from genrec.wording import count
 
@@ -32,7 +33,7 @@ HistoriesTable = Annotated[
     typer.Option("--histories", help="Table with user_id, item_id, timestamp (default: people with one item each)."),
 ]
 Users = Annotated[int, typer.Option("--users", min=1, max=2000, help="Users in the page, a sample.")]
-Length = Annotated[int, typer.Option("--k", min=1, max=100, help="Items a user.")]
+Length = Annotated[int, typer.Option("--k", min=1, max=LONGEST_SHOWN, help="Items a user.")]
 Items = Annotated[int, typer.Option("--items", min=1, help="Most items in the page.")]
 
 

@@ -11,7 +11,7 @@ from genrec.cli.columns import Tables
 from genrec.cli.console import duration, say, summary
 from genrec.cli.outputs import claim_job
 from genrec.cli.progress import progress
-from genrec.cli.reading import tell
+from genrec.cli.reading import free_path, shell_command, tell
 from genrec.schema import Columns
 from genrec.wording import count
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from genrec.sharding.spool import HistoryColumns
 
 Engine = Literal["local", "ray"]
+LONGEST_SHOWN = 100
+"""Items a user that a page shows at most."""
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,10 @@ def generate_shards(job: Job, plan: Plan, histories: Path, out: str, tables: Tab
             allow_lost=tables.how.get("allow_lost"),
             progress=lambda what, *now: update(what, *now) if what == "generating" else None,
         )
-    _show(made, out, time.monotonic() - began)
+    _show(made, out, time.monotonic() - began, look_at(job, histories, tables))
 
 
-def _show(made: dict[str, Any], out: str, seconds: float) -> None:
+def _show(made: dict[str, Any], out: str, seconds: float, then: list[str]) -> None:
     from genrec.data.report import DataReport
 
     report = DataReport("histories")
@@ -150,7 +152,19 @@ def _show(made: dict[str, Any], out: str, seconds: float) -> None:
     }
     if made["short"]:
         shown["fewer than k"] = f"{count(made['short'], 'user')}, because fewer items are allowed for them"
-    summary(shown)
+    summary(shown, then)
+
+
+def look_at(job: Job, histories: Path, tables: Tables) -> list[str]:
+    """What to run after a job: a page on which its lists can be judged; nothing where a page cannot be made alike."""
+    if job.index is not None or job.where or job.lists or job.checkpoints or not histories.is_file():
+        return []
+    options = [] if job.exclude_seen else ["--include-seen"]
+    options += ["--hold-out", job.hold_out] if job.hold_out else []
+    options += [word for change in job.changes for word in ("--set", change)]
+    page = free_path(f"{job.model}-page.html")
+    same = (job.model, "--histories", histories, *tables.how_options(), *options)
+    return [shell_command("page", *same, "--k", job.k, "--out", page)] if job.k <= LONGEST_SHOWN else []
 
 
 def _columns(tables: Tables, histories: Path) -> HistoryColumns:

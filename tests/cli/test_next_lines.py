@@ -43,7 +43,7 @@ def test_from_a_shops_export_to_recommendations_by_pasting_alone(export):
             todo += paste(line)
     verbs = [" ".join(line.split()[1:3]) for line in done]
     assert verbs == ["data check", "index build", "index show", "train runs/index", *verbs[4:]]
-    assert {verb.split()[0] for verb in verbs[4:]} == {"evaluate", "generate"}
+    assert {verb.split()[0] for verb in verbs[4:]} == {"evaluate", "generate", "page"}
     for option in ("--user-column customer", "--time-column bought_at", "--id-column sku"):
         assert option in done[0]
         assert option in done[1]

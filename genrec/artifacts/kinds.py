@@ -1,0 +1,75 @@
+"""What a path holds where somebody meant another: an artefact of another kind, a folder around one, or nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from genrec.errors import ArtifactError
+
+_INDEX, _RECOMMENDER, _SHARDS, _RUN = "index.json", "recommender.json", "generate.json", "run.json"
+_UNFINISHED = "The same genrec train command as before goes on with it; what it makes is then at {}."
+
+
+def wrong_kind(folder: Path, name: str, kind: str) -> ArtifactError:
+    """The error of a path without the manifest of an artefact: says what is there, and which path or command is meant.
+
+    Args:
+        folder: The path that was given.
+        name: Of the manifest.
+        kind: What was expected, such as ``index``.
+    """
+    found, hint = _what(folder, name)
+    said = f"There is no {kind} here: {found}." if found else f"This is not a genrec {kind}."
+    return ArtifactError(said, where=folder, expected=f"a folder with {name}", hint=_inside(folder, name) or hint)
+
+
+def _what(folder: Path, name: str) -> tuple[str, str | None]:
+    """What is there, in words, and what to do; no words where nobody knows."""
+    if not folder.exists():
+        unfinished = folder.with_name(f"{folder.name}.training")
+        if (unfinished / _RUN).is_file():
+            return f"training has not finished, see {unfinished}", _UNFINISHED.format(folder)
+        return "nothing of this name exists", None
+    if folder.is_file():
+        return "it is a file", None
+    if (folder / _RUN).is_file():
+        done = str(folder).removesuffix(".training")
+        return "it is the working folder of a training that has not finished", _UNFINISHED.format(done)
+    if (folder / _RECOMMENDER).is_file():
+        return _recommender(folder)
+    if (folder / _INDEX).is_file():
+        hint = f"Train a recommender on it: genrec train {folder} INTERACTIONS --out FOLDER."
+        return "it is a semantic index", hint if name == _RECOMMENDER else None
+    if (folder / _SHARDS).is_file():
+        return "it holds lists that genrec generate made, in shards", "Name the recommender that made them."
+    if (folder / "trie.json").is_file():
+        return "it is a saved trie", None
+    if (folder / "metrics.json").is_file():
+        return "it holds the results of an evaluation", "Name what was evaluated; its page is report.html."
+    if (folder / "config.json").is_file():
+        return "it is a model of transformers", "Settings name it: genrec train … --set model.checkpoint=FOLDER."
+    return "", None
+
+
+def _recommender(folder: Path) -> tuple[str, str | None]:
+    try:
+        kind = json.loads((folder / _RECOMMENDER).read_text(encoding="utf-8")).get("kind")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return "it is a recommender", None
+    if kind == "baseline":
+        return "it is a baseline, which has no index", "Name an index that genrec index build made."
+    if kind == "foundation":
+        what = "it is a pretrained recommender, which has no index of its own"
+        return what, f"Build one with its tokenizer: genrec index build ITEMS --quantizer {folder} --out FOLDER."
+    return "it is a recommender", None
+
+
+def _inside(folder: Path, name: str) -> str | None:
+    """Where in the folder the artefact is that was meant; None where there is none, or they are many."""
+    if not folder.is_dir():
+        return None
+    places = sorted(path.parent for path in folder.glob(f"*/{name}"))
+    if not places or len(places) > 3:
+        return None
+    return f"Did you mean {' or '.join(str(place) for place in places)}?"
