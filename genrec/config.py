@@ -273,6 +273,27 @@ def parse(cls: type[S], content: Mapping[str, Any], where: object = None) -> S:
         ) from None
 
 
+def differences(settings: Settings, others: Settings) -> frozenset[str]:
+    """Dotted names of the settings in which one object differs from another of its class.
+
+    >>> class Part(Settings):
+    ...     size: int = 1
+    >>> class Whole(Settings):
+    ...     part: Part = Part()
+    ...     name: str = ""
+    >>> differences(Whole(part=Part(size=2)), Whole())
+    frozenset({'part.size'})
+    """
+    found: set[str] = set()
+    for name in type(settings).model_fields:
+        value, other = getattr(settings, name), getattr(others, name)
+        if isinstance(value, Settings) and type(value) is type(other):
+            found |= {f"{name}.{below}" for below in differences(value, other)}
+        elif value != other:
+            found.add(name)
+    return frozenset(found)
+
+
 def _owner(cls: type[BaseModel], path: Iterable[Any]) -> list[str]:
     current: Any = cls
     for part in path:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from genrec.assets import find_asset
-from genrec.config import Seed, Settings, apply_overrides, parse, read_yaml
+from genrec.assets import asset_dir, find_asset
+from genrec.config import Seed, Settings, apply_overrides, differences, parse, read_yaml
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
 from genrec.errors import ConfigError
@@ -88,6 +88,12 @@ class TrainConfig(Settings):
     )
     trainer: TrainerSettings = Field({}, description="fields of transformers' TrainingArguments, as they are")
     seed: Seed = Field(0, description="seed of weights, order and dropout")
+    _asked: frozenset[str] | None = PrivateAttr(None)
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Dotted names of what the caller set to another value than the preset has, or else than the default."""
+        return differences(self, TrainConfig()) if self._asked is None else self._asked
 
     @property
     def epochs(self) -> float:
@@ -119,7 +125,10 @@ def load_train_config(name: str, overrides: Iterable[str] = ()) -> TrainConfig:
     path = find_asset("presets", name, ".yaml", "training preset")
     content = read_yaml(path)
     _refuse_code(path, content)
-    return parse(TrainConfig, apply_overrides(content, overrides), where=path.name)
+    config = parse(TrainConfig, apply_overrides(content, overrides), where=path.name)
+    preset = path.parent == asset_dir("presets")
+    config._asked = differences(config, parse(TrainConfig, content, where=path.name) if preset else TrainConfig())
+    return config
 
 
 def _refuse_code(path: Path, content: dict[str, Any]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from genrec.artifacts import read_manifest
-from genrec.config import parse, read_yaml
+from genrec.config import differences, parse, read_yaml
 from genrec.decoding.options import DecodingOptions, PriorSettings
 from genrec.errors import ConfigError
 from genrec.generative.config import TrainConfig
@@ -16,6 +18,8 @@ from genrec.index.semantic_index import SemanticIndex
 from genrec.models import CodeModel
 from genrec.prompts.reader import with_saved_templates
 from genrec.recommender import MANIFEST
+
+logger = logging.getLogger(__name__)
 
 
 def starts_from_recommender(config: TrainConfig) -> bool:
@@ -43,16 +47,18 @@ def started(config: TrainConfig) -> TrainConfig:
         return config
     folder = Path(str(config.init))
     own = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
-    for name in sorted(config.model.model_fields_set - {"checkpoint"}):
-        if getattr(config.model, name) != getattr(own.model, name):
-            raise ConfigError(
-                f"The recommender that training starts from has another model.{name}.",
-                where=f"model.{name}",
-                expected=str(getattr(own.model, name)),
-                hint="Leave it out, or take a preset for this network.",
-            )
     moved = {"checkpoint": config.model.checkpoint} if config.model.checkpoint else {}  # where its base is now
     model = own.model.model_copy(update=moved)
+    other = {f"model.{name}" for name in differences(config.model, model)}
+    for name in sorted(other & (config.asked | {"model.architecture"})):
+        raise ConfigError(
+            f"The recommender that training starts from has another {name}.",
+            where=name,
+            expected=str(reduce(getattr, name.split("."), own)),
+            hint="Leave it out, or take a preset for this network.",
+        )
+    if named := sorted(name for name in other if _given(config, name)):
+        logger.warning("Taken from '%s', not from the preset: %s.", config.init, ", ".join(named))
     changed: dict[str, Any] = {"model": model, "generation": _decoding(config.generation, own.generation)}
     kept = (folder / "prompts").is_dir()
     changed["tasks"] = with_saved_templates(own.tasks, folder / "prompts") if kept else own.tasks
@@ -60,6 +66,17 @@ def started(config: TrainConfig) -> TrainConfig:
         if name not in config.model_fields_set:
             changed[name] = getattr(own, name)
     return config.model_copy(update=changed)
+
+
+def _given(config: TrainConfig, name: str) -> bool:
+    """Whether a setting was given, by the caller or by a preset; not where it is a default."""
+    *parts, last = name.split(".")
+    owner: Any = config
+    for part in parts:
+        if part not in owner.model_fields_set:
+            return False
+        owner = getattr(owner, part)
+    return last in owner.model_fields_set
 
 
 def _decoding(wanted: DecodingOptions, own: DecodingOptions) -> DecodingOptions:

@@ -18,9 +18,10 @@ from genrec.models.intervals import TimedExamples, WithIntervals
 from genrec.models.legal_codes import LegalCodes
 from genrec.models.occupancy import SharedModel
 from genrec.models.outputs import AnyUser, CodeModelOutput, Reader, StepState, TrainingBatches, UserReader, also_asked
-from genrec.models.parts import CodeTable, Start
+from genrec.models.parts import CodeTable, Start, started_from_codebooks
 from genrec.models.quiet import quiet_loading
 from genrec.models.saved import load_network
+from genrec.models.settings import READ_BY_MOST
 from genrec.trie import Trie
 
 if TYPE_CHECKING:
@@ -202,9 +203,7 @@ class CodeModel(SharedModel):
         """
         fields = cls.fields(config.model, index.recipe.quantizer, index.vectors().shape[1])
         model = cls.of(index.codebook_sizes, **fields | cls.sizes(index))
-        if config.model.init_from_codebooks and index.codebooks is not None:
-            model.init_from_codebooks(index.codebooks, config.seed)
-        return model
+        return started_from_codebooks(model, index, config)
 
     @classmethod
     def load(cls, folder: Path | str, *, checkpoint: str | None = None) -> Self:
@@ -225,6 +224,17 @@ class CodeModel(SharedModel):
             ConfigError: Names the first.
         """
         cls.config_class.check_options(settings.options, settings.architecture)
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """Dotted names of the settings of a run that make a difference to this network, among :data:`OF_NETWORKS`.
+
+        A subclass that reads others says so; whoever sets one that is not read is told.
+
+        Args:
+            config: Settings of the run: what is read may depend on other settings.
+        """
+        return READ_BY_MOST
 
     @classmethod
     def start_fingerprint(cls, settings: ModelSettings) -> str | None:

@@ -55,6 +55,11 @@ class CatalogueNetwork(CodeModel):
         """See :meth:`CodeModel.sizes`: of the catalogue."""
         return {"n_items": len(index), "vector_dim": index.vectors().shape[1]}
 
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; a softmax over items is one over legal codes already."""
+        return super().settings_read(config) - {"model.trie_masked_loss"}
+
     def bind(self, index: SemanticIndex) -> Self:
         """Take over codes and vectors of an index, which may have grown since training; see :meth:`CodeModel.bind`.
 

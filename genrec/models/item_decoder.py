@@ -23,6 +23,7 @@ from genrec.models.fused_layers import dropout
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, build_backbone, level_terms
 from genrec.models.registry import network
+from genrec.models.settings import RunSettings
 
 
 class ItemDecoderConfig(CodeModelConfig):
@@ -69,6 +70,11 @@ class ItemDecoder(CodeModel):
         self.start = Start(dim)
         self.bridge = nn.Linear(dim, code_dim, bias=False)
         self.post_init()
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; and what differs in the code decoder."""
+        return super().settings_read(config) | {"model.depth_backbone"}
 
     def tokens(self, codes: Tensor) -> Tensor:
         """Vectors of an item's codes, ``(users, items, levels) -> (users, items, levels, dim)``; :meth:`embed` sums."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from genrec.errors import ConfigError, ModelError
 from genrec.exact_products import linear
 from genrec.models.fused_layers import Dropout, fuse_layers
 from genrec.models.legal_codes import LegalCodes, code_terms
+from genrec.models.settings import RunSettings
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class CodeTable(nn.Module):
@@ -64,6 +67,14 @@ class CodeTable(nn.Module):
             projected = projected - projected.mean(0)
             rows = self.level(level)[: len(projected)]
             rows.copy_(projected * (self.std / projected.std().clamp_min(1e-12)))
+
+
+def started_from_codebooks(model: M, index: Any, config: RunSettings) -> M:
+    """A network, its code tables filled from the codebooks of the index where the settings ask for that."""
+    network: Any = model
+    if config.model.init_from_codebooks and index.codebooks is not None:
+        network.init_from_codebooks(index.codebooks, config.seed)
+    return model
 
 
 def level_terms(

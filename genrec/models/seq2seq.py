@@ -16,7 +16,7 @@ from genrec.models.config import CodeModelConfig
 from genrec.models.outputs import CodeModelOutput, StepState
 from genrec.models.parts import CodeTable, Start, level_terms
 from genrec.models.registry import network
-from genrec.models.settings import HistoryAttention
+from genrec.models.settings import HistoryAttention, RunSettings
 from genrec.models.t5.fused import Rows
 from genrec.models.t5.search import T5Search, T5State
 from genrec.models.t5.stock_blocks import first_attention, key_bias, run_blocks
@@ -69,6 +69,13 @@ class CodeSeq2Seq(CodeModel):
         self.decoder_start = Start(dim, std=1.0)
         self.search = T5Search(self.t5.encoder, self.t5.decoder)
         self.post_init()
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; pairs only, where the encoder looks ahead."""
+        causal = config.model.options.get("history_attention", cls.config_class.history_attention) == "item-causal"
+        either = causal or config.examples.mode == "prefixes"
+        return super().settings_read(config) - (frozenset() if either else {"examples.mode"})
 
     @property
     def state_dim(self) -> int:

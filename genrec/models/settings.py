@@ -132,3 +132,23 @@ class RunSettings(Protocol):
     @property
     def seed(self) -> int:
         """Of weights and order."""
+
+
+def _names(group: str, settings: type[Settings]) -> frozenset[str]:
+    return frozenset(f"{group}.{name}" for name in settings.model_fields)
+
+
+OF_LANGUAGE_MODELS = (
+    frozenset({"model.checkpoint", "tasks"})
+    | _names("model.llm", LanguageModelSettings)
+    | _names("prompts", PromptSettings)
+)
+"""Settings, by dotted name, that say how a language model is loaded, tuned and asked."""
+
+OF_NETWORKS = (
+    _names("model", ModelSettings) | _names("examples", ExampleSettings) | OF_LANGUAGE_MODELS | {"start_share"}
+) - {"model.architecture", "model.llm", "model.options"}
+"""Settings of a run, by dotted name, that some networks read and others do not."""
+
+READ_BY_MOST = OF_NETWORKS - OF_LANGUAGE_MODELS - {"model.depth_backbone", "examples.candidates", "start_share"}
+"""What a network over codes reads where it does not say anything else."""

@@ -26,7 +26,7 @@ from genrec.training.additions import fit_additions
 from genrec.training.arguments import check_arguments
 from genrec.training.checkpoints import usable_checkpoint
 from genrec.training.checks import check_start
-from genrec.training.distributed import in_pieces, on_main_process, save_whole
+from genrec.training.distributed import in_pieces, is_main_process, on_main_process, save_whole
 from genrec.training.learned import counting, what_was_learned
 from genrec.training.learning import learn
 from genrec.training.objectives import build_objective
@@ -45,6 +45,7 @@ from genrec.training.session import (
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed
 from genrec.training.transforms import transformed
+from genrec.training.unread import say_unread
 from genrec.training.validation import GeneratedValidation
 from genrec.trust import says_trust
 
@@ -117,8 +118,11 @@ def train(
 
 def _settled(config: TrainConfig | str, overrides: Sequence[str]) -> TrainConfig:
     """The settings of the run, with those of its start."""
-    config = started(load_train_config(config, overrides) if isinstance(config, str) else config)
+    config = load_train_config(config, overrides) if isinstance(config, str) else config
+    asked, config = config.asked, started(config)
     check_arguments(config)
+    if is_main_process():
+        say_unread(config, asked)
     return config
 
 

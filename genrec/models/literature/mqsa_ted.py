@@ -21,6 +21,7 @@ from genrec.models.cross_attention import Cross, seen_by
 from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
 from genrec.models.parts import CodeTable, check_heads
 from genrec.models.registry import network
+from genrec.models.settings import RunSettings
 
 
 class MQSAConfig(ItemScorerConfig):
@@ -75,6 +76,11 @@ class MQSATED(ItemScorer):
     def learns_from(self, histories: Histories, seed: int) -> None:
         """Count what is bought right after what."""
         self._next = transitions(histories, self.config.n_items)
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; its blocks are its own."""
+        return super().settings_read(config) - {"model.backbone"}
 
     def table(self) -> Tensor:
         """Rows and code vectors, ``(1, n_items, dim)``; items that entered later have code vectors alone."""

@@ -24,6 +24,7 @@ from genrec.models.item_scorer import ItemScorer, ItemScorerConfig
 from genrec.models.legal_codes import code_terms
 from genrec.models.parts import build_backbone
 from genrec.models.registry import network
+from genrec.models.settings import RunSettings
 from genrec.models.vector_decoder.pairs import pair_vectors
 
 _WIDTHS = (512, 256, 128)
@@ -73,6 +74,11 @@ class SETRec(ItemScorer):
         """Take vectors of what is bought together."""
         settings = self.config.n_items, self.config.pair_dim, self.config.window
         self.pairs.copy_(torch.from_numpy(pair_vectors(histories, *settings, seed=seed)))
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; it has no code tables."""
+        return super().settings_read(config) - {"model.init_from_codebooks"}
 
     def table(self) -> Tensor:
         """The sets, ``(1 + semantic_tokens, n_items, dim)``, that of who buys an item first."""

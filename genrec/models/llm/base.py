@@ -20,6 +20,7 @@ from genrec.models.llm.creation import (
     checkpoint_fingerprint,
     language_examples,
     language_fields,
+    language_settings_read,
     named_checkpoint,
     prompt_settings,
     row_start,
@@ -37,6 +38,7 @@ from genrec.models.llm.tuning import (
     tune,
 )
 from genrec.models.outputs import CodeModelOutput, TrainingBatches
+from genrec.models.parts import started_from_codebooks
 from genrec.prompts import ItemTexts
 from genrec.prompts.examples import TextCollator
 from genrec.prompts.reader import PromptReader
@@ -179,7 +181,8 @@ class LanguageBase(StoredLanguageModel):
             ArtifactError: The checkpoint speaks the codes of another index.
         """
         fields = language_fields(config, index, cls.config_class)
-        return cls.build(cls.config_class(**fields), row_start(config, index))
+        model = cls.build(cls.config_class(**fields), row_start(config, index))
+        return started_from_codebooks(model, index, config)
 
     @classmethod
     def load(cls, folder: Path | str, *, checkpoint: str | None = None) -> Self:
@@ -191,6 +194,11 @@ class LanguageBase(StoredLanguageModel):
         """See :meth:`CodeModel.check_settings`: a language model is given."""
         super().check_settings(settings)
         named_checkpoint(settings)
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`."""
+        return language_settings_read(config)
 
     @classmethod
     def start_fingerprint(cls, settings: ModelSettings) -> str | None:

@@ -14,7 +14,7 @@ from genrec.models.llm.code_rows import RowStart
 from genrec.models.llm.config import LanguageConfig
 from genrec.models.llm.positions import reads_answers
 from genrec.models.llm.source import LanguageSource
-from genrec.models.settings import ModelSettings, RunSettings
+from genrec.models.settings import OF_LANGUAGE_MODELS, ModelSettings, RunSettings
 from genrec.prompts import ItemTexts, PromptRenderer, load_task
 from genrec.prompts.examples import TextExamples, make_text_examples
 from genrec.prompts.keywords import code_keywords
@@ -62,6 +62,19 @@ def language_fields(config: RunSettings, index: SemanticIndex, known: type[Langu
         "max_tokens": config.prompts.max_tokens,
         **settings.options,
     }
+
+
+def language_settings_read(config: RunSettings) -> frozenset[str]:
+    """Settings, by dotted name, that make a difference to every network around a language model."""
+    shared = {"model.dropout", "model.label_smoothing", "model.max_items", "model.trie_masked_loss"}
+    idle = {"model.llm.fit_code_rows", "model.llm.trust_remote_code"}
+    if config.model.llm.tuning != "lora":
+        idle |= {"model.llm.lora", "model.llm.train_code_rows"}
+    if not config.prompts.chat:
+        idle.add("prompts.system")
+    if config.examples.mode == "prefixes":  # which is what they do anyway
+        shared.add("examples.mode")
+    return (OF_LANGUAGE_MODELS | shared | {"examples.drop", "examples.bucket_pool"}) - idle
 
 
 def named_checkpoint(settings: ModelSettings) -> str:

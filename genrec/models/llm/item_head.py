@@ -19,6 +19,7 @@ from genrec.models.llm.loaders import Part, is_causal
 from genrec.models.outputs import StepState
 from genrec.models.predictor import ItemScores
 from genrec.models.registry import network
+from genrec.models.settings import RunSettings
 from genrec.trie import Trie
 from genrec.wording import count
 
@@ -54,6 +55,11 @@ class ItemHeadModel(LanguageBase):
         self.items = nn.Linear(size, self.config.n_items)
         nn.init.normal_(self.items.weight, std=size**-0.5)
         nn.init.zeros_(self.items.bias)
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; a softmax over items is one over legal codes already."""
+        return super().settings_read(config) - {"model.trie_masked_loss"}
 
     def prepare(self, trie: Trie, *, trie_masked_loss: bool) -> None:
         """Remember which item every path is. A softmax over items is one over legal paths already."""

@@ -13,6 +13,7 @@ from genrec.models.legal_codes import LegalCodes
 from genrec.models.llm.base import LanguageBase
 from genrec.models.llm.code_labels import CodeLabels
 from genrec.models.llm.creation import language_fields, row_start
+from genrec.models.parts import started_from_codebooks
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
@@ -54,7 +55,8 @@ class ItemReader(LanguageBase):
         """See :meth:`LanguageBase.create`."""
         fields = language_fields(config, index, cls.config_class)
         fields["vector_dim"] = int(index.vectors().shape[1])
-        return cls.build(cls.config_class(**fields), row_start(config, index)).bind(index)
+        model = cls.build(cls.config_class(**fields), row_start(config, index))
+        return started_from_codebooks(model, index, config).bind(index)
 
     def bind(self, index: SemanticIndex) -> Self:
         """See :meth:`CodeModel.bind`; takes over the vectors of the items.

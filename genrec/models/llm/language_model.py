@@ -26,6 +26,7 @@ from genrec.models.outputs import StepState
 from genrec.models.predictor import StepOutput
 from genrec.models.registry import network
 from genrec.models.settings import HistoryAttention, RunSettings
+from genrec.prompts import load_task
 
 if TYPE_CHECKING:
     from genrec.index.semantic_index import SemanticIndex
@@ -82,6 +83,15 @@ class LanguageModel(LanguageBase):
             logger.info("%s learns pairs: its encoder takes no mask between items.", type(model.base).__name__)
             model.config.history_attention = "full"
         return model
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; it has no dropout of its own, and codes only where it writes them."""
+        codes = {"model.llm.fit_code_rows", "model.trie_masked_loss"}
+        read = super().settings_read(config) - {"model.dropout"}
+        if any(load_task(task.prompt).whole for task in config.tasks):
+            read |= {"examples.mode"}
+        return read | codes if cls.named_by == "codes" else read - codes
 
     def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
         """See :meth:`LanguageBase.targets`: every token with a label is one."""

@@ -22,6 +22,7 @@ from genrec.models.outputs import StepState
 from genrec.models.parts import CodeTable, level_terms
 from genrec.models.predictor import StepOutput
 from genrec.models.registry import network
+from genrec.models.settings import RunSettings
 
 
 class MaskSlotsConfig(LanguageConfig):
@@ -51,6 +52,11 @@ class MaskSlots(LanguageBase):
     config: MaskSlotsConfig
     part: ClassVar[Part] = "states"
     codes_only: ClassVar[bool] = True
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; and its code table."""
+        return super().settings_read(config) | {"model.init_from_codebooks"}
 
     @property
     def parallel(self) -> bool:

@@ -17,6 +17,7 @@ from genrec.models.outputs import StepState
 from genrec.models.parts import CodeTable, Start, level_terms
 from genrec.models.registry import network
 from genrec.models.seq2seq import NO_WORDS, read_answers, read_codes, without_type
+from genrec.models.settings import RunSettings
 from genrec.models.t5.search import T5Search
 from genrec.models.t5.stock_blocks import key_bias
 
@@ -64,6 +65,11 @@ class TextEncoderModel(LanguageBase):
         hidden = self.base(input_ids=input_ids, attention_mask=mask).last_hidden_state
         memory = self.bridge(hidden.to(self.bridge.weight.dtype))
         return memory, key_bias(mask.bool(), memory.dtype)
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; and the decoder."""
+        return super().settings_read(config) | {"model.backbone", "model.init_from_codebooks"}
 
     def targets(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Targets:
         """See :meth:`LanguageBase.targets`: one semantic ID a row, its code tokens are the labels."""

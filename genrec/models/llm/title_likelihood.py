@@ -72,6 +72,11 @@ class TitleLikelihood(LanguageModel):
         """Always: a language model knows words."""
         return True
 
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; it recommends before it is trained."""
+        return super().settings_read(config) | {"start_share"}
+
     def bind(self, index: SemanticIndex) -> Self:
         """See :meth:`CodeModel.bind`; the titles are read by :meth:`reader`."""
         super().bind(index)

@@ -39,7 +39,7 @@ from genrec.models.recgpt.products import quick_product
 from genrec.models.registry import network
 
 if TYPE_CHECKING:
-    from genrec.models.settings import ModelSettings
+    from genrec.models.settings import ModelSettings, RunSettings
 
 _TIE = 1e-4
 """Score that one step of a suffix costs: colliding items come in the order of their numbers."""
@@ -107,6 +107,14 @@ class RecGPT(CatalogueBound):
     def fields(cls, settings: ModelSettings, quantizer: Mapping[str, Any], vector_dim: int) -> dict[str, Any]:
         """See :meth:`CodeModel.fields`; slots and steps follow from the quantizer, unless the settings say."""
         return settings_for(quantizer) | super().fields(settings, quantizer, vector_dim)
+
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; the loss is over candidates or over rows, and texts may do the start."""
+        own = {name: config.model.options.get(name, getattr(cls.config_class, name)) for name in ("pooling", "scores")}
+        loss = {"model.label_smoothing" if own["scores"] == "rows" else "examples.candidates"}
+        start = {"start_share"} if own["pooling"] else set()
+        return (super().settings_read(config) - {"model.trie_masked_loss", "model.label_smoothing"}) | loss | start
 
     def forward(
         self,

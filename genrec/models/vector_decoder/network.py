@@ -85,6 +85,11 @@ class VectorDecoder(CatalogueNetwork):
         """Always: vectors alone recommend."""
         return True
 
+    @classmethod
+    def settings_read(cls, config: RunSettings) -> frozenset[str]:
+        """See :meth:`CodeModel.settings_read`; whole histories, always."""
+        return super().settings_read(config) - {"examples.mode"} | {"start_share"}
+
     def training_batches(self, index: SemanticIndex, histories: Histories, config: RunSettings) -> TrainingBatches:
         """See :meth:`CodeModel.training_batches`; takes over what is bought together, in all and by others."""
         examples = UserExamples(histories, config.model.max_items, drop=config.examples.drop, seed=config.seed)

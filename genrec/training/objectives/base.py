@@ -45,6 +45,9 @@ class Objective(ABC):
     goes_on: ClassVar[bool] = False
     """Whether it makes a network better that has learned already."""
 
+    same_as: ClassVar[str | None] = None
+    """Setting that asks for the same objective; a network that does not read it has no use for the objective."""
+
     def __init__(self, settings: Any = None) -> None:
         self.settings = self.Config() if settings is None else settings
 
@@ -74,6 +77,10 @@ class Objective(ABC):
     def decoding(self, options: DecodingOptions) -> DecodingOptions:
         """How what is learned is decoded, where the settings do not say; after :meth:`prepare`."""
         return options
+
+    def settings_ignored(self) -> frozenset[str]:
+        """Dotted names of settings that make no difference to a run with this objective, whatever the network reads."""
+        return frozenset({"model.trie_masked_loss"})
 
     def begin_step(self, step: int) -> None:
         """Told before every step (of micro-batches: before each), with the number of steps that are done."""

@@ -19,6 +19,10 @@ class Likelihood(Objective):
     models also over the text of other tasks.
     """
 
+    def settings_ignored(self) -> frozenset[str]:
+        """See :meth:`Objective.settings_ignored`: none."""
+        return frozenset()
+
     def loss(self, forward: Forward, batch: dict[str, Any]) -> CodeModelOutput:
         """See :meth:`Objective.loss`."""
         return forward(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from genrec.training.objectives import OBJECTIVES
 from genrec.training.objectives.likelihood import Likelihood
@@ -22,6 +22,8 @@ class TrieMasked(Likelihood):
     Scores of other codes then mean nothing, so a run with it decodes with ``normalize: children``, unless the settings
     say something else.
     """
+
+    same_as: ClassVar[str | None] = "model.trie_masked_loss"
 
     def prepare(self, model: CodeModel, index: SemanticIndex, config: TrainConfig) -> None:
         """See :meth:`Objective.prepare`."""

@@ -61,6 +61,13 @@ class PostTraining(Objective):
         if self.needs_start or float(getattr(self.settings, "kl", 0)) > 0:
             self.start = FrozenWeights(model)
 
+    def settings_ignored(self) -> frozenset[str]:
+        """See :meth:`Objective.settings_ignored`: it makes its own rows, and learns without dropout unless asked."""
+        settings: Any = self.settings
+        rows = {"examples.mode", "examples.candidates", "prompts.rows_per_epoch"}
+        quiet = set() if settings.dropout else {"model.dropout", "model.label_smoothing"}
+        return super().settings_ignored() | rows | quiet
+
     def decoding(self, options: DecodingOptions) -> DecodingOptions:
         """See :meth:`Objective.decoding`: by what is learned, shares among legal children."""
         if self.distribution.at_once or "normalize" in options.model_fields_set:

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from genrec.artifacts import write_manifest
+from genrec.config import parse, read_yaml
 from genrec.data import Interactions
 from genrec.data.histories import Histories
 from genrec.errors import ConfigError
-from genrec.generative.config import load_train_config
+from genrec.generative.config import TrainConfig, load_train_config
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.generative.started import started
 from genrec.loading import load
@@ -129,3 +130,25 @@ def test_an_adapter_goes_on_from_where_it_was(tmp_path):
 def test_another_kind_of_network_is_refused(trained):
     with pytest.raises(ConfigError, match=r"another model\.architecture"):
         started(config_for("grpo-seq2seq", trained[1]))
+
+
+@pytest.mark.parametrize(
+    ("preset", "more"), [("item-decoder-small", []), ("llm-decoder-lora", [f"model.checkpoint={OLD / 'llama'}"])]
+)
+def test_the_network_is_that_of_the_start_where_only_the_preset_says_otherwise(preset, more, trained, caplog):
+    """Nobody has to say again what the network was trained with; what somebody does say is never passed over."""
+    folder = OLD / "llm-lora" if more else trained[1]
+    own = parse(TrainConfig, read_yaml(folder / "config.yaml"))
+    config = load_train_config(preset, [f"init={folder}", *more])
+    found = started(config)
+    assert found.model != config.model
+    assert found.model.model_copy(update={"checkpoint": None}) == own.model.model_copy(update={"checkpoint": None})
+    [line] = [record.getMessage() for record in caplog.records]
+    assert f"Taken from '{folder}', not from the preset: model." in line
+    caplog.clear()
+    assert started(found) == found
+    assert not caplog.records
+    with pytest.raises(ConfigError, match=r"has another model\.max_items"):
+        started(load_train_config(preset, [f"init={folder}", *more, "model.max_items=77"]))
+    with pytest.raises(ConfigError, match=r"has another model\.llm\.tuning"):
+        started(load_train_config(preset, [f"init={folder}", *more, "model.llm.tuning=embeddings-only"]))
