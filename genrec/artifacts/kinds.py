@@ -20,7 +20,7 @@ def wrong_kind(folder: Path, name: str, kind: str) -> ArtifactError:
         kind: What was expected, such as ``index``.
     """
     found, hint = _what(folder, name)
-    said = f"There is no {kind} here: {found}." if found else f"This is not a genrec {kind}."
+    said = f"This is not a genrec {kind}{f': {found}' if found else ''}."
     return ArtifactError(said, where=folder, expected=f"a folder with {name}", hint=_inside(folder, name) or hint)
 
 
