@@ -159,7 +159,7 @@ def look_at(job: Job, histories: Path, tables: Tables) -> list[str]:
     """What to run after a job: a page on which its lists can be judged; nothing where a page cannot be made alike."""
     if job.index is not None or job.where or job.lists or job.checkpoints or not histories.is_file():
         return []
-    options = [] if job.exclude_seen else ["--include-seen"]
+    options: list[object] = [] if job.exclude_seen else ["--include-seen"]
     options += ["--hold-out", job.hold_out] if job.hold_out else []
     options += [word for change in job.changes for word in ("--set", change)]
     page = free_path(f"{job.model}-page.html")
