@@ -119,7 +119,8 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
             **cost,
             **against(given.ranks, setup.base, called_by(name, setup.base_codes or codes, given.counts), ranks),
             "command": f"python scripts/literature.py INDEX INTERACTIONS --seconds {given.seconds:g} "
-            f"--users {given.users}{' --counts' * given.counts}{' --set ' * bool(given.set)}{' '.join(given.set)}",
+            f"--users {given.users} --validation-users {given.validation_users}"
+            f"{' --counts' * given.counts}{' --set ' * bool(given.set)}{' '.join(given.set)}",
         }
         given.ranks.mkdir(parents=True, exist_ok=True)
         np.save(given.ranks / f"{called}-{preset}.npy", ranks)
