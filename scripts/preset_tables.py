@@ -23,6 +23,7 @@ NAMES = {
     "minionerec-industrial": "MiniOneRec Industrial",
     "movielens-latest-small": "MovieLens small",
     "online-retail": "Online Retail",
+    "demo-shop": "demo shop",
 }
 
 
