@@ -90,6 +90,10 @@ class TrainConfig(Settings):
     seed: Seed = Field(0, description="seed of weights, order and dropout")
     _asked: frozenset[str] | None = PrivateAttr(None)
 
+    def __eq__(self, other: object) -> bool:
+        # Who set a value is no part of it: a configuration equals the one that is read from its file.
+        return isinstance(other, TrainConfig) and self.__dict__ == other.__dict__
+
     @property
     def asked(self) -> frozenset[str]:
         """Dotted names of what the caller set to another value than the preset has, or else than the default."""
