@@ -44,10 +44,10 @@ class ItemEncoder(ABC, Generic[S]):
         self.settings = self.settings_type() if settings is None else settings  # type: ignore[assignment]
         self._fitted = False
 
-    def tell(self, done: int, total: int) -> None:
-        """Tell ``progress``, where there is one, how many of all texts are encoded."""
+    def tell(self, done: int, total: int, what: str = "encoding items") -> None:
+        """Tell ``progress``, where there is one, how many of all texts are encoded, or how far another stage is."""
         if self.progress is not None:
-            self.progress("encoding items", done, total)
+            self.progress(what, done, total)
 
     def __repr__(self) -> str:
         settings = ", ".join(

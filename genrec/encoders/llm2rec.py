@@ -79,15 +79,15 @@ class Llm2RecEncoder(TextItemEncoder[Llm2RecSettings]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             stages = _Stages(reader, texts, train or Histories.from_lists([]), self.settings)
-            for steps, loss in stages.plan():
-                self._tune(reader, steps, loss)
+            for what, steps, loss in stages.plan():
+                self._tune(reader, what, steps, loss)
         self._tuned = {
             name: value.detach().cpu().numpy()
             for name, value in reader.network.named_parameters()
             if not torch.equal(value, before[name])
         }
 
-    def _tune(self, reader: TitleReader, steps: int, loss: Callable[[], Any]) -> None:
+    def _tune(self, reader: TitleReader, what: str, steps: int, loss: Callable[[], Any]) -> None:
         """One stage."""
         import torch
 
@@ -102,7 +102,7 @@ class Llm2RecEncoder(TextItemEncoder[Llm2RecSettings]):
             optimizer.step()
             optimizer.zero_grad()
             total += float(value.detach())
-            self.tell(step + 1, steps)
+            self.tell(step + 1, steps, what)
         reader.eval()
         logger.info("llm2rec: mean loss %.4f (steps: %d)", total / max(1, steps), steps)
 
@@ -186,13 +186,14 @@ class _Stages:
         self.first = first
         self.between = reader.tokens(_BETWEEN)
 
-    def plan(self) -> list[tuple[int, Callable[[], Any]]]:
-        """Steps and loss of every stage that has something to learn from."""
+    def plan(self) -> list[tuple[str, int, Callable[[], Any]]]:
+        """Name, steps and loss of every stage that has something to learn from."""
         settings = self.settings
-        stages = [(settings.next_title_steps, self.next_title)] if len(self.ends) else []
+        stages = [("tuning on next texts", settings.next_title_steps, self.next_title)] if len(self.ends) else []
         if len(self.items) > 1:
-            stages += [(settings.masked_steps, self.masked), (settings.contrast_steps, self.contrast)]
-        return [(steps, loss) for steps, loss in stages if steps]
+            stages.append(("tuning on blanked tokens", settings.masked_steps, self.masked))
+            stages.append(("tuning by contrast", settings.contrast_steps, self.contrast))
+        return [stage for stage in stages if stage[1]]
 
     def next_title(self) -> Any:
         """Of one batch of histories."""

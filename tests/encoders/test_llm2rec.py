@@ -62,8 +62,8 @@ def test_every_stage_learns_what_it_asks(family, checkpoint, catalog):
         made = encoder(checkpoint[family], learning_rate=1e-2, **{f"{stage}_steps": steps})
         values = []
         original = type(made)._tune
-        made._tune = lambda reader, count, loss: original(
-            made, reader, count, lambda: values.append(loss()) or values[-1]
+        made._tune = lambda reader, what, count, loss: original(
+            made, reader, what, count, lambda: values.append(loss()) or values[-1]
         )
         made.fit(catalog, people())
         return [float(value.detach()) for value in values]
@@ -107,6 +107,21 @@ def test_it_is_kept_with_what_has_changed_and_nothing_else(checkpoint, catalog):
     other.load_state(tensors, rest)
     with pytest.raises(ModelError, match="not the one"):
         other.encode(catalog)
+
+
+def test_every_stage_has_its_name_in_the_progress(checkpoint, catalog):
+    told = []
+    made = encoder(checkpoint["llama"], next_title_steps=2, masked_steps=1, contrast_steps=1)
+    made.progress = lambda *args: told.append(args)
+    made.fit(catalog, people())
+    made.encode(catalog)
+    assert told == [
+        ("tuning on next texts", 1, 2),
+        ("tuning on next texts", 2, 2),
+        ("tuning on blanked tokens", 1, 1),
+        ("tuning by contrast", 1, 1),
+        ("encoding items", 7, 7),
+    ]
 
 
 def test_histories_are_needed(checkpoint, catalog):
