@@ -27,6 +27,8 @@ from genrec.errors import ConfigError
 from genrec.generative.config import load_train_config
 from genrec.index.recipe import load_recipe
 from genrec.index.semantic_index import SemanticIndex
+from genrec.models.config import _checker
+from genrec.models.registry import NETWORKS
 from genrec.training.pretrain_config import load_pretrain_config
 
 NUMBERS = {"2e-3": 2e-3, "1e-5": 1e-5, "1E5": 1e5, "-3e+2": -300.0, "1.e2": 100.0, ".5e1": 5.0, "2.5e-4": 2.5e-4}
@@ -152,6 +154,8 @@ def every_settings_class():
     for path in root.rglob("*.py"):
         if "Settings):" in path.read_text(encoding="utf-8"):
             importlib.import_module(".".join(path.relative_to(root.parent).with_suffix("").parts))
+    for name in NETWORKS:  # what their configurations are checked by is made when the first one is
+        _checker(NETWORKS[name].config_class)
     found, waiting = set(), [Settings]
     while waiting:
         for one in waiting.pop().__subclasses__():
@@ -183,6 +187,7 @@ CUTS = {
     *("max_chars", "max_features", "max_length", "max_tokens", "max_words", "most", "most_nodes", "neighbours"),
     *("beams", "max_per_prefix", "k", "also", "patience", "min_steps", "refresh", "alternate", "prefix", "smallest"),
     *("capacity", "codebook_sizes"),  # see genrec.index.sizes
+    *("n_items", "vector_dim", "slots"),  # what the index has; nobody sets them
 }
 """Whole numbers that only cut, or count out, what there is: a larger one asks for no more work and no more memory."""
 
@@ -207,7 +212,7 @@ def test_no_setting_asks_for_years_of_work_or_more_memory_than_there_is():
             if int not in set(_types(field.annotation)) or bool in set(_types(field.annotation)) or name in CUTS:
                 continue
             looked_at += 1
-            if cls.__name__ in ("FSQSettings", "ResidualFSQSettings") and name in ("levels", "steps"):
+            if cls.__name__ in ("FSQSettings", "ResidualFSQSettings", "RecGPTConfig") and name in ("levels", "steps"):
                 continue  # their product is the number of codes, see genrec.index.sizes
             most = largest(field.annotation, field.metadata)
             assert most is not None, (cls.__name__, name)

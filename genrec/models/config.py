@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, create_model
 from transformers import PreTrainedConfig
 
-from genrec.config import Settings, parse
+from genrec.config import Settings, Width, parse
 from genrec.errors import ConfigError, unknown_name
 
 Count = Annotated[int, Field(ge=0)]
@@ -48,7 +48,7 @@ class CodeModelConfig(PreTrainedConfig):
     depth_backbone: dict[str, Any] | None = None
     dropout: Chance = 0.1
     label_smoothing: Chance = 0.0
-    max_items: Some = 20
+    max_items: Width = 20
     vector_dim: Count = 0
 
     @classmethod

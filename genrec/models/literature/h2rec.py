@@ -44,7 +44,7 @@ class H2RecConfig(ItemScorerConfig):
     align: Weight = 0.1
     temperature: Scale = 0.5
     window: Some = 3
-    positives: Some = 20
+    positives: Width = 20
     least_pairs: Weight = 2.0
 
 

@@ -47,7 +47,7 @@ class MQSAConfig(ItemScorerConfig):
     short_share: Share = 0.5
     distillation: Weight = 0.1
     temperature: Scale = 0.1
-    distilled: Some = 256
+    distilled: Width = 256
 
 
 @network("mqsa-ted")

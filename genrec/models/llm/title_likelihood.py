@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genrec.config import Width
 from genrec.errors import ModelError
 from genrec.models.beam_tree import additive, fork
-from genrec.models.config import Some
 from genrec.models.hf.causal import HFCausalPredictor, HFCausalState
 from genrec.models.hf.whole_rows import own_logits
 from genrec.models.llm.language_model import LanguageModel, LanguageModelConfig
@@ -44,7 +44,7 @@ class TitleLikelihoodConfig(LanguageModelConfig):
 
     model_type = "genrec-title-likelihood"
 
-    block: Some = 256
+    block: Width = 256
 
 
 @network("title-likelihood")

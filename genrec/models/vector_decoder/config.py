@@ -31,7 +31,7 @@ class VectorDecoderConfig(CatalogueNetworkConfig):
     folds: Width = 4
     heads: Width = 2
     row_dropout: Chance = 0.3
-    later: Some = 5
+    later: Width = 5
     later_share: Weight = 0.5
     words: bool = False
     candidates: Some = 32768
