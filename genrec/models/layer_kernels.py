@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from genrec.compiling import Array, compiled_loops
+from genrec.compiling import Array, compiled_elements, compiled_loops
 
 _U, _F = np.uint32, np.float32
 
@@ -27,7 +27,7 @@ def _kept(place: Any, first: Any, second: Any, least: Any) -> bool:
     return bool(_U(mixed ^ _U(mixed >> _U(16))) >= least)
 
 
-@compiled_loops
+@compiled_elements
 def exponential(x: Any) -> Any:
     """The exponential function to float32's accuracy, in operations that vector units have."""
     x = min(max(x, _F(-87)), _F(88))
@@ -101,7 +101,7 @@ def norm_back(x: Array, weight: Array, epsilon: Any, given: Array, out: Array, w
         _norm_row_back(x[row], weight, epsilon, given[row], out[row], weight_out)
 
 
-@compiled_loops
+@compiled_elements
 def gate(x: Array, out: Array) -> None:
     """``silu(first half) * second half`` of ``x (rows, 2 * dim)``."""
     rows, dim = out.shape
@@ -110,7 +110,7 @@ def gate(x: Array, out: Array) -> None:
             out[row, at] = x[row, at] / (_F(1) + exponential(-x[row, at])) * x[row, dim + at]
 
 
-@compiled_loops
+@compiled_elements
 def gate_back(x: Array, given: Array, out: Array) -> None:
     """The gradient of :func:`gate`, of the shape of ``x``."""
     rows, dim = given.shape
