@@ -27,7 +27,7 @@ def _kept(place: Any, first: Any, second: Any, least: Any) -> bool:
     return bool(_U(mixed ^ _U(mixed >> _U(16))) >= least)
 
 
-@compiled_elements
+@compiled_loops
 def exponential(x: Any) -> Any:
     """The exponential function to float32's accuracy, in operations that vector units have."""
     x = min(max(x, _F(-87)), _F(88))
@@ -101,7 +101,7 @@ def norm_back(x: Array, weight: Array, epsilon: Any, given: Array, out: Array, w
         _norm_row_back(x[row], weight, epsilon, given[row], out[row], weight_out)
 
 
-@compiled_elements
+@compiled_loops
 def gate(x: Array, out: Array) -> None:
     """``silu(first half) * second half`` of ``x (rows, 2 * dim)``."""
     rows, dim = out.shape
