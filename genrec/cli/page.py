@@ -15,7 +15,6 @@ from genrec.cli.options import Checkpoints, DecodingChanges, Device, ExcludeSeen
 from genrec.cli.outputs import claim_file
 from genrec.cli.progress import progress
 from genrec.cli.reading import known_columns, tell
-from genrec.cli.shards import LONGEST_SHOWN
 from genrec.cli.trust import loads_models
 from genrec.wording import count
 
@@ -33,6 +32,8 @@ HistoriesTable = Annotated[
     typer.Option("--histories", help="Table with user_id, item_id, timestamp (default: people with one item each)."),
 ]
 Users = Annotated[int, typer.Option("--users", min=1, max=2000, help="Users in the page, a sample.")]
+LONGEST_SHOWN = 100
+"""Items a user that a page shows at most."""
 Length = Annotated[int, typer.Option("--k", min=1, max=LONGEST_SHOWN, help="Items a user.")]
 Items = Annotated[int, typer.Option("--items", min=1, help="Most items in the page.")]
 

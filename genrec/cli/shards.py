@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from genrec.cli.columns import Tables
 from genrec.cli.console import duration, say, summary
 from genrec.cli.outputs import claim_job
+from genrec.cli.page import LONGEST_SHOWN
 from genrec.cli.progress import progress
 from genrec.cli.reading import free_path, shell_command, tell
 from genrec.schema import Columns
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from genrec.sharding.spool import HistoryColumns
 
 Engine = Literal["local", "ray"]
-LONGEST_SHOWN = 100
-"""Items a user that a page shows at most."""
 
 
 @dataclass(frozen=True)

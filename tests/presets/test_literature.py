@@ -3,58 +3,19 @@
 import numpy as np
 import pytest
 import yaml
-from language_support import save_checkpoint
-from preset_support import FAMILIES, TEXTS, tiny, tiny_recipe
+from preset_support import TEXTS, tiny
 from typer.testing import CliRunner
 
-from genrec import Catalog
 from genrec.assets import asset_dir, remark_of
 from genrec.cli.main import app
 from genrec.config import parse, read_yaml
-from genrec.data import Interactions
-from genrec.data.shop import make_shop
 from genrec.data.split import split_for
 from genrec.generative.config import TrainConfig
 from genrec.generative.recommender import GenerativeRecommender
-from genrec.index.semantic_index import SemanticIndex
 from genrec.training.objectives import build_objective
 from genrec.training.train import train
 
 PRESETS = sorted(name for name, text in TEXTS.items() if remark_of(text, "source"))
-
-
-@pytest.fixture(scope="module")
-def shop():
-    """The demo shop, small."""
-    items, interactions = make_shop(n_items=80, n_users=60)
-    return Catalog.from_frame(items), Interactions.from_frame(interactions)
-
-
-@pytest.fixture(scope="module")
-def index_for(shop):
-    """A function that builds a recipe's index, with few codes over vectors that need no model; each once."""
-    made = {}
-
-    def build(name):
-        if name not in made:
-            made[name] = SemanticIndex.build(shop[0], tiny_recipe(name))
-        return made[name]
-
-    return build
-
-
-@pytest.fixture(scope="module")
-def checkpoint_of(tmp_path_factory):
-    """A function that gives a tiny language model for an architecture."""
-    made = {}
-
-    def build(architecture):
-        family = FAMILIES.get(architecture, "qwen3")
-        if family not in made:
-            made[family] = save_checkpoint(tmp_path_factory.mktemp(family), family)
-        return str(made[family])
-
-    return build
 
 
 @pytest.fixture(scope="module")

@@ -5,19 +5,14 @@ from itertools import islice
 import pytest
 import torch
 import yaml
-from language_support import save_checkpoint
-from preset_support import FAMILIES, TEXTS, tiny, tiny_recipe
+from preset_support import TEXTS, tiny
 
-from genrec import Catalog
 from genrec.assets import asset_dir, remark_of
 from genrec.config import differences, parse, read_yaml
-from genrec.data import Interactions
-from genrec.data.shop import make_shop
 from genrec.data.split import split_for
 from genrec.errors import ConfigError, DataError
 from genrec.generative.config import TrainConfig, load_train_config
 from genrec.generative.recommender import GenerativeRecommender
-from genrec.index.semantic_index import SemanticIndex
 from genrec.models import find_network
 from genrec.models.registry import NETWORKS
 from genrec.models.settings import OF_NETWORKS
@@ -52,40 +47,6 @@ OTHERS = (
 )
 OTHERS += ("model.llm.code_rows",)
 FROM_CODEBOOKS = "rq-kmeans-3x256"
-
-
-@pytest.fixture(scope="module")
-def shop():
-    """The demo shop, small: its index, and what users did."""
-    items, interactions = make_shop(n_items=80, n_users=40)
-    return Catalog.from_frame(items), Interactions.from_frame(interactions)
-
-
-@pytest.fixture(scope="module")
-def index_for(shop):
-    """A function that builds a tiny recipe's index, each once."""
-    made = {}
-
-    def build(name):
-        if name not in made:
-            made[name] = SemanticIndex.build(shop[0], tiny_recipe(name))
-        return made[name]
-
-    return build
-
-
-@pytest.fixture(scope="module")
-def checkpoint_of(tmp_path_factory):
-    """A function that gives a tiny language model for an architecture."""
-    made = {}
-
-    def build(architecture):
-        family = FAMILIES.get(architecture, "qwen3")
-        if family not in made:
-            made[family] = save_checkpoint(tmp_path_factory.mktemp(family), family)
-        return str(made[family])
-
-    return build
 
 
 def changed(content, name, tokens):
