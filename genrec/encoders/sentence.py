@@ -165,19 +165,22 @@ class _Job:
         self.reads = False
 
     def _cut(self) -> Iterator[list[int]]:
-        """Rows in batches: by length for little padding, then by text; a batch ends where its last text says so.
+        """Rows in batches: by length for little padding, then by text; too many are cut at the text of least number.
 
-        So a text more or less changes its own batch and leaves the others, and the order of the items does not matter.
+        So a text more or less changes its own batch and leaves the others, and the order of the items does not matter,
+        nor does the folder of the model, which the keys know.
         """
         most = self.encoder.settings.batch_size
-        rows: list[int] = []
-        for row in sorted(self.row_of.values(), key=lambda row: (-len(self.texts[row]), self.texts[row])):
-            rows.append(row)
-            if len(rows) == most or int.from_bytes(self.keys[row][:4], "little") % max(1, most // 2) == 0:
-                yield rows
-                rows = []
-        if rows:
-            yield rows
+        rows = sorted(self.row_of.values(), key=lambda row: (-len(self.texts[row]), self.texts[row]))
+        numbers = np.array([_number(self.texts[row]) for row in rows], dtype=np.uint64)
+        waiting = [(0, len(rows))] if rows else []
+        while waiting:
+            start, stop = waiting.pop()
+            if stop - start <= most:
+                yield rows[start:stop]
+                continue
+            middle = start + 1 + int(numbers[start + 1 : stop].argmin())
+            waiting += [(middle, stop), (start, middle)]
 
     def run(self) -> np.ndarray:
         for keys, vectors in self.cache.shards():
@@ -258,6 +261,11 @@ class _Batch:
             digest = together.copy()
             digest.update(keys[row])
             self.rows[digest.digest()] = row
+
+
+def _number(text: str) -> int:
+    """A number of the text alone, as good as drawn."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def _n_tokens(model: Any, texts: list[str]) -> np.ndarray:

@@ -1,6 +1,7 @@
 import importlib.metadata
 import json
 import logging
+import shutil
 import zlib
 
 import numpy as np
@@ -140,6 +141,16 @@ def test_vectors_do_not_depend_on_what_the_cache_held(folder, monkeypatch, befor
         model.die_after = None
     np.testing.assert_array_equal(encoder.encode(catalog), expected)
     np.testing.assert_array_equal(encoder.encode(catalog), expected)
+
+
+def test_vectors_do_not_depend_on_the_folder_of_the_model(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(SentenceModel, "load", lambda self, device: Drifting())
+    catalog = catalog_of([f"{'ab' * (n % 7)} {n}" for n in range(300)])
+    expected = fitted(folder, catalog).encode(catalog)
+    for name in ("a", "other/place"):
+        moved = tmp_path / name
+        shutil.copytree(folder, moved)
+        np.testing.assert_array_equal(fitted(moved, catalog).encode(catalog), expected)
 
 
 def test_a_new_text_is_read_with_few_others(folder, model):
