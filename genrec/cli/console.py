@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
@@ -16,9 +17,9 @@ from rich.console import Console
 from rich.text import Text
 
 from genrec.cli.failures import explained
-from genrec.cli.outputs import claims
+from genrec.cli.outputs import Claims, claims, part_of_another
 from genrec.cli.plain import aligned, plain_markdown
-from genrec.cli.stopping import exit_code, terminable
+from genrec.cli.stopping import exit_code, stop_behind, terminable
 from genrec.cli.visible import VisibleFormatter, one_line, visible
 from genrec.errors import GenRecError
 
@@ -65,19 +66,29 @@ def guarded(command: F) -> F:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         quiet_libraries()
+        inner, mine = part_of_another(), Claims()
         try:
-            with terminable(), claims():
+            with terminable(), claims() as mine:
                 return command(*args, **kwargs)
-        except KeyboardInterrupt as stop:
-            err.print("\nStopped. Nothing was half-written; run the same command again.")
-            raise typer.Exit(exit_code(stop)) from None
         except BaseException as error:
+            if (stop := stop_behind(error)) is not None:
+                err.print(f"\nStopped. {_after_stop([] if inner else mine.written())}")
+                raise typer.Exit(exit_code(stop)) from None
             if (message := explained(error)) is None:
                 raise
             show_error(message)
             raise typer.Exit(1) from None
 
     return run  # type: ignore[return-value]
+
+
+def _after_stop(written: Sequence[Path]) -> str:
+    """What a stopped command leaves, and what to do."""
+    if not written:
+        return "Nothing was half-written; run the same command again."
+    return (
+        f"{', '.join(str(path) for path in written)}: written before that, and whole. Only the report here is missing."
+    )
 
 
 def show_error(error: GenRecError) -> None:

@@ -10,18 +10,55 @@ from pathlib import Path
 from genrec.artifacts import output_lock, recover, require_free, require_free_file
 from genrec.artifacts.files import require_writable
 
-_commands: list[ExitStack] = []
+
+class Claims:
+    """What one command has claimed.
+
+    Attributes:
+        stack: Ends the claims.
+    """
+
+    def __init__(self) -> None:
+        self.stack = ExitStack()
+        self._before: dict[Path, object] = {}
+
+    def watch(self, target: Path) -> None:
+        """Remember how an output that is put in its place as a whole stood before the command."""
+        self._before[target] = _identity(target)
+
+    def written(self) -> list[Path]:
+        """Outputs that the command has put in their places: whole, each in one step."""
+        now = {target: _identity(target) for target in self._before}
+        return [target for target, seen in now.items() if seen not in (None, self._before[target])]
+
+
+_commands: list[Claims] = []
 
 
 @contextmanager
-def claims() -> Iterator[None]:
+def claims() -> Iterator[Claims]:
     """Around a command: what it claims is its own until it ends."""
-    with ExitStack() as stack:
-        _commands.append(stack)
+    mine = Claims()
+    with mine.stack:
+        _commands.append(mine)
         try:
-            yield
+            yield mine
         finally:
             _commands.pop()
+
+
+def part_of_another() -> bool:
+    """Whether a command is running, such as ``genrec demo`` around the commands that it is made of."""
+    return bool(_commands)
+
+
+def _identity(target: Path) -> tuple[int, int] | None:
+    """What tells a file or folder from another one of the same name; None where there is none."""
+    try:
+        found = target.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def claim(
@@ -49,6 +86,8 @@ def claim(
     recover(folder)
     if resumes is None or overwrite or not (folder / resumes).is_file():
         require_free(folder, overwrite=overwrite, replaces=replaces)
+    if replaces:
+        _commands[-1].watch(folder)
 
 
 def claim_file(path: Path, *, overwrite: bool = False) -> None:
@@ -59,6 +98,7 @@ def claim_file(path: Path, *, overwrite: bool = False) -> None:
     """
     if _reserve(path):
         require_free_file(path, overwrite=overwrite)
+        _commands[-1].watch(path)
 
 
 def claim_job(folder: Path) -> None:
@@ -70,7 +110,7 @@ def claim_job(folder: Path) -> None:
     new = not folder.exists()
     if _reserve(folder):
         if new:  # where the job ends with nothing in it, it leaves nothing
-            _commands[-1].callback(_remove_empty, [folder])
+            _commands[-1].stack.callback(_remove_empty, [folder])
         require_writable(folder / "part")
 
 
@@ -78,7 +118,7 @@ def _reserve(target: Path, on_wait: Callable[[str], None] | None = None) -> bool
     """Lock an output; of several processes that work together only the first one does."""
     if os.environ.get("RANK", "0") != "0":
         return False
-    stack = _commands[-1]
+    stack = _commands[-1].stack
     missing = [parent for parent in target.absolute().parents if not parent.exists()]
     stack.callback(_remove_empty, missing)
     stack.enter_context(output_lock(target, wait=0.0 if on_wait is None else None, on_wait=on_wait))

@@ -1,0 +1,124 @@
+"""Ctrl-C and SIGTERM at awkward moments: inside calls that swallow errors, and after the output has been written."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+
+import pytest
+import typer
+
+from genrec.artifacts import atomic_dir
+from genrec.cli.console import guarded
+from genrec.cli.outputs import claim, claim_job
+from genrec.cli.stopping import Terminated, stop_behind, terminable
+
+
+def ask(number):
+    os.kill(os.getpid(), number)
+    time.sleep(0)  # handlers run between two steps of Python
+
+
+class Swallows:
+    """Its end is called by the interpreter, which prints errors of it and goes on."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        ask(self.number)
+
+
+def in_a_destructor(number):
+    one = Swallows(number)
+    del one
+
+
+def in_a_callback(number):
+    ctypes.CFUNCTYPE(None)(lambda: ask(number))()
+
+
+@pytest.mark.parametrize("swallow", [in_a_destructor, in_a_callback])
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_that_a_call_swallows_still_stops_the_command(swallow, number, kind, capfd):
+    reached = []
+    with pytest.raises(KeyboardInterrupt) as stopped, terminable():  # noqa: PT012 - it is raised some steps later
+        swallow(number)
+        reached.append("after the call")
+        time.sleep(5)
+        reached.append("five seconds later")
+    assert type(stopped.value) is kind
+    assert reached == ["after the call"]
+    assert "Exception ignored" not in capfd.readouterr().err
+
+
+def test_other_swallowed_errors_go_where_they_went(monkeypatch):
+    def broken():
+        raise ValueError("of somebody else")
+
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with terminable():
+        ctypes.CFUNCTYPE(None)(broken)()
+    assert sys.unraisablehook == told.append
+    assert isinstance(told[0].exc_value, ValueError)
+
+
+def test_an_error_that_compiled_code_made_of_a_signal_is_that_signal():
+    try:
+        try:
+            raise Terminated
+        except Terminated as stop:
+            raise SystemError("returned a result with an exception set") from stop
+    except SystemError as error:
+        found = stop_behind(error)
+    assert isinstance(found, Terminated)
+    assert stop_behind(SystemError("of its own")) is None
+    assert stop_behind(ValueError("another")) is None
+
+
+def stopped(command, capsys):
+    with pytest.raises(typer.Exit) as ended:
+        command()
+    return ended.value.exit_code, capsys.readouterr().err
+
+
+def test_who_stops_a_command_hears_whether_its_output_is_there(tmp_path, capsys):
+    target = tmp_path / "index"
+
+    @guarded
+    def build(before):
+        claim(target)
+        if before:
+            ask(signal.SIGTERM)
+        with atomic_dir(target) as work:
+            (work / "codes").write_text("1")
+        ask(signal.SIGINT)
+
+    code, said = stopped(lambda: build(before=True), capsys)
+    assert code == 143
+    assert "run the same command again" in said
+    assert not target.exists()
+    code, said = stopped(lambda: build(before=False), capsys)
+    assert code == 130
+    assert f"{target}: written before that, and whole" in said
+    assert "run the same command again" not in said
+
+
+def test_a_job_of_several_commands_goes_on_when_it_is_run_again(tmp_path, capsys):
+    @guarded
+    def build():
+        claim(tmp_path / "job" / "index")
+        with atomic_dir(tmp_path / "job" / "index") as work:
+            (work / "codes").write_text("1")
+        ask(signal.SIGINT)
+
+    @guarded
+    def demo():
+        claim_job(tmp_path / "job")
+        build()
+
+    code, said = stopped(demo, capsys)
+    assert code == 130
+    assert "run the same command again" in said
