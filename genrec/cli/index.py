@@ -66,7 +66,7 @@ def build(
     tables: Tables,
 ) -> None:
     """Turn a catalogue into semantic IDs."""
-    from genrec.index.report import collision_line, overall, reasons
+    from genrec.index.report import collision_line, overall, reasons, says_little
     from genrec.index.semantic_index import SemanticIndex
 
     recipe, frozen = _recipe(tokenizer, quantizer, set_ or ())
@@ -90,12 +90,13 @@ def build(
     index.columns, index.split = tables.names, choice if train is not None else None
     index.save(out, overwrite=overwrite)
     stats = index.stats()
-    weak = reasons(stats)
+    weak, better = reasons(stats), None
     for sentence in weak:
         say(sentence)
     if weak and frozen is None:
         same = [*([] if interactions is None else ["--interactions", interactions]), *tables.options()]
-        _propose_sizes(index, tokenizer, set_ or [], ["index", "build", items, *same, *tables.split_options()], out)
+        build_ = ["index", "build", items, *same, *tables.split_options()]
+        better = _fitting_build(index, tokenizer, set_ or [], build_, out)
     summary(
         {
             "index": f"{out} ({count(len(catalog), 'item')}, fingerprint {index.fingerprint[:12]})",
@@ -104,17 +105,17 @@ def build(
             "collisions": collision_line(stats),
             "time": duration(time.monotonic() - began),
         },
-        _after_build(out, quantizer, interactions, tables),
+        _after_build(out, quantizer, interactions, tables, better if says_little(stats) else None),
     )
 
 
-def _propose_sizes(index: SemanticIndex, recipe: str, changes: list[str], build: list[object], out: Path) -> None:
-    """Where an index has weak points and sizes that are not those for so many items: the command that has these."""
+def _fitting_build(index: SemanticIndex, recipe: str, changes: list[str], build: list[object], out: Path) -> str | None:
+    """For an index with weak points and sizes that are not those for so many items: the command with these, told."""
     from genrec.index.sizes import fitting_sizes
 
     own, (levels, size) = index.recipe.quantizer, fitting_sizes(len(index))
     if own.get("codebook_size") in (None, size) or "levels" not in own:
-        return
+        return None
     if recipe == "rq-kmeans-3x256":
         recipe, wanted = "auto", []
     else:
@@ -123,11 +124,19 @@ def _propose_sizes(index: SemanticIndex, recipe: str, changes: list[str], build:
     sets = [word for one in (*kept, *wanted) for word in ("--set", one)]
     command = shell_command(*build, "--tokenizer", recipe, *sets, "--out", free_path(f"{out}-{levels}x{size}"))
     say(f"{levels} × {size} codes fit {count(len(index), 'item')}: {command}")
+    return command
 
 
-def _after_build(index: Path, quantizer: Path | None, interactions: Path | None, tables: Tables) -> list[str]:
-    """What to run next; columns and split are remembered, and only what can run as it stands is named."""
+def _after_build(
+    index: Path, quantizer: Path | None, interactions: Path | None, tables: Tables, better: str | None
+) -> list[str]:
+    """What to run next; columns and split are remembered, and only what can run as it stands is named.
+
+    Nobody should train on codes that say little about the items where another build mends that: ``better``.
+    """
     then = [shell_command("index", "show", index)]
+    if better is not None:
+        return [*then, better]
     if interactions is None:
         return then
     if quantizer is not None and (quantizer / "tokenizer").is_dir():  # a pretrained recommender needs no training

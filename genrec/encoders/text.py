@@ -72,7 +72,9 @@ class TextTemplate(Settings):
                 "No field of the items holds text.",
                 where="items",
                 expected="at least one text column beside item_id, such as title",
-                hint="Name the columns to use in text.fields, or choose the encoder 'cooccurrence' or 'precomputed'.",
+                hint="Give the items a column of text. Or let their codes come from interactions alone: "
+                "--tokenizer auto --set encoder.name=cooccurrence; or from vectors of your own: "
+                "--set encoder.name=precomputed --set encoder.path=FILE.",
             )
         return text
 

@@ -176,12 +176,29 @@ def test_vectors_for_an_encoder_that_makes_its_own(built, tmp_path):
     assert not (tmp_path / "grown").exists()
 
 
+def test_items_without_text_get_codes_by_the_ways_that_the_error_names(tmp_path, tables):
+    _, log = tables
+    items = tmp_path / "ids.csv"
+    ids = pl.read_csv(log)["item_id"].unique(maintain_order=True)
+    pl.DataFrame({"item_id": ids}).write_csv(items)
+    np.save(tmp_path / "own.npy", np.random.default_rng(0).normal(size=(len(ids), 8)).astype(np.float32))
+    said = refused("build", items, "--interactions", log, "--out", tmp_path / "no")
+    ways = re.search(r"interactions alone: (.*); or from vectors of your own: (.*)\.$", said, flags=re.MULTILINE)
+    genrec("build", items, "--interactions", log, *shlex.split(ways[1]), "--out", tmp_path / "bought")
+    own = ways[2].replace("FILE", str(tmp_path / "own.npy"))
+    genrec("build", items, *shlex.split(own), "--out", tmp_path / "own")
+
+
 def test_build_says_what_show_says_and_its_own_advice_runs(tmp_path):
     rng = np.random.default_rng(0)
     items = tmp_path / "shop items.csv"
     titles = [" ".join(rng.choice(ITEM_WORDS, 4, replace=False)) for _ in range(60)]
     pl.DataFrame({"sku": [f"i{n}" for n in range(60)], "title": titles}).write_csv(items)
-    built = genrec("build", items, "--id-column", "sku", "--out", tmp_path / "index")
+    log = tmp_path / "log.csv"
+    events = [(f"u{user}", f"i{(7 * user + step) % 60}", step) for user in range(20) for step in range(4)]
+    pl.DataFrame(events, ["user_id", "item_id", "timestamp"], orient="row").write_csv(log)
+    tables = (items, "--id-column", "sku", "--interactions", log, "--item-column", "item_id")
+    built = genrec("build", *tables, "--out", tmp_path / "index")
     verdict = re.search(r"^verdict +(.*)$", built, flags=re.MULTILINE).group(1)
     shown = genrec("show", tmp_path / "index")
     assert verdict.startswith("Not a good index")
@@ -190,6 +207,8 @@ def test_build_says_what_show_says_and_its_own_advice_runs(tmp_path):
     assert reason in built
     assert reason in shown
     advised = re.search(r"3 × 16 codes fit 60 items: genrec index (.*)$", built, flags=re.MULTILINE).group(1)
+    assert built.endswith(f"  genrec index {advised}\n")  # and no training on codes that say nothing
+    assert "genrec train" not in built
     again = genrec(*shlex.split(advised))
     assert "--tokenizer auto" in advised
     assert "Not a good index" not in again

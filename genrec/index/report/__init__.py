@@ -1,7 +1,7 @@
 """What there is to know about semantic indexes: numbers, verdicts, pages, differences and comparisons."""
 
 from genrec.index.report.text import render_report, show_item, show_prefix
-from genrec.index.report.verdicts import Check, checks, collision_line, overall, reasons
+from genrec.index.report.verdicts import Check, checks, collision_line, overall, reasons, says_little
 from genrec.index.stats import CodeAgreement, IndexStats, LevelStats, compute_stats, level_stats
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "overall",
     "reasons",
     "render_report",
+    "says_little",
     "show_item",
     "show_prefix",
 ]

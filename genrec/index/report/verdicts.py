@@ -78,6 +78,13 @@ def reasons(stats: IndexStats) -> list[str]:
     return [check.sentence for check in poor if check.matters == "every model" or not slots]
 
 
+def says_little(stats: IndexStats) -> bool:
+    """Whether the codes say little about the items; of parallel slots nobody asks."""
+    return stats.levels[0].kind != "slot" and any(
+        check.grade == "poor" and check.topic in _MEANING for check in checks(stats)
+    )
+
+
 def collision_line(stats: IndexStats) -> str:
     """What became of items with equal codes, step by step: nearest codes, after moving, after disambiguation.
 
