@@ -99,7 +99,7 @@ def leave_one_out(histories: Histories, *, min_length: int = 3) -> Split:
             where="leave-one-out split",
             expected="histories with a test item, a validation item and at least one before them",
             hint="Collect longer histories, or cut all users at two moments: --split global-time --validation-from 0.8 "
-            "--test-from 0.9 (split settings in Python). An index needs no interactions: leave --interactions out.",
+            "--test-from 0.9 (split settings in Python). An index needs no interactions.",
         )
     held = np.where(long, 2, 0)
     train = histories.cut(histories.offsets[:-1], histories.offsets[1:] - held)

@@ -73,8 +73,9 @@ class TextTemplate(Settings):
                 where="items",
                 expected="at least one text column beside item_id, such as title",
                 hint="Give the items a column of text. Or let their codes come from interactions alone: "
-                "--tokenizer auto --set encoder.name=cooccurrence; or from vectors of your own: "
-                "--set encoder.name=precomputed --set encoder.path=FILE.",
+                "genrec index build ITEMS --interactions LOG --tokenizer auto --set encoder.name=cooccurrence --out "
+                "NEW; or from vectors of your own: genrec index build ITEMS --set encoder.name=precomputed --set "
+                "encoder.path=FILE --out NEW.",
             )
         return text
 

@@ -183,10 +183,12 @@ def test_items_without_text_get_codes_by_the_ways_that_the_error_names(tmp_path,
     pl.DataFrame({"item_id": ids}).write_csv(items)
     np.save(tmp_path / "own.npy", np.random.default_rng(0).normal(size=(len(ids), 8)).astype(np.float32))
     said = refused("build", items, "--interactions", log, "--out", tmp_path / "no")
-    ways = re.search(r"interactions alone: (.*); or from vectors of your own: (.*)\.$", said, flags=re.MULTILINE)
-    genrec("build", items, "--interactions", log, *shlex.split(ways[1]), "--out", tmp_path / "bought")
-    own = ways[2].replace("FILE", str(tmp_path / "own.npy"))
-    genrec("build", items, *shlex.split(own), "--out", tmp_path / "own")
+    ways = re.findall(r"genrec index (build .*?)[;.](?:\s|$)", said)
+    assert len(ways) == 2
+    for number, way in enumerate(ways):
+        names = {"ITEMS": items, "LOG": log, "NEW": tmp_path / f"way{number}"}
+        names["encoder.path=FILE"] = f"encoder.path={tmp_path / 'own.npy'}"
+        genrec(*(names.get(word, word) for word in shlex.split(way)))
 
 
 def test_build_says_what_show_says_and_its_own_advice_runs(tmp_path):
