@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genrec.artifacts import mend, read_json, read_manifest, read_whole
 from genrec.artifacts.hub import at_hand
+from genrec.artifacts.kinds import INDEX, RECOMMENDER
 from genrec.data.naming import ColumnNames
 from genrec.errors import ArtifactError
 from genrec.importing import without_collection
-from genrec.index.item_tokenizer import ItemTokenizer
-from genrec.index.semantic_index import SemanticIndex
-from genrec.recommender import MANIFEST, Recommender
+
+if TYPE_CHECKING:
+    from genrec.index.item_tokenizer import ItemTokenizer
+    from genrec.recommender import Recommender
 
 
 def load(folder: Path | str, *, revision: str | None = None, token: str | None = None, **options: Any) -> Recommender:
@@ -82,7 +84,7 @@ def saved_kind(folder: Path | str) -> str | None:
     """Kind of a saved recommender: ``generative``, ``foundation`` or ``baseline``; None where that cannot be read."""
     mend(folder)
     try:
-        content = read_json(Path(folder) / MANIFEST)
+        content = read_json(Path(folder) / RECOMMENDER)
     except (OSError, ValueError):
         return None
     kind = content.get("kind") if isinstance(content, dict) else None
@@ -92,7 +94,7 @@ def saved_kind(folder: Path | str) -> str | None:
 def saved_columns(folder: Path | str) -> ColumnNames:
     """Names of columns that a saved recommender or index remembers, read without loading it; none where it has none."""
     mend(folder)
-    for name in (MANIFEST, "index.json"):
+    for name in (RECOMMENDER, INDEX):
         try:
             content = read_json(Path(folder) / name)
             return ColumnNames(**(content.get("columns") or {}))
@@ -107,17 +109,20 @@ def read_tokenizer(folder: Path | str) -> ItemTokenizer:
     Raises:
         ArtifactError: The folder is none of these.
     """
+    from genrec.index.item_tokenizer import ItemTokenizer
+    from genrec.index.semantic_index import SemanticIndex
+
     folder = Path(folder)
     mend(folder)
     if (folder / "tokenizer").is_dir():
 
         def load_frozen() -> ItemTokenizer:
-            read_manifest(folder, MANIFEST, "recommender")
+            read_manifest(folder, RECOMMENDER, "recommender")
             return ItemTokenizer.load(folder / "tokenizer")
 
         return read_whole(folder, "recommender", load_frozen)
     for place in (folder, folder / "index"):
-        if (place / "index.json").is_file():
+        if (place / INDEX).is_file():
             return SemanticIndex.load(place).tokenizer
     raise ArtifactError(
         "There is no fitted quantizer here.", where=folder, expected="a folder of genrec pretrain, train or index build"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from genrec.artifacts.kinds import RECOMMENDER
 from genrec.config import parse
 from genrec.data.histories import Histories
 from genrec.data.id_lists import as_numbers, listed, positions_of_lists, positions_of_set
@@ -23,7 +24,7 @@ from genrec.wording import count
 
 HistoriesLike = Histories | Sequence[Sequence[str]]
 
-MANIFEST = "recommender.json"
+MANIFEST = RECOMMENDER
 """The file that makes a folder a saved recommender."""
 
 __all__ = ["MANIFEST", "HistoriesLike", "Recommendations", "Recommender"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from genrec.errors import ArtifactError
 
-_INDEX, _RECOMMENDER, _SHARDS, _RUN = "index.json", "recommender.json", "generate.json", "run.json"
+INDEX, RECOMMENDER, _SHARDS, _RUN = "index.json", "recommender.json", "generate.json", "run.json"
 _UNFINISHED = "The same genrec train command as before goes on with it; what it makes is then at {}."
 
 
@@ -36,11 +36,11 @@ def _what(folder: Path, name: str) -> tuple[str, str | None]:
     if (folder / _RUN).is_file():
         done = str(folder).removesuffix(".training")
         return "it is the working folder of a training that has not finished", _UNFINISHED.format(done)
-    if (folder / _RECOMMENDER).is_file():
+    if (folder / RECOMMENDER).is_file():
         return _recommender(folder)
-    if (folder / _INDEX).is_file():
+    if (folder / INDEX).is_file():
         hint = f"Train a recommender on it: genrec train {folder} INTERACTIONS --out FOLDER."
-        return "it is a semantic index", hint if name == _RECOMMENDER else None
+        return "it is a semantic index", hint if name == RECOMMENDER else None
     if (folder / _SHARDS).is_file():
         return "it holds lists that genrec generate made, in shards", "Name the recommender that made them."
     if (folder / "trie.json").is_file():
@@ -54,7 +54,7 @@ def _what(folder: Path, name: str) -> tuple[str, str | None]:
 
 def _recommender(folder: Path) -> tuple[str, str | None]:
     try:
-        kind = json.loads((folder / _RECOMMENDER).read_text(encoding="utf-8")).get("kind")
+        kind = json.loads((folder / RECOMMENDER).read_text(encoding="utf-8")).get("kind")
     except (OSError, ValueError, AttributeError, RecursionError):
         return "it is a recommender", None
     if kind == "baseline":

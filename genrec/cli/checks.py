@@ -16,10 +16,10 @@ def check_tables(*paths: Path | None) -> None:
     Raises:
         DataError: One is missing, or a folder.
     """
-    from genrec.data.tables import require_file
-
     for path in paths:
-        if path is not None:
+        if path is not None and not path.is_file():
+            from genrec.data.tables import require_file
+
             require_file(path)
 
 
@@ -30,12 +30,12 @@ def check_index(folder: Path | None) -> None:
         ArtifactError: It is missing, or something else.
     """
     from genrec.artifacts import mend, read_manifest
-    from genrec.index.storage import MANIFEST
+    from genrec.artifacts.kinds import INDEX
 
     if folder is not None:
         mend(folder)
-        if not (folder / MANIFEST).is_file():
-            read_manifest(folder, MANIFEST, "index")
+        if not (folder / INDEX).is_file():
+            read_manifest(folder, INDEX, "index")
 
 
 def check_recommender(folder: Path, changes: Sequence[str] = ()) -> DecodingOptions | None:
@@ -53,17 +53,18 @@ def check_recommender(folder: Path, changes: Sequence[str] = ()) -> DecodingOpti
         ConfigError: An unknown setting, or a wrong value.
     """
     from genrec.artifacts import read_manifest
-    from genrec.config import parse, read_yaml
-    from genrec.generative.config import TrainConfig
+    from genrec.artifacts.kinds import RECOMMENDER
     from genrec.loading import saved_kind
-    from genrec.recommender import MANIFEST
 
     kind = saved_kind(folder)
     if kind is None:
-        read_manifest(folder, MANIFEST, "recommender")
+        read_manifest(folder, RECOMMENDER, "recommender")
     settings = folder / "config.yaml"
     if kind == "baseline" or not settings.is_file():
         return None
+    from genrec.config import parse, read_yaml
+    from genrec.generative.config import TrainConfig  # a wrong path is told without it
+
     return parse(TrainConfig, read_yaml(settings), where=settings).generation.changed(changes)
 
 

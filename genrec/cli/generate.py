@@ -95,12 +95,12 @@ def generate(
     tables: Tables,
 ) -> None:
     """Recommend for many users, into a table or a folder of shards."""
-    from genrec.data.tables import table_kind
-    from genrec.loading import saved_kind
-
     check_recommender(model, set_ or ())
     check_index(index)
     check_tables(histories, allow, deny, prior)
+    from genrec.data.tables import table_kind
+    from genrec.loading import saved_kind
+
     changes = [*(set_ or ()), *_change("beams", beams), *_change("batch_users", batch_users)]
     job = Job(
         model=model,

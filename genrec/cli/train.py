@@ -53,6 +53,8 @@ def train(
     tables: Tables,
 ) -> None:
     """Train a recommender on an index; the same command again resumes."""
+    check_index(index)
+    check_tables(interactions)
     from genrec.generative.config import load_train_config
     from genrec.index.semantic_index import SemanticIndex
     from genrec.loading import saved_columns
@@ -62,8 +64,6 @@ def train(
     logging.getLogger("genrec.baselines.tuning").setLevel(logging.WARNING)  # the prior's own line says what was chosen
     settings = load_train_config(config, [*(set_ or ()), *([] if init is None else [f"init={init}"])])
     check_settings(settings, starts=overwrite or bool(seeds) or not (out / MANIFEST).is_file())
-    check_index(index)
-    check_tables(interactions)
     settings = _started(settings)
     if seeds:
         claim_seeds(seeds, set_, out)

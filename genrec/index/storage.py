@@ -24,6 +24,7 @@ from genrec.artifacts import (
     sha256_of,
     write_manifest,
 )
+from genrec.artifacts.kinds import INDEX
 from genrec.config import parse
 from genrec.data.catalog import Catalog
 from genrec.data.naming import ColumnNames
@@ -38,7 +39,7 @@ from genrec.trie import group_paths
 if TYPE_CHECKING:
     import polars as pl
 
-MANIFEST = "index.json"
+MANIFEST = INDEX
 _CODES, _TENSORS, _VECTORS = "codes.safetensors", "quantizer.safetensors", "vectors.safetensors"
 _ITEMS, _ENCODER, _CARD = "items.parquet", "encoder.json", "README.md"
 _MOST_CODES = 1 << 31
