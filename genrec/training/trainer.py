@@ -25,6 +25,7 @@ from genrec.training.loss_meter import LossMeter, Patience
 from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
 from genrec.training.pace import Pace
+from genrec.training.row_parts import is_text, row_parts
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +60,24 @@ class RecommenderTrainer(Trainer):
         """A step of transformers; a loss that is no number ends training before it reaches the weights."""
         self.pace.begin()
         self.objective.begin_step(self.state.global_step)
-        loss = super().training_step(*args, **kwargs)
+        loss = self._step_in_parts(*args, **kwargs)
         self.objective.end_step()
         batch = kwargs.get("inputs", args[1] if len(args) > 1 else {})
         self.pace.end(batch if isinstance(batch, Mapping) else {})
         self._guard.check_loss(loss, self)
         self._meter.add(loss, self.state)
         return loss
+
+    def _step_in_parts(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """The step of a batch, part by part where its texts are many and the model counts targets over micro-batches.
+
+        Several processes read their batches whole: they exchange gradients at every way back, as often as one another.
+        """
+        whole, told = super().training_step, self.model_accepts_loss_kwargs and num_items_in_batch is not None
+        if not (told and is_text(inputs) and self.args.world_size == 1 and self.args.device.type == "cpu"):
+            return whole(model, inputs, num_items_in_batch)
+        losses = [whole(model, part, num_items_in_batch) for part in row_parts(inputs)]
+        return torch.stack(losses).sum()
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log; losses are means over all steps since the last log, also where a run was stopped in between."""

@@ -17,6 +17,7 @@ from genrec.prompts import PromptRenderer, Sample, load_task
 from genrec.prompts.examples import TextCollator
 from genrec.prompts.padding import pad_prompts
 from genrec.prompts.rendering import IGNORE
+from genrec.training.row_parts import row_parts
 from genrec.training.transforms import TRANSFORMS
 from genrec.training.transforms.base import SequenceTransform
 
@@ -106,12 +107,15 @@ class LLM4DSR(SequenceTransform):
         for step in range(settings.steps):
             users = rng.choice(usable, settings.batch_size)
             batch = collate([asked.example(histories[user], rng) for user in users])
-            loss = model(**batch).loss
-            loss.backward()
+            loss = 0.0
+            for part in row_parts(batch):
+                of_part = model(**part, num_items_in_batch=(batch["labels"] != IGNORE).sum()).loss
+                of_part.backward()
+                loss += float(of_part.detach())
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()
             optimizer.zero_grad()
-            logger.debug("llm4dsr, step %d: loss %.4f", step + 1, float(loss.detach()))
+            logger.debug("llm4dsr, step %d: loss %.4f", step + 1, loss)
         model.eval()
 
     def _kept(self, asked: _Asked, histories: Histories) -> np.ndarray:

@@ -1,5 +1,7 @@
 """LLM4DSR: what does not belong in a history is left out of training (arXiv 2408.08208)."""
 
+from functools import partial
+
 import numpy as np
 import polars as pl
 import pytest
@@ -11,7 +13,8 @@ from genrec.data.histories import Histories
 from genrec.errors import ConfigError
 from genrec.index.recipe import load_recipe
 from genrec.index.semantic_index import SemanticIndex
-from genrec.training.transforms import build_transform, transformed
+from genrec.training.row_parts import row_parts
+from genrec.training.transforms import build_transform, llm4dsr, transformed
 from genrec.training.transforms.llm4dsr import LLM4DSR, LLM4DSRSettings, _Asked
 
 pytest.importorskip("peft")
@@ -106,6 +109,33 @@ def test_it_teaches_itself_to_find_what_was_put_in(checkpoint, index):
         return np.mean([row[2] for row in found]) / np.mean([np.delete(row, 2).mean() for row in found])
 
     assert told_apart(40) > 2 * max(1, told_apart(0))
+
+
+def test_it_learns_the_same_in_parts_of_few_tokens(checkpoint, index, monkeypatch):
+    people = Histories.from_lists([[0, 1, 2], [3, 4, 5, 1, 0, 2], [2, 4], [5, 3, 1, 0]])
+    read = []
+
+    def parts(batch, tokens):
+        for part in row_parts(batch, tokens):
+            read.append(part["input_ids"].numel() if len(part["input_ids"]) > 1 else 0)
+            yield part
+
+    def learned(tokens):
+        read.clear()
+        monkeypatch.setattr(llm4dsr, "row_parts", partial(parts, tokens=tokens))
+        transform = made(checkpoint, steps=3, learning_rate=1e-2, llm={"tuning": "full", "dtype": "float32"})
+        torch.manual_seed(0)
+        model = transform._model(index)
+        transform._teach(model, _Asked(model, index, transform.settings), people, seed=0)
+        return torch.cat([value.detach().flatten() for value in model.parameters() if value.requires_grad])
+
+    whole = learned(10**6)
+    assert len(read) == 3
+    pieces = learned(64)
+    assert len(read) > 6
+    assert max(read) <= 64
+    # AdamW makes something of gradients that are nothing but rounding, so single numbers may differ
+    assert float((whole - pieces).abs().mean()) < 1e-3 * 1e-2
 
 
 def test_training_histories_pass_every_transform(checkpoint, index):
