@@ -7,6 +7,7 @@ again and again in the meantime, and finds next to nothing.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,16 +20,17 @@ numbers are 700 and 10."""
 def without_collection() -> Iterator[None]:
     """No garbage collection inside; blocks may stand in one another and in any thread.
 
-    What was made inside counts as old afterwards, so that no young collection walks over it first. A collector that was
-    off before stays off, and objects that somebody froze stay frozen.
+    What was made inside counts as old afterwards, so that no young collection walks over it first; where nothing was
+    imported, there is nothing to do. A collector that was off before stays off, and objects that somebody froze stay
+    frozen: Python counts these one by one.
     """
-    was_on = gc.isenabled()
+    was_on, known = gc.isenabled(), len(sys.modules)
     gc.disable()
     try:
         yield
     finally:
         if was_on:
-            if not gc.get_freeze_count():
+            if len(sys.modules) != known and not gc.get_freeze_count():
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

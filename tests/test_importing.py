@@ -53,6 +53,22 @@ def test_garbage_from_inside_is_found_later():
     assert gone() is None
 
 
+def test_frozen_objects_are_not_counted_where_nothing_was_imported(monkeypatch):
+    """A process that froze a million objects counts them one by one, and every recommender is loaded inside."""
+    counted = []
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: counted.append(1) or 1)
+    gc.enable()
+    with without_collection():
+        pass
+    assert counted == []
+    assert gc.isenabled()
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with without_collection():
+        import this  # noqa: F401 - a module that nothing else has imported
+    assert counted == [1]
+    assert gc.isenabled()
+
+
 def test_a_collector_that_was_off_stays_off():
     gc.disable()
     with without_collection():
