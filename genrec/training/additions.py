@@ -12,11 +12,10 @@ from genrec.decoding.options import DecodingOptions, PriorSettings
 from genrec.generative.floor import Floor, FloorSettings
 from genrec.generative.learned_prior import LearnedPrior
 from genrec.generative.prior_experience import WEIGHTS, PriorExperience
-from genrec.metrics import ndcg_at
 from genrec.training.prior import ENOUGH, LARGEST, fit_prior
 from genrec.training.prior_blend import fit_blend
 from genrec.training.prior_grid import as_of_before, candidates, fitted, ndcg_of_sums
-from genrec.training.validation import validation_sample
+from genrec.training.searched import Searched
 
 if TYPE_CHECKING:
     from genrec.data.split import EvaluationSet, Split
@@ -45,6 +44,7 @@ def fit_additions(
     *,
     experience: PriorExperience | None = None,
     progress: Progress | None = None,
+    searched: Searched | None = None,
 ) -> None:
     """Give a recommender what its settings add to the network; what they leave open is chosen on validation.
 
@@ -59,15 +59,17 @@ def fit_additions(
         wanted: Settings with open weights, as the run was given them.
         experience: What counts did on other catalogues; read only where the weight of words is given.
         progress: Called with what is being done, steps done, and steps in all.
+        searched: Takes up what is searched of the validation sample, for whoever asks the same of these weights.
     """
+    searched = searched or Searched(recommender, split.validation)
     if wanted.words is not None:
         recommender.set_words(wanted.words)
         if wanted.prior is not None:
-            fit_prior(recommender, split, wanted.prior, experience=experience, progress=progress)
+            fit_prior(recommender, split, wanted.prior, experience=experience, progress=progress, searched=searched)
     given = PriorSettings(weight=0.0) if wanted.prior is None else wanted.prior
     if wanted.words == 0 and (wanted.prior is None or given.weight == 0):
         return
-    cases = _sample(recommender, split.validation)
+    cases = searched.sample
     grid: list[dict[str, Any]] = []
     if wanted.prior is not None:
         grid = candidates(given.name, split.train, given.settings)
@@ -75,7 +77,7 @@ def fit_additions(
     counts = [LearnedPrior(one) for one in fitted(given.name, grid, before, recommender.item_ids)]
     floor, value = _fit_floor(recommender, cases, counts, grid, given.name, words=wanted.words != 0)
     if wanted.words is None:
-        _fit_together(recommender, split, cases, counts, grid, given, floor, progress)
+        _fit_together(recommender, split, searched, counts, grid, given, floor, progress)
     settings, known = floor.prior, recommender.prior
     prior = None
     if settings is not None:
@@ -88,11 +90,6 @@ def fit_additions(
     recommender.metrics["floor"] = {**floor.model_dump(mode="json"), metric: value}
     if recommender.options.prior is not None and given.blend is not None:
         fit_blend(recommender, cases, given.blend)
-
-
-def _sample(recommender: GenerativeRecommender, cases: EvaluationSet) -> EvaluationSet:
-    settings = recommender.config
-    return cases.select(validation_sample(settings.validation.users, len(cases), settings.seed))
 
 
 def _fit_floor(
@@ -134,7 +131,7 @@ def _all_settings(prior: LearnedPrior) -> dict[str, Any]:
 def _fit_together(
     recommender: GenerativeRecommender,
     split: Split,
-    cases: EvaluationSet,
+    searched: Searched,
     counts: Sequence[LearnedPrior],
     grid: Sequence[dict[str, Any]],
     given: PriorSettings,
@@ -143,9 +140,9 @@ def _fit_together(
 ) -> None:
     """Set words, counts and their weights; see :func:`fit_additions`."""
     if recommender.scores_all:
-        words, number, weight, tried = _choose_exactly(recommender, cases, counts, given.weight, progress)
+        words, number, weight, tried = _choose_exactly(recommender, searched.sample, counts, given.weight, progress)
     else:
-        words, weight, tried = _choose_by_search(recommender, split, cases, counts, given, floor, progress)
+        words, weight, tried = _choose_by_search(recommender, searched, counts, given, floor, progress)
         number = _number(counts, floor)
     recommender.set_words(words)
     recommender.metrics["words"] = {"weight": words, "tried": tried}
@@ -223,15 +220,14 @@ def _number(counts: Sequence[LearnedPrior], floor: FloorSettings) -> int:
 
 def _choose_by_search(
     recommender: GenerativeRecommender,
-    split: Split,
-    cases: EvaluationSet,
+    searched: Searched,
     counts: Sequence[LearnedPrior],
     given: PriorSettings,
     floor: FloorSettings,
     progress: Progress | None,
 ) -> tuple[float, float, list[dict[str, float]]]:
     """The best sum without a network, times what helps the network most: weights of words and counts."""
-    validation, metric = recommender.config.validation, f"ndcg@{recommender.config.validation.k}"
+    metric = f"ndcg@{searched.settings.k}"
     ratio = 0.0 if floor.prior is None else floor.prior.weight or 0.0
     words, weight = (UNIT, UNIT * ratio) if floor.words else (0.0, 1.0)
     before = recommender.prior, recommender.options
@@ -246,14 +242,7 @@ def _choose_by_search(
             known = {"settings": _all_settings(recommender.prior), "weight": own}
             prior = given.model_copy(update=known)
         recommender.options = before[1].model_copy(update={"words": words * scale, "prior": prior})
-        found = recommender.recommend(
-            cases.histories,
-            validation.k,
-            exclude_seen=validation.exclude_seen,
-            options={"beams": validation.beams},
-        )
-        ranks = found.ranks_of(cases.targets)
-        value = float(ndcg_at(ranks, validation.k).mean()) if len(ranks) else 0.0
+        value = searched.mean(recommender)
         tried.append({"words": words * scale, "weight": own, metric: value})
         if not waiting and scale < LARGEST and value == max(one[metric] for one in tried) > tried[0][metric]:
             waiting.append(2 * scale)  # the end of the grid is not the best by chance

@@ -16,19 +16,23 @@ from genrec.generative.recommender import GenerativeRecommender
 from genrec.generative.without_network import without_network
 from genrec.metrics import ndcg_at
 from genrec.recommender import Recommender
+from genrec.training.searched import Searched
 from genrec.training.validation import validation_sample
 from genrec.wording import count
 
 _NORMAL = 1.96  # standard errors to each side of a 95 % interval
 
 
-def what_was_learned(recommender: GenerativeRecommender, cases: EvaluationSet, *, kept_start: bool) -> dict[str, Any]:
+def what_was_learned(
+    recommender: GenerativeRecommender, cases: EvaluationSet, *, kept_start: bool, searched: Searched | None = None
+) -> dict[str, Any]:
     """Figures for a run's metrics, on the validation cases that the run is judged by.
 
     Args:
         recommender: As it will be saved.
         cases: Of validation.
         kept_start: The weights before training are kept.
+        searched: What was searched already, with the weights that it has now.
 
     Returns:
         ``metric``, ``cases``, ``kept`` (``start`` or ``trained``), ``together`` (as it decodes) and, where it decodes
@@ -36,20 +40,19 @@ def what_was_learned(recommender: GenerativeRecommender, cases: EvaluationSet, *
         ``without_network`` with the ends of its 95 % interval over users, ``gain_low`` and ``gain_high``. Empty
         without cases.
     """
-    settings = recommender.config.validation
-    sample = cases.select(validation_sample(settings.users, len(cases), recommender.config.seed))
+    settings, searched = recommender.config.validation, searched or Searched(recommender, cases)
+    sample = searched.sample
     if not len(sample):
         return {}
     found: dict[str, Any] = {"metric": f"ndcg@{settings.k}", "cases": len(sample)}
     found["kept"] = "start" if kept_start else "trained"
-    together = _values(recommender, sample, settings.k, settings.exclude_seen, {"beams": settings.beams})
+    together = searched.values(recommender)
     found["together"] = float(together.mean())
     bare = without_network(recommender)
     if bare is None:
         return found
-    only_network = {"beams": settings.beams, "words": 0.0, "prior": None}
-    alone = _values(recommender, sample, settings.k, settings.exclude_seen, only_network)
-    less = _values(bare, sample, settings.k, settings.exclude_seen, None)
+    alone = searched.values(recommender, words=0.0, prior=None)
+    less = _values(bare, sample, settings.k, settings.exclude_seen)
     gain, reach = _mean_and_reach(together - less, sample.histories.user_ids)
     return {
         **found,
@@ -71,15 +74,12 @@ def counting(recommender: GenerativeRecommender, split: Split) -> float:
     sample = cases.select(validation_sample(settings.users, len(cases), recommender.config.seed))
     inputs = FitInputs(exclude_seen=settings.exclude_seen)
     counts = choose(TransitionCounts, replace(split, validation=sample), recommender.item_ids, inputs=inputs)
-    return float(_values(counts, sample, settings.k, settings.exclude_seen, None).mean())
+    return float(_values(counts, sample, settings.k, settings.exclude_seen).mean())
 
 
-def _values(
-    recommender: Recommender, sample: EvaluationSet, k: int, exclude_seen: bool, options: dict[str, Any] | None
-) -> np.ndarray:
+def _values(recommender: Recommender, sample: EvaluationSet, k: int, exclude_seen: bool) -> np.ndarray:
     """NDCG@k of every case, ``(n_cases,)``."""
-    more: dict[str, Any] = {} if options is None else {"options": options}
-    lists = recommender.recommend(sample.histories, k, exclude_seen=exclude_seen, **more)
+    lists = recommender.recommend(sample.histories, k, exclude_seen=exclude_seen)
     return np.asarray(ndcg_at(lists.ranks_of(sample.targets), k), dtype=np.float64)
 
 

@@ -15,13 +15,13 @@ from genrec.decoding.options import PriorSettings
 from genrec.generative.learned_prior import LearnedPrior
 from genrec.generative.prior_experience import WEIGHTS as EXACT_WEIGHTS
 from genrec.generative.prior_experience import PriorExperience
-from genrec.metrics import ndcg_at
 from genrec.progress import Progress
 from genrec.training.prior_experience import transitions_per_item
 from genrec.training.prior_grid import as_of_before, candidates, fitted, ndcg_with_priors
+from genrec.training.searched import Searched
 
 if TYPE_CHECKING:
-    from genrec.data.split import EvaluationSet, Split
+    from genrec.data.split import Split
     from genrec.generative.recommender import GenerativeRecommender
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ def fit_prior(
     weights: Sequence[float] | None = None,
     experience: PriorExperience | None = None,
     progress: Progress | None = None,
+    searched: Searched | None = None,
 ) -> list[dict[str, float]]:
     """Give a recommender an item prior, counted on the training part; what is not given is chosen on validation.
 
@@ -62,6 +63,7 @@ def fit_prior(
         experience: What the same prior did on other catalogues; read only where every item is scored, and words count
             as much as there.
         progress: Called with what is being done, steps done, and steps in all.
+        searched: What was searched already, with the weights that it has now; takes up what is searched here.
 
     Returns:
         ``weight`` and validation ``ndcg@k`` of every weight that was tried, with the settings that were chosen; empty
@@ -70,17 +72,12 @@ def fit_prior(
     Raises:
         ConfigError: Settings that the baseline does not have.
     """
-    from genrec.training.validation import validation_sample
-
-    validation = recommender.config.validation
-    sample = split.validation.select(
-        validation_sample(validation.users, len(split.validation), recommender.config.seed)
-    )
-    part = replace(split, validation=sample)
+    searched = searched or Searched(recommender, split.validation)
+    part = replace(split, validation=searched.sample)
     if settings.weight is None and recommender.scores_all:
         chosen, tried = _choose_exactly(recommender, part, settings, weights, experience)
     else:
-        chosen, tried = _choose_by_search(recommender, part, settings, weights, progress)
+        chosen, tried = _choose_by_search(recommender, part, settings, weights, progress, searched)
     recommender.set_prior(chosen)
     recommender.metrics["prior"] = {**chosen.model_dump(mode="json"), "tried": tried}
     return tried
@@ -92,15 +89,15 @@ def _choose_by_search(
     settings: PriorSettings,
     weights: Sequence[float] | None,
     progress: Progress | None,
+    searched: Searched,
 ) -> tuple[PriorSettings, list[dict[str, float]]]:
     """Settings that are best alone, then the weight that helps most; sets the recommender's prior."""
     validation = recommender.config.validation
-    sample, seen = split.validation, validation.exclude_seen
     baseline: Any = train_baseline(
         settings.name,
         split,
         recommender.item_ids,
-        FitInputs(exclude_seen=seen, progress=progress),
+        FitInputs(exclude_seen=validation.exclude_seen, progress=progress),
         settings=settings.settings,
     )
     recommender.prior = LearnedPrior(baseline)
@@ -112,7 +109,7 @@ def _choose_by_search(
     while waiting:
         weight = waiting.pop(0)
         recommender.set_prior(chosen.model_copy(update={"weight": weight}))
-        value = _ndcg(recommender, sample, validation.k, validation.beams, seen)
+        value = searched.mean(recommender)
         tried.append({"weight": weight, metric: value})
         logger.info("prior weight %g: validation NDCG@%d %.5f", weight, validation.k, value)
         best = max(tried, key=lambda one: one[metric])
@@ -165,9 +162,3 @@ def _cautious(judged: np.ndarray) -> tuple[int, int]:
     good = gain >= ENOUGH * gain.max()
     column = int(good.any(axis=0).argmax())
     return int(np.where(good[:, column], gain[:, column], -np.inf).argmax()), column
-
-
-def _ndcg(recommender: GenerativeRecommender, cases: EvaluationSet, k: int, beams: int, exclude_seen: bool) -> float:
-    found = recommender.recommend(cases.histories, k, exclude_seen=exclude_seen, options={"beams": beams})
-    ranks = found.ranks_of(cases.targets)
-    return float(ndcg_at(ranks, k).mean()) if len(ranks) else 0.0

@@ -33,6 +33,7 @@ from genrec.training.objectives import build_objective
 from genrec.training.objectives.base import Objective
 from genrec.training.policy.monitor import told_figures
 from genrec.training.row_start import fit_start
+from genrec.training.searched import Searched
 from genrec.training.self_check import check_language_model
 from genrec.training.session import (
     TrainingFolder,
@@ -169,11 +170,14 @@ def _finished(
     """
     model, pieces = recommender.model, in_pieces(recommender.model)
     recommender.metrics.update(settled or {})
+    searched = Searched(recommender, split.validation)
     if _adds(config) and not pieces:
-        fit_additions(recommender, split, config.generation, experience=_experience(config))
+        fit_additions(recommender, split, config.generation, experience=_experience(config), searched=searched)
     if not pieces:
         kept_start = settled is not None and recommender.metrics.get("best_epoch") == 0
-        recommender.metrics["learned"] = what_was_learned(recommender, split.validation, kept_start=kept_start)
+        recommender.metrics["learned"] = what_was_learned(
+            recommender, split.validation, kept_start=kept_start, searched=searched
+        )
         if recommender.metrics["learned"] and config.generation.prior is None:
             recommender.metrics["learned"]["counting"] = counting(recommender, split)
     save_whole(model, lambda: recommender.save_pretrained(out, overwrite=overwrite))
@@ -191,9 +195,12 @@ def _with_prior(
     chosen = wanted.words is not None or "words" in recommender.metrics
     if counts and (chosen or not _adds(config)):
         return recommender
-    fit_additions(recommender, split, wanted, experience=_experience(config))
+    searched = Searched(recommender, split.validation)
+    fit_additions(recommender, split, wanted, experience=_experience(config), searched=searched)
     kept_start = recommender.metrics.get("best_epoch") == 0
-    recommender.metrics["learned"] = what_was_learned(recommender, split.validation, kept_start=kept_start)
+    recommender.metrics["learned"] = what_was_learned(
+        recommender, split.validation, kept_start=kept_start, searched=searched
+    )
     recommender.save_pretrained(out, overwrite=True)
     return recommender
 

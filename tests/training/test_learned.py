@@ -10,6 +10,8 @@ from genrec.decoding.options import PriorSettings
 from genrec.generative.learned_prior import LearnedPrior
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.training.learned import figures_line, remarks, what_was_learned
+from genrec.training.prior import fit_prior
+from genrec.training.searched import Searched
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,43 @@ def test_every_figure_is_of_the_same_cases(trained, split):
     assert found["gain_low"] < found["gain"] < found["gain_high"]
     assert 0 < found["network_alone"] < found["without_network"]  # two epochs of a tiny network learn little
     assert json.loads(json.dumps(found)) == found
+
+
+def test_what_was_searched_to_choose_a_weight_is_not_searched_again(trained, split, monkeypatch):
+    made = with_counts(trained, split)
+    searched, asked = Searched(made, split.validation), []
+    recommend = GenerativeRecommender.recommend
+
+    def counted(self, *arguments, **options):
+        asked.append(self.options.prior)
+        return recommend(self, *arguments, **options)
+
+    monkeypatch.setattr(GenerativeRecommender, "recommend", counted)
+    tried = fit_prior(made, split, PriorSettings(), weights=(0.5, 2.0), searched=searched)
+    assert len(asked) == len(tried) == 3
+    found = what_was_learned(made, split.validation, kept_start=False, searched=searched)
+    assert len(asked) == 3
+    assert found == what_was_learned(made, split.validation, kept_start=False)
+    assert len(asked) == 5
+    assert found["network_alone"] == tried[0]["ndcg@10"]
+    assert found["together"] == max(one["ndcg@10"] for one in tried)
+    assert len({round(one["ndcg@10"], 9) for one in tried}) > 1  # weights make a difference
+
+
+def test_other_counts_and_other_options_are_searched_anew(trained, split):
+    made = with_counts(trained, split)
+    searched = Searched(made, split.validation)
+    light = searched.values(made)
+    made.options = made.options.model_copy(update={"prior": PriorSettings(name="transition-counts", weight=9.0)})
+    heavy = searched.values(made)
+    assert (light != heavy).any()
+    few = split.train.select(np.arange(1))
+    made.prior = LearnedPrior(TransitionCounts(window=1, last=1).fit(few, made.item_ids))
+    assert (searched.values(made) != heavy).any()
+    alone = searched.values(made, prior=None)
+    np.testing.assert_array_equal(alone, Searched(made, split.validation).values(made, prior=None))
+    made.options = made.options.model_copy(update={"prior": PriorSettings(name="transition-counts", weight=0.0)})
+    assert searched.values(made) is alone  # counts that weigh nothing are none
 
 
 def test_a_network_by_itself_has_one_figure(trained, split):
