@@ -25,6 +25,7 @@ def path_scores(
     normalize: Normalize = "vocabulary",
     forbidden: Tensor | None = None,
     allowed: Tensor | None = None,
+    added: bool = False,
 ) -> Tensor:
     """Log-probability of every code of some items, given the codes before it.
 
@@ -39,6 +40,7 @@ def path_scores(
         normalize: See :data:`~genrec.decoding.normalize.Normalize`.
         forbidden: ``(users, m)`` int64 items that a user must not get, -1 for padding.
         allowed: ``(users, m)`` int64 items that a user may get, -1 for padding; None: all of the trie.
+        added: Whether the search added anything to the model's scores.
 
     Returns:
         ``(users, n, n_levels)`` float32, which add up to the network's part of the score; -inf from the level on where
@@ -48,6 +50,7 @@ def path_scores(
     paths = trie.paths(items)
     known = paths.clamp_min(0)
     if isinstance(state, ItemScores):
+        state = state.whole() if added else state.settled(items)
         found = _shares(model, state, trie, known, normalize, keep)
     else:
         found = _walk(model, state, trie, known, normalize, keep)

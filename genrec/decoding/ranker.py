@@ -135,7 +135,7 @@ class Ranker:
         self._sound = True
 
     def path_scores(
-        self, histories: Histories, request: Request, options: DecodingOptions, items: np.ndarray
+        self, histories: Histories, request: Request, options: DecodingOptions, items: np.ndarray, *, added: bool
     ) -> np.ndarray:
         """Log-probability of every code of some items, as :meth:`rank` counts it for the same request.
 
@@ -144,6 +144,7 @@ class Ranker:
             request: As there.
             options: As there.
             items: ``(n_users, n)`` catalogue positions, -1 for padding.
+            added: Whether words, counts or a prior are added to the network's scores.
 
         Returns:
             ``(n_users, n, n_levels)`` float32; -inf where the user cannot get the item, 0 at padding.
@@ -158,7 +159,7 @@ class Ranker:
             for one in self._rounds(histories, request, size):
                 wanted = self._tensor(items[one.users])
                 state = self.model.prefill(**one.batch)
-                settings: dict[str, Any] = {"normalize": options.normalize, **one.filters}
+                settings: dict[str, Any] = {"normalize": options.normalize, "added": added, **one.filters}
                 found[one.users] = path_scores(self.model, state, one.trie, wanted, **settings).cpu().numpy()
         return found
 

@@ -90,8 +90,13 @@ def _found(
     if options.exact and sums_slots(model, normalize):
         return top_items_of_slots(trie, model.slot_scores(state), wanted, prior=prior, **filters)  # type: ignore[attr-defined]
     if options.exact or (isinstance(state, ItemScores) and not state.by_beam):
+        if isinstance(state, ItemScores) and prior is not None:
+            state = state.whole()  # what is added can lift an item of which only an estimate is known
         scores = _all_scores(model, state, trie, n_users, normalize, filters)
-        return top_items(scores if prior is None else prior.add_to_items(scores), wanted, **filters)
+        found = top_items(scores if prior is None else prior.add_to_items(scores), wanted, **filters)
+        if not isinstance(state, ItemScores) or (settled := state.settled(found[0])) is state:
+            return found
+        return top_items(_all_scores(model, settled, trie, n_users, normalize, filters), wanted, **filters)
     if options.groups > 1:
         settings: dict[str, Any] = {"groups": min(options.groups, beams), "penalty": options.diversity_penalty}
         settings |= {"k": wanted, "normalize": normalize, "prior": prior}

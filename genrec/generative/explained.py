@@ -49,8 +49,9 @@ def explained(
     if items is None:
         found = Recommendations(*ranker.rank(histories, request, options, learned), index.item_ids)
         items = found.items
-    levels = ranker.path_scores(histories, request, options, items)
-    parts = {"network": levels.sum(axis=2)} | _additions(ranker, histories, request, options, learned, items)
+    additions = _additions(ranker, histories, request, options, learned, items)
+    levels = ranker.path_scores(histories, request, options, items, added=bool(additions))
+    parts = {"network": levels.sum(axis=2)} | additions
     if found is None:
         ranked = Recommendations.ranked(items, np.sum([*parts.values()], axis=0), index.item_ids)
         place = _places(ranked.items, items)

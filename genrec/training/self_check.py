@@ -25,6 +25,7 @@ from genrec.models.hf.whole_rows import own_logits
 from genrec.models.llm.readers import WAYS
 from genrec.models.llm.whole_answers import order_of
 from genrec.models.outputs import Reader
+from genrec.models.predictor import ItemScores
 from genrec.prompts.rendering import IGNORE
 from genrec.trie import Trie
 
@@ -226,8 +227,9 @@ def _check_batch(model: Any, batch: Batch, codes: np.ndarray) -> None:
 
     def scores(part: Batch) -> Tensor:
         state = model.prefill(**part)
-        kept = getattr(state, "scores", None)
-        return kept if kept is not None else score_items(model, state, trie, len(part["input_ids"]))
+        if isinstance(state, ItemScores):
+            return state.known
+        return score_items(model, state, trie, len(part["input_ids"]))
 
     try:
         with model.decoding():
@@ -247,10 +249,11 @@ def _check_batch(model: Any, batch: Batch, codes: np.ndarray) -> None:
         raise refusal(model, f"What it says of a user depends on padding or on the batch: scores are {gap:.3g} apart.")
     if hasattr(model, "plain_scores"):
         with model.decoding():
-            titles = model.title_scores(**batch)
-            first = titles[:, :_ITEMS]  # fewer, where the catalogue has fewer
-            plain = model.plain_scores(**batch, items=range(first.shape[1]))
-        if (gap := _gap(first, plain.to(titles), tolerance)) > tolerance:
+            state = model.title_state(**batch)
+            few = state.scores.amax(0).topk(min(_ITEMS, state.scores.shape[1])).indices
+            found, plain = state.known[:, few], model.plain_scores(**batch, items=few.tolist()).to(state.scores)
+        exact = found == state.scores[:, few]
+        if (gap := _gap(found[exact], plain[exact], tolerance)) > tolerance:
             raise refusal(model, f"Scores are {gap:.3g} away from those of the model's own forward.")
 
 

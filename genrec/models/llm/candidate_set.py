@@ -102,14 +102,33 @@ class CandidateSet(TitleLikelihood):
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> ItemScores:  # type: ignore[override]
         """Scores of all items for prompts ``(users, n)``: log-probabilities."""
-        alone = self.title_scores(input_ids, attention_mask).log_softmax(-1)
+        state = self.title_state(input_ids, attention_mask)
+        found = self._chosen(state.scores, input_ids, attention_mask)
+        if state.known_from is None:
+            return ItemScores(found)
+        total = state.scores.logsumexp(-1)  # shown candidates share what they have together: it stays the same
+
+        def exact(rows: Tensor) -> Tensor:
+            ids, mask = input_ids[rows], attention_mask[rows]
+            return self._chosen(self.title_scores(ids, mask), ids, mask)
+
+        return ItemScores(found, known_from=state.known_from - total, exact_for=exact)
+
+    @property
+    def _best(self) -> int:
+        """As there; all that are shown are read to their end."""
+        return max(self.config.best, self.config.candidates)
+
+    def _chosen(self, scores: Tensor, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Log-probabilities of all items, where the best share out theirs anew, from scores by titles."""
+        alone = scores.log_softmax(-1)
         best = alone.topk(min(self.config.candidates, alone.shape[1])).indices
         found = alone.clone()  # gradients need what the titles say by themselves
         for user, items in enumerate(best):
             rows = slice(user, user + 1)
             chosen = self.set_scores(input_ids[rows], attention_mask[rows], items.tolist()).log_softmax(0)
             found[user, items] = alone[user, items].logsumexp(0) + chosen
-        return ItemScores(found)
+        return found
 
     def set_scores(self, input_ids: Tensor, attention_mask: Tensor, items: Sequence[int]) -> Tensor:
         """Log-probabilities of the titles of candidates that are shown, ``(n,)``, whatever their order.

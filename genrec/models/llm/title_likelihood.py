@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -18,10 +19,13 @@ from torch import Tensor
 from genrec.config import Width
 from genrec.errors import ModelError
 from genrec.models.beam_tree import additive, fork
+from genrec.models.config import Some
 from genrec.models.hf.causal import HFCausalPredictor, HFCausalState
 from genrec.models.hf.whole_rows import own_logits
 from genrec.models.llm.language_model import LanguageModel, LanguageModelConfig
 from genrec.models.llm.title_paths import TitleBlock, TitlePaths
+from genrec.models.llm.title_reader import TitleReader
+from genrec.models.llm.title_search import TitleSearch, TitleTree
 from genrec.models.outputs import StepState
 from genrec.models.predictor import ItemScores
 from genrec.models.registry import network
@@ -40,11 +44,17 @@ class TitleLikelihoodConfig(LanguageModelConfig):
 
     Attributes:
         block: Tokens of titles that are read together behind a prompt.
+        renormalize: ``title``: the probabilities of whole titles, over their sum. ``token``: every token's probability,
+            over the sum of those that can follow in the catalogue; then the likeliest titles are found without reading
+            the others.
+        best: With ``token``, so many titles are read to their end; more, where a request needs more.
     """
 
     model_type = "genrec-title-likelihood"
 
     block: Width = 256
+    renormalize: Literal["title", "token"] = "title"
+    best: Some = 100
 
 
 @network("title-likelihood")
@@ -65,6 +75,7 @@ class TitleLikelihood(LanguageModel):
             raise ModelError("Likelihoods of titles need a decoder; this is an encoder-decoder.")
         self._titles: TitlePaths | None = None
         self._blocks: list[tuple[TitleBlock, dict[str, Tensor]]] = []
+        self._tree: TitleTree | None = None
         self._bound_to: str | None = None
 
     @property
@@ -94,11 +105,27 @@ class TitleLikelihood(LanguageModel):
         """What is scored: tokens of every item's title with the end of the text."""
         nothing = [int(self.tokenizer.pad_token_id)]  # some tokenizers read nothing where there is no title
         self._titles = TitlePaths([title or nothing for title in titles])
-        self._blocks = [(block, {}) for block in self._titles.blocks(self.config.block)]
+        self._blocks, self._tree = [(block, {}) for block in self._titles.blocks(self.config.block)], None
 
     def prefill(self, input_ids: Tensor, attention_mask: Tensor) -> ItemScores:  # type: ignore[override]
         """Scores of all items for prompts ``(users, n)``."""
-        return ItemScores(self.title_scores(input_ids, attention_mask))
+        return self.title_state(input_ids, attention_mask)
+
+    def title_state(self, input_ids: Tensor, attention_mask: Tensor) -> ItemScores:
+        """Log-probabilities of the titles of all items, as far as they are needed; arguments as in :meth:`prefill`."""
+        if self.config.renormalize == "title":
+            return ItemScores(self.title_scores(input_ids, attention_mask))
+        scores, known_from = self.best_scores(input_ids, attention_mask, self._best)
+
+        def exact(rows: Tensor) -> Tensor:
+            return self.title_scores(input_ids[rows], attention_mask[rows])
+
+        return ItemScores(scores, known_from=known_from, exact_for=exact)
+
+    @property
+    def _best(self) -> int:
+        """Titles that are read to their end."""
+        return self.config.best
 
     @property
     def known_titles(self) -> TitlePaths:
@@ -115,12 +142,42 @@ class TitleLikelihood(LanguageModel):
         """Log-probabilities of the titles of all items, ``(users, n_items)``; arguments as in :meth:`prefill`."""
         titles = self.known_titles
         predictor: HFCausalPredictor = self._predictor or self._make_predictor()
+        if self.config.renormalize == "token":
+            return self._by_token(input_ids, attention_mask, None)[0]
         state = predictor.prefill(input_ids, attention_mask)
         found = torch.empty(len(input_ids), len(titles.different), device=input_ids.device)
         for block, on_device in self._blocks:
             found[:, torch.from_numpy(block.titles).to(found.device)] = self._score(predictor, state, block, on_device)
         of_items, shared = torch.from_numpy(titles.of_items), torch.from_numpy(titles.shared)
         return found[:, of_items.to(found.device)] - shared.to(found).log()
+
+    def best_scores(self, input_ids: Tensor, attention_mask: Tensor, best: int) -> tuple[Tensor, Tensor]:
+        """As :meth:`title_scores`, where tokens are renormalised; exact from a score of every user on, ``(users,)``.
+
+        Args:
+            input_ids: ``(users, n)`` prompts.
+            attention_mask: 1 at real tokens.
+            best: How many titles are exact, at least; the others have their part of what their beginning has.
+        """
+        return self._by_token(input_ids, attention_mask, best)
+
+    def _by_token(self, input_ids: Tensor, attention_mask: Tensor, best: int | None) -> tuple[Tensor, Tensor]:
+        if torch.is_grad_enabled():
+            raise ModelError("Titles whose tokens are renormalised have no gradient.", hint="Use renormalize: title.")
+        titles, predictor = self.known_titles, self._predictor or self._make_predictor()
+        tree = self._tree = self._tree or TitleTree.of(titles.different)
+        shares = np.zeros(len(titles.different), dtype=np.float32)
+        shares[titles.of_items] = -np.log(titles.shared)
+        rows, known_from = [], []
+        for ids, mask in zip(input_ids.split(1), attention_mask.split(1), strict=True):
+            state = predictor.prefill(ids, mask)
+            search = TitleSearch(tree, TitleReader(predictor, state, tree))
+            if best is None:
+                search.everything(partial(TitleReader, predictor, state, tree, prompt_known=True))
+            known_from.append(-np.inf if best is None else search.best(best, shares))
+            rows.append((search.found + shares)[titles.of_items])
+        scores = torch.from_numpy(np.stack(rows)).to(input_ids.device)
+        return scores, scores.new_tensor(known_from)
 
     def _score(
         self, predictor: HFCausalPredictor, state: HFCausalState, block: TitleBlock, on_device: dict[str, Tensor]
@@ -186,6 +243,9 @@ class TitleLikelihood(LanguageModel):
                 prompt = ids[mask][None]
                 logits = own_logits(self.base, prompt, torch.ones_like(prompt), title)[:, :-1].float()
                 logits[..., no_words] = -torch.inf
+                if self.config.renormalize == "token":
+                    legal = titles.legal(title[0].tolist(), logits.shape[-1]).to(ids.device)
+                    logits = logits.masked_fill(~legal, -torch.inf)
                 each = logits.log_softmax(-1).gather(-1, title[..., None])
                 found[user, place] = each.sum() - float(np.log(titles.shared[item]))
         return found

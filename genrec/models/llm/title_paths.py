@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,15 @@ class TitlePaths:
         number = {row: n for n, row in enumerate(self.different)}
         self.of_items = np.array([number[row] for row in rows], dtype=np.int64)
         self.shared = np.bincount(self.of_items, minlength=len(self.different))[self.of_items]
+
+    def legal(self, title: Sequence[int], n_tokens: int) -> Tensor:
+        """Which tokens can follow before every token of a title, ``(len(title), n_tokens)`` bool: slow, the measure."""
+        found = torch.zeros(len(title), n_tokens, dtype=torch.bool)
+        for place in range(len(title)):
+            for other in self.different:
+                if other[:place] == tuple(title[:place]):
+                    found[place, other[place]] = True
+        return found
 
     def blocks(self, most: int) -> Iterator[TitleBlock]:
         """The titles in trees of about ``most`` tokens that are read; neighbours in the alphabet stand together."""

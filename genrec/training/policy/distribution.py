@@ -106,7 +106,7 @@ class ItemDistribution:
             return self._walked(model, inputs)
         state = model.prefill(**inputs)
         if isinstance(state, ItemScores):
-            return state.scores.float().log_softmax(1)
+            return state.whole().scores.float().log_softmax(1)
         slots = model.slot_scores(state)
         return score_by_slots(self.trie(slots[0].device), slots).log_softmax(1)
 
