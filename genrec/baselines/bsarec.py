@@ -25,10 +25,10 @@ class BSARec(SASRec):
 
     Shin et al.: An Attentive Inductive Bias for Sequential Recommendation beyond the Self-Attention
     (https://arxiv.org/abs/2312.10325): attention alone smooths a history; the filter brings back what changes fast. Not
-    as there: the filter of an item sees only what came before it, so that every item of a history has a loss in one
-    pass, and weights are averaged. With ``rows: prefixes`` the filter sees the whole history, which is a row for every
-    target then and takes five times as long. A history is filtered as a window of ``max_items`` with nothing before its
-    oldest item, whatever it is padded to. With ``alpha`` 0 it is a :class:`SASRec`.
+    as there: weights are averaged, and a history is filtered as a window of ``max_items`` with nothing before its
+    oldest item, whatever it is padded to. With ``rows: histories`` the filter of an item sees only what came before it,
+    so that every item of a history has a loss in one pass, which is faster and ranks worse. With
+    ``alpha`` 0 it is a :class:`SASRec`.
     """
 
     name = "bsarec"

@@ -15,6 +15,7 @@ from genrec.models.history_batches import BucketSampler, HistoryExamples
 from genrec.tensors import product_type
 
 Batch = tuple[Tensor, Tensor]
+_TARGETS, _FEWEST = 256, 16
 
 
 def prefix_batches(train: Histories, max_items: int, size: int, seed: int) -> Callable[[int], Iterator[Batch]]:
@@ -48,3 +49,17 @@ def prefix_loss(network: FrequencyTransformer, batch: Batch) -> Tensor:
     read, targets = (part.to(network.table.device) for part in batch)
     dtype = product_type(targets.device)
     return full_softmax_loss(network.newest(read), network.items, targets, dtype=dtype)
+
+
+def items_read(train: Histories, max_items: int) -> float:
+    """Items that stand before a target, at most ``max_items``, on average; 0 where there is no target."""
+    targets = np.maximum(train.lengths - 1, 0).astype(np.int64)
+    short = np.minimum(targets, max_items)
+    total = (short * (short + 1) // 2 + max_items * (targets - short)).sum()
+    return float(total / max(1, targets.sum()))
+
+
+def prefix_batch_size(train: Histories) -> int:
+    """Rows of a batch: 256, or as many as leave a hundred steps an epoch."""
+    targets = int(np.maximum(train.lengths - 1, 0).sum())
+    return int(min(_TARGETS, max(_FEWEST, targets // 100)))

@@ -16,19 +16,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_MOST_READ = 20.0  # items before a target, on average
+
+
 class SASRecSettings(TransformerSettings):
     """Settings of :class:`SASRec`."""
 
     rows: Literal["histories", "prefixes", "windows"] = Field(
-        "histories",
-        description="a loss at every item of a history; one target a row, with what came before it; or, as saved by "
+        "prefixes",
+        description="one target a row, with what came before it; a loss at every item of a history; or, as saved by "
         "older versions, windows with layers that are normalised before",
     )
-    dim: int = Field(128, ge=1, le=LARGEST_WIDTH, description="width of embeddings and states")
-    batch_size: int = Field(48, ge=1, description="rows per step")
-    epochs: int = Field(30, ge=1, le=MOST_ROUNDS, description="most passes over the training part")
+    dim: int = Field(64, ge=1, le=LARGEST_WIDTH, description="width of embeddings and states")
+    batch_size: int = Field(256, ge=1, description="rows per step")
+    epochs: int = Field(60, ge=1, le=MOST_ROUNDS, description="most passes over the training part")
     schedule: Literal["constant", "linear"] = Field("linear", description="linear: falls to zero after all epochs")
-    patience: int = Field(5, ge=1, description="stop after so many epochs without a better validation NDCG@10")
+    patience: int = Field(8, ge=1, description="stop after so many epochs without a better validation NDCG@10")
     averaging: float = Field(
         0.999, ge=0, lt=1, description="decay of the moving average of weights that is measured and kept; 0: none"
     )
@@ -46,10 +49,11 @@ class SASRec(TransformerBaseline):
 
     Kang, McAuley: Self-Attentive Sequential Recommendation (https://arxiv.org/abs/1808.09781). Not as there: the loss
     is the cross-entropy over all items (one sampled negative is what makes published SASRec figures low: Klenitskiy,
-    Vasilev, https://arxiv.org/abs/2309.07602), steps are small, and the moving average of the weights is kept; layers
-    are normalised after and not before, attention has a learned bias by distance, and the feed-forward network is four
-    times as wide and uses GELU. With ``rows: prefixes`` every target is a row of its own with the history before it,
-    positions count from the newest item, and there is no bias. A user without items gets the most popular ones.
+    Vasilev, https://arxiv.org/abs/2309.07602), every target is a row of its own with the history before it, positions
+    count from the newest item, and the moving average of the weights is kept; layers are normalised after and not
+    before, and the feed-forward network is four times as wide and uses GELU. With ``rows: histories`` every item of a
+    history has a loss in one pass, positions count from the oldest item, and attention has a learned bias by distance.
+    A user without items gets the most popular ones.
     """
 
     name = "sasrec"
@@ -61,11 +65,19 @@ class SASRec(TransformerBaseline):
 
     @classmethod
     def candidates(cls, train: Histories) -> list[dict[str, Any]]:
-        """The settings that were best on Amazon Beauty's validation; the data decide dropout, length and batches."""
+        """The settings that were best on Amazon Beauty's validation; the data decide dropout, length and batches.
+
+        Where histories are long a row for every target would read each item too often: whole histories are rows then.
+        """
         from genrec.baselines.history_rows import history_batch_size
+        from genrec.baselines.prefix_rows import items_read, prefix_batch_size
 
         first = super().candidates(train)[0]
-        return [{**first, "dim": cls.Config.model_fields["dim"].default, "batch_size": history_batch_size(train)}]
+        if items_read(train, first["max_items"]) <= _MOST_READ:
+            usual = cls.Config.model_fields["dim"].default
+            return [{**first, "rows": "prefixes", "dim": usual, "batch_size": prefix_batch_size(train)}]
+        whole = {"rows": "histories", "dim": 128, "epochs": 30, "batch_size": history_batch_size(train)}
+        return [{**first, **whole}]
 
     def _filters(self) -> dict[str, Any]:
         return {"alpha": 0.0, "cutoff": 1}

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from genrec.baselines import Bert4Rec, BSARec, FitInputs, SASRec, load_baseline
 from genrec.baselines.causal_transformer import CausalTransformer
 from genrec.baselines.optimise import Average
+from genrec.baselines.prefix_rows import items_read
 from genrec.baselines.softmax import full_softmax_loss, sampled_softmax_loss
 from genrec.baselines.transformer import FrequencyTransformer, ItemTransformer, low_pass_filter
 from genrec.data.histories import Histories
@@ -146,13 +147,13 @@ def test_only_the_newest_items_are_read(make):
     np.testing.assert_array_equal(*(baseline.score(Histories.from_lists([items])) for items in (long, short)))
 
 
-@pytest.mark.parametrize("rows", ["histories", "windows"])
+@pytest.mark.parametrize("rows", ["prefixes", "histories", "windows"])
 def test_every_target_is_trained_on_once(rows):
     baseline = SASRec(**{**SMALL, "max_items": 4}, rows=rows)
     train = circle(30)
     counts = np.zeros(N_ITEMS, dtype=int)
     for batch in baseline._batches(train, 0)(0):
-        targets = batch[:, 1:]
+        targets = batch[1] if rows == "prefixes" else batch[:, 1:]
         counts += np.bincount(targets[targets >= 0], minlength=N_ITEMS)
     expected = sum(np.bincount(items[1:], minlength=N_ITEMS) for items in train)
     np.testing.assert_array_equal(counts, expected)
@@ -187,18 +188,28 @@ def test_the_caller_keeps_its_random_numbers(make):
 
 
 def test_candidates_fit_the_data():
-    """Long enough for nine of ten histories, batches small enough for a hundred steps; rows by their targets or not."""
-    for histories, length, by_targets, by_windows in (
-        ([[0] * 30] * 19 + [[0] * 500], 50, 4, 16),
-        ([[0] * 5] * 7000, 50, 64, 64),
-        ([[0] * 900], 200, 4, 16),
+    """Long enough for nine of ten histories, batches small enough for a hundred steps; long histories are rows."""
+    for histories, length, rows, by_targets, by_windows in (
+        ([[0] * 30] * 19 + [[0] * 500], 50, "histories", 4, 16),
+        ([[0] * 30] * 20, 50, "prefixes", 16, 16),
+        ([[0] * 5] * 7000, 50, "prefixes", 256, 64),
+        ([[0] * 900], 200, "histories", 4, 16),
     ):
         train = Histories.from_lists(histories)
         for make, batch in ((SASRec, by_targets), (BSARec, by_targets), (Bert4Rec, by_windows)):
             grid = make.candidates(train)
             assert {(each["max_items"], each["batch_size"]) for each in grid} == {(length, batch)}
             for each in grid:
+                assert make is Bert4Rec or each["rows"] == rows
                 make(**each)
+
+
+@pytest.mark.parametrize("most", [1, 3, 50])
+def test_items_that_a_target_reads_are_counted(most):
+    train = circle(10)
+    right = [min(place, most) for items in train for place in range(1, len(items))]
+    assert items_read(train, most) == pytest.approx(np.mean(right))
+    assert items_read(Histories.from_lists([[1]]), most) == 0
 
 
 def test_all_kinds_of_rows_learn_and_are_saved(tmp_path):
@@ -215,7 +226,7 @@ def test_a_folder_from_before_there_were_two_kinds_of_rows_holds_windows():
     settings = SASRec(rows="windows").settings.model_dump()
     del settings["rows"]
     assert SASRec(**{**SASRec.legacy, **settings}).settings.rows == "windows"
-    assert SASRec().settings.rows == BSARec().settings.rows == "histories"
+    assert SASRec().settings.rows == BSARec().settings.rows == "prefixes"
     assert BSARec.legacy == {"rows": "prefixes"}
 
 
