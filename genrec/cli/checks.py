@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from genrec.decoding.options import DecodingOptions
+    from genrec.recommender import Recommender
 
 
 def check_tables(*paths: Path | None) -> None:
@@ -66,6 +67,22 @@ def check_recommender(folder: Path, changes: Sequence[str] = ()) -> DecodingOpti
     from genrec.generative.config import TrainConfig  # a wrong path is told without it
 
     return parse(TrainConfig, read_yaml(settings), where=settings).generation.changed(changes)
+
+
+def refuse_for_baselines(recommenders: Iterable[Recommender], given: Sequence[str]) -> None:
+    """Refuse decoding settings where only baselines are asked, which have none.
+
+    Args:
+        recommenders: All that the command asks.
+        given: The options that set them, as they were given.
+
+    Raises:
+        ConfigError: There is nothing that they could change.
+    """
+    from genrec.errors import ConfigError
+
+    if given and all(one.kind == "baseline" for one in recommenders):
+        raise ConfigError("A baseline has no decoding settings.", where=", ".join(given), hint="Leave them out.")
 
 
 def check_baselines(names: Sequence[str]) -> None:

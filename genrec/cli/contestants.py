@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec.cli.checks import refuse_for_baselines
 from genrec.cli.columns import Tables
 from genrec.cli.reading import read_split, split_text
 from genrec.wording import count
@@ -173,6 +174,8 @@ def load_contestants(
     from genrec.baselines.registry import CLASSES, QUICK_BASELINES
     from genrec.errors import unknown_name
     from genrec.evaluation.names import distinct_names
+    from genrec.generative.changes import change_decoding
+    from genrec.generative.recommender import GenerativeRecommender
 
     for name in baselines or ():
         if name not in CLASSES:
@@ -184,9 +187,10 @@ def load_contestants(
     single = len(models) == 1 and recommenders[0].kind != "baseline"
     for recommender, name in zip(recommenders, ["generative"] if single else names, strict=True):
         recommender.name = name
-        if hasattr(recommender, "options"):
-            one: Any = recommender
-            one.options = one.options.changed([*changes, *([f"beams={beams}"] if beams else [])])
+        if isinstance(recommender, GenerativeRecommender):
+            change_decoding(recommender, [*changes, *([f"beams={beams}"] if beams else [])])
+    given_here = [*(f"--set {change}" for change in changes), *([f"--beams {beams}"] if beams else [])]
+    refuse_for_baselines(recommenders, given_here)
     return Contestants(recommenders, list(dict.fromkeys(wanted)), list(models))
 
 

@@ -170,6 +170,7 @@ def _generate_table(job: Job, histories: Path, out: Path, tables: Tables) -> Non
 
 
 def _generative(job: Job) -> GenerativeRecommender:
+    from genrec.generative.changes import change_decoding
     from genrec.generative.recommender import GenerativeRecommender
     from genrec.index.semantic_index import SemanticIndex
     from genrec.loading import moved_checkpoint
@@ -177,7 +178,7 @@ def _generative(job: Job) -> GenerativeRecommender:
     grown = SemanticIndex.load(job.index) if job.index else None
     place = moved_checkpoint(job.model, job.checkpoints)
     recommender = GenerativeRecommender.from_pretrained(job.model, index=grown, device=job.device, checkpoint=place)
-    recommender.options = recommender.options.changed(job.changes)
+    change_decoding(recommender, job.changes)
     return recommender
 
 

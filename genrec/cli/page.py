@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genrec.cli.checks import check_recommender, check_tables
+from genrec.cli.checks import check_recommender, check_tables, refuse_for_baselines
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import guarded, summary
 from genrec.cli.hub import from_hub
@@ -71,6 +71,7 @@ def page(
     names = distinct_names(models)
     claim_file(out, overwrite=overwrite)
     recommenders = {name: _loaded(model, device, checkpoint, set_) for name, model in zip(names, models, strict=True)}
+    refuse_for_baselines(recommenders.values(), [f"--set {change}" for change in set_ or ()])
     people = _people(list(recommenders.values()), models[0], histories, tables, users, hold_out, seed)
     with progress("recommending") as update:
         content = page_content(
@@ -83,6 +84,7 @@ def page(
 
 
 def _loaded(model: Path, device: str | None, checkpoints: list[str] | None, changes: list[str] | None) -> Recommender:
+    from genrec.generative.changes import change_decoding
     from genrec.generative.recommender import GenerativeRecommender
     from genrec.loading import load, moved_checkpoint, saved_kind
 
@@ -91,7 +93,7 @@ def _loaded(model: Path, device: str | None, checkpoints: list[str] | None, chan
     place = moved_checkpoint(model, checkpoints or ())
     recommender = load(model, device=device, checkpoint=place)
     if isinstance(recommender, GenerativeRecommender):
-        recommender.options = recommender.options.changed(changes or [])
+        change_decoding(recommender, changes or [])
     return recommender
 
 

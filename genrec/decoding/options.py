@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from genrec.config import LARGEST_WIDTH, Settings, apply_overrides, parse
+
+logger = logging.getLogger(__name__)
 
 MAX_WEIGHT = 1e6
 """Far above every score, and far below what float32 holds."""
@@ -121,6 +124,26 @@ class DecodingOptions(Settings):
         """
         return parse(DecodingOptions, apply_overrides(self.model_dump(), overrides), where="--set")
 
+    def idle(self, *, searches: bool = True) -> dict[str, str]:
+        """Settings that change no list beside the others, each with why, in words that follow "since".
+
+        Args:
+            searches: Whether the network is searched; else it scores all items at once, always.
+        """
+        found = {}
+        if not searches or self.exact:
+            why = "exact ranks all items" if searches else "the network scores all items at once"
+            found = dict.fromkeys(("groups", "diversity_penalty", "max_per_prefix", "prefix_length"), why)
+            if self.mmr is None:  # else so many candidates are re-ranked
+                found["beams"] = why
+            if not searches:
+                found["exact"] = why
+        if self.groups == 1:
+            found.setdefault("diversity_penalty", "groups is 1")
+        if self.max_per_prefix is None:
+            found.setdefault("prefix_length", "max_per_prefix is not set")
+        return found
+
     def users_at_once(self, k: int, device: str = "cpu") -> int:
         """Users of one batch: ``batch_users``, or as many as make the model's steps efficient on this device."""
         if self.batch_users is not None:
@@ -129,6 +152,19 @@ class DecodingOptions(Settings):
             return _EXACT_USERS
         rows = _CPU_ROWS if device == "cpu" else _CUDA_ROWS
         return max(1, rows // max(self.beams, k))
+
+
+def say_idle(idle: Mapping[str, str], asked: Collection[str]) -> None:
+    """Say in a line for every reason which settings of the caller change nothing.
+
+    Args:
+        idle: Names of settings that change nothing, each with why.
+        asked: What the caller has set.
+    """
+    for why in dict.fromkeys(idle.values()):
+        names = sorted(name for name in asked if idle.get(name) == why)
+        if names:
+            logger.warning("Settings that change nothing, since %s: %s.", why, ", ".join(names))
 
 
 def even_slices(n: int, most: int) -> list[slice]:

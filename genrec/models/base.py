@@ -48,6 +48,8 @@ class CodeModel(SharedModel):
     """Whether it reads histories as text; a recommender then keeps the templates."""
     scores_items: ClassVar[bool] = False
     """Whether :meth:`prefill` scores all items at once and gives :class:`~genrec.models.predictor.ItemScores`."""
+    by_beam: ClassVar[bool] = False
+    """Where it scores all items: whether beams look for the best ones all the same, unless settings say ``exact``."""
     repeats: ClassVar[bool] = True
     """Whether what a user takes next may be an item that the history holds; see :meth:`others_reader`."""
     answers: ClassVar[frozenset[str]] = frozenset()

@@ -68,9 +68,11 @@ class Source:
                 if self.index is not None or self.changes or self.parts:
                     raise ConfigError("A baseline has no index, no decoding settings and no parts.", where=self.folder)
                 return load(self.folder, device=self.device)
+            from genrec.generative.changes import change_decoding
+
             index = None if self.index is None else self.load_index()
             loaded: Any = load(self.folder, index=index, device=self.device, **self._moved())
-        loaded.options = loaded.options.changed(self.changes)
+        change_decoding(loaded, self.changes)
         return loaded
 
     def load_index(self) -> Any:

@@ -41,6 +41,7 @@ from genrec.training.session import (
 )
 from genrec.training.start import StartingPoint
 from genrec.training.trainer import build_trainer, set_seed
+from genrec.training.unread import say_unread_in_pretraining
 from genrec.training.validation import GeneratedValidation, validation_sample
 from genrec.wording import count
 
@@ -82,6 +83,7 @@ def pretrain(
     check_arguments(config.train_config())
     identity, all_domains = _identity(domains, config), domains
     domains, judges = _roles(domains, config)
+    say_unread_in_pretraining(config, len(domains), len(judges))
     if is_finished(out, identity, overwrite, lambda before, now: differences(before, json.loads(json.dumps(now)))):
         return FoundationModel.from_pretrained(out)
     recipe = load_recipe(config.tokenizer, config.tokenizer_settings)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
-from genrec.assets import find_asset
-from genrec.config import LARGEST_WIDTH, Seed, Settings, apply_overrides, parse, read_yaml
+from genrec.assets import asset_dir, find_asset
+from genrec.config import LARGEST_WIDTH, Seed, Settings, apply_overrides, differences, parse, read_yaml
 from genrec.data.naming import ColumnNames
 from genrec.data.split import SplitSettings
 from genrec.decoding.options import DecodingOptions
@@ -66,6 +66,16 @@ class PretrainConfig(Settings):
     )
     trainer: TrainerSettings = Field({}, description="fields of transformers' TrainingArguments, as they are")
     seed: Seed = Field(0, description="seed of weights, order and dropout")
+    _asked: frozenset[str] | None = PrivateAttr(None)
+
+    def __eq__(self, other: object) -> bool:
+        # Who set a value is no part of it, as in TrainConfig.
+        return isinstance(other, PretrainConfig) and self.__dict__ == other.__dict__
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Dotted names of what the caller set to another value than the preset has, or else than the default."""
+        return differences(self, PretrainConfig()) if self._asked is None else self._asked
 
     def train_config(self) -> TrainConfig:
         """The same as settings of one training run, which are saved with the model."""
@@ -88,4 +98,8 @@ def load_pretrain_config(name: str, overrides: Iterable[str] = ()) -> PretrainCo
         ConfigError: Unknown preset or setting; names the nearest.
     """
     path = find_asset("presets", name, ".yaml", "training preset")
-    return parse(PretrainConfig, apply_overrides(read_yaml(path), overrides), where=path.name)
+    content = read_yaml(path)
+    config = parse(PretrainConfig, apply_overrides(content, overrides), where=path.name)
+    preset = path.parent == asset_dir("presets")
+    config._asked = differences(config, parse(PretrainConfig, content, where=path.name) if preset else PretrainConfig())
+    return config

@@ -57,6 +57,19 @@ def test_a_saved_baseline_is_evaluated_with_a_page_and_noise(files, tmp_path):
     assert "What is really different" in result.output
 
 
+@pytest.mark.parametrize("given", [["--beams", "5"], ["--set", "mmr=0.5"]])
+def test_decoding_settings_of_baselines_alone_are_refused(given, files, tmp_path):
+    model, events, _ = files
+    said = invoke(model, events, *given, "--out", tmp_path / "eval")
+    assert said.exit_code == 1
+    assert f"A baseline has no decoding settings.\n  where: {' '.join(given)}" in said.stderr
+    page = ["page", model, "--histories", events, "--set", "mmr=0.5", "--out", tmp_path / "page.html"]
+    said = CliRunner().invoke(app, [str(one) for one in page])
+    assert said.exit_code == 1
+    assert "A baseline has no decoding settings." in said.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_own_split_and_candidates(files, tmp_path):
     model, events, candidates = files
     options = ("--part-column", "part", "--candidates", candidates, "--include-seen", "--baseline", "popularity")

@@ -10,6 +10,7 @@ from preset_support import TEXTS, tiny
 from genrec.assets import asset_dir, remark_of
 from genrec.config import differences, parse, read_yaml
 from genrec.data.split import split_for
+from genrec.decoding.options import DecodingOptions
 from genrec.errors import ConfigError, DataError
 from genrec.generative.config import TrainConfig, load_train_config
 from genrec.generative.recommender import GenerativeRecommender
@@ -130,6 +131,39 @@ def test_a_network_reads_what_it_says_and_nothing_else(architecture, shop, index
     ).model.works_untrained
 
 
+@pytest.mark.parametrize("architecture", sorted(NETWORKS))
+def test_settings_of_decoding_are_idle_exactly_where_they_change_no_list(architecture, shop, index_for, checkpoint_of):
+    preset = OF_ARCHITECTURE[architecture]
+    content = tiny(read_yaml(asset_dir("presets") / f"{preset}.yaml"), checkpoint_of)
+    index = index_for(remark_of(TEXTS[preset], "index") or FROM_CODEBOOKS)
+    config = parse(TrainConfig, content)
+    set_seed(0)
+    network = find_network(architecture)
+    recommender = GenerativeRecommender(network.create(index, config), index, config)
+    histories = [index.item_ids[[n, n + 3, n + 5]].tolist() for n in range(12)]
+    searches = network.by_beam or not network.scores_items
+
+    def lists(**changes):
+        options = DecodingOptions(beams=6, **changes)
+        found = recommender.recommend(histories, 5, options=options)
+        return found.item_ids, options.idle(searches=searches)
+
+    plain, idle = lists()
+    for change in ({"groups": 3, "diversity_penalty": 50.0}, {"max_per_prefix": 1}):
+        assert (lists(**change)[0] == plain) is (
+            change.keys() <= idle.keys() | {"diversity_penalty"} and "groups" in idle
+        )
+    for change in ({"diversity_penalty": 9.0}, {"prefix_length": 2}):
+        assert change.keys() <= idle.keys()
+        assert lists(**change)[0] == plain
+    exact, idle = lists(exact=True)
+    assert {"groups", "beams"} <= idle.keys()
+    assert recommender.recommend(histories, 5, options=DecodingOptions(beams=1, exact=True)).item_ids == exact
+    assert "beams" not in lists(exact=True, mmr=0.5)[1]
+    if not searches:
+        assert exact == plain
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_nothing_that_its_network_or_its_objective_does_not_read(preset):
     config = parse(TrainConfig, read_yaml(asset_dir("presets") / f"{preset}.yaml"))
@@ -156,6 +190,18 @@ def test_a_preset_sets_nothing_that_its_network_or_its_objective_does_not_read(p
         ("grpo-item-decoder", ["examples.mode=prefixes"], ["the objective 'grpo' does not use them: examples.mode."]),
         ("recgpt-small", ["objective.name=trie-masked"], ["'recgpt' does not read them: model.trie_masked_loss."]),
         ("item-decoder-small", ["prompts.max_tokens=512"], []),  # as it is anyway
+        (
+            "setrec",
+            ["generation.prefix_length=2", "validation.beams=9"],
+            ["since the network scores all items at once: generation.prefix_length, validation.beams."],
+        ),
+        ("item-decoder-small", ["generation.diversity_penalty=2"], ["groups is 1: generation.diversity_penalty."]),
+        (
+            "item-decoder-small",
+            ["generation.exact=true", "generation.beams=9"],
+            ["exact ranks all items: generation.b"],
+        ),
+        ("vector-decoder", ["generation.exact=false", "validation.beams=9"], []),
     ],
 )
 def test_whoever_sets_what_changes_nothing_is_told_in_a_line(preset, overrides, said, caplog):

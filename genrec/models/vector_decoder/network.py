@@ -56,6 +56,7 @@ class VectorDecoder(CatalogueNetwork):
     config_class = VectorDecoderConfig
     config: VectorDecoderConfig
     repeats: ClassVar[bool] = False
+    by_beam: ClassVar[bool] = True
 
     def __init__(self, config: VectorDecoderConfig) -> None:
         super().__init__(config)
