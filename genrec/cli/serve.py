@@ -118,18 +118,31 @@ def serve(
 def _sources(
     folders: Mapping[str, Path], indexes: Mapping[str | None, str], checkpoints: Sequence[str], **how: Any
 ) -> dict[str, Source]:
-    """What is served under every name, and with which index."""
-    from genrec.loading import moved_checkpoint
+    """What is served under every name, and with which index; what only a search has is for those that search.
+
+    Raises:
+        ConfigError: Something that only a search has is asked for, and all of them are baselines.
+    """
+    from genrec.errors import ConfigError
+    from genrec.loading import moved_checkpoint, saved_kind
     from genrec.serving import Source
     from genrec.trust import trusts_remote_code
 
+    searched = {name for name, folder in folders.items() if saved_kind(folder) != "baseline"}
+    if not searched and (how["changes"] or how["parts"] or None in indexes):
+        raise ConfigError(
+            "A baseline has no index, no decoding settings and no parts.",
+            where=", ".join(str(folder) for folder in folders.values()),
+            hint="Leave --index, --set and --part out.",
+        )
+    plain = {**how, "changes": (), "parts": {}}
     return {
         name: Source(
             folder,
-            index=_path(indexes.get(name, indexes.get(None))),
+            index=_path(indexes.get(name, indexes.get(None) if name in searched else None)),
             checkpoint=moved_checkpoint(folder, checkpoints),
             trust_remote_code=trusts_remote_code(),
-            **how,
+            **(how if name in searched else plain),
         )
         for name, folder in folders.items()
     }

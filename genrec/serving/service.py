@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -19,6 +20,8 @@ from genrec.serving.schema import RecommendBody
 from genrec.serving.settings import ServeSettings
 from genrec.serving.users import Events
 from genrec.serving.versions import ServedModel, Source, Version
+
+logger = logging.getLogger(__name__)
 
 
 class Service:
@@ -139,6 +142,9 @@ class Service:
             version = model.reload()
         except GenRecError as error:
             self.metrics.reloaded(model.name, "failed")
+            logger.warning(
+                "The reload of '%s' has failed, and version %d stays. %s", model.name, model.current.number, error
+            )
             raise Refusal(409, f"{of_error(error)} The current version stays.", kind="reload_failed") from None
         return self._administrated(model, "unchanged" if version is None else "swapped", began)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from genrec.artifacts.kinds import wrong_kind
 from genrec.config import parse
 from genrec.data.conditions import items_where
 from genrec.data.interactions import Interactions
@@ -55,7 +56,8 @@ class Source:
 
     def state(self) -> tuple[str, str | None]:
         """Digests of the manifests of recommender and index: what is there now."""
-        return _digest(self.folder / MANIFEST), None if self.index is None else _digest(self.index / "index.json")
+        own = _digest(self.folder, MANIFEST, "recommender")
+        return own, None if self.index is None else _digest(self.index, "index.json", "index")
 
     def load(self) -> Recommender:
         """The recommender as it is there now.
@@ -300,11 +302,13 @@ class ServedModel:
         return version
 
 
-def _digest(path: Path) -> str:
+def _digest(folder: Path, name: str, kind: str) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        raise wrong_kind(folder, name, kind) from None
     except OSError as error:
-        raise ArtifactError(f"This cannot be read: {error.strerror}.", where=path) from None
+        raise ArtifactError(f"This {kind} cannot be read: {error.strerror}.", where=folder / name) from None
 
 
 def _digest_of(item_ids: np.ndarray) -> str:

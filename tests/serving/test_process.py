@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from genrec.cli.main import app
 from genrec.cli.stopping import on_signals
+from genrec.errors import ConfigError
 from genrec.serving.server import is_loopback, open_socket
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,6 +131,23 @@ def test_slips_are_answered_at_once(case, trained, tmp_path):
     assert done.exit_code == 1
     assert SLIPS[case][1] in done.output
     assert "Traceback" not in done.output
+
+
+def test_what_only_a_search_has_is_for_the_models_that_search(trained, counts, tmp_path):
+    from genrec.cli.serve import _sources
+
+    how = {"device": None, "changes": ("beams=7",), "parts": {"cups": ("categories=cup",)}}
+    both = {"shop": trained[1], "popular": counts}
+    made = _sources(both, {None: str(tmp_path)}, (), **how)
+    assert (made["shop"].changes, dict(made["shop"].parts), made["shop"].index) == (
+        ("beams=7",),
+        how["parts"],
+        tmp_path,
+    )
+    assert (made["popular"].changes, dict(made["popular"].parts), made["popular"].index) == ((), {}, None)
+    for alone in ({**how, "parts": {}}, {**how, "changes": ()}):
+        with pytest.raises(ConfigError, match="A baseline has no index, no decoding settings and no parts"):
+            _sources({"popular": counts}, {}, (), **alone)
 
 
 def test_addresses():

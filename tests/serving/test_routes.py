@@ -89,6 +89,19 @@ def test_events_go_on_where_the_table_ended(client, recommender, service):
     assert client.post("/events", json={"user": "u", "items": ["x"] * 41}).status_code == 422
     plain = client.post("/events", content=b'{"user": "u", "items": ["x"]}', headers={"content-type": "text/plain"})
     assert plain.status_code == 422  # what a page of another site could send without being asked
+    assert plain.json()["detail"][0]["loc"] == ["header", "content-type"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "APPLICATION/JSON", None])
+def test_who_forgets_the_content_type_hears_of_it(kind, client):
+    headers = {} if kind is None else {"content-type": kind}
+    for content in (b'{"history": ["i001"]}', b"[1]"):
+        found = client.post("/recommend", content=content, headers=headers).json()
+        said = [fault["msg"] for fault in found.get("detail", ())]
+        told = any("send it with the header content-type: application/json" in one for one in said)
+        assert told is (
+            kind in ("text/plain", "application/x-www-form-urlencoded") or (kind is None and "items" not in found)
+        )
 
 
 def test_a_full_queue_says_when_to_come_again(client, service, monkeypatch):

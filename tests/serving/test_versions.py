@@ -16,6 +16,7 @@ from genrec.errors import ArtifactError, ConfigError, GenRecError, ModelError
 from genrec.generative.growth import with_index
 from genrec.index.semantic_index import SemanticIndex
 from genrec.serving import ServeSettings, Service, Source, build_app
+from genrec.serving.errors import Refusal
 
 TOKEN = "a-token-of-administrators"
 HISTORY = ["i000", "i006"]
@@ -150,6 +151,23 @@ def test_an_index_of_another_kind_is_refused(trained, tiny_index):
     stranger = tiny_index.catalog.select(range(30))
     with pytest.raises(ArtifactError, match="has not grown"):
         with_index(trained[0], SemanticIndex.build(stranger, tiny_index.recipe))
+
+
+@pytest.mark.parametrize("left", ["nothing", "a recommender", "a file"])
+def test_a_reload_of_something_else_says_what_is_there_and_is_in_the_log(left, growing, trained, caplog):
+    service, _, place = growing
+    shutil.rmtree(place)
+    if left == "a recommender":
+        shutil.copytree(trained[1], place)
+    elif left == "a file":
+        place.write_text("index")
+    with pytest.raises(Refusal) as refused:
+        service.reload(None)
+    said = {"nothing": "nothing of this name exists", "a recommender": "it is a", "a file": "it is a file"}
+    assert f"This is not a genrec index: {said[left]}" in str(refused.value)
+    assert "The reload of 'shop' has failed, and version 1 stays." in caplog.text
+    assert str(place) in caplog.text
+    assert service.models["shop"].current.number == 1
 
 
 def test_a_service_that_cannot_be_is_refused(trained, counts, tmp_path):
