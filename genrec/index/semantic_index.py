@@ -12,6 +12,7 @@ from genrec.artifacts import MappedTensor, read_whole
 from genrec.artifacts.hub import at_hand
 from genrec.data.catalog import Catalog
 from genrec.data.naming import ColumnNames
+from genrec.data.unread import refuse_unread
 from genrec.errors import ArtifactError
 from genrec.index.identity import codes_fingerprint, unknown_item, vectors_fingerprint
 from genrec.index.item_tokenizer import EncodedItems, ItemTokenizer
@@ -106,6 +107,7 @@ class SemanticIndex:
             ConfigError: The recipe is unknown or wrong.
             DataError: The items cannot be encoded, quantized or told apart.
         """
+        refuse_unread(catalog, "catalog", "genrec.Catalog.read(path) or genrec.Catalog.from_frame(table)")
         chosen = load_recipe(recipe) if isinstance(recipe, str) else recipe
         if seed is not None:
             chosen = chosen.model_copy(update={"seed": seed})

@@ -44,5 +44,8 @@ class ServeSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> ServeSettings:
         if self.max_users > self.queue_users:
-            raise ValueError("a request of max_users would never find room: queue_users must be as large")
+            raise ValueError(
+                f"queue_users is {self.queue_users:,}, and a request of max_users ({self.max_users:,}) would never "
+                "find room: queue_users must be as large, or max_users smaller"
+            )
         return self

@@ -54,6 +54,10 @@ class Source:
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trust_remote_code: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))  # a text will do
+        object.__setattr__(self, "index", None if self.index is None else Path(self.index))
+
     def state(self) -> tuple[str, str | None]:
         """Digests of the manifests of recommender and index: what is there now."""
         own = _digest(self.folder, MANIFEST, "recommender")

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from genrec.artifacts import output_lock, write_atomic
 from genrec.artifacts.files import require_writable
 from genrec.data.report import ALLOW_UNKNOWN, LOST_IN_READING, UNKNOWN, DataReport
+from genrec.data.tables import require_file
 from genrec.progress import Progress
 from genrec.sharding.job import MANIFEST, SPOOLED, WORK, JobSettings, ShardedJob, check_counts, read_manifest
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, left_out, measure
@@ -66,7 +67,7 @@ def run_sharded(
         DataError: The histories cannot be read, or too many rows of them are lost.
     """
     check_counts(shard_users, workers, engine)
-    source, store = Path(histories), open_store(out)
+    source, store = _there(Path(histories)), open_store(out)
     columns = columns or HistoryColumns()
     with _reserved(store), _working_folder(store) as work:
         measured = measure(source, columns)
@@ -85,6 +86,12 @@ def run_sharded(
             return job.finish(bound)
         finally:
             job.sweep()  # what workers that were killed or ended had begun
+
+
+def _there(histories: Path) -> Path:
+    if not histories.is_dir():  # a folder of tables will do, too
+        require_file(histories)
+    return histories
 
 
 def _require_few_lost(source: Path, allow_lost: float | None, counts: dict[str, int]) -> None:

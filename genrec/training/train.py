@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.split import Split, split_for
+from genrec.data.unread import refuse_unread
 from genrec.errors import ConfigError
 from genrec.generative.config import TrainConfig, load_train_config
 from genrec.generative.pretrained import pretrained_network, read_experience
@@ -83,13 +84,13 @@ def train(
         trust_remote_code: Run the Python code that the checkpoint brings. What settings say about it is not read.
 
     Raises:
-        ArtifactError: ``out`` holds something else, or an unfinished run with other inputs; or ``config.init`` is no
-            pretrained recommender for this index.
+        ArtifactError: ``out`` holds something else or a run with other inputs, or ``config.init`` does not fit.
         TrainingStoppedError: A callback stopped the run before its end; nothing is lost.
         DivergedError: The loss became infinite or no number before an epoch was done.
         ConfigError: ``out`` is missing, or there is no such preset.
+        DataError: ``index`` or ``interactions`` is a path or a table.
     """
-    out = _given(out)
+    out = _given(out, index, interactions)
     config = _settled(config, overrides)
     objective = build_objective(config.objective)
     check_start(objective, config)
@@ -127,7 +128,10 @@ def _settled(config: TrainConfig | str, overrides: Sequence[str]) -> TrainConfig
     return config
 
 
-def _given(out: Path | str | None) -> Path:
+def _given(out: Path | str | None, index: object, interactions: object) -> Path:
+    refuse_unread(index, "index", "genrec.SemanticIndex.load(folder)")
+    made = "genrec.Interactions.read(path) or genrec.Interactions.from_frame(table)"
+    refuse_unread(interactions, "interactions", made)
     if out is None:
         raise ConfigError(
             "No folder for the recommender is given.", where="out", expected="a folder, such as runs/model"

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from genrec.cli.main import app
+from genrec.cli.serve import _settings, _sources
 from genrec.cli.stopping import on_signals
 from genrec.errors import ConfigError
 from genrec.serving.server import is_loopback, open_socket
@@ -134,8 +135,6 @@ def test_slips_are_answered_at_once(case, trained, tmp_path):
 
 
 def test_what_only_a_search_has_is_for_the_models_that_search(trained, counts, tmp_path):
-    from genrec.cli.serve import _sources
-
     how = {"device": None, "changes": ("beams=7",), "parts": {"cups": ("categories=cup",)}}
     both = {"shop": trained[1], "popular": counts}
     made = _sources(both, {None: str(tmp_path)}, (), **how)
@@ -148,6 +147,17 @@ def test_what_only_a_search_has_is_for_the_models_that_search(trained, counts, t
     for alone in ({**how, "parts": {}}, {**how, "changes": ()}):
         with pytest.raises(ConfigError, match="A baseline has no index, no decoding settings and no parts"):
             _sources({"popular": counts}, {}, (), **alone)
+
+
+def test_limits_of_the_documentation_go_together():
+    text = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    lines = [re.findall(r"--limit (\S+)", line) for line in text.splitlines() if line.startswith("genrec serve")]
+    lines = [limits for limits in lines if limits]
+    assert lines
+    for limits in lines:
+        _settings(limits)
+    with pytest.raises(ConfigError, match=r"queue_users is 200, and a request of max_users \(256\)"):
+        _settings(["queue_users=200"])
 
 
 def test_addresses():

@@ -170,6 +170,12 @@ def test_a_reload_of_something_else_says_what_is_there_and_is_in_the_log(left, g
     assert service.models["shop"].current.number == 1
 
 
+def test_folders_may_be_texts(trained):
+    service = Service({"shop": Source(str(trained[1]), index=str(trained[1] / "index"))})
+    assert service.models["shop"].current.number == 1
+    service.stop()
+
+
 def test_a_service_that_cannot_be_is_refused(trained, counts, tmp_path):
     with pytest.raises(GenRecError, match="recommender"):
         Service({"x": Source(tmp_path)})
