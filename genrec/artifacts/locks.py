@@ -219,6 +219,10 @@ def _busy(target: Path, holder: str) -> ArtifactError:
 
 def unwritable(target: Path, error: OSError) -> ArtifactError:
     """The error of an output that cannot be written."""
+    place = next(folder for folder in target.absolute().parents if folder.exists())
+    if not place.is_dir():
+        said = f"The output cannot be written: {place} is a file."
+        return ArtifactError(said, where=target, expected="a path inside a folder")
     return ArtifactError(
         f"The output cannot be written: {error.strerror or error}.",
         where=target,

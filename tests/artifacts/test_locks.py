@@ -124,3 +124,12 @@ def test_what_a_signal_has_left_locked_is_given_up_at_the_end_of_a_command(tmp_p
     with output_lock(tmp_path / "out"):  # as before
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_below_a_file_says_that_it_is_a_file(tmp_path):
+    (tmp_path / "items.csv").write_text("item_id\n")
+    with (
+        pytest.raises(ArtifactError, match=r"items\.csv is a file"),
+        output_lock(tmp_path / "items.csv" / "deep" / "x"),
+    ):
+        pass
