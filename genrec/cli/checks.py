@@ -74,7 +74,7 @@ def refuse_for_baselines(recommenders: Iterable[Recommender], given: Sequence[st
 
     Args:
         recommenders: All that the command asks.
-        given: The options that set them, as they were given.
+        given: ``key=value`` of the settings.
 
     Raises:
         ConfigError: There is nothing that they could change.

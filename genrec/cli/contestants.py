@@ -185,12 +185,12 @@ def load_contestants(
     wanted = [name for name in QUICK_BASELINES if name not in given] if baselines is None else list(baselines)
     names = distinct_names(models, wanted)
     single = len(models) == 1 and recommenders[0].kind != "baseline"
+    wished = [*changes, *([f"beams={beams}"] if beams else [])]
     for recommender, name in zip(recommenders, ["generative"] if single else names, strict=True):
         recommender.name = name
         if isinstance(recommender, GenerativeRecommender):
-            change_decoding(recommender, [*changes, *([f"beams={beams}"] if beams else [])])
-    given_here = [*(f"--set {change}" for change in changes), *([f"--beams {beams}"] if beams else [])]
-    refuse_for_baselines(recommenders, given_here)
+            change_decoding(recommender, wished)
+    refuse_for_baselines(recommenders, wished)
     return Contestants(recommenders, list(dict.fromkeys(wanted)), list(models))
 
 

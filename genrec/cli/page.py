@@ -71,7 +71,7 @@ def page(
     names = distinct_names(models)
     claim_file(out, overwrite=overwrite)
     recommenders = {name: _loaded(model, device, checkpoint, set_) for name, model in zip(names, models, strict=True)}
-    refuse_for_baselines(recommenders.values(), [f"--set {change}" for change in set_ or ()])
+    refuse_for_baselines(recommenders.values(), set_ or ())
     people = _people(list(recommenders.values()), models[0], histories, tables, users, hold_out, seed)
     with progress("recommending") as update:
         content = page_content(
