@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from genrec.config import Width
 from genrec.errors import ModelError
 from genrec.models.beam_tree import additive, fork
-from genrec.models.config import Some
 from genrec.models.hf.causal import HFCausalPredictor, HFCausalState
 from genrec.models.hf.whole_rows import own_logits
 from genrec.models.llm.language_model import LanguageModel, LanguageModelConfig
 from genrec.models.llm.title_paths import TitleBlock, TitlePaths
-from genrec.models.llm.title_reader import TitleReader
+from genrec.models.llm.title_reader import LENGTHS, TitleReader
 from genrec.models.llm.title_search import TitleSearch, TitleTree
 from genrec.models.outputs import StepState
 from genrec.models.predictor import ItemScores
@@ -54,7 +54,7 @@ class TitleLikelihoodConfig(LanguageModelConfig):
 
     block: Width = 256
     renormalize: Literal["title", "token"] = "title"
-    best: Some = 100
+    best: Width = 100
 
 
 @network("title-likelihood")
@@ -169,6 +169,8 @@ class TitleLikelihood(LanguageModel):
         shares = np.zeros(len(titles.different), dtype=np.float32)
         shares[titles.of_items] = -np.log(titles.shared)
         rows, known_from = [], []
+        more = -input_ids.shape[1] % LENGTHS
+        input_ids, attention_mask = F.pad(input_ids, (0, more)), F.pad(attention_mask, (0, more))
         for ids, mask in zip(input_ids.split(1), attention_mask.split(1), strict=True):
             state = predictor.prefill(ids, mask)
             search = TitleSearch(tree, TitleReader(predictor, state, tree))

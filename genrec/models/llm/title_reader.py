@@ -11,6 +11,8 @@ from genrec.models.hf.causal import HFCausalPredictor, HFCausalState
 from genrec.models.llm.title_search import TitleTree
 
 _CELLS = 1 << 25  # numbers that are held at once
+LENGTHS = 32
+"""Numbers of tokens are multiples: libraries keep a kernel for every shape, which took 8 MB a user."""
 
 
 class TitleReader:
@@ -53,9 +55,11 @@ class TitleReader:
         """States behind some nodes, ``(n, dim)``."""
         rows = [self.tree.tokens[node] for node in nodes]
         sizes = [len(row) for row in rows]
-        total, last = sum(sizes), np.cumsum(sizes) - 1
+        last = np.cumsum(sizes) - 1
+        total = -(-sum(sizes) // LENGTHS) * LENGTHS
         visible = np.zeros((total, self.n_read + total), dtype=bool)
-        places, at = np.empty(total, dtype=np.int64), 0
+        visible[range(total), range(self.n_read, self.n_read + total)] = True  # what fills up sees itself alone
+        places, at = np.zeros(total, dtype=np.int64), 0
         for node, size, before in zip(nodes, sizes, above, strict=True):
             own = range(self.n_read + at, self.n_read + at + size)
             part = slice(at, at + size)
@@ -65,10 +69,12 @@ class TitleReader:
             self.sees.append([*self.sees[before], *own])
             at += size
         self.n_read += total
+        tokens = np.full(total, rows[0][0], dtype=np.int64)
+        tokens[:at] = [token for row in rows for token in row]
         device, backbone = self.lengths.device, self.predictor.backbone
         mask = torch.cat([self.prompt[:, None].expand(1, total, -1), torch.from_numpy(visible).to(device)[None]], dim=2)
         hidden: Tensor = backbone(
-            input_ids=torch.tensor([token for row in rows for token in row], device=device)[None],
+            input_ids=torch.from_numpy(tokens).to(device)[None],
             attention_mask=additive(mask, backbone.dtype),
             position_ids=self.lengths + torch.from_numpy(places).to(device),
             past_key_values=self.cache,
