@@ -17,6 +17,7 @@ from genrec.generative.recommender import GenerativeRecommender
 from genrec.training.arguments import enough_steps
 from genrec.training.learned import counting, remarks
 from genrec.training.prior import fit_prior
+from genrec.training.searched import Searched
 
 
 def steps(config, rows, processes=1):
@@ -81,19 +82,13 @@ def test_remarks_name_what_to_do():
     assert remarks({"learned": {**learned, "together": 0.5}, "still_rising": False}) == []
 
 
-class Always:
-    """What is best lies beyond every weight up to a certain one."""
-
-    def __init__(self, best):
-        self.best = best
-
-    def __call__(self, recommender, *_):
-        return -abs(recommender.options.prior.weight - self.best)
-
-
 @pytest.mark.parametrize(("best", "most"), [(1.0, 8.0), (8.0, 16.0), (30.0, 64.0), (500.0, 64.0)])
 def test_the_grid_of_weights_grows_until_its_end_is_not_the_best(copy, split, monkeypatch, best, most):
-    monkeypatch.setattr("genrec.training.prior._ndcg", Always(best))
+    def mean(self, recommender, **_):
+        """What is best lies beyond every weight up to a certain one."""
+        return -abs(recommender.options.prior.weight - best)
+
+    monkeypatch.setattr(Searched, "mean", mean)
     tried = fit_prior(copy, split, PriorSettings())
     assert max(one["weight"] for one in tried) == most
     chosen = copy.options.prior.weight

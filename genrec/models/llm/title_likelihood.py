@@ -142,7 +142,7 @@ class TitleLikelihood(LanguageModel):
         """Log-probabilities of the titles of all items, ``(users, n_items)``; arguments as in :meth:`prefill`."""
         titles = self.known_titles
         predictor: HFCausalPredictor = self._predictor or self._make_predictor()
-        if self.config.renormalize == "token":
+        if self.config.renormalize == "token" and not torch.is_grad_enabled():
             return self._by_token(input_ids, attention_mask, None)[0]
         state = predictor.prefill(input_ids, attention_mask)
         found = torch.empty(len(input_ids), len(titles.different), device=input_ids.device)
@@ -161,9 +161,8 @@ class TitleLikelihood(LanguageModel):
         """
         return self._by_token(input_ids, attention_mask, best)
 
+    @torch.no_grad()
     def _by_token(self, input_ids: Tensor, attention_mask: Tensor, best: int | None) -> tuple[Tensor, Tensor]:
-        if torch.is_grad_enabled():
-            raise ModelError("Titles whose tokens are renormalised have no gradient.", hint="Use renormalize: title.")
         titles, predictor = self.known_titles, self._predictor or self._make_predictor()
         tree = self._tree = self._tree or TitleTree.of(titles.different)
         shares = np.zeros(len(titles.different), dtype=np.float32)
@@ -189,7 +188,7 @@ class TitleLikelihood(LanguageModel):
             raise TypeError("The prompt was not read.")
         device = state.newest.device
         if not on_device or on_device["paths"].device != device:
-            names = ("tokens", "ancestors", "depths", "parents", "following", "paths")
+            names = ("tokens", "ancestors", "depths", "parents", "following", "paths", "choices")
             on_device.update({name: torch.from_numpy(getattr(block, name)).to(device) for name in names})
         part, users = on_device, len(state.newest)
         hidden = state.newest[:, None]
@@ -204,23 +203,48 @@ class TitleLikelihood(LanguageModel):
                 use_cache=True,
             ).last_hidden_state
             hidden = torch.cat([hidden, read], dim=1)
-        edges = self._edges(predictor, hidden, part["parents"], part["following"])
+        choices = part["choices"] if self.config.renormalize == "token" else None
+        edges = self._edges(predictor, hidden, part["parents"], part["following"], choices)
         edges = torch.cat([edges, edges.new_zeros(users, 1)], dim=1)  # what padding points to
         return edges[:, part["paths"]].sum(2)
 
-    def _edges(self, predictor: HFCausalPredictor, hidden: Tensor, parents: Tensor, following: Tensor) -> Tensor:
-        """Log-probability of every token after its node, ``(users, edges)``, from states ``(users, nodes, dim)``."""
+    def _edges(
+        self,
+        predictor: HFCausalPredictor,
+        hidden: Tensor,
+        parents: Tensor,
+        following: Tensor,
+        choices: Tensor | None = None,
+    ) -> Tensor:
+        """Log-probability of every token after its node, ``(users, edges)``, from states ``(users, nodes, dim)``.
+
+        Args:
+            predictor: Has the output layer.
+            hidden: The states.
+            parents: ``(edges,)`` node before each token.
+            following: ``(edges,)`` the tokens.
+            choices: ``(2, n)`` nodes and tokens among which probabilities are shared out; None: all words.
+        """
         users, nodes = hidden.shape[:2]
-        head, without = predictor.head, self._no_words(hidden.device)
-        size = max(1, _ROWS // users)
-        totals = [head.log_normalizer(hidden[:, start : start + size], without) for start in range(0, nodes, size)]
-        total = torch.cat(totals, dim=1)
-        size = max(1, _CELLS // (hidden.shape[-1] * users))
-        found = hidden.new_empty(users, len(parents), dtype=torch.float32)
-        for start in range(0, len(parents), size):
-            own, token = parents[start : start + size], following[start : start + size]
-            found[:, start : start + size] = head.pair_logits(hidden[:, own], token) - total[:, own]
-        return found
+        head = predictor.head
+        if choices is None:
+            without, size = self._no_words(hidden.device), max(1, _ROWS // users)
+            starts = range(0, nodes, size)
+            total = torch.cat([head.log_normalizer(hidden[:, at : at + size], without) for at in starts], dim=1)
+        else:
+            scores = self._pairs(head, hidden, *choices)
+            own = choices[0].expand_as(scores)
+            highest = scores.new_full((users, nodes), -torch.inf).scatter_reduce(1, own, scores.detach(), "amax")
+            shares = torch.zeros_like(highest).scatter_add(1, own, (scores - highest.gather(1, own)).exp())
+            total = shares.log() + highest
+        return self._pairs(head, hidden, parents, following) - total[:, parents]
+
+    def _pairs(self, head: Any, hidden: Tensor, parents: Tensor, following: Tensor) -> Tensor:
+        """Score of every token after its node, ``(users, edges)`` float32; arguments as in :meth:`_edges`."""
+        size = max(1, _CELLS // (hidden.shape[-1] * len(hidden)))
+        starts = range(0, len(parents), size)
+        found = [head.pair_logits(hidden[:, parents[at : at + size]], following[at : at + size]) for at in starts]
+        return torch.cat([part.float() for part in found], dim=1)
 
     def _no_words(self, device: torch.device) -> Tensor:
         """``(vocabulary,)`` bool: tokens that are no part of the language."""

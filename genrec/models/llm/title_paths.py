@@ -22,6 +22,7 @@ class TitleBlock:
         following: ``(edges,)`` int64 that token.
         paths: ``(titles, longest)`` int64 edges of every title, -1 for padding.
         titles: ``(titles,)`` int64 which of the different titles these are.
+        choices: ``(2, choices)`` int64 nodes, and every token that can follow each in the catalogue, node after node.
     """
 
     tokens: np.ndarray
@@ -31,6 +32,7 @@ class TitleBlock:
     following: np.ndarray
     paths: np.ndarray
     titles: np.ndarray
+    choices: np.ndarray
 
 
 class TitlePaths:
@@ -56,6 +58,10 @@ class TitlePaths:
         self.different = sorted(set(rows))
         number = {row: n for n, row in enumerate(self.different)}
         self.of_items = np.array([number[row] for row in rows], dtype=np.int64)
+        self.choices: dict[tuple[int, ...], list[int]] = {}  # tokens that can follow a beginning
+        for before, row in zip([(), *self.different], self.different, strict=False):
+            for place in range(_common(before, row), len(row)):
+                self.choices.setdefault(row[:place], []).append(row[place])
         self.shared = np.bincount(self.of_items, minlength=len(self.different))[self.of_items]
 
     def legal(self, title: Sequence[int], n_tokens: int) -> Tensor:
@@ -99,8 +105,9 @@ class TitlePaths:
         tokens = np.array([path[-1] for path in nodes if path], dtype=np.int64)
         depths = np.array([len(path) - 1 for path in nodes if path], dtype=np.int64)
         of_edges = np.array(list(edges), dtype=np.int64).reshape(-1, 2)
-        titles = np.arange(begin, end)
-        return TitleBlock(tokens, ancestors, depths, of_edges[:, 0], of_edges[:, 1], paths, titles)
+        choices = [(node, token) for path, node in nodes.items() for token in self.choices[path]]
+        columns = (of_edges[:, 0], of_edges[:, 1], paths, np.arange(begin, end), np.array(choices, dtype=np.int64).T)
+        return TitleBlock(tokens, ancestors, depths, *columns)
 
 
 def _common(first: Sequence[int], second: Sequence[int]) -> int:

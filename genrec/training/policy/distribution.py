@@ -17,6 +17,7 @@ from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.exact import score_leaves
 from genrec.decoding.normalize import unpack
 from genrec.decoding.slots import score_by_slots
+from genrec.errors import ModelError
 from genrec.models.base import CodeModel
 from genrec.models.predictor import ItemScores
 from genrec.trie import Trie
@@ -101,12 +102,22 @@ class ItemDistribution:
         return found
 
     def of_all(self, model: Any, inputs: Inputs) -> Tensor:
-        """Log-probability of every item, ``(rows, n_items)`` by catalogue position."""
+        """Log-probability of every item, ``(rows, n_items)`` by catalogue position.
+
+        Raises:
+            ModelError: A gradient is wanted, and the network's scores of items have none.
+        """
         if not self.at_once:
             return self._walked(model, inputs)
         state = model.prefill(**inputs)
         if isinstance(state, ItemScores):
-            return state.whole().scores.float().log_softmax(1)
+            scores = state.whole().scores
+            if torch.is_grad_enabled() and not scores.requires_grad:
+                raise ModelError(
+                    f"The scores of {type(model).__name__} have no gradient, so rewards cannot be trained.",
+                    hint="Where titles are ranked, train with model.options.renormalize=title.",
+                )
+            return scores.float().log_softmax(1)
         slots = model.slot_scores(state)
         return score_by_slots(self.trie(slots[0].device), slots).log_softmax(1)
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from language_support import build, pad, save_checkpoint
+from language_support import build, pad, save_checkpoint, trie
 
-from genrec.errors import ModelError
 from genrec.models.llm.title_search import TitleSearch, TitleTree
+from genrec.training.policy.distribution import ItemDistribution
 
 pytest.importorskip("peft")
 TITLES = ["red cup", "red tent", "red", "blue tea", "blue tea", "tea red cup", "lamp", "red cup 3", "red cup 4 lamp"]
@@ -140,7 +140,15 @@ def test_a_set_of_candidates_is_chosen_from_what_was_read(checkpoint):
             torch.testing.assert_close(state.scores[user, shown], whole.scores[user, shown], atol=1e-4, rtol=1e-4)
 
 
-def test_gradients_are_refused(checkpoint):
-    model = made(checkpoint["llama"])
-    with pytest.raises(ModelError, match="no gradient"):
-        model.prefill(*some_prompts(model))
+@pytest.mark.parametrize("block", [2, 100])
+def test_with_gradients_all_titles_are_read(checkpoint, block):
+    model = made(checkpoint["llama"], block=block)
+    ids, mask = some_prompts(model)
+    distribution, inputs = ItemDistribution(model, trie()), {"input_ids": ids, "attention_mask": mask}
+    with model.decoding():
+        with torch.no_grad():
+            right = distribution.of_all(model, inputs)
+        found = distribution.of_all(model, inputs)
+    torch.testing.assert_close(found, right, atol=1e-4, rtol=1e-4)
+    found[:, 0].sum().backward()
+    assert max(float(value.grad.abs().max()) for value in model.parameters() if value.grad is not None) > 1e-4
