@@ -27,8 +27,8 @@ class BSARec(SASRec):
     (https://arxiv.org/abs/2312.10325): attention alone smooths a history; the filter brings back what changes fast. Not
     as there: weights are averaged, and a history is filtered as a window of ``max_items`` with nothing before its
     oldest item, whatever it is padded to. With ``rows: histories`` the filter of an item sees only what came before it,
-    so that every item of a history has a loss in one pass, which is faster and ranks worse. With
-    ``alpha`` 0 it is a :class:`SASRec`.
+    so that every item of a history has a loss in one pass, which is faster and ranks worse. With ``alpha`` 0 it is a
+    :class:`SASRec`.
     """
 
     name = "bsarec"
