@@ -64,6 +64,7 @@ def language(
     return name, Setup(base, title, files, f"tests/models/llm/test_{test}.py", elsewhere, paper)
 
 
+TITLES = tuple(f"{LLM}title_{part}.py" for part in ("likelihood", "paths", "reader", "search"))
 STATES = "outputs say their states"
 FASTER = "code and mathematics about 5 times as fast"
 STARTS, SETS = "a way to start rows", "no order of the candidates matters"
@@ -128,7 +129,7 @@ SYSTEMS: dict[str, Setup] = dict(
             "keyword_start",
             elsewhere="a way to start rows",
         ),
-        language("labor-llm", "LABOR-LLM", (f"{LLM}title_likelihood.py", f"{LLM}title_paths.py"), "title_likelihood"),
+        language("labor-llm", "LABOR-LLM", TITLES, "title_likelihood"),
         language("llara", "LLaRA", (f"{LLM}soft_items.py",), "soft_items", "best HitRatio@1 on three data sets"),
         language("mender", "Mender", (f"{LLM}mender.py",), "mender", base=READER),
         language("multi-token", "multi-token prediction", (f"{LLM}mask_slots.py",), "mask_slots", FASTER),
