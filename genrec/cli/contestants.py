@@ -189,7 +189,7 @@ def load_contestants(
     for recommender, name in zip(recommenders, ["generative"] if single else names, strict=True):
         recommender.name = name
         if isinstance(recommender, GenerativeRecommender):
-            change_decoding(recommender, wished)
+            change_decoding(recommender, wished, prior=False)
     refuse_for_baselines(recommenders, wished)
     return Contestants(recommenders, list(dict.fromkeys(wanted)), list(models))
 

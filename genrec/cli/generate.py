@@ -178,7 +178,7 @@ def _generative(job: Job) -> GenerativeRecommender:
     grown = SemanticIndex.load(job.index) if job.index else None
     place = moved_checkpoint(job.model, job.checkpoints)
     recommender = GenerativeRecommender.from_pretrained(job.model, index=grown, device=job.device, checkpoint=place)
-    change_decoding(recommender, job.changes)
+    change_decoding(recommender, job.changes, prior="prior" in job.lists)
     return recommender
 
 

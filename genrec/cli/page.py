@@ -93,7 +93,7 @@ def _loaded(model: Path, device: str | None, checkpoints: list[str] | None, chan
     place = moved_checkpoint(model, checkpoints or ())
     recommender = load(model, device=device, checkpoint=place)
     if isinstance(recommender, GenerativeRecommender):
-        change_decoding(recommender, changes or [])
+        change_decoding(recommender, changes or [], prior=False)
     return recommender
 
 

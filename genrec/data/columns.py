@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from genrec.data.nested_ids import refuse_lists, refuse_objects
 from genrec.data.report import DataReport, Lines
 from genrec.data.rules import MISSING
 from genrec.data.signs import mended
@@ -122,6 +123,7 @@ def as_strings(series: pl.Series, where: object) -> pl.Series:
     Raises:
         DataError: The column holds lists, objects or true/false.
     """
+    refuse_lists(series, where)
     kind = series.dtype
     if kind == pl.String:
         return series
@@ -183,8 +185,13 @@ def clean_ids(series: pl.Series, report: DataReport, lines: Lines, where: object
 
     Returns:
         ``codes (n_rows,)`` int32 with -1 for missing ids, and the distinct ids in order of first appearance.
+
+    Raises:
+        DataError: The column holds something else than ids; names the row where that is one value among others.
     """
-    codes, unique = factorize(as_strings(series, where))
+    texts = as_strings(series, where)
+    codes, unique = factorize(texts)
+    refuse_objects(texts, unique, where, lines)
     clean = unique.str.strip_chars()
     clean = clean.set(clean.is_in(MISSING), None)
     present = clean.drop_nulls()

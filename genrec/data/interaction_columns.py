@@ -8,7 +8,7 @@ import polars as pl
 from genrec.data.columns import HISTORY_NAMES, as_strings, nearest_column, require_column
 from genrec.data.guesses import likely_time
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
-from genrec.data.timestamps import Times
+from genrec.data.timestamps import Times, day_of, looks_like_days
 from genrec.errors import DataError
 from genrec.schema import Columns
 from genrec.wording import count as counted
@@ -54,7 +54,11 @@ def note_times(times: Times, given: pl.Series, keep: np.ndarray, report: DataRep
     first = forms.is_first_distinct().to_numpy()
     shown = lost[np.sort(np.r_[np.flatnonzero(first), np.flatnonzero(~first)][:N_EXAMPLES])]
     report.add("unreadable-timestamps", len(lost), lines.examples(shown, [repr(given[int(row)]) for row in shown]))
-    report.add("fractional-timestamps", times.fractional)
+    days = times.kind in ("integer", "decimal") and looks_like_days(times.values[keep & times.readable])
+    first = np.flatnonzero(keep & times.readable)[:1]
+    shown = [f"{given[int(row)]} is {day_of(float(given[int(row)]))}" for row in first] if days else []
+    report.add("day-numbers", int((keep & times.readable).sum()) if days else 0, lines.examples(first, shown))
+    report.add("fractional-timestamps", 0 if days else times.fractional)
     if times.mixed is not None:
         odd = np.flatnonzero(keep & times.mixed.odd)
         counts = ", ".join(f"{counted(count, 'row')} in {unit}" for unit, count in times.mixed.counts.items())

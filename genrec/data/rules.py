@@ -89,6 +89,11 @@ RULES: dict[str, Rule] = {
         "fractions of a second are used for the order, then cut off",
         "Nothing to do; multiply by 1000 to keep milliseconds.",
     ),
+    "day-numbers": Rule(
+        "times look like days since 1900, as spreadsheets store dates: they count as plain numbers",
+        "Write dates, or seconds since 1970: (days - 25569) * 86400.",
+        "assumed",
+    ),
     "row-order": Rule(
         "there is no time column: the order of the rows is the order of the interactions",
         "Name the time column if there is one.",

@@ -23,6 +23,8 @@ _OTHER_DATES = (
 )
 """Spellings of dates that can mean one day only: dots stand between day, month and year, or the year comes first."""
 _SLASHES = r"^\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b"
+_SHEET_1970 = 25_569  # 1970-01-01 in days since 1900
+_SHEET_DAYS = (36_526, 51_136)  # 2000 to 2040
 _LEAST = {"s": 10**8, "ms": 10**11, "us": 10**14, "ns": 10**17}
 
 
@@ -207,6 +209,24 @@ def _zoned(text: pl.Series) -> pl.Series:
     offset = hours.cast(pl.Int64) * 60 + minutes.cast(pl.Int64).fill_null(0)
     shift = (offset * (sign == "+").cast(pl.Int64) * 2 - offset) * 60 * _MICROSECOND
     return (_local(local).dt.epoch("us") - shift).cast(pl.Datetime("us"))
+
+
+def looks_like_days(values: np.ndarray) -> bool:
+    """Whether numbers are days since 1900 as spreadsheets store dates: all of them from 2000 to 2040.
+
+    >>> looks_like_days(np.array([44_927, 45_001])), looks_like_days(np.array([1, 44_927]))
+    (True, False)
+    """
+    return bool(len(values)) and int(values.min()) >= _SHEET_DAYS[0] and int(values.max()) <= _SHEET_DAYS[1]
+
+
+def day_of(days: float) -> str:
+    """The date of a number of days since 1900, as spreadsheets count them.
+
+    >>> day_of(44_927.5)
+    '2023-01-01 12:00'
+    """
+    return show_time(round((days - _SHEET_1970) * _DAY), "s")
 
 
 def unit_of(timestamps: np.ndarray) -> str | None:

@@ -124,11 +124,12 @@ class DecodingOptions(Settings):
         """
         return parse(DecodingOptions, apply_overrides(self.model_dump(), overrides), where="--set")
 
-    def idle(self, *, searches: bool = True) -> dict[str, str]:
+    def idle(self, *, searches: bool = True, prior: bool = True) -> dict[str, str]:
         """Settings that change no list beside the others, each with why, in words that follow "since".
 
         Args:
             searches: Whether the network is searched; else it scores all items at once, always.
+            prior: Whether requests may bring an item prior.
         """
         found = {}
         if not searches or self.exact:
@@ -142,6 +143,8 @@ class DecodingOptions(Settings):
             found.setdefault("diversity_penalty", "groups is 1")
         if self.max_per_prefix is None:
             found.setdefault("prefix_length", "max_per_prefix is not set")
+        if not prior:
+            found["prior_weight"] = "there is no prior beside the request"
         return found
 
     def users_at_once(self, k: int, device: str = "cpu") -> int:
@@ -154,17 +157,21 @@ class DecodingOptions(Settings):
         return max(1, rows // max(self.beams, k))
 
 
-def say_idle(idle: Mapping[str, str], asked: Collection[str]) -> None:
-    """Say in a line for every reason which settings of the caller change nothing.
+def idle_lines(idle: Mapping[str, str], asked: Collection[str]) -> list[str]:
+    """A line for every reason, which settings of the caller change nothing.
 
     Args:
         idle: Names of settings that change nothing, each with why.
         asked: What the caller has set.
     """
-    for why in dict.fromkeys(idle.values()):
-        names = sorted(name for name in asked if idle.get(name) == why)
-        if names:
-            logger.warning("Settings that change nothing, since %s: %s.", why, ", ".join(names))
+    found = {why: sorted(name for name in asked if idle.get(name) == why) for why in dict.fromkeys(idle.values())}
+    return [f"Settings that change nothing, since {why}: {', '.join(names)}." for why, names in found.items() if names]
+
+
+def say_idle(idle: Mapping[str, str], asked: Collection[str]) -> None:
+    """Log :func:`idle_lines`."""
+    for line in idle_lines(idle, asked):
+        logger.warning("%s", line)
 
 
 def even_slices(n: int, most: int) -> list[slice]:

@@ -5,21 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from genrec.config import differences
-from genrec.decoding.options import say_idle
+from genrec.decoding.options import DecodingOptions, say_idle
 from genrec.generative.recommender import GenerativeRecommender
 
 
-def change_decoding(recommender: GenerativeRecommender, changes: Iterable[str]) -> None:
+def change_decoding(recommender: GenerativeRecommender, changes: Iterable[str], *, prior: bool = True) -> None:
     """Change decoding settings, and say which of the changes make no difference.
 
     Args:
         recommender: Whose ``options`` change.
         changes: ``key=value`` strings.
+        prior: Whether requests may bring an item prior.
 
     Raises:
         ConfigError: An unknown setting, a wrong value, or settings that do not go together.
     """
-    before, model = recommender.options, recommender.model
-    after = before.changed(changes)
-    say_idle(after.idle(searches=model.by_beam or not model.scores_items), differences(after, before))
+    after = recommender.options.changed(changes)
+    idle = without_effect(recommender, after, prior=prior)
+    say_idle(idle, idle)
     recommender.options = after
+
+
+def without_effect(recommender: GenerativeRecommender, after: DecodingOptions, *, prior: bool = True) -> dict[str, str]:
+    """Settings other than the recommender's own that make no difference, each with why, in words that follow "since".
+
+    Args:
+        recommender: What decodes.
+        after: How it is to decode.
+        prior: Whether requests may bring an item prior.
+    """
+    model = recommender.model
+    idle = after.idle(searches=model.by_beam or not model.scores_items, prior=prior)
+    return {name: idle[name] for name in sorted(differences(after, recommender.options)) if name in idle}

@@ -10,6 +10,7 @@ from genrec.errors import MissingExtraError
 from genrec.serving.answering import on_failure, on_http_error, on_invalid, on_refusal
 from genrec.serving.errors import Refusal
 from genrec.serving.guard import Guard
+from genrec.serving.parameters import UnknownParametersError, on_unknown, only_known
 from genrec.serving.routes import admin, docs, events, items, monitor, page, recommend
 from genrec.serving.service import Service
 
@@ -32,7 +33,7 @@ def build_app(service: Service, *, hosts: Sequence[str] | None = None, origins: 
         MissingExtraError: The extra ``serve`` is not installed.
     """
     try:
-        from fastapi import FastAPI
+        from fastapi import Depends, FastAPI
         from fastapi.exceptions import RequestValidationError
         from starlette.exceptions import HTTPException
         from starlette.middleware.cors import CORSMiddleware
@@ -50,6 +51,7 @@ def build_app(service: Service, *, hosts: Sequence[str] | None = None, origins: 
         version=__version__,
         summary="Generative recommendation",
         lifespan=lifespan,
+        dependencies=[Depends(only_known())],
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat the host that a client has made up
@@ -58,6 +60,7 @@ def build_app(service: Service, *, hosts: Sequence[str] | None = None, origins: 
     for make in ROUTERS:
         app.include_router(make(service))
     app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(UnknownParametersError, on_unknown)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(Exception, on_failure)

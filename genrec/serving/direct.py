@@ -36,7 +36,7 @@ def add_direct(router: APIRouter, path: str, kind: type[BaseModel], **options: A
                 usual = super().get_route_handler()
 
                 async def handle(request: Request) -> Response:
-                    if request.headers.get("content-type") in _JSON:
+                    if request.headers.get("content-type") in _JSON and not request.scope["query_string"]:
                         try:
                             body = kind.model_validate_json(await request.body())
                         except ValidationError:

@@ -187,6 +187,8 @@ class _OneRequest:
         levels = self.version.levels
         if options.max_per_prefix is not None and levels is not None and options.prefix_length >= levels:
             raise wrong(f"A prefix has fewer than {count(levels, 'code')} here.", self.place, "prefix_length")
+        for name, why in self.version.without_effect(options, prior=bool(body.prior)).items():
+            self.notes.append(_note("no_effect", f"'{name}' changes nothing here, since {why}.", name))
         return options
 
     def refuse_what_searches(self, body: RecommendBody) -> None:

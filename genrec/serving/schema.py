@@ -129,7 +129,7 @@ class Recommended(BaseModel):
 class Note(BaseModel):
     """Something that the caller should know, though the request was answered."""
 
-    code: Literal["unknown_items", "unknown_user", "fewer_than_k", "empty_history"]
+    code: Literal["unknown_items", "unknown_user", "fewer_than_k", "empty_history", "no_effect"]
     message: str
     where: str
     items: list[str] | None = Field(None, description="item ids that are meant, at most twenty")

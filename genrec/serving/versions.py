@@ -179,6 +179,20 @@ class Version:
             "options", changes, lambda: parse(DecodingOptions, {**before, **dict(changes)}, where="options")
         )
 
+    def without_effect(self, options: DecodingOptions, *, prior: bool) -> dict[str, str]:
+        """Settings of a request that change no list, each with why.
+
+        Args:
+            options: Made by :meth:`changed_options`.
+            prior: Whether the request brings a prior.
+        """
+        if options is self.options:
+            return {}
+        from genrec.generative.changes import without_effect
+
+        searching: Any = self.recommender
+        return without_effect(searching, options, prior=prior)
+
     def remembered(self, kind: str, key: Any, make: Callable[[], Any]) -> Any:
         """What was made lately, or is made now."""
         with self._turn:

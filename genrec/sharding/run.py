@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,8 @@ from genrec.progress import Progress
 from genrec.sharding.job import MANIFEST, SPOOLED, WORK, JobSettings, ShardedJob, check_counts, read_manifest
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, left_out, measure
 from genrec.sharding.store import LocalStore, Store, open_store
+
+logger = logging.getLogger(__name__)
 
 _ENOUGH = 10_000
 SHARD_USERS = 50_000
@@ -111,19 +114,27 @@ def _require_few_lost(source: Path, allow_lost: float | None, counts: dict[str, 
 class _Tally:
     """Called with the counts of every shard that is made: tells how far the job is, and stops a hopeless one early.
 
+    What workers noted when they opened the job is logged once, here: their own logs may be on other machines.
+
     Attributes:
         done: Users so far.
         users: Users in all.
         bound: Refuses counts with too many lost rows.
         progress: Called with what is being done, users done, and users in all.
+        told: Lines that were logged.
     """
 
     done: int
     users: int
     bound: Callable[[dict[str, int]], None]
     progress: Progress | None
+    told: set[str] = field(default_factory=set)
 
     def __call__(self, counts: dict[str, Any]) -> None:
+        for line in counts.get("notes", ()):
+            if line not in self.told:
+                self.told.add(line)
+                logger.warning("%s", line)
         self.done += int(counts["users"])
         if counts["problems"].get(ROWS_READ, 0) >= _ENOUGH:
             self.bound(counts["problems"])  # users of a shard are drawn by chance: the others are like them

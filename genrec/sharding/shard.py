@@ -36,7 +36,8 @@ def recommend_shard(
         problems: Counts of what was left out of them.
 
     Returns:
-        Counts: ``users``, ``rows``, ``short`` (users with fewer than ``k`` items), ``problems``.
+        Counts: ``users``, ``rows``, ``short`` (users with fewer than ``k`` items), ``problems``; and the ``notes`` of
+        ``opened``.
     """
     made = generate(
         opened.recommender,
@@ -56,4 +57,4 @@ def recommend_shard(
         },
     )
     store.write(part_name(shard), content.getvalue())
-    return counts
+    return {**counts, "notes": opened.notes}

@@ -204,7 +204,7 @@ def test_empty_table_is_refused():
 
 
 def test_unusable_columns_are_refused():
-    with pytest.raises(DataError, match="not ids"):
+    with pytest.raises(DataError, match="not an id"):
         catalog(item_id=[["a"]], title=["x"])
     with pytest.raises(DataError, match="holds bytes"):
         catalog(item_id=["a"], image=[b"\x00"])

@@ -198,3 +198,27 @@ def test_units_and_moments():
     assert show_time(DAY, "s") == "2021-01-05 00:00"
     assert show_time(17, None) == "17"
     assert show_time(-99_999_999_999, "s") == "-99999999999"
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (["44927.5", "44928.25", "45001"], "line 2: 44927.5 is 2023-01-01 12:00"),
+        (["44927", "44927", "45001"], "line 2: 44927 is 2023-01-01 00:00"),
+        (["44927", "1", "45001"], None),
+        (["1970-01-01 10:30:00", "1970-01-01 11:00:00", "1970-01-01 12:00:00"], None),
+    ],
+)
+def test_days_since_1900_are_told(times, expected, tmp_path):
+    from genrec.data import Interactions
+
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id,timestamp\n" + "".join(f"u,i{n},{time}\n" for n, time in enumerate(times)))
+    report = Interactions.read(path).report
+    if expected is None:
+        assert report.count("day-numbers") == 0
+        return
+    problem = next(one for one in report.problems if one.kind == "day-numbers")
+    assert (problem.count, problem.examples) == (3, (expected,))
+    assert report.count("fractional-timestamps") == 0  # of days, not of seconds
+    assert any("days since 1900" in line for line in report.lines())

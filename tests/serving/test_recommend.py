@@ -75,6 +75,28 @@ def test_answers_are_those_of_the_recommender(client, recommender, case):
     assert len(found.items) == asked.get("k", 10) or [note.code for note in found.notes] == ["fewer_than_k"]
 
 
+NO_EFFECT = {
+    "nothing said": ({}, {}),
+    "a penalty without groups": ({"diversity_penalty": 2.0}, {"diversity_penalty": "groups is 1"}),
+    "a penalty of groups": ({"diversity_penalty": 2.0, "groups": 2}, {}),
+    "a length without a limit": ({"prefix_length": 2}, {"prefix_length": "max_per_prefix is not set"}),
+    "beams of an exact ranking": ({"exact": True, "beams": 9}, {"beams": "exact ranks all items"}),
+    "a weight without a prior": ({"prior_weight": 2.0}, {"prior_weight": "there is no prior beside the request"}),
+    "a weight of a prior": ({"prior_weight": 2.0, "prior": {"i001": 1.0}}, {}),
+}
+
+
+@pytest.mark.parametrize("case", NO_EFFECT)
+def test_fields_that_change_nothing_are_noted(client, case):
+    asked, expected = NO_EFFECT[case]
+    notes = client.post("/recommend", json={"history": HISTORY, "k": 3, **asked}).json()["notes"]
+    assert {note["where"]: note["code"] for note in notes} == dict.fromkeys(expected, "no_effect")
+    for note in notes:
+        assert note["message"] == f"'{note['where']}' changes nothing here, since {expected[note['where']]}."
+    many = client.post("/recommend", json={"histories": [HISTORY, []], "k": 3, **asked}).json()
+    assert [note["where"] for note in many["notes"]] == [note["where"] for note in notes]
+
+
 def test_an_item_is_shown_as_the_catalogue_has_it(client, recommender):
     item = client.post("/recommend", json={"history": HISTORY, "fields": True, "k": 1}).json()["items"][0]
     position = recommender.positions[item["item_id"]]
