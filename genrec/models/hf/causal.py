@@ -6,11 +6,12 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import DynamicCache
 
 from genrec.errors import ModelError
-from genrec.models.beam_tree import BeamTree, newest_of, read_beams, read_prefix
+from genrec.models.beam_tree import BeamTree, fork, newest_of, read_beams, read_prefix
 from genrec.models.hf.base import HFPredictor
 from genrec.models.hf.packed_prompts import NAME as PACKED
 from genrec.models.hf.vocabulary_head import CodeTokenIds, VocabularyHead
@@ -31,6 +32,15 @@ class HFCausalState(StepState):
     cache: DynamicCache | None = None
     tree: BeamTree | None = None
     lengths: Tensor | None = None
+
+    def of_user(self, user: int) -> HFCausalState:
+        """What was read for one user, before any step."""
+        if self.newest is None or self.cache is None or self.tree is None or self.lengths is None:
+            raise TypeError("The prompt was not read.")
+        part, cache = slice(user, user + 1), fork(self.cache)
+        cache.batch_select_indices(torch.tensor([user], device=self.newest.device))
+        tree = BeamTree(self.tree.prefix_mask[part])
+        return HFCausalState(newest=self.newest[part], cache=cache, tree=tree, lengths=self.lengths[part])
 
 
 class HFCausalPredictor(HFPredictor):

@@ -180,6 +180,31 @@ class TitleLikelihood(LanguageModel):
         scores = torch.from_numpy(np.stack(rows)).to(input_ids.device)
         return scores, scores.new_tensor(known_from)
 
+    @torch.no_grad()
+    def own_titles(
+        self, input_ids: Tensor, attention_mask: Tensor, titles: Sequence[Sequence[Sequence[int]]], least: float
+    ) -> list[np.ndarray]:
+        """Probabilities of titles where every user has some of their own, which share out all at every token.
+
+        Args:
+            input_ids: ``(users, n)`` prompts.
+            attention_mask: 1 at real tokens.
+            titles: Of every user, as in :meth:`set_titles`.
+            least: Probabilities above are exact. Others may be their part of what their beginning has.
+
+        Returns:
+            ``(titles,)`` float32 for every user; they add up to 1.
+        """
+        predictor = self._predictor or self._make_predictor()
+        state, found = predictor.prefill(input_ids, attention_mask), []
+        for user, own in enumerate(titles):
+            paths = TitlePaths(own)
+            tree = TitleTree.of(paths.different)
+            search = TitleSearch(tree, TitleReader(predictor, state.of_user(user), tree))
+            search.above(np.log(max(least, 1e-38)))
+            found.append(np.exp(search.found)[paths.of_items] / paths.shared)
+        return found
+
     def _score(
         self, predictor: HFCausalPredictor, state: HFCausalState, block: TitleBlock, on_device: dict[str, Tensor]
     ) -> Tensor:

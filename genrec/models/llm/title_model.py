@@ -1,4 +1,7 @@
-"""A language model that gives probabilities of titles, for what asks for one without being a recommender."""
+"""A language model that gives probabilities of titles, for what asks for one without being a recommender.
+
+Titles share out probability at every token in which they differ, so where they part early little of them is read.
+"""
 
 from __future__ import annotations
 
@@ -41,5 +44,6 @@ def title_model(
         every_layer=settings.every_layer,
         n_items=len(index),
         max_tokens=max_tokens,
+        renormalize="token",
     )
     return TitleLikelihood.build(config, RowStart())

@@ -137,6 +137,14 @@ class TitleSearch:
         items = (self.found + shares)[self.known]
         return -np.inf if self.known.all() else float(np.partition(items, -n)[-n])
 
+    def above(self, least: float) -> None:
+        """Search until all titles are known that have more than this, a logarithm."""
+        self._step()
+        self._keep(self._worth > least)
+        while len(self._waiting):
+            self._step()
+            self._keep(self._worth > least)
+
     def everything(self, reader: Callable[[], Read], most: int = 4096) -> np.ndarray:
         """Log-probabilities of all titles, ``(titles,)`` float32.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ transform = TRANSFORMS.add
 
 _NOTHING = " nothing"
 _FEWEST = 2  # items that are left of a history
+_TOGETHER = 16  # histories that are asked about at once
 
 
 class LLM4DSRSettings(Settings):
@@ -57,8 +59,8 @@ class LLM4DSR(SequenceTransform):
     """Asks which item of a history does not belong, and leaves it out where the answer is sure.
 
     It teaches itself: one item of a history is swapped for a random one, and its title is the answer; where nothing is
-    swapped, the answer is "nothing". The probability of an item is that of its whole title among the titles of the
-    history and "nothing", so items whose titles begin alike are told apart.
+    swapped, the answer is "nothing". The probability of an item is that of its title among the titles of the history
+    and "nothing", as far as they differ, so items whose titles begin alike are told apart.
     """
 
     Config = LLM4DSRSettings
@@ -120,19 +122,26 @@ class LLM4DSR(SequenceTransform):
 
     def _kept(self, asked: _Asked, histories: Histories) -> np.ndarray:
         """Which events stay, ``(n_events,)`` bool."""
-        keep = np.ones(len(histories.items), dtype=bool)
-        with torch.no_grad(), asked.model.decoding():
-            for user in range(len(histories)):
-                end = int(histories.offsets[user + 1])
-                places = np.arange(max(int(histories.offsets[user]), end - self.settings.max_items), end)
-                for _ in range(self.settings.most):
-                    if len(places) <= _FEWEST:
-                        break
-                    noise = asked.probabilities(histories.items[places])
-                    if noise.max() <= self.settings.threshold:
-                        break
-                    keep[places[int(noise.argmax())]] = False
-                    places = np.delete(places, int(noise.argmax()))
+        keep, settings = np.ones(len(histories.items), dtype=bool), self.settings
+        ends = histories.offsets[1:]
+        begins = np.maximum(histories.offsets[:-1], ends - settings.max_items)
+        places = [np.arange(begin, end) for begin, end in zip(begins, ends, strict=True)]
+        open_users = np.argsort(ends - begins, kind="stable")  # such of one length are read together
+        with asked.model.decoding():
+            for _ in range(settings.most):
+                open_users = np.array([user for user in open_users if len(places[user]) > _FEWEST], dtype=np.int64)
+                unsure = []
+                for begin in range(0, len(open_users), _TOGETHER):
+                    users = open_users[begin : begin + _TOGETHER]
+                    for user, noise in zip(
+                        users, asked.probabilities([histories.items[places[user]] for user in users]), strict=True
+                    ):
+                        worst = int(noise.argmax())
+                        if noise[worst] > settings.threshold:
+                            keep[places[user][worst]] = False
+                            places[user] = np.delete(places[user], worst)
+                            unsure.append(user)
+                open_users = np.array(unsure, dtype=np.int64)
         return keep
 
 
@@ -167,10 +176,10 @@ class _Asked:
         source = self.renderer.prompt_ids(Sample(items))
         return {"input_ids": source + answer, "labels": [IGNORE] * len(source) + answer}
 
-    def probabilities(self, items: np.ndarray) -> np.ndarray:
-        """That each item does not belong, ``(n,)``; they add up to less than 1, because nothing may be wrong."""
-        answers = [self.renderer.target_ids(int(item)) for item in items]
-        self.model.set_titles([*answers, self.nothing])
-        prompt = pad_prompts([self.renderer.prompt_ids(Sample(items))], self.model.tokenizer, "left")
-        scores: Any = self.model.prefill(**prompt).scores[0]
-        return np.asarray(scores.softmax(0)[:-1].cpu().numpy())
+    def probabilities(self, histories: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """That each item of every history does not belong; they add up to less than 1: all may be right."""
+        titles = [[*(self.renderer.target_ids(int(item)) for item in items), self.nothing] for items in histories]
+        prompts = pad_prompts(
+            [self.renderer.prompt_ids(Sample(items)) for items in histories], self.model.tokenizer, "left"
+        )
+        return [found[:-1] for found in self.model.own_titles(**prompts, titles=titles, least=self.settings.threshold)]

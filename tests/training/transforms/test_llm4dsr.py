@@ -38,18 +38,40 @@ def made(checkpoint, **settings):
     return build_transform({"name": "llm4dsr", "checkpoint": str(checkpoint), **{"llm": {"lora": LORA}, **settings}})
 
 
-def test_probabilities_are_of_whole_titles_among_those_of_the_history(checkpoint, index):
-    transform = made(checkpoint)
+def test_probabilities_are_of_titles_among_those_of_each_history(checkpoint, index):
+    transform = made(checkpoint, threshold=1e-9)
     torch.manual_seed(0)
     asked = _Asked(transform._model(index), index, transform.settings)
-    items = np.array([0, 1, 6])  # the first two titles begin alike
+    histories = [
+        np.array([0, 1, 6]),
+        np.array([2, 9, 3, 4, 7]),
+        np.array([5, 5, 8]),
+    ]  # titles that begin alike, one twice
     with torch.no_grad(), asked.model.decoding():
-        found = asked.probabilities(items)
-        prompt = asked.renderer.render_for_generation([items.tolist()])
-        scores = asked.model.plain_scores(**prompt, items=range(4))[0]
-    np.testing.assert_allclose(found, scores.softmax(0)[:3].numpy(), rtol=1e-3)
-    assert found.sum() < 1
-    assert found[0] != found[1]
+        found = asked.probabilities(histories)
+        for items, row in zip(histories, found, strict=True):
+            asked.model.set_titles([*(asked.renderer.target_ids(item) for item in items), asked.nothing])
+            prompt = asked.renderer.render_for_generation([items.tolist()])
+            scores = asked.model.plain_scores(**prompt, items=range(len(items)))[0]
+            np.testing.assert_allclose(row, scores.exp().numpy(), rtol=1e-3)
+            assert row.sum() < 1
+    assert found[0][0] != found[0][1]
+    assert found[2][0] == found[2][1]
+
+
+def test_beginnings_that_stay_below_the_threshold_are_not_read_on(checkpoint, index):
+    items = np.array([0, 1, 6, 7])
+    found = {}
+    for threshold in (1e-9, 0.99):
+        transform = made(checkpoint, threshold=threshold)
+        torch.manual_seed(0)
+        asked = _Asked(transform._model(index), index, transform.settings)
+        with asked.model.decoding():
+            found[threshold] = asked.probabilities([items])[0]
+    exact, bound = found.values()
+    assert exact[0] != exact[1]
+    assert bound[0] == bound[1] == pytest.approx(exact[:2].mean(), rel=1e-3)
+    np.testing.assert_allclose(bound[2:], exact[2:], rtol=1e-3)
 
 
 def test_the_settings_of_layers_reach_the_language_model(checkpoint, index):
@@ -69,7 +91,9 @@ class Told(LLM4DSR):
 
     def __call__(self, histories, index, seed):
         table = np.array([0.0] * GOOD + [0.61, 0.7, 0.8, 0.9])
-        asked = type("Asked", (), {"model": self._model(index), "probabilities": lambda _, items: table[items]})()
+        asked = type(
+            "Asked", (), {"model": self._model(index), "probabilities": lambda _, rows: [table[row] for row in rows]}
+        )()
         return histories.take(self._kept(asked, histories))
 
 
@@ -105,7 +129,7 @@ def test_it_teaches_itself_to_find_what_was_put_in(checkpoint, index):
         asked = _Asked(transform._model(index), index, transform.settings)
         transform._teach(asked.model, asked, Histories.from_lists([*noisy, *people[12:]]), seed=0)
         with torch.no_grad(), asked.model.decoding():
-            found = [asked.probabilities(row) for row in noisy]
+            found = asked.probabilities(noisy)
         return np.mean([row[2] for row in found]) / np.mean([np.delete(row, 2).mean() for row in found])
 
     assert told_apart(40) > 2 * max(1, told_apart(0))
