@@ -267,7 +267,7 @@ def parse(cls: type[S], content: Mapping[str, Any], where: object = None) -> S:
         more = f" (and {others} more)" if others else ""
         what = f"The setting '{key}' is wrong" if key else "Settings do not go together"
         raise ConfigError(
-            f"{what}: {first['msg'].removeprefix('Value error, ')}{more}.",
+            f"{what}: {_message(first)}{more}.",
             where=": ".join(str(part) for part in (where, key) if part) or None,
             expected=_describe(first),
         ) from None
@@ -305,6 +305,13 @@ def _owner(cls: type[BaseModel], path: Iterable[Any]) -> list[str]:
             if isinstance(option, type) and issubclass(option, BaseModel):
                 current = option
     return list(getattr(current, "model_fields", {})) or list(cls.model_fields)
+
+
+def _message(error: Any) -> str:
+    """What is wrong with a value, without the names of classes."""
+    if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{error['input']!r:.40} is no mapping of settings"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _describe(error: Any) -> str | None:

@@ -6,6 +6,7 @@ who wants the artefact to be loaded; then every value may be anything.
 
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -120,6 +121,10 @@ def places(content, place=()):
             yield from places(value, (*place, key))
 
 
+PYTHONS_WORDS = re.compile(
+    r"\w+Error\b|NoneType|'(?:int|str|dict|list|float)'|is not iterable|subscriptable|unhashable|invalid literal"
+    r"|argument|could not convert|has no attribute|valid dictionary|instance of"
+)
 VALUES = [None, [], {}, "x", "", -1, 0, 10**6, 10**12, 1e308, True, [1], {"a": 1}, "../../etc", [[[]]], "gone"]
 
 
@@ -128,6 +133,7 @@ def test_any_value_of_any_setting_loads_or_is_one_error(name, copied):
     chance = random.Random(name)
     texts = [path for path in (OLD / name).rglob("*") if path.suffix in (".json", ".yaml") and "token" not in path.name]
     known = [(path, place) for path in sorted(texts) for place in places(parsed(path))]
+    said = []
     for path, place in chance.sample(known, 10):
         folder = copied(name)
         content = parsed(path)
@@ -142,8 +148,10 @@ def test_any_value_of_any_setting_loads_or_is_one_error(name, copied):
         written(folder / path.relative_to(OLD / name), content)
         try:
             used(name, sign(folder))
-        except GenRecError:
-            continue
+        except GenRecError as error:
+            said.append((path, place, value, error))
+    assert not [one for one in said if PYTHONS_WORDS.search(str(one[-1]))]
+    assert not [one for one in said if not one[-1].hint]
 
 
 CHANGES = {

@@ -52,9 +52,9 @@ class Manifest(dict[str, Any]):
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            found = "missing" if key not in self else f"{type(value).__name__}"
+            found = "missing" if key not in self else kind_in_words(type(value))
             raise ArtifactError(
-                f"The manifest's '{key}' is {found}.", where=self.path, expected=kind.__name__, hint=COPY_AGAIN
+                f"The manifest's '{key}' is {found}.", where=self.path, expected=kind_in_words(kind), hint=COPY_AGAIN
             )
         return value
 
@@ -71,6 +71,26 @@ class Manifest(dict[str, Any]):
         if not all(isinstance(value, str) for value in values):
             raise ArtifactError(f"The manifest's '{key}' holds other things than texts.", where=self.path)
         return values
+
+
+_KINDS: dict[type, str] = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "null",
+}
+
+
+def kind_in_words(kind: type) -> str:
+    """What JSON calls a value of this type.
+
+    >>> kind_in_words(dict), kind_in_words(type(None))
+    ('a mapping', 'null')
+    """
+    return _KINDS.get(kind, kind.__name__)
 
 
 COPY_AGAIN = "Copy the whole folder again, or make it anew."

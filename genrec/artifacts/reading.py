@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from genrec.artifacts.failures import in_words
 from genrec.artifacts.folders import leftovers, recover
 from genrec.artifacts.locks import output_lock
 from genrec.artifacts.manifest import COPY_AGAIN
@@ -41,9 +42,9 @@ def read_whole(folder: Path | str, kind: str, load: Callable[[], T]) -> T:
         try:
             with saved_content(kind, folder):
                 result = load()
-        except GenRecError:
+        except GenRecError as error:
             if _version(folder) == before:
-                raise
+                raise _with_advice(error) from error.__cause__
             continue
         if _version(folder) == before:
             return result
@@ -71,15 +72,27 @@ def saved_content(kind: str, where: object, *, settings: bool = True) -> Iterato
     except (ConfigError, DataError) as error:
         if not settings:
             raise
-        place = where if error.where is None else f"{where}: {error.where}"
+        place = where if error.where is None else _below(where, error.where)
         raise ArtifactError(error.what, where=place, expected=error.expected, hint=error.hint or COPY_AGAIN) from error
     except GenRecError:
         raise
     except (*_FAILURES, _panic()) as error:
-        reason = (str(error).strip().splitlines() or [""])[0]
+        logger.debug("the %s at %s cannot be read", kind, where, exc_info=True)
         raise ArtifactError(
-            f"The {kind} cannot be read: {type(error).__name__}: {reason}", where=where, hint=COPY_AGAIN
+            f"The {kind} is damaged or of another version: {in_words(error)}.", where=where, hint=COPY_AGAIN
         ) from error
+
+
+def _with_advice(error: GenRecError) -> GenRecError:
+    """The error of a damaged artefact, with what to do where nothing better is known."""
+    if error.hint is not None or type(error) is not ArtifactError:
+        return error
+    return ArtifactError(error.what, where=error.where, expected=error.expected, hint=COPY_AGAIN)
+
+
+def _below(where: object, place: object) -> str:
+    """A place inside another one, which is named once."""
+    return str(place) if str(place).startswith(str(where)) else f"{where}: {place}"
 
 
 def _panic() -> type[BaseException]:

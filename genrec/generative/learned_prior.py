@@ -113,6 +113,7 @@ def learned_scores(
             f"The recommender's prior is '{fitted.name}' with {fitted.settings.model_dump()}.",
             where="prior",
             expected="the same; only the weight can be changed",
+            hint="Fit another one by genrec train --set generation.prior.name=..., or leave it out: --set prior=null.",
         )
     return prior.scores(histories, n_items, settings.blend) * np.float32(
         1.0 if settings.weight is None else settings.weight

@@ -301,8 +301,7 @@ class GenerativeRecommender(Recommender):
                 recommender (:mod:`~genrec.generative.pretrained`) has none and takes any built with its quantizer.
             device: Where to put the model (default: CPU).
             checkpoint: Where the language model is now that an adapter was trained on, if it has moved.
-            trust_remote_code: Run the Python code that its language model brings. What the folder says about that is
-                not read.
+            trust_remote_code: Run the Python code that its language model brings, whatever the folder says of it.
             revision: Branch, tag or commit of the repository.
             token: For private repositories; that of ``hf auth login`` where not given.
 
@@ -329,7 +328,8 @@ class GenerativeRecommender(Recommender):
 
             return genrec.load(folder, index=index)  # type: ignore[return-value]
         if kind != "generative":
-            raise ArtifactError(f"This recommender is of the kind '{kind}'.", where=folder, expected="a generative one")
+            hint = "genrec.load(folder) loads any kind."
+            raise ArtifactError(f"It is of the kind '{kind}'.", where=folder, hint=hint)
         config = parse(TrainConfig, read_yaml(folder / "config.yaml"), where=folder / "config.yaml")
         if index is None:
             index = SemanticIndex.load(folder / "index")

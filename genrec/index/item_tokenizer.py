@@ -65,6 +65,7 @@ class ItemTokenizer:
         from_folder: It was read from a folder, whose maker may be somebody else: files that its recipe names are not
             read.
         html: How HTML in the texts that it was fitted to was read; other texts should be read in the same way.
+        saved_in: The folder that it was read from, for messages.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class ItemTokenizer:
         *,
         from_folder: bool = False,
         html: Html = "plain",
+        saved_in: Path | None = None,
     ) -> None:
-        self.from_folder, self.html = from_folder, html
+        self.from_folder, self.html, self.saved_in = from_folder, html, saved_in
         self.recipe, self.tensors, self.rests = recipe, dict(tensors), dict(rests)
         self.trusts = trusts_remote_code()  # as who fits or loads it has said; encoders are loaded when needed
 
@@ -248,7 +250,9 @@ class ItemTokenizer:
         return vector_files(self.recipe.encoder)
 
     def _saved(self, part: str, *, settings: bool = True) -> AbstractContextManager[None]:
-        return saved_content(f"fitted {part}", f"item tokenizer '{self.recipe.name}'", settings=settings)
+        where = f"item tokenizer '{self.recipe.name}'"
+        where = where if self.saved_in is None else f"{self.saved_in}: {where}"
+        return saved_content(f"fitted {part}", where, settings=settings)
 
     def _encoder_for(self, vectors_from: Files | None) -> ItemEncoder[Any]:
         if vectors_from is None:
@@ -311,7 +315,8 @@ class ItemTokenizer:
             content = read_json(folder / _FILE)
             rests = {name: dict(content["rests"][name]) for name in (*_PARTS, "disambiguation")}
             recipe = parse(TokenizerRecipe, content["recipe"])
-            return cls(recipe, load_tensors(folder / _TENSORS), rests, from_folder=True, html=read_html(content))
+            tensors, html = load_tensors(folder / _TENSORS), read_html(content)
+            return cls(recipe, tensors, rests, from_folder=True, html=html, saved_in=folder)
 
     def _reusable(self, recipe: TokenizerRecipe) -> Quantizer:
         own, wanted = self.recipe, recipe

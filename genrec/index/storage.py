@@ -170,9 +170,8 @@ def load_parts(folder: Path) -> dict[str, Any]:
     with saved_content("recipe", manifest.path):
         recipe = parse(TokenizerRecipe, manifest.need("recipe", dict))
         _check_levels(recipe.quantizer, manifest)
-        tokenizer = ItemTokenizer(
-            recipe, load_tensors(folder / _TENSORS), rests, from_folder=True, html=read_html(manifest)
-        )
+        tensors, html = load_tensors(folder / _TENSORS), read_html(manifest)
+        tokenizer = ItemTokenizer(recipe, tensors, rests, from_folder=True, html=html, saved_in=folder)
         if list(tokenizer.codebook_sizes) != manifest["codebook_sizes"]:
             raise ArtifactError("Recipe and codes of this index do not belong together.", where=manifest.path)
     with saved_content("columns", manifest.path):

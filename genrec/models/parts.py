@@ -155,7 +155,12 @@ def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTraine
         config = AutoConfig.for_model(kind, **{**settings, **_NO_WORDS})
         model: PreTrainedModel = AutoModel.from_config(config)
     except (ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"transformers cannot build this backbone: {error}", where="model.backbone") from None
+        reason = str(error).split(". Should contain one of")[0]  # it would name every model that there is
+        raise ModelError(
+            f"transformers cannot build this backbone: {reason}",
+            where="model.backbone",
+            hint="The presets have backbones that work: genrec config show item-decoder-small",
+        ) from None
     for name, module in model.named_modules():
         if name.rsplit(".", 1)[-1] in ("self_attn", "mlp"):
             module.register_forward_hook(Dropout(dropout))

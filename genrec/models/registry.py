@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec.artifacts import saved_content
 from genrec.errors import ArtifactError, unknown_name
 from genrec.registry import Registry
 
@@ -74,7 +75,8 @@ def load_model(folder: Path | str, *, checkpoint: str | None = None) -> CodeMode
     likely = kind.removeprefix("genrec-")
     for name in [*([likely] if likely in NETWORKS else []), *NETWORKS]:
         if NETWORKS[name].config_class.model_type == kind:
-            return NETWORKS[name].load(folder, checkpoint=checkpoint)
+            with saved_content("network", folder, settings=False):
+                return NETWORKS[name].load(folder, checkpoint=checkpoint)
     raise ArtifactError(
         f"The model type '{kind}' is not one of genrec's.",
         where=path,

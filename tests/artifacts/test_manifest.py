@@ -77,7 +77,7 @@ def test_every_edit_is_noticed(tmp_path, name):
 
 SIGNED = {
     "no files": (lambda m: m.update(files={}), "does not know: a.txt"),
-    "files of another kind": (lambda m: m.update(files=["a.txt"]), "'files' is list"),
+    "files of another kind": (lambda m: m.update(files=["a.txt"]), "'files' is a list"),
     "no word of files": (lambda m: m.pop("files"), "'files' is missing"),
     "a newer version": (lambda m: m.update(format_version=99), "format version 99"),
     "a version of another kind": (lambda m: m.update(format_version=[1]), r"format version \[1\]"),
@@ -200,7 +200,7 @@ def test_whatever_foreign_content_breaks_is_one_error(tmp_path, error):
     def load():
         raise error
 
-    with pytest.raises(ArtifactError, match="cannot be read"):
+    with pytest.raises(ArtifactError, match="thing is damaged or of another version"):
         read_whole(tmp_path, "thing", load)
 
 
