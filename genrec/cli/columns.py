@@ -264,6 +264,7 @@ class Tables:
                     continue  # --id-column names both
                 if self.used.get(role) not in (*start.columns, ROW_ORDER):
                     rest = [name for name in start.columns if name not in found.values()]
+                    rest = [name for name in rest if role != "item" or name.lower() != "id"]  # that of the row
                     found[role] = nearest_column(rest, _USUAL[role])
             if "time" in found:
                 found["time"] = found["time"] or likely_time(start, [name for name in found.values() if name])

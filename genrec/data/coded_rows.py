@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from genrec.data.columns import clean_ids, require_column, require_different
+from genrec.data.event_kinds import note_kinds
 from genrec.data.interaction_columns import find_time_column, note_times, read_parts
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.timestamps import parse_times
@@ -76,6 +77,7 @@ def code_rows(
     items, item_ids = clean_ids(frame[item_column], report, lines, where)
     times = None if time_column is None else parse_times(frame[time_column], where)
     parts = None if part_column is None else read_parts(frame, part_column, where)
+    note_kinds(frame, (user_column, item_column, time_column, part_column), report, lines)
     keep = (users >= 0) & (items >= 0)
     missing = np.flatnonzero(~keep)
     report.add("missing-ids", len(missing), lines.examples(missing))

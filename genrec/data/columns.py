@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
+from genrec.data.inside import inside_hint
 from genrec.data.nested_ids import refuse_lists, refuse_objects
 from genrec.data.report import DataReport, Lines
 from genrec.data.rules import MISSING
@@ -33,7 +35,7 @@ def require_column(frame: pl.DataFrame, name: str, option: str | None, where: ob
     """
     if name in frame.columns:
         return name
-    near = nearest_column(frame.columns, name) or nearest_column(frame.columns, _USUAL.get(option or "", name))
+    near = _meant(frame.columns, name, option)
     if any(column.lstrip("-").replace(".", "", 1).isdigit() for column in frame.columns):
         raise DataError(
             f"There is no column '{name}', and the first line looks like a row: {', '.join(frame.columns)}.",
@@ -41,13 +43,23 @@ def require_column(frame: pl.DataFrame, name: str, option: str | None, where: ob
             expected="a first line with the names of the columns",
             hint="Add such a line to the file.",
         )
+    usual = _USUAL.get(option or "", name)
+    inside = None if near else inside_hint(frame, lambda names: nearest_column(names, usual))
     raise DataError(
         f"There is no column '{name}'.",
         where=where,
         expected=f"'{name}' among the columns, which are: {', '.join(frame.columns)}",
-        hint=" ".join(part for part in (f"Did you mean '{near}'?" if near else "", _naming(option, near)) if part)
+        hint=inside
+        or " ".join(part for part in (f"Did you mean '{near}'?" if near else "", _naming(option, near)) if part)
         or None,
     )
+
+
+def _meant(columns: Sequence[str], name: str, option: str | None) -> str | None:
+    """The column that was probably meant."""
+    if option == "item_column":  # an ``id`` of a table of interactions is that of the row
+        columns = [column for column in columns if _plain(column) != "id"]
+    return nearest_column(columns, name) or nearest_column(columns, _USUAL.get(option or "", name))
 
 
 def _naming(option: str | None, near: str | None) -> str:
@@ -69,17 +81,26 @@ _ALIASES = {
         *("asin", "parent_asin", "product_id", "business_id", "movie_id", "sku", "id", "item", "product"),
         *("artikelnummer", "artikelnr", "artikel_id", "artikel", "produktnummer", "produkt_id", "référence"),
         *("reference", "référence_produit", "id_produit", "article", "id_producto", "referencia"),
-        *("商品コード", "商品ID", "商品番号", "品番"),
+        *("商品コード", "商品ID", "商品番号", "品番", "商品编号", "商品编码", "상품코드", "상품번호"),
+        *("codigo_produto", "cod_produto", "id_produto", "produto", "codice_articolo", "codice_prodotto"),
+        *("id_prodotto", "codigo_articulo", "productnummer", "artikelcode", "kod_produktu", "id_produktu"),
+        *("product_code", "product_number", "article_id", "article_number", "variant_id", "content_id"),
     ),
     "user_id": (
         *("reviewer_id", "customer_id", "username", "user", "uid", "customer", "client", "client_id"),
         *("kundennummer", "kundennr", "kunden_id", "kunde", "nutzer_id", "numéro_client", "id_client", "cliente"),
         *("id_cliente", "utilisateur", "顧客ID", "顧客番号", "顧客コード", "会員ID", "会員番号", "ユーザーID"),
+        *("codigo_cliente", "cod_cliente", "codice_cliente", "usuario", "id_usuario", "utente", "klantnummer"),
+        *("klant_id", "id_klienta", "用户ID", "会员编号", "客户编号", "고객번호", "회원번호", "buyer_id"),
+        *("account_id", "member_id", "visitor_id", "customer_number", "customer_email", "session_id"),
     ),
     "timestamp": (
         *("unix_review_time", "time", "date", "datetime", "ts", "created_at", "posted"),
         *("datum", "zeitpunkt", "bestelldatum", "kaufdatum", "date_de_commande", "date_commande", "fecha"),
-        *("購入日", "購入日時", "注文日", "注文日時", "日付", "日時"),
+        *("購入日", "購入日時", "注文日", "注文日時", "日付", "日時", "下单时间", "订单时间", "주문일", "주문일시"),
+        *("data_pedido", "data_do_pedido", "data_compra", "data_ordine", "data_acquisto", "fecha_pedido"),
+        *("fecha_compra", "besteldatum", "data_zamowienia", "data", "event_time", "order_date", "ordered_at"),
+        *("purchase_date", "purchased_at", "event_timestamp"),
     ),
 }
 
@@ -114,7 +135,8 @@ def require_different(names: Sequence[str | None], where: object) -> None:
 
 
 def _plain(name: str) -> str:
-    return "".join(sign for sign in name.lower() if sign.isalnum())
+    """Letters and digits alone, small and without accents."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", name.lower()) if sign.isalnum())
 
 
 def as_strings(series: pl.Series, where: object) -> pl.Series:

@@ -21,6 +21,8 @@ _SAMPLE = 10_000
 _TITLE_NAMES = [
     *("title", "name", "producttitle", "productname", "itemtitle", "itemname", "displayname", "fullname"),
     *("titel", "bezeichnung", "titre", "nom", "titulo", "nombre", "headline", "label", "product", "item"),
+    *("nomeproduto", "nomedoproduto", "nome", "descrizione", "nomeprodotto", "nombreproducto", "nomproduit"),
+    *("productnaam", "naam", "omschrijving", "nazwa", "nazwaproduktu", "商品名称", "产品名称", "상품명", "제품명"),
     *("artikelbezeichnung", "artikelname", "produktname", "libellé", "désignation", "título", "商品名", "品名", "名称"),
 ]
 _NO_TITLE_WORDS = {"brand", "store", "category", "user", "file", "author", "seller", "vendor", "maker", "url", "image"}

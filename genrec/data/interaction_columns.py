@@ -59,6 +59,9 @@ def note_times(times: Times, given: pl.Series, keep: np.ndarray, report: DataRep
     shown = [f"{given[int(row)]} is {day_of(float(given[int(row)]))}" for row in first] if days else []
     report.add("day-numbers", int((keep & times.readable).sum()) if days else 0, lines.examples(first, shown))
     report.add("fractional-timestamps", 0 if days else times.fractional)
+    if times.slashes is not None:
+        shown = [f"{times.slashes.order}: {times.slashes.proof!r} can mean nothing else"]
+        report.add("slash-dates", times.slashes.rows, shown)
     if times.mixed is not None:
         odd = np.flatnonzero(keep & times.mixed.odd)
         counts = ", ".join(f"{counted(count, 'row')} in {unit}" for unit, count in times.mixed.counts.items())

@@ -102,7 +102,7 @@ def _lines_of_zst(path: Path) -> Iterator[bytes]:
         for frame in pl.scan_lines(path, glob=False).collect_batches(maintain_order=True):
             yield "".join(f"{line}\n" for line in frame["line"].to_list()).encode()
     except pl.exceptions.ComputeError:
-        hint = "Unpack it first (zstd -d), then convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW"
+        hint = "Unpack it first (zstd -d); of the unpacked file the message says which encoding it is in."
         raise DataError("The file is not UTF-8 text.", where=path, expected="UTF-8", hint=hint) from None
 
 

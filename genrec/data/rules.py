@@ -94,6 +94,21 @@ RULES: dict[str, Rule] = {
         "Write dates, or seconds since 1970: (days - 25569) * 86400.",
         "assumed",
     ),
+    "slash-dates": Rule(
+        "dates with slashes are read in the one order that all of them allow",
+        "Nothing to do; ISO dates (2024-05-31) leave no doubt.",
+        "assumed",
+    ),
+    "undone-rows": Rule(
+        "rows that look returned or cancelled count as interactions, like all others",
+        "Leave these rows out of the table where they show no interest.",
+        "assumed",
+    ),
+    "kinds-of-rows": Rule(
+        "rows of different kinds count alike",
+        "Write a table of the rows that you want to learn from, such as purchases.",
+        "assumed",
+    ),
     "row-order": Rule(
         "there is no time column: the order of the rows is the order of the interactions",
         "Name the time column if there is one.",

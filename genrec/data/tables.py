@@ -14,6 +14,8 @@ import polars as pl
 from genrec.artifacts import atomic_file
 from genrec.artifacts.files import with_place
 from genrec.data.delimited import Parsed, Quotes, parse_delimited
+from genrec.data.encodings import conversion_hint
+from genrec.data.inside import json_file_hint
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.packed import PACKED, byte_chunks, inner_suffix, packing, require_packing, unpacking_hint
 from genrec.data.parquet import read_parquet
@@ -122,7 +124,7 @@ def table_kind(path: Path, *, to_write: bool = False) -> str:
     if kind is None:
         if not to_write:
             require_file(path)
-        hint = "For one JSON object a line the suffix is .jsonl." if suffix == ".json" else unpacking_hint(path)
+        hint = json_file_hint(path) if path.suffix.lower() == ".json" else unpacking_hint(path)
         raise DataError(f"Cannot tell what kind of table '{path.name}' is.", where=path, expected=_KNOWN, hint=hint)
     if to_write:
         require_packing(path)
@@ -255,7 +257,7 @@ def require_utf8(data: bytes, path: Path, first_line: int = 1) -> None:
                 "The file is not UTF-8 text.",
                 where=f"{path}, line {line}",
                 expected="UTF-8",
-                hint="If it is Latin-1 (Windows-1252), convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+                hint=conversion_hint(data),
             ) from None
 
 

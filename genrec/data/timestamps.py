@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
 import polars as pl
 
+from genrec.data.slash_dates import SlashOrder, without_slashes
 from genrec.data.time_units import UNITS, MixedUnits, mixed_units
 from genrec.errors import DataError
 
@@ -39,6 +40,7 @@ class Times:
         kind: ``integer``, ``decimal`` or ``date``.
         fractional: Number of readable rows whose fraction was cut off.
         mixed: The units, where numbers of several were in the column and are now in the finest of them.
+        slashes: What dates such as 25/06/2024 mean, where there are some and it is sure.
     """
 
     values: np.ndarray
@@ -47,6 +49,7 @@ class Times:
     kind: str
     fractional: int = 0
     mixed: MixedUnits | None = None
+    slashes: SlashOrder | None = None
 
 
 def parse_times(series: pl.Series, where: object) -> Times:
@@ -73,7 +76,7 @@ def parse_times(series: pl.Series, where: object) -> Times:
     if not times.readable.any():
         example = next((value for value in series.head(1000).to_list() if value is not None), None)
         slashes = isinstance(example, str) and re.match(_SLASHES, example.strip())
-        either = "Day and month cannot be told apart. " if slashes else ""
+        either = "Day and month cannot be told apart, in no row. " if slashes else ""
         raise DataError(
             f"No time in the column '{series.name}' can be read" + (f" (such as {example!r})." if example else "."),
             where=where,
@@ -139,11 +142,11 @@ def _from_text(series: pl.Series) -> Times:
     integers = series.cast(pl.Int64, strict=False)
     if not integers.null_count():
         return _integers(integers)
-    text = iso_spelled(series.str.strip_chars())
+    text, slashes = without_slashes(iso_spelled(series.str.strip_chars()))
     numbers = text.cast(pl.Float64, strict=False)
     n_numbers = int(numbers.is_finite().sum())
     if n_numbers < text.str.contains(r"^\d{4}-\d{2}-\d{2}").sum():
-        return _dates(parse_iso(text))
+        return replace(_dates(parse_iso(text)), slashes=slashes)
     whole = text.cast(pl.Int64, strict=False)
     if len(whole) - whole.null_count() == n_numbers:
         return _integers(whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -156,10 +157,12 @@ def build_backbone(settings: dict[str, Any] | None, dropout: float) -> PreTraine
         model: PreTrainedModel = AutoModel.from_config(config)
     except (ValueError, TypeError, KeyError) as error:
         reason = str(error).split(". Should contain one of")[0]  # it would name every model that there is
+        hint = "The presets have backbones that work: genrec config show item-decoder-small"
+        if sys.flags.optimize > 1:
+            reason = "it reads docstrings, and this Python has none."
+            hint = "Run Python without -OO (PYTHONOPTIMIZE=2)."
         raise ModelError(
-            f"transformers cannot build this backbone: {reason}",
-            where="model.backbone",
-            hint="The presets have backbones that work: genrec config show item-decoder-small",
+            f"transformers cannot build this backbone: {reason}", where="model.backbone", hint=hint
         ) from None
     for name, module in model.named_modules():
         if name.rsplit(".", 1)[-1] in ("self_attn", "mlp"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -48,7 +49,8 @@ def run_workers(job: ShardedJob, settings: JobSettings, shards: list[int], worke
     def start() -> _Worker:
         mine, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, job, settings, threads), daemon=True)
-        process.start()
+        with _without_here():
+            process.start()
         theirs.close()
         return _Worker(process, mine)
 
@@ -77,6 +79,23 @@ def run_workers(job: ShardedJob, settings: JobSettings, shards: list[int], worke
             worker.process.terminate()
         for worker in running:
             worker.process.join()
+
+
+@contextmanager
+def _without_here() -> Iterator[None]:
+    """A new Python begins to import before it is told where from: files of the current folder must not be found then.
+
+    A ``types.py`` or ``random.py`` of the user would else stand in for Python's own. Afterwards its path is ours.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _give(worker: _Worker, queue: list[int]) -> None:

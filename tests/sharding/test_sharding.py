@@ -403,3 +403,16 @@ def _alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_files_of_the_current_folder_do_not_stand_in_for_pythons_own(baseline, tables, tmp_path, monkeypatch):
+    """Workers are new Pythons, which look into the folder that they start in."""
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("types", "random", "yaml", "json", "numpy", "polars", "genrec"):
+        (here / f"{name}.py").write_text("raise SystemExit('not this one')\n")
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    made = run_sharded(JobSettings(str(baseline), k=5), tables[1], tmp_path / "out", shard_users=40, workers=2)
+    assert made["users"] == 80
+    assert "PYTHONSAFEPATH" not in os.environ
