@@ -5,7 +5,7 @@
 # Guess beforehand: both types hold the number exactly, so the merge compares whole numbers, or refuses two types as it does for text.
 # Found: merge casts both columns to what NumPy calls their common type, float64, where hashes beyond 2^53 share a value with a thousand
 # neighbours. np.isin, np.setdiff1d and np.intersect1d do the same: the difference of 20 ids and 10 of them is empty. pandas' isin,
-# Index.get_indexer and map are right, and so is a join of polars or of DuckDB. No warning; the test looks at the values of floats only.
+# Index.get_indexer and map are right, and so is a join of polars or of DuckDB. There is no warning.
 # Why it matters: pandas, xxhash and DuckDB give unsigned hashes, Spark and Java give signed ones, and a table that passed through SQL is
 # signed. A merge then brings rows of strangers, and "users that training has not seen" come out as none.
 # Output seen:
