@@ -39,7 +39,7 @@ class SDPOSettings(PostTrainingSettings):
     negatives: int = Field(8, ge=1, le=LARGEST_WIDTH, description="items against each that was taken")
     source: Literal["own", "random", "popular"] = Field("own", description="where they come from")
     pool: int = Field(
-        50, ge=2, le=LARGEST_WIDTH, description="own: the network's best items, of which they are drawn at random"
+        32, ge=2, le=LARGEST_WIDTH, description="own: the network's best items, of which they are drawn at random"
     )
     beta: float = Field(0.5, gt=0, description="how much a change of log-probability counts")
     margin: float = Field(0.0, ge=0, description="how far what was taken must be ahead")
