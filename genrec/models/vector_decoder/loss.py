@@ -8,9 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 _ROWS = 256
 """Queries scored at once: their scores stay in the cache of a processor."""
+_SIZES = 8
+"""Blocks are filled up to so many sizes. Libraries compile and keep a kernel for every shape of a product: without
+this, what they kept grew by 6 MB a step on Amazon Beauty, to several GB."""
 NEVER = -1e4
 """Score of an item that cannot be asked for: no share of anything, and still a number."""
 
@@ -144,17 +148,21 @@ class _ItemLoss(torch.autograd.Function):
             block = slice(start, min(start + step, users))
             part = _between(wanted.places, slice(start * length, block.stop * length))
             asks = wanted.places[part] - start * length
-            around = torch.cat([one[near.place[block]] for one in near.rows], dim=1)  # (b, kinds * items, n_items)
-            scores = torch.bmm(weights[block], around).flatten(0, 1)[asks].float()
-            scores += (queries[part] @ items.T).float().add_(bias)
+            places, mixes = (_filled(one[block], step) for one in (near.place, weights))
+            asking, n_asks = _filled(queries[part], _ROWS), len(asks)
+            around = torch.cat([one[places] for one in near.rows], dim=1)  # (b, kinds * items, n_items)
+            scores = torch.bmm(mixes, around).flatten(0, 1)[asks].float()
+            scores += (asking @ items.T)[:n_asks].float().add_(bias)
             loss, error = _errors(scores, wanted, part, smoothing)
             total = total + loss
-            everywhere = torch.zeros((block.stop - start) * length, len(items), dtype=dtype, device=error.device)
             to_bias += error.sum(0)
-            everywhere[asks] = error = error.to(dtype)
-            to_learned[part] = (error @ items).float()
-            to_table += (error.T @ queries[part]).float()
-            to_weights[block] = torch.bmm(everywhere.unflatten(0, (-1, length)), around.transpose(1, 2))
+            error = _filled(error.to(dtype), _ROWS)
+            everywhere = error.new_zeros(places.numel(), len(items))
+            everywhere[asks] = error[:n_asks]
+            to_learned[part] = (error @ items)[:n_asks].float()
+            to_table += (error.T @ asking).float()
+            mixed_back = torch.bmm(everywhere.unflatten(0, (-1, length)), around.transpose(1, 2))
+            to_weights[block] = mixed_back[: block.stop - start]
         to_mixed = to_weights.float().unflatten(2, (kinds, length)).permute(2, 0, 1, 3)
         n = len(learned)
         ctx.save_for_backward(to_learned / n, to_mixed / n, to_table / n, to_bias / n)
@@ -164,6 +172,11 @@ class _ItemLoss(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
         """Scale what the forward pass has worked out."""
         return *(gradient * one for one in ctx.saved_tensors), None, None, None
+
+
+def _filled(rows: Tensor, most: int) -> Tensor:
+    """The rows of a block with zeros behind them, up to one of :data:`_SIZES` sizes; a block has ``most`` at most."""
+    return F.pad(rows, (0, 0) * (rows.dim() - 1) + (0, -len(rows) % -(-most // _SIZES)))
 
 
 def _errors(scores: Tensor, wanted: Wanted, part: slice, smoothing: float) -> tuple[Tensor, Tensor]:

@@ -48,6 +48,9 @@ _TEXT, _PAIRS = 1.0, 0.5
 _WITH_WORDS = 0.4, 0.8, 0.5
 """The same of texts, of what is bought together, and of words."""
 
+_ROUND = 64, 1024
+"""Items of a batch, and candidates, are filled up to multiples: see ``_SIZES`` of the loss."""
+
 
 @network("vector-decoder")
 class VectorDecoder(CatalogueNetwork):
@@ -190,6 +193,7 @@ class VectorDecoder(CatalogueNetwork):
             chosen = self._candidates(wanted)
             table, bias, wanted = table[chosen], bias[chosen], wanted.among(chosen)
         found, place = items.unique(return_inverse=True)
+        found = F.pad(found, (0, -len(found) % _ROUND[0]))
         dtype = product_type(states.device)
         near = Near(self._near().rows(found, chosen, self._pairs(fold), dtype), place)
         smoothing = self.config.label_smoothing if self.training else 0.0
@@ -198,9 +202,14 @@ class VectorDecoder(CatalogueNetwork):
         return CodeModelOutput(loss=loss, n_targets=torch.tensor(n, device=states.device))
 
     def _candidates(self, wanted: Wanted) -> Tensor:
-        """Items of a step: a uniform sample and all that are wanted, sorted."""
+        """Items of a step: a uniform sample and all that are wanted, sorted; filled up from the others."""
         sample = torch.randint(self.config.n_items, (self.config.candidates,), device=wanted.item.device)
-        return torch.cat([sample, wanted.item]).unique()
+        chosen = torch.zeros(self.config.n_items, dtype=torch.bool, device=sample.device)
+        chosen[sample] = chosen[wanted.item] = True
+        others = (~chosen).nonzero()[:, 0]
+        more = torch.randperm(len(others), device=sample.device)[: -int(chosen.sum()) % _ROUND[1]]
+        chosen[others[more]] = True
+        return chosen.nonzero()[:, 0]
 
     def _table(self) -> Tensor:
         """Learned rows of all items, ``(n_items, dim)``."""

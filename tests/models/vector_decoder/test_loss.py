@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from genrec.models.vector_decoder import loss as loss_module
 from genrec.models.vector_decoder.loss import Near, Wanted, find_wanted, item_loss
@@ -57,6 +58,38 @@ def test_loss_and_gradients_are_those_of_a_plain_softmax(block, monkeypatch):
     torch.testing.assert_close(loss, plain)
     for mine, theirs in zip(found, torch.autograd.grad(plain, leaves), strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+class Shapes(TorchDispatchMode):
+    """Notes shapes of products."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in (torch.ops.aten.mm.default, torch.ops.aten.bmm.default):
+            self.seen.add((str(function), *(tuple(one.shape) for one in args)))
+        return function(*args, **kwargs or {})
+
+
+def test_products_have_few_shapes_however_many_ask(monkeypatch):
+    monkeypatch.setattr(loss_module, "_ROWS", 64)
+    torch.manual_seed(0)
+    rows = torch.randn(30, 30)
+    shapes, asked = Shapes(), set()
+    for users in range(1, 33):  # of four items, some of which ask for nothing
+        histories = torch.stack([torch.randperm(30)[:4] for _ in range(users)])
+        mask = torch.rand(users, 4) < 0.8
+        wanted = find_wanted(histories, mask, mask, 2, 0.5)
+        near = Near([rows], histories)
+        asked.add(len(wanted.places))
+        with shapes:
+            item_loss(
+                torch.randn(len(wanted.places), 8), torch.randn(1, users, 4, 4), rows[:, :8], rows[0], near, wanted, 0.1
+            )
+    assert len(asked) > 20
+    assert len(shapes.seen) <= 5 * loss_module._SIZES
 
 
 def test_a_sample_of_items_keeps_targets_and_forgets_what_it_lacks():
