@@ -50,7 +50,8 @@ def started(config: TrainConfig) -> TrainConfig:
     moved = {"checkpoint": config.model.checkpoint} if config.model.checkpoint else {}  # where its base is now
     model = own.model.model_copy(update=moved)
     other = {f"model.{name}" for name in differences(config.model, model)}
-    for name in sorted(other & (config.asked | {"model.architecture"})):
+    kind = {"model.architecture"} if _given(config, "model.architecture") else set()
+    for name in sorted(other & (config.asked | kind)):
         raise ConfigError(
             f"The recommender that training starts from has another {name}.",
             where=name,

@@ -132,6 +132,17 @@ def test_another_kind_of_network_is_refused(trained):
         started(config_for("grpo-seq2seq", trained[1]))
 
 
+def test_a_file_that_names_no_network_goes_on_from_any(tmp_path):
+    path = tmp_path / "longer.yaml"
+    path.write_text("trainer: {num_train_epochs: 2}\n", encoding="utf-8")
+    kinds = set()
+    for start in ("item-decoder", "seq2seq", "llm-lora"):
+        found = started(load_train_config(str(path), [f"init={OLD / start}"]))
+        kinds.add(found.model.architecture)
+        assert found.trainer["num_train_epochs"] == 2
+    assert len(kinds) == 3
+
+
 @pytest.mark.parametrize(
     ("preset", "more"), [("item-decoder-small", []), ("llm-decoder-lora", [f"model.checkpoint={OLD / 'llama'}"])]
 )
