@@ -98,7 +98,8 @@ class CompiledBeams:
         logits, vocabulary = unpack(output)
         starts, codes = self.trie.arrays[self.level]
         among_children = normalize == "children"
-        totals = self.scores if among_children else log_normalizer(logits, vocabulary, normalize).numpy()
+        logits = logits.contiguous()  # one layout, and so one compilation: each takes seconds at the first search
+        totals = self.scores if among_children else log_normalizer(logits, vocabulary, normalize).contiguous().numpy()
         width = min(beams, self.nodes.shape[1] * self.trie.branching[self.level], len(codes))
         dead, n_dead = self.dead[self.level]
         self.keys, self.scores, self.nodes, chosen, parents = compiled.choose(

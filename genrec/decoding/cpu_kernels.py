@@ -75,10 +75,11 @@ def _heapify(keys: Array, order: Array, nodes: Array, size: int) -> None:
 @compiled
 def _sort(keys: Array, order: Array, nodes: Array, size: int) -> None:
     """A heap, best first."""
+    root = np.int64(0)
     for end in range(size - 1, 0, -1):  # the last of all goes to the end, again and again
         key, place, node = keys[end], order[end], nodes[end]
         keys[end], order[end], nodes[end] = keys[0], order[0], nodes[0]
-        _sink(keys, order, nodes, end, 0, key, place, node)
+        _sink(keys, order, nodes, end, root, key, place, node)
 
 
 @compiled
@@ -102,8 +103,8 @@ def _best_children(
 
     The arguments are those of :func:`choose` for one user; ``bases`` gets what the scores of the children begin with.
     """
-    width, size, seen, enough = len(keys), 0, 0, np.float32(-np.inf)
-    beams = len(scores)
+    width, beams, enough = len(keys), len(scores), np.float32(-np.inf)
+    root = size = seen = np.int64(0)  # no literal: what is called would be compiled for that, too
     for beam in range(beams):
         if scores[beam] == -np.inf:
             continue
@@ -131,13 +132,13 @@ def _best_children(
                         _heapify(keys, order, found, width)
                         enough = keys[0]
                 else:
-                    _sink(keys, order, found, width, 0, key, seen * beams + beam, child)
+                    _sink(keys, order, found, width, root, key, seen * beams + beam, np.int64(child))
                     enough = keys[0]
                 seen += 1
     if size < width:
         _heapify(keys, order, found, size)
     _sort(keys, order, found, size)
-    return size
+    return int(size)
 
 
 @compiled
