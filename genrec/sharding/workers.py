@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -136,14 +137,13 @@ def _work(pipe: Connection, job: ShardedJob, settings: JobSettings, threads: int
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the main process ends the others
     _end_with_parent()
-    import torch
-
     from genrec.sharding.opened import OpenedJob
     from genrec.sharding.shard import make_shard
 
-    torch.set_num_threads(threads)
     try:
         opened = OpenedJob.open(settings)
+        if "torch" in sys.modules:  # a baseline needs none, and a process starts sooner without it
+            sys.modules["torch"].set_num_threads(threads)
         while True:
             pipe.send(make_shard(job, opened, pipe.recv()))
     except EOFError:
