@@ -9,6 +9,8 @@ from preset_support import TEXTS, tiny
 
 from genrec.assets import asset_dir, remark_of
 from genrec.config import differences, parse, read_yaml
+from genrec.data import Interactions
+from genrec.data.shop import make_shop
 from genrec.data.split import split_for
 from genrec.decoding.options import DecodingOptions
 from genrec.errors import ConfigError, DataError
@@ -98,14 +100,20 @@ def same(one, other):
     )
 
 
+@pytest.fixture(scope="module")
+def few():
+    """Users of the demo shop, enough for the rows that are looked at: each outcome prepares all of them."""
+    return Interactions.from_frame(make_shop(n_items=80, n_users=20)[1])
+
+
 @pytest.mark.parametrize("architecture", sorted(NETWORKS))
-def test_a_network_reads_what_it_says_and_nothing_else(architecture, shop, index_for, checkpoint_of):
+def test_a_network_reads_what_it_says_and_nothing_else(architecture, few, index_for, checkpoint_of):
     preset = OF_ARCHITECTURE[architecture]
     content = tiny(read_yaml(asset_dir("presets") / f"{preset}.yaml"), checkpoint_of)
     content |= {"objective": {"name": "likelihood"}, "transforms": [], "examples": {}}
     index = index_for(remark_of(TEXTS[preset], "index") or FROM_CODEBOOKS)
     config = parse(TrainConfig, content)
-    train_part = split_for(shop[1], index, config).train
+    train_part = split_for(few, index, config).train
     before = outcome(index, train_part, content)
     assert same(before, outcome(index, train_part, content))
     read = find_network(architecture).settings_read(config)
@@ -132,7 +140,7 @@ def test_a_network_reads_what_it_says_and_nothing_else(architecture, shop, index
 
 
 @pytest.mark.parametrize("architecture", sorted(NETWORKS))
-def test_settings_of_decoding_are_idle_exactly_where_they_change_no_list(architecture, shop, index_for, checkpoint_of):
+def test_settings_of_decoding_are_idle_exactly_where_they_change_no_list(architecture, index_for, checkpoint_of):
     preset = OF_ARCHITECTURE[architecture]
     content = tiny(read_yaml(asset_dir("presets") / f"{preset}.yaml"), checkpoint_of)
     index = index_for(remark_of(TEXTS[preset], "index") or FROM_CODEBOOKS)
@@ -140,7 +148,7 @@ def test_settings_of_decoding_are_idle_exactly_where_they_change_no_list(archite
     set_seed(0)
     network = find_network(architecture)
     recommender = GenerativeRecommender(network.create(index, config), index, config)
-    histories = [index.item_ids[[n, n + 3, n + 5]].tolist() for n in range(12)]
+    histories = [index.item_ids[[n, n + 3, n + 5]].tolist() for n in range(6)]
     searches = network.by_beam or not network.scores_items
 
     def lists(**changes):
