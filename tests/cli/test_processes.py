@@ -218,7 +218,7 @@ def test_the_same_output_at_the_same_time_is_refused(tables, index, trained, pla
 def test_items_that_are_added_at_the_same_time_are_all_there(tables, place):
     genrec("index", "build", tables[0], *settings(TINY_TOKENIZER), "--out", place / "index")
     running = []
-    for name in "abc":
+    for name in "ab":
         (place / f"{name}.csv").write_text("item_id,title\n" + "".join(f"{name}{n},cup {n}\n" for n in range(5)))
         arguments = ["index", "add", str(place / "index"), str(place / f"{name}.csv")]
         code = "from genrec.cli.main import main; main()"
@@ -227,10 +227,10 @@ def test_items_that_are_added_at_the_same_time_are_all_there(tables, place):
         process.communicate()
         assert process.returncode == 0
     grown = SemanticIndex.load(place / "index")
-    assert set(grown.item_ids[60:]) == {f"{name}{n}" for name in "abc" for n in range(5)}
+    assert set(grown.item_ids[60:]) == {f"{name}{n}" for name in "ab" for n in range(5)}
     again = grown.tokenizer.encoder.encode(grown.catalog)  # vectors stand under their own ids
     assert abs(again - grown.vectors()).max() < 1e-5
-    assert len(grown.lineage) == 4
+    assert len(grown.lineage) == 3
 
 
 def test_adding_a_table_again_changes_nothing(tables, place):
