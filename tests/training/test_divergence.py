@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from language_support import save_checkpoint
+from support import TINY_TRAINING
 from transformers import TrainerCallback
 
 from genrec.data import Interactions
@@ -39,12 +40,13 @@ class Break(TrainerCallback):
                 next(p for p in model.parameters() if p.requires_grad).fill_(float("inf"))
 
 
-@pytest.fixture(params=["own", "lora"])
-def settings(request, tmp_path):
+@pytest.fixture(scope="module", params=["own", "lora"])
+def settings(request, tmp_path_factory):
     if request.param == "own":
-        return load_train_config("decoder-small", SMALL)
+        sizes = [one for one in TINY_TRAINING if one.startswith("model.backbone.")]
+        return load_train_config("decoder-small", [*SMALL, *sizes])
     pytest.importorskip("peft")
-    folder = save_checkpoint(tmp_path / "base", "llama")
+    folder = save_checkpoint(tmp_path_factory.mktemp("base") / "base", "llama")
     more = ["model.llm.lora.r=2", "prompts.rows_per_epoch=16", f"model.checkpoint={folder}"]
     return load_train_config("llm-decoder-lora", [*SMALL, *more])
 
@@ -54,18 +56,20 @@ def interactions(tables):
     return Interactions.read(tables[1])
 
 
-def steps_of_an_epoch(settings, tiny_index, interactions, out):
-    done = train(tiny_index, interactions, settings, out)
+@pytest.fixture(scope="module")
+def whole(settings, tiny_index, interactions, tmp_path_factory):
+    """A training in which every loss is a number, and the steps of an epoch."""
+    done = train(tiny_index, interactions, settings, tmp_path_factory.mktemp("whole") / "model")
     return done, done.metrics["steps"] // 3
 
 
-def test_the_best_epoch_before_it_is_kept(settings, tiny_index, interactions, tmp_path, caplog):
-    whole, epoch = steps_of_an_epoch(settings, tiny_index, interactions, tmp_path / "whole")
+def test_the_best_epoch_before_it_is_kept(settings, whole, tiny_index, interactions, tmp_path, caplog):
+    done, epoch = whole
     with caplog.at_level(logging.WARNING, logger="genrec"):
         kept = train(tiny_index, interactions, settings, tmp_path / "out", callbacks=[Break(epoch + 1)])
     (message,) = [record.getMessage() for record in caplog.records if "no number" in record.getMessage()]
     assert "trainer.learning_rate" in message
-    first = whole.metrics["log"]
+    first = done.metrics["log"]
     assert kept.metrics["best_epoch"] == 1
     assert "no number" in kept.metrics["diverged"]
     assert [x for x in kept.metrics["log"] if "eval_ndcg@10" in x] == [x for x in first if "eval_ndcg@10" in x][:1]
@@ -78,10 +82,8 @@ def test_the_best_epoch_before_it_is_kept(settings, tiny_index, interactions, tm
 
 
 @pytest.mark.parametrize("step", ["first", "last of an epoch"])
-def test_nothing_is_saved_where_no_epoch_was_good(settings, step, tiny_index, interactions, tmp_path):
-    at = 1
-    if step != "first":
-        at = steps_of_an_epoch(settings, tiny_index, interactions, tmp_path / "whole")[1]
+def test_nothing_is_saved_where_no_epoch_was_good(settings, step, whole, tiny_index, interactions, tmp_path):
+    at = 1 if step == "first" else whole[1]
     with pytest.raises(DivergedError) as caught:
         train(tiny_index, interactions, settings, tmp_path / "out", callbacks=[Break(at)])
     assert "Lower trainer.learning_rate" in str(caught.value)
