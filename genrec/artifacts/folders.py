@@ -48,7 +48,7 @@ def atomic_dir(target: Path | str, *, overwrite: bool = False) -> Iterator[Path]
     Raises:
         ArtifactError: The target exists and may not be replaced, or another process is writing it.
     """
-    target = behind_links(Path(target))
+    target = behind_links(as_folder(target))
     with output_lock(target, wait=_PATIENCE):
         recover(target)
         require_free(target, overwrite=overwrite)
@@ -66,6 +66,17 @@ def atomic_dir(target: Path | str, *, overwrite: bool = False) -> Iterator[Path]
         finally:
             with in_one_piece():
                 shutil.rmtree(work, ignore_errors=True)
+
+
+def as_folder(target: Path | str) -> Path:
+    """The path of a folder to write.
+
+    Raises:
+        ArtifactError: It is no path.
+    """
+    if not isinstance(target, str | os.PathLike):
+        raise ArtifactError(f"The folder to write is given by {type(target).__name__}.", expected="a path")
+    return Path(target)
 
 
 def require_free(target: Path | str, *, overwrite: bool = False, replaces: bool = True) -> None:

@@ -29,7 +29,7 @@ def is_hub_id(name: Path | str) -> bool:
     >>> is_hub_id("ann/shop-model"), is_hub_id("./ann/shop-model"), is_hub_id(Path("ann/shop-model"))
     (True, False, False)
     """
-    if isinstance(name, Path) or not _ID.fullmatch(name) or os.path.lexists(name):
+    if not isinstance(name, str) or not _ID.fullmatch(name) or os.path.lexists(name):
         return False
     owner, _, repo = name.partition("/")
     return max(len(owner), len(repo)) <= _LONGEST and ".." not in name and not Path(owner).is_dir()
@@ -48,6 +48,10 @@ def at_hand(name: Path | str, kind: str, revision: str | None = None, token: str
         ConfigError: A revision of something that is not on the hub.
         ArtifactError: The hub cannot be reached, or has no such repository or revision.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise ConfigError(
+            f"The {kind} is given by {type(name).__name__}.", where=kind, expected="a folder, or name/repo of the hub"
+        )
     if not is_hub_id(name):
         if revision is not None:
             raise ConfigError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from genrec.errors import ArtifactError
 
 INDEX, RECOMMENDER, _SHARDS, _RUN = "index.json", "recommender.json", "generate.json", "run.json"
+_OTHER = "Name a folder that genrec made."
 _UNFINISHED = "The same genrec train command as before goes on with it; what it makes is then at {}."
 
 
@@ -21,7 +22,8 @@ def wrong_kind(folder: Path, name: str, kind: str) -> ArtifactError:
     """
     found, hint = _what(folder, name)
     said = f"This is not a genrec {kind}{f': {found}' if found else ''}."
-    return ArtifactError(said, where=folder, expected=f"a folder with {name}", hint=_inside(folder, name) or hint)
+    hint = _inside(folder, name) or hint or _OTHER
+    return ArtifactError(said, where=folder, expected=f"a folder with {name}", hint=hint)
 
 
 def _what(folder: Path, name: str) -> tuple[str, str | None]:
@@ -30,9 +32,9 @@ def _what(folder: Path, name: str) -> tuple[str, str | None]:
         unfinished = folder.with_name(f"{folder.name}.training")
         if (unfinished / _RUN).is_file():
             return f"training has not finished, see {unfinished}", _UNFINISHED.format(folder)
-        return "nothing of this name exists", None
+        return "nothing of this name exists", "Check the path."
     if folder.is_file():
-        return "it is a file", None
+        return "it is a file", "Name a folder that genrec made."
     if (folder / _RUN).is_file():
         done = str(folder).removesuffix(".training")
         return "it is the working folder of a training that has not finished", _UNFINISHED.format(done)

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from genrec.cli.failures import explained
+from genrec.cli.failures import explained, refuse_odd_bytes
 from genrec.cli.outputs import Claims, claims, part_of_another
 from genrec.cli.plain import aligned, plain_markdown
 from genrec.cli.stopping import exit_code, stop_behind, terminable
@@ -69,12 +69,14 @@ def guarded(command: F) -> F:
         inner, mine = part_of_another(), Claims()
         try:
             with terminable(), claims() as mine:
+                refuse_odd_bytes(kwargs.values())
                 return command(*args, **kwargs)
         except BaseException as error:
             if (stop := stop_behind(error)) is not None:
                 err.print(f"\nStopped. {_after_stop([] if inner else mine.written())}")
                 raise typer.Exit(exit_code(stop)) from None
-            if (message := explained(error)) is None:
+            written = [] if inner else mine.written()
+            if (message := explained(error, written)) is None:
                 raise
             show_error(message)
             raise typer.Exit(1) from None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from genrec.errors import GenRecError
+from genrec.errors import ConfigError, GenRecError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LIBRARIES = {
@@ -13,21 +15,45 @@ _LIBRARIES = {
     ("pyo3_runtime", "PanicException"): "polars",
     ("safetensors._safetensors_rust", "SafetensorError"): "safetensors",
 }
+_ODD = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that are no text
 _TORCH_MEMORY = re.compile(r"(?<=DefaultCPUAllocator: ).*allocate.*?bytes|Storage size calculation overflowed.*")
 _TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container")
 
 
-def explained(error: BaseException) -> GenRecError | None:
+def refuse_odd_bytes(values: Iterable[object]) -> None:
+    """Refuse arguments of a command with bytes that are no UTF-8: no library below can be given such a path.
+
+    Raises:
+        ConfigError: Names the first.
+    """
+    for value in values:
+        if isinstance(value, list | tuple):
+            refuse_odd_bytes(value)
+        elif isinstance(value, str | Path) and _ODD.search(str(value)):
+            raise ConfigError(
+                "An argument holds bytes that are no UTF-8.",
+                where=str(value),
+                hint="Rename the file or folder, and let the locale be UTF-8 (LC_ALL=C.UTF-8).",
+            )
+
+
+def explained(error: BaseException, written: Sequence[Path] = ()) -> GenRecError | None:
     """An error that a user can understand for one of the system or of a library; None for all others.
 
     Args:
         error: Whatever ended a command.
+        written: What the command had written before, whole.
     """
     if isinstance(error, GenRecError):
         return error
     if isinstance(error, BrokenPipeError):
         return None
     if isinstance(error, OSError):
+        if written and error.filename is None:
+            return GenRecError(
+                f"The report of this command cannot be written: {error.strerror or _first(error)}.",
+                hint=f"What it made is whole: {', '.join(map(str, written))}.",
+            )
         return _of_system(error)
     asked = _TORCH_MEMORY.search(str(error)) if isinstance(error, RuntimeError) else None
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or asked:

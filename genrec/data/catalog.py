@@ -20,6 +20,7 @@ from genrec.data.report import DataReport, Lines
 from genrec.data.rules import MISSING, MISSING_WORDS
 from genrec.data.signs import without_nul
 from genrec.data.tables import read_rows, table_kind
+from genrec.data.unread import require_frame
 from genrec.errors import DataError
 from genrec.schema import Columns
 from genrec.wording import agree, count
@@ -91,6 +92,7 @@ class Catalog:
         >>> Catalog.from_frame(pl.DataFrame({"item_id": [1, 2], "title": ["Cup", "Tea"]})).titles()
         ['Cup', 'Tea']
         """
+        require_frame(frame, where)
         report = DataReport("items")
         report.read(frame.height)
         frame = without_nul(frame, report, Lines())

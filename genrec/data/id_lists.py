@@ -90,6 +90,14 @@ def _users(sequences: Any) -> Iterator[Any]:
             where="histories",
             hint="Give interactions.histories(recommender.item_ids).",
         )
+    if _is_table(sequences) and hasattr(sequences, "columns"):
+        raise DataError(
+            f"This is {_named(sequences)}.",
+            where="histories",
+            expected="one list of item ids a user",
+            hint="Make histories of a table of interactions: "
+            "genrec.Interactions.from_frame(table).histories(recommender.item_ids).",
+        )
     if isinstance(sequences, set | frozenset):
         raise DataError("A set of histories has no order, so that lists could not be told apart.", where="histories")
     return iter(listed(sequences, "histories", "one list of item ids a user", _ONE_USER))

@@ -21,6 +21,7 @@ from genrec.data.report import ALLOW_UNKNOWN, N_EXAMPLES, UNKNOWN, DataReport, L
 from genrec.data.signs import without_nul
 from genrec.data.sorting import counters, repeated_rows, same_as_previous, sort_rows
 from genrec.data.tables import read_rows
+from genrec.data.unread import require_frame
 from genrec.errors import ConfigError, DataError
 from genrec.schema import Columns
 from genrec.wording import agree, count
@@ -111,6 +112,7 @@ class Interactions:
         >>> Interactions.from_frame(rows).frame["item_id"].to_list()
         ['y', 'x']
         """
+        require_frame(frame, where)
         names = (user_column, item_column, time_column, part_column)
         report = DataReport("interactions", allow_lost=allow_lost)
         report.read(frame.height)

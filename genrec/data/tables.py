@@ -21,6 +21,7 @@ from genrec.data.packed import PACKED, byte_chunks, inner_suffix, packing, requi
 from genrec.data.parquet import read_parquet
 from genrec.data.report import DataReport, Lines
 from genrec.data.signs import without_nul
+from genrec.data.unread import require_path
 from genrec.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def read_table(path: Path | str, *, quotes: Quotes = "doubled") -> pl.DataFrame:
 
 def read_rows(path: Path | str, report: DataReport, *, quotes: Quotes = "doubled") -> tuple[pl.DataFrame, Lines]:
     """Like :func:`read_table`, with rows and what is wrong counted in ``report``, and the place of every row."""
-    path = Path(path)
+    path = require_path(path, "the path of a table", report.table)
     kind = table_kind(path)
     if kind == "parquet":
         frame = _read_parquet(path)

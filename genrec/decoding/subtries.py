@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,6 +41,14 @@ class SubTries:
         self._turn = threading.Lock()
         for name, mask in (named or {}).items():
             self.define(name, mask)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is made again when it is needed, and the lock, which belongs to one process."""
+        return {**self.__dict__, "_made": OrderedDict(), "_whole": None, "_turn": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._turn = threading.Lock()
 
     def define(self, name: str, mask: np.ndarray) -> None:
         """Give a part of the catalogue a name, or give the name to another part.

@@ -74,7 +74,7 @@ class SemanticIndex:
     def build(
         cls,
         catalog: Catalog,
-        recipe: TokenizerRecipe | str,
+        recipe: TokenizerRecipe | Path | str,
         *,
         train: Histories | None = None,
         seed: int | None = None,
@@ -107,8 +107,9 @@ class SemanticIndex:
             ConfigError: The recipe is unknown or wrong.
             DataError: The items cannot be encoded, quantized or told apart.
         """
-        refuse_unread(catalog, "catalog", "genrec.Catalog.read(path) or genrec.Catalog.from_frame(table)")
-        chosen = load_recipe(recipe) if isinstance(recipe, str) else recipe
+        refuse_unread(catalog, "catalog", "genrec.Catalog.read(path) or genrec.Catalog.from_frame(table)", Catalog)
+        chosen = load_recipe(recipe) if isinstance(recipe, str | Path) else recipe
+        refuse_unread(chosen, "recipe", "the name of a recipe, see genrec list recipes", TokenizerRecipe)
         if seed is not None:
             chosen = chosen.model_copy(update={"seed": seed})
         with trusting(trust_remote_code or trusts_remote_code() or (tokenizer is not None and tokenizer.trusts)):

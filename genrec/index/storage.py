@@ -24,6 +24,7 @@ from genrec.artifacts import (
     sha256_of,
     write_manifest,
 )
+from genrec.artifacts.folders import as_folder
 from genrec.artifacts.kinds import INDEX
 from genrec.config import parse
 from genrec.data.catalog import Catalog
@@ -122,7 +123,7 @@ def save_index(files: IndexFiles, folder: Path | str, *, overwrite: bool, origin
     Raises:
         ArtifactError: The folder may not be made or replaced, or has changed.
     """
-    folder = Path(folder)
+    folder = as_folder(folder)
     require_free(folder, overwrite=overwrite)
     with output_lock(folder, wait=60):
         _refuse_changed(folder, origin)

@@ -8,7 +8,7 @@ training) goes through transformers' own code.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import MethodType
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,10 @@ def fuse_layers(model: nn.Module) -> None:
     layers: Any = getattr(model, "layers", ())
     known = [layer for layer in layers if type(layer).__name__ in _LAYERS]
     for layer in known:
-        layer.forward = MethodType(_layer_forward, layer)
+        layer.forward = partial(_layer_forward, layer)  # a bound method could not be pickled
     norm: Any = getattr(model, "norm", None)
     if known and type(norm) is type(known[0].input_layernorm):
-        norm.forward = MethodType(_norm_forward, norm)
+        norm.forward = partial(_norm_forward, norm)
 
 
 def _norm_forward(self: Any, hidden_states: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ def train(
 
 def _settled(config: TrainConfig | str, overrides: Sequence[str]) -> TrainConfig:
     """The settings of the run, with those of its start."""
-    config = load_train_config(config, overrides) if isinstance(config, str) else config
+    config = load_train_config(config, overrides) if isinstance(config, str | Path) else config
     asked, config = config.asked, started(config)
     check_arguments(config)
     if is_main_process():
@@ -129,9 +129,9 @@ def _settled(config: TrainConfig | str, overrides: Sequence[str]) -> TrainConfig
 
 
 def _given(out: Path | str | None, index: object, interactions: object) -> Path:
-    refuse_unread(index, "index", "genrec.SemanticIndex.load(folder)")
+    refuse_unread(index, "index", "genrec.SemanticIndex.load(folder)", SemanticIndex)
     made = "genrec.Interactions.read(path) or genrec.Interactions.from_frame(table)"
-    refuse_unread(interactions, "interactions", made)
+    refuse_unread(interactions, "interactions", made, (Interactions, Histories, Split))
     if out is None:
         raise ConfigError(
             "No folder for the recommender is given.", where="out", expected="a folder, such as runs/model"

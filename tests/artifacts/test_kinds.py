@@ -59,10 +59,10 @@ def places(tmp_path):
         ("shards", RECOMMENDER, "lists that genrec generate made", "Name the recommender that made them."),
         ("eval", RECOMMENDER, "the results of an evaluation", "report.html"),
         ("llm", RECOMMENDER, "a model of transformers", "--set model.checkpoint=FOLDER"),
-        ("items.csv", INDEX, "it is a file", ""),
-        ("no/such", INDEX, "nothing of this name exists", ""),
-        ("empty", INDEX, "", ""),
-        ("odd", INDEX, "it is a recommender", ""),
+        ("items.csv", INDEX, "it is a file", "Name a folder that genrec made."),
+        ("no/such", INDEX, "nothing of this name exists", "Check the path."),
+        ("empty", INDEX, "", "Name a folder that genrec made."),
+        ("odd", INDEX, "it is a recommender", "Name a folder that genrec made."),
     ],
 )
 def test_the_message_says_what_is_there_and_what_was_meant(places, place, wanted, said, hint):
@@ -72,7 +72,7 @@ def test_the_message_says_what_is_there_and_what_was_meant(places, place, wanted
     error = caught.value
     assert f"genrec {wanted[1]}" in error.what if not said else said.format(folder) in error.what
     assert error.where == folder
-    assert hint.format(folder) in (error.hint or "") if hint else error.hint is None
+    assert hint.format(folder) in (error.hint or "")
     assert error.expected == f"a folder with {wanted[0]}"
 
 

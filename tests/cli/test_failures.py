@@ -1,6 +1,9 @@
 """Errors of the system and of libraries as a user reads them."""
 
 import errno
+import subprocess
+import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -67,3 +70,27 @@ def test_a_demo_whose_disk_is_full_leaves_nothing(tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert "No space left" in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_bytes_that_are_no_text_are_refused_before_anything_is_read(tables, tmp_path):
+    odd = tmp_path / "d\udcff"
+    for words in (["data", "check", odd / "items.csv"], ["index", "build", tables[0], "--out", odd / "index"],
+                  ["evaluate", odd, tables[1], "--out", tmp_path / "e"], ["audit", tables[0], odd, "--out", tmp_path / "o"]):  # fmt: skip
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exit_code == 1, words
+        assert "no UTF-8" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_a_report_that_finds_no_room_says_that_the_output_is_whole(trained, tables, tmp_path):
+    command = [sys.executable, "-m", "genrec", "generate", trained[1], tables[1], "--out", tmp_path / "o.parquet"]
+    with Path("/dev/full").open("w") as full:
+        made = subprocess.run(
+            [str(word) for word in command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert made.returncode == 1
+    assert "The report of this command cannot be written: No space left" in made.stderr
+    assert f"whole: {tmp_path / 'o.parquet'}" in made.stderr
+    assert "Traceback" not in made.stderr
+    assert pl.read_parquet(tmp_path / "o.parquet").height

@@ -172,7 +172,16 @@ def _classes() -> dict[type, type]:
                 return output
             return read_rows(self, adapter, x)
 
+    for one in (FastLinear, FastRows):
+        one.__qualname__ = one.__name__  # so that pickle finds them by __getattr__
     return {Linear: FastLinear, TrainableTokensLayer: FastRows}
+
+
+def __getattr__(name: str) -> type:
+    """The classes by name, for pickle: they are made where peft is first needed."""
+    if name in ("FastLinear", "FastRows"):
+        return next(one for one in _classes().values() if one.__name__ == name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _one_adapter(layer: Any, x: Tensor) -> str | None:
