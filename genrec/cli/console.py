@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +68,7 @@ def guarded(command: F) -> F:
         quiet_libraries()
         inner, mine = part_of_another(), Claims()
         try:
-            with terminable(), claims() as mine:
+            with terminable(), claims(_flat(kwargs.values())) as mine:
                 refuse_odd_bytes(kwargs.values())
                 return command(*args, **kwargs)
         except BaseException as error:
@@ -82,6 +82,15 @@ def guarded(command: F) -> F:
             raise typer.Exit(1) from None
 
     return run  # type: ignore[return-value]
+
+
+def _flat(values: Iterable[Any]) -> Iterator[Any]:
+    """Values of options, those of repeated ones one by one."""
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from value
+        else:
+            yield value
 
 
 def _after_stop(written: Sequence[Path]) -> str:

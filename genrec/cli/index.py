@@ -266,7 +266,7 @@ def add(
     if out is None:  # from the reading to the writing, so that nobody's items are lost
         claim(index, overwrite=True, on_wait=err.print)
     else:
-        claim(out, overwrite=overwrite)
+        claim(out, overwrite=overwrite, in_place=True)
     before = SemanticIndex.load(index)
     tables = tables.remembering(before.columns).reading_html(before.tokenizer.html)
     table = tables.catalog(new_items)

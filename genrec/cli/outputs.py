@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from genrec.artifacts import output_lock, recover, require_free, require_free_file
 from genrec.artifacts.files import require_writable
+from genrec.errors import ArtifactError
 
 
 class Claims:
     """What one command has claimed.
 
+    Args:
+        given: All values that the command was given.
+
     Attributes:
         stack: Ends the claims.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, given: Iterable[object] = ()) -> None:
         self.stack = ExitStack()
+        self._given = [value for value in given if isinstance(value, str | Path)]
         self._before: dict[Path, object] = {}
+
+    def refuse_input(self, target: Path) -> None:
+        """Refuse an output that is also an input: the command would replace what it was made from.
+
+        Raises:
+            ArtifactError: The file or folder was given twice.
+        """
+        seen = _identity(target)
+        if seen is not None and sum(_identity(Path(value)) == seen for value in self._given) > 1:
+            raise ArtifactError(
+                "The output is also what this command reads: it would be lost.",
+                where=target,
+                hint="Choose another place for the output.",
+            )
 
     def watch(self, target: Path) -> None:
         """Remember how an output that is put in its place as a whole stood before the command."""
@@ -36,9 +55,13 @@ _commands: list[Claims] = []
 
 
 @contextmanager
-def claims() -> Iterator[Claims]:
-    """Around a command: what it claims is its own until it ends."""
-    mine = Claims()
+def claims(given: Iterable[object] = ()) -> Iterator[Claims]:
+    """Around a command: what it claims is its own until it ends.
+
+    Args:
+        given: All values that the command was given.
+    """
+    mine = Claims(given)
     with mine.stack:
         _commands.append(mine)
         try:
@@ -56,7 +79,7 @@ def _identity(target: Path) -> tuple[int, int] | None:
     """What tells a file or folder from another one of the same name; None where there is none."""
     try:
         found = target.stat()
-    except OSError:
+    except (OSError, ValueError):  # the latter of texts that no path can be
         return None
     return found.st_dev, found.st_ino
 
@@ -68,6 +91,7 @@ def claim(
     replaces: bool = True,
     resumes: str | None = None,
     on_wait: Callable[[str], None] | None = None,
+    in_place: bool = False,
 ) -> None:
     """Reserve an output folder.
 
@@ -77,12 +101,15 @@ def claim(
         replaces: The whole folder is replaced, not single files in it.
         resumes: A folder with a file of this name may be there: the command says itself what it does with it.
         on_wait: Wait for another process that is writing it, after a call with a sentence that says so.
+        in_place: What is there may be what the command reads: it goes into what takes its place.
 
     Raises:
         ArtifactError: It exists and may not be replaced, cannot be written, or another process is writing it.
     """
     if not _reserve(folder, on_wait):
         return
+    if replaces and not in_place:
+        _commands[-1].refuse_input(folder)
     recover(folder)
     if resumes is None or overwrite or not (folder / resumes).is_file():
         require_free(folder, overwrite=overwrite, replaces=replaces)
@@ -97,6 +124,7 @@ def claim_file(path: Path, *, overwrite: bool = False) -> None:
         ArtifactError: It exists and may not be replaced, cannot be written, or another process is writing it.
     """
     if _reserve(path):
+        _commands[-1].refuse_input(path)
         require_free_file(path, overwrite=overwrite)
         _commands[-1].watch(path)
 

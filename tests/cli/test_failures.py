@@ -74,8 +74,13 @@ def test_a_demo_whose_disk_is_full_leaves_nothing(tmp_path, monkeypatch):
 
 def test_bytes_that_are_no_text_are_refused_before_anything_is_read(tables, tmp_path):
     odd = tmp_path / "d\udcff"
-    for words in (["data", "check", odd / "items.csv"], ["index", "build", tables[0], "--out", odd / "index"],
-                  ["evaluate", odd, tables[1], "--out", tmp_path / "e"], ["audit", tables[0], odd, "--out", tmp_path / "o"]):  # fmt: skip
+    calls = (
+        ["data", "check", odd / "items.csv"],
+        ["index", "build", tables[0], "--out", odd / "index"],
+        ["evaluate", odd, tables[1], "--out", tmp_path / "e"],
+        ["audit", tables[0], odd, "--out", tmp_path / "o"],
+    )
+    for words in calls:
         result = CliRunner().invoke(app, [str(word) for word in words])
         assert result.exit_code == 1, words
         assert "no UTF-8" in result.output
