@@ -74,6 +74,11 @@ def explained(error: BaseException, written: Sequence[Path] = ()) -> GenRecError
 
 
 def _of_system(error: OSError) -> GenRecError:
+    if error.errno is None and "shared object" in str(error):
+        return GenRecError(
+            f"A library of compiled code cannot be loaded: {_first(error)[:120]}",
+            hint="There may be too little memory (ulimit -v), or the installation is broken: install genrec anew.",
+        )
     files = [str(name) for name in (error.filename, error.filename2) if name is not None]
     if error.errno in _FULL:
         hint = "Free some room there, or choose another place, and run the same command again."

@@ -156,6 +156,8 @@ def _reserve(target: Path, on_wait: Callable[[str], None] | None = None) -> bool
 def _remove_empty(folders: list[Path]) -> None:
     """Remove folders that were made for an output which then did not come about, innermost first."""
     for folder in folders:
+        if folder.name == "..":  # of a path such as made/../out, which is another folder
+            continue
         try:
             folder.rmdir()
         except OSError:

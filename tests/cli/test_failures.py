@@ -40,6 +40,11 @@ FAILURES = {
         "not enough memory: Storage size",
         "smaller sizes",
     ),
+    "library": (
+        OSError("Could not find/load shared object file 'a.so'"),
+        "compiled code cannot be loaded",
+        "ulimit -v",
+    ),
     "ours": (DataError("A row is wrong."), "A row is wrong", ""),
 }
 

@@ -34,6 +34,12 @@ def test_nothing_that_is_read_is_replaced(name, trained, tables, tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_a_path_that_goes_back_leaves_no_empty_folder(trained, tables, tmp_path):
+    words = ["generate", str(trained[1]), str(tables[1]), "--out", str(tmp_path / "nowhere" / ".." / "o.parquet")]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["o.parquet"]
+
+
 def test_an_index_grows_in_its_place(trained, tables, tmp_path):
     shutil.copytree(trained[1] / "index", tmp_path / "index")
     (tmp_path / "new.jsonl").write_text('{"item_id": "new", "title": "red cup 9", "categories": ["cup"]}\n')
