@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from genrec.serving.answering import answer
+from genrec.wording import count
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -56,7 +57,7 @@ def refuse_unknown(request: "Request") -> None:
             hint = "Fields stand in the body." if request.method == "POST" else listed
             faults.append(_fault(name, f"There is no such parameter here. {hint}", "extra_forbidden"))
         elif times > 1 and name not in many:
-            faults.append(_fault(name, f"It has one value, and is given {times} times.", "value_error"))
+            faults.append(_fault(name, f"It has one value, and is given {count(times, 'time')}.", "value_error"))
     if faults:
         raise UnknownParametersError(faults[:_MOST])
 
