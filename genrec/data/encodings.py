@@ -20,7 +20,7 @@ def conversion_hint(data: bytes) -> str:
     Args:
         data: Text in some other encoding, or a part of it.
 
-    >>> conversion_hint("Größe".encode("cp1252"))
+    >>> conversion_hint("Käse, Größe".encode("cp1252"))
     'If it is Latin-1 (Windows-1252), convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW'
     >>> conversion_hint("商品コード,カテゴリ".encode("cp932"))
     'It looks like CP932; convert it: iconv -f CP932 -t UTF-8 FILE > NEW'
