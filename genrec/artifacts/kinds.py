@@ -34,7 +34,7 @@ def _what(folder: Path, name: str) -> tuple[str, str | None]:
             return f"training has not finished, see {unfinished}", _UNFINISHED.format(folder)
         return "nothing of this name exists", "Check the path."
     if folder.is_file():
-        return "it is a file", "Name a folder that genrec made."
+        return "it is a file", _OTHER
     if (folder / _RUN).is_file():
         done = str(folder).removesuffix(".training")
         return "it is the working folder of a training that has not finished", _UNFINISHED.format(done)

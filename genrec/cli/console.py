@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +68,7 @@ def guarded(command: F) -> F:
         quiet_libraries()
         inner, mine = part_of_another(), Claims()
         try:
-            with terminable(), claims(_flat(kwargs.values())) as mine:
+            with terminable(), claims(_paths(kwargs)) as mine:
                 refuse_odd_bytes(kwargs.values())
                 return command(*args, **kwargs)
         except BaseException as error:
@@ -84,13 +84,12 @@ def guarded(command: F) -> F:
     return run  # type: ignore[return-value]
 
 
-def _flat(values: Iterable[Any]) -> Iterator[Any]:
-    """Values of options, those of repeated ones one by one."""
-    for value in values:
-        if isinstance(value, list | tuple):
-            yield from value
-        else:
-            yield value
+def _paths(given: Mapping[str, Any]) -> Iterator[Path]:
+    """Files and folders among the arguments; other texts are names, even where a file is called like that."""
+    for name, value in given.items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, Path) or (name == "out" and isinstance(one, str)):
+                yield Path(one)
 
 
 def _after_stop(written: Sequence[Path]) -> str:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, get_args, get_origin
 import click
 import typer
 
+from genrec.cli.outputs import note_inputs
+
 REVISION = "revision"
 Revision = Annotated[
     str | None, typer.Option("--revision", help="Revision of a recommender or index on the hub: branch, tag or commit.")
@@ -41,6 +43,7 @@ def from_hub(**kinds: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             for name, kind in kinds.items():
                 if kwargs.get(name) is not None:
                     kwargs[name] = fetched(kwargs[name], kind, revision)
+                    note_inputs(kwargs[name])
                 revision = None
             return command(*args, **kwargs)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -16,16 +16,20 @@ class Claims:
     """What one command has claimed.
 
     Args:
-        given: All values that the command was given.
+        given: All files and folders that the command was given, its output among them.
 
     Attributes:
         stack: Ends the claims.
     """
 
-    def __init__(self, given: Iterable[object] = ()) -> None:
+    def __init__(self, given: Iterable[Path] = ()) -> None:
         self.stack = ExitStack()
-        self._given = [value for value in given if isinstance(value, str | Path)]
+        self._given = list(given)
         self._before: dict[Path, object] = {}
+
+    def reads(self, paths: Iterable[Path]) -> None:
+        """Add files and folders that the command was given as text."""
+        self._given += paths
 
     def refuse_input(self, target: Path) -> None:
         """Refuse an output that is also an input: the command would replace what it was made from.
@@ -34,7 +38,7 @@ class Claims:
             ArtifactError: The file or folder was given twice.
         """
         seen = _identity(target)
-        if seen is not None and sum(_identity(Path(value)) == seen for value in self._given) > 1:
+        if seen is not None and sum(_identity(path) == seen for path in self._given) > 1:
             raise ArtifactError(
                 "The output is also what this command reads: it would be lost.",
                 where=target,
@@ -55,11 +59,11 @@ _commands: list[Claims] = []
 
 
 @contextmanager
-def claims(given: Iterable[object] = ()) -> Iterator[Claims]:
+def claims(given: Iterable[Path] = ()) -> Iterator[Claims]:
     """Around a command: what it claims is its own until it ends.
 
     Args:
-        given: All values that the command was given.
+        given: See :class:`Claims`.
     """
     mine = Claims(given)
     with mine.stack:
@@ -73,6 +77,12 @@ def claims(given: Iterable[object] = ()) -> Iterator[Claims]:
 def part_of_another() -> bool:
     """Whether a command is running, such as ``genrec demo`` around the commands that it is made of."""
     return bool(_commands)
+
+
+def note_inputs(given: Path | Sequence[Path]) -> None:
+    """Say which folders the command in progress reads, where they were given as names."""
+    if _commands:
+        _commands[-1].reads([given] if isinstance(given, Path) else given)
 
 
 def _identity(target: Path) -> tuple[int, int] | None:

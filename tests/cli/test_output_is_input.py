@@ -34,6 +34,18 @@ def test_nothing_that_is_read_is_replaced(name, trained, tables, tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_an_output_may_be_called_like_a_part_that_is_named(tables, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        words = ["baseline", "popularity", *map(str, tables), "--out", "popularity", "--overwrite"]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.output
+    build = ["index", "build", str(tables[0]), "--tokenizer", "random-3x256", "--out", "random-3x256"]
+    for more in ([], ["--overwrite"]):
+        result = CliRunner().invoke(app, [*build, *more])
+        assert result.exit_code == 0, result.output
+
+
 def test_a_path_that_goes_back_leaves_no_empty_folder(trained, tables, tmp_path):
     words = ["generate", str(trained[1]), str(tables[1]), "--out", str(tmp_path / "nowhere" / ".." / "o.parquet")]
     assert CliRunner().invoke(app, words).exit_code == 0

@@ -126,22 +126,19 @@ class LLM4DSR(SequenceTransform):
         ends = histories.offsets[1:]
         begins = np.maximum(histories.offsets[:-1], ends - settings.max_items)
         places = [np.arange(begin, end) for begin, end in zip(begins, ends, strict=True)]
-        open_users = np.argsort(ends - begins, kind="stable")  # such of one length are read together
+        asking = np.argsort(ends - begins, kind="stable").tolist()  # those of one length are read together
         with asked.model.decoding():
             for _ in range(settings.most):
-                open_users = np.array([user for user in open_users if len(places[user]) > _FEWEST], dtype=np.int64)
-                unsure = []
-                for begin in range(0, len(open_users), _TOGETHER):
-                    users = open_users[begin : begin + _TOGETHER]
-                    for user, noise in zip(
-                        users, asked.probabilities([histories.items[places[user]] for user in users]), strict=True
-                    ):
+                asking, users = [], [user for user in asking if len(places[user]) > _FEWEST]
+                for begin in range(0, len(users), _TOGETHER):
+                    some = users[begin : begin + _TOGETHER]
+                    found = asked.probabilities([histories.items[places[user]] for user in some])
+                    for user, noise in zip(some, found, strict=True):
                         worst = int(noise.argmax())
                         if noise[worst] > settings.threshold:
                             keep[places[user][worst]] = False
                             places[user] = np.delete(places[user], worst)
-                            unsure.append(user)
-                open_users = np.array(unsure, dtype=np.int64)
+                            asking.append(user)
         return keep
 
 
