@@ -17,6 +17,8 @@ from preset_tables import data_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, ROWS = ROOT / "docs" / "literature.md", ROOT / "scripts" / "results" / "literature.json"
+FLOORS = ("popularity", "transition-counts", "words-and-counts")
+"""Baselines of the same test part, all of its users."""
 BEGIN, END = "<!-- made by scripts/literature_page.py -->", "<!-- end -->"
 
 
@@ -56,7 +58,20 @@ def measured(rows: list[dict[str, Any]]) -> str:
         cost = f"{row['steps']:,} | {row['training_cpu_seconds']:.0f}"
         about = f"`{row['preset']}` | {data_of(row)} | {row['base'] or '–'} | {row['users']:,}"
         lines.append(f"| {about} | {interval(row, 'recall@10')} | {interval(row, 'ndcg@10')} | {gain} | {p} | {cost} |")
-    return "\n".join(lines)
+    return "\n".join(lines + floors(list(dict.fromkeys(row["dataset"] for row in rows))))
+
+
+def floors(datasets: list[str]) -> list[str]:
+    """What counting reaches on the same test parts."""
+    lines = ["", "Floors of the same test parts, all users:", "", "| baseline | data | users | Recall@10 | NDCG@10 |"]
+    lines.append("|---|---|--:|---|---|")
+    for dataset in datasets:
+        path = ROWS.with_name(f"baselines-{dataset}.json")
+        for row in json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []:
+            if row["recommender"] in FLOORS and (row["split"], row["targets"]) == ("test", "all"):
+                about = f"`{row['recommender']}` | {data_of(row)} | {row['users']:,}"
+                lines.append(f"| {about} | {interval(row, 'recall@10')} | {interval(row, 'ndcg@10')} |")
+    return lines
 
 
 def interval(row: dict[str, Any], key: str) -> str:
