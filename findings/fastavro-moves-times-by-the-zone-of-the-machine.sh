@@ -4,7 +4,8 @@
 # Guess beforehand: a time without a zone is stored as it is, as polars and pyarrow do: what is read back shows the same clock.
 # Found: for timestamp-millis and timestamp-micros, fastavro takes a datetime without a zone for one of the machine's own zone. Written with
 # TZ=Asia/Tokyo, 2024-01-01 08:00 comes back as 2023-12-31 23:00 UTC, from fastavro and from polars. polars writes the same column to Avro
-# as 08:00, on every machine. With TZ=UTC the two agree, so that tests in a container show nothing. A time with a zone is right everywhere.
+# as 08:00, on every machine. With TZ=UTC the two agree, so that tests in a container show nothing. A time with a zone is right everywhere,
+# and the type local-timestamp-micros keeps the clock.
 # Why it matters: tables of events mostly hold UTC times without a zone. An export that runs on a laptop or on a server with local time
 # shifts all events by hours, and by another number in summer: days, sessions and splits by time change, and the last hours of the training
 # lie in the test.

@@ -4,7 +4,7 @@
 # Guess beforehand: the numbers go on: items that are added later are numbered after those that are there, as in faiss and voyager.
 # Found: addDataPointBatch without ids numbers its rows from 0 at each call. Two batches of 100: the index holds 200 items and the numbers 0
 # to 99, each twice; the item of row 150 is found as 50. The same 200 vectors in one call are 0 to 199. addDataPoint, which adds one item,
-# numbers it by the size of the index.
+# asks for its number.
 # Why it matters: a catalogue that is embedded in batches is added in batches. All that come after the first are recommended as items of the
 # first: valid numbers with the right distances, and wrong items for nearly everybody.
 # Output seen:
