@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,15 +188,19 @@ class Tables:
         check_split(chosen.name, **chosen.options)
         return chosen
 
-    def catalog(self, path: Path) -> Catalog:
+    def catalog(self, path: Path, as_text: Collection[str] = ()) -> Catalog:
         """Read items.
+
+        Args:
+            path: The table.
+            as_text: Fields whose amounts stay text.
 
         Raises:
             DataError: They cannot be read.
         """
         from genrec.data.catalog import Catalog
 
-        return Catalog.read(path, **self.of_items(path), **self.how)
+        return Catalog.read(path, **self.of_items(path), **self.how, as_text=as_text)
 
     def interactions(self, path: Path, *, part_column: str | None = None) -> Interactions:
         """Read interactions.

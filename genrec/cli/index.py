@@ -259,6 +259,7 @@ def add(
     tables: Tables,
 ) -> None:
     """Give new items semantic IDs; published IDs never move."""
+    from genrec.encoders.text import text_fields
     from genrec.index.additions import new_items_of
     from genrec.index.semantic_index import SemanticIndex
 
@@ -269,7 +270,7 @@ def add(
         claim(out, overwrite=overwrite, in_place=True)
     before = SemanticIndex.load(index)
     tables = tables.remembering(before.columns).reading_html(before.tokenizer.html)
-    table = tables.catalog(new_items)
+    table = tables.catalog(new_items, as_text=text_fields(before.catalog))
     tell([table.report], tables.check_options(), new_items)
     catalog, known = new_items_of(table, before.catalog)
     if known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -13,8 +13,9 @@ import polars as pl
 
 from genrec.data.columns import clean_ids, positions_of, require_column
 from genrec.data.delimited import Quotes
-from genrec.data.fields import LEAVE_OUT, Html, read_field, typed_columns
+from genrec.data.fields import LEAVE_OUT, Html, read_field, typed_columns, without_money
 from genrec.data.guesses import likely_title
+from genrec.data.money import same_currency
 from genrec.data.parquet import first_line
 from genrec.data.report import DataReport, Lines
 from genrec.data.rules import MISSING, MISSING_WORDS
@@ -40,10 +41,17 @@ class Catalog:
         frame: ``item_id`` (String) first, then the fields: String, Int64, Float64 or List(String).
         report: What was repaired or left out.
         html: How HTML in its texts was read.
+        currencies: Of the fields that were read as amounts of money.
     """
 
-    def __init__(self, frame: pl.DataFrame, report: DataReport | None = None, html: Html = "plain") -> None:
-        self.frame, self.html = frame, html
+    def __init__(
+        self,
+        frame: pl.DataFrame,
+        report: DataReport | None = None,
+        html: Html = "plain",
+        currencies: Mapping[str, str] | None = None,
+    ) -> None:
+        self.frame, self.html, self.currencies = frame, html, dict(currencies or {})
         self.report = report or DataReport("items")
 
     @classmethod
@@ -56,6 +64,7 @@ class Catalog:
         allow_lost: float | None = None,
         quotes: Quotes = "doubled",
         html: Html = "plain",
+        as_text: Collection[str] = (),
     ) -> Catalog:
         """Read a catalogue from a csv, tsv, jsonl (also packed) or parquet file.
 
@@ -67,6 +76,7 @@ class Catalog:
             allow_lost: Largest share of rows that cannot be read; None: :data:`genrec.data.report.ALLOW_LOST`.
             quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
             html: ``plain`` turns HTML entities and tags of the text into plain text, ``keep`` leaves them.
+            as_text: Fields whose amounts of money stay text, as in the index that the items are for.
 
         Raises:
             DataError: The file cannot be read, a column or an id is missing, or too many rows are lost.
@@ -75,7 +85,7 @@ class Catalog:
         frame, lines = read_rows(path, report, quotes=quotes)
         if table_kind(Path(path)) in ("csv", "tsv"):
             frame = typed_columns(frame, {id_column, title_column or Columns.Title}, report)
-        return cls._build(frame, id_column, title_column, str(path), report, lines, html)
+        return cls._build(frame, id_column, title_column, str(path), report, lines, html, as_text)
 
     @classmethod
     def from_frame(
@@ -108,6 +118,7 @@ class Catalog:
         report: DataReport,
         lines: Lines,
         html: Html,
+        as_text: Collection[str] = (),
     ) -> Catalog:
         _require_names(frame, id_column, title_column, where)
         report.require_few_lost(where)
@@ -126,6 +137,11 @@ class Catalog:
             raise DataError("The catalogue has no items.", where=where, expected="one row for each item")
         fields = [_field(frame[name], where, report, lines, html) for name in frame.columns if name != id_column]
         fields = [field.alias(Columns.Title) if field.name == title_column else field for field in fields]
+        currencies: dict[str, str] = {}
+        for place, field in enumerate(fields):
+            if field.name not in (Columns.Title, *as_text):
+                fields[place], currency = without_money(field, report)
+                currencies |= {field.name: currency} if currency else {}
         table = pl.DataFrame([unique.gather(codes.astype(np.uint32)).alias(Columns.Item), *fields])
         if len(unique) < len(codes):
             table = _without_duplicates(table, codes, report, lines)
@@ -133,7 +149,7 @@ class Catalog:
         ids = table[Columns.Item]
         report.add("items-without-text", len(empty), [f"item {ids[int(row)]!r}" for row in empty[:3]])
         report.facts["items"] = table.height
-        made = cls(table, report, html)
+        made = cls(table, report, html, currencies)
         if made.title_field not in (None, Columns.Title):
             report.add("title-column", 1, [f"'{made.title_field}'"])
         return made
@@ -183,7 +199,7 @@ class Catalog:
         """This catalogue followed by new items; fields that one of them lacks are null.
 
         Raises:
-            DataError: An item of ``other`` is already here.
+            DataError: An item of ``other`` is already here, or its amounts are in another currency.
         """
         known = np.flatnonzero(self.positions(other.frame[Columns.Item]) >= 0)
         if len(known):
@@ -194,14 +210,16 @@ class Catalog:
                 expected="new item ids only",
                 hint="Remove these rows from the table of new items.",
             )
+        _require_currencies(self.currencies, other.currencies)
         mine, theirs = _same_types(self.frame, other.frame)
-        return Catalog(pl.concat([mine, theirs], how="diagonal"), html=self.html)
+        currencies = other.currencies | self.currencies
+        return Catalog(pl.concat([mine, theirs], how="diagonal"), html=self.html, currencies=currencies)
 
     def select(self, rows: np.ndarray | Sequence[int]) -> Catalog:
         """Some items, ``(n,)`` positions or an ``(n_items,)`` bool mask, in the order given."""
         index = np.asarray(rows)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
-        return Catalog(self.frame[index], html=self.html)
+        return Catalog(self.frame[index], html=self.html, currencies=self.currencies)
 
     def fingerprint(self) -> str:
         """Hex SHA-256 of ids, names of fields and values; the same for the same content in any file format."""
@@ -222,6 +240,18 @@ def _require_names(frame: pl.DataFrame, id_column: str, title_column: str | None
                 where=where,
                 expected=f"one column of {what}",
                 hint=f"Rename or remove the column '{name}'.",
+            )
+
+
+def _require_currencies(mine: Mapping[str, str], theirs: Mapping[str, str]) -> None:
+    """Refuse amounts of new items in another currency: numbers of two would stand in one field."""
+    for name in mine.keys() & theirs.keys():
+        if not same_currency(mine[name], theirs[name]):
+            raise DataError(
+                f"The field '{name}' of the new items is in {theirs[name]}, and in the catalogue in {mine[name]}.",
+                where="new items",
+                expected=f"amounts in {mine[name]}",
+                hint="Convert them.",
             )
 
 

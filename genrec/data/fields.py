@@ -9,6 +9,7 @@ import polars as pl
 
 from genrec.data.jsonlines import python_literal, too_deep
 from genrec.data.markup import plain_field
+from genrec.data.money import read_amounts, read_money
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.rules import MISSING
 from genrec.data.signs import REPLACEMENT, mended, without_nul
@@ -29,18 +30,52 @@ def typed_columns(frame: pl.DataFrame, text: set[str], report: DataReport) -> pl
 
     A column whose values are all numbers in the notation of JSON becomes Int64 or Float64; leading zeros make text, as
     do integers of more than 64 bits. Numbers with a decimal comma (``1.299,50``) are numbers where a whole column has
-    them; ``1,299`` alone may be thousands, and stays text. A column of ``true`` and ``false`` is written in small
-    letters.
+    them, and so are those with thousands (``1,299.50``); ``1,299`` alone may be either, and stays text. A column of
+    ``true`` and ``false`` is written in small letters.
 
     Args:
         frame: String columns.
         text: Columns that stay as they are: ids, titles.
-        report: Counts columns with decimal commas.
+        report: Counts columns with decimal commas, or with commas between thousands.
     """
     columns = [_with_points(frame[name]) for name in frame.columns if name not in text]
     changed = [f"field '{new.name}': {frame[new.name].drop_nulls()[0]!r}" for new, had in columns if had]
     report.add("decimal-commas", len(changed), changed)
-    return frame.with_columns(_typed(new) for new, _ in columns)
+    return frame.with_columns(_without_thousands(_typed(new), report) for new, _ in columns)
+
+
+def _without_thousands(series: pl.Series, report: DataReport) -> pl.Series:
+    """A column of text as numbers where all of it are, some with commas between thousands."""
+    if series.dtype != pl.String:
+        return series
+    found = read_amounts(series)
+    if not (found.complete and found.marked and found.currency is None) or found.numbers is None:
+        return series
+    report.add_to("amounts", 1, [_as_read(series, found.numbers)])
+    return found.numbers
+
+
+def _as_read(before: pl.Series, numbers: pl.Series, currency: str | None = None) -> str:
+    """What was read as what, shown by the longest text of a field."""
+    row = int(before.set(numbers.is_null(), None).str.len_chars().arg_max() or 0)
+    return f"field '{before.name}': {before[row]!r} is {numbers[row]}" + (f", in {currency}" if currency else "")
+
+
+def without_money(field: pl.Series, report: DataReport) -> tuple[pl.Series, str | None]:
+    """A field with its amounts of money as numbers where that is sure, and their currency; what was done is told.
+
+    Args:
+        field: Of any type; only text is looked at.
+        report: Counts columns.
+    """
+    if field.dtype != pl.String:
+        return field, None
+    numbers, currency, doubt = read_money(field)
+    if doubt is not None:
+        report.add_to("amounts-as-text", 1, [f"field '{field.name}': {doubt}"])
+    if currency is not None:
+        report.add_to("amounts", 1, [_as_read(field, numbers, currency)])
+    return numbers, currency
 
 
 def _with_points(series: pl.Series) -> tuple[pl.Series, bool]:

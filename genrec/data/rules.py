@@ -53,6 +53,18 @@ RULES: dict[str, Rule] = {
         "changed",
         "columns",
     ),
+    "amounts": Rule(
+        "amounts such as $1,299.00 or 12,99 € are read as numbers",
+        "Nothing to do.",
+        "changed",
+        "columns",
+    ),
+    "amounts-as-text": Rule(
+        "columns with amounts stay text where not all of it is sure to be amounts of one currency",
+        "Write plain numbers, such as 1299.00, in one currency.",
+        "assumed",
+        "columns",
+    ),
     "script-titles": Rule(
         "titles that are a piece of the page's script are left out",
         "Nothing to do; the items stay.",

@@ -12,6 +12,8 @@ _PATTERN = (
 )
 _MONTHS = 12
 _FEW = 0.05
+_ORDERS = {"day first": "a", "month first": "b"}
+"""Of either order the number that is the day, and so may be above twelve."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,42 @@ class SlashOrder:
     proof: str
 
 
+class SlashTally:
+    """Counts of such dates over all pieces of a column: what they mean is settled once.
+
+    Attributes:
+        rows: How many there are.
+        example: One of them.
+    """
+
+    def __init__(self) -> None:
+        self.rows, self.example = 0, ""
+        self._above: dict[str, int] = dict.fromkeys(_ORDERS, 0)
+        self._proofs: dict[str, str] = {}
+
+    def add(self, text: pl.Series) -> None:
+        """Count those of a piece."""
+        dates = text.filter(text.str.contains(_PATTERN).fill_null(False))
+        if not len(dates):
+            return
+        self.rows, self.example = self.rows + len(dates), self.example or dates[0]
+        parts = dates.str.extract_groups(_PATTERN).struct.unnest()
+        for order, part in _ORDERS.items():
+            above = dates.filter(parts[part].cast(pl.Int64) > _MONTHS)
+            self._above[order] += len(above)
+            if len(above):
+                self._proofs.setdefault(order, above[0])
+
+    def order(self) -> SlashOrder | None:
+        """What they mean: sure where one of the first two numbers is above twelve somewhere, the other hardly ever."""
+        most = max(self._above, key=lambda order: self._above[order])
+        if not self._above[most] or min(self._above.values()) > _FEW * self._above[most]:
+            return None
+        return SlashOrder(most, self.rows, self._proofs[most])
+
+
 def without_slashes(text: pl.Series) -> tuple[pl.Series, SlashOrder | None]:
     """Dates with slashes (or dashes) and the year at the end as ISO dates, where it is sure what they mean.
-
-    It is sure where one of the first two numbers is above twelve in some row, and the other hardly ever.
 
     Returns:
         The column, and what was found; None: nothing was changed.
@@ -43,17 +77,24 @@ def without_slashes(text: pl.Series) -> tuple[pl.Series, SlashOrder | None]:
     >>> without_slashes(pl.Series(["01/02/2024"]))[1] is None
     True
     """
+    tally = SlashTally()
+    tally.add(text)
+    found = tally.order()
+    return (text, None) if found is None else (in_order(text, found.order), found)
+
+
+def in_order(text: pl.Series, order: str | None) -> pl.Series:
+    """A column with such dates as ISO dates.
+
+    Args:
+        text: String.
+        order: ``day first`` or ``month first``; None: nobody knows, and they become null.
+    """
     dates = text.str.contains(_PATTERN).fill_null(False)
-    if not dates.any():
-        return text, None
+    if order is None or not dates.any():
+        return text.set(dates, None)
     parts = text.str.extract_groups(_PATTERN).struct.unnest()
-    first, second = (parts[name].cast(pl.Int64, strict=False) for name in ("a", "b"))
-    above = (first > _MONTHS).fill_null(False), (second > _MONTHS).fill_null(False)
-    counts = int(above[0].sum()), int(above[1].sum())
-    if min(counts) > _FEW * max(counts) or not any(counts):
-        return text, None
-    day_first = counts[0] > counts[1]
-    day, month = (parts["a"], parts["b"]) if day_first else (parts["b"], parts["a"])
+    day, month = (parts["a"], parts["b"]) if order == "day first" else (parts["b"], parts["a"])
     date = parts["y"] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
     hour = parts["h"].cast(pl.Int64, strict=False)
     half = parts["half"].str.to_lowercase()
@@ -61,6 +102,4 @@ def without_slashes(text: pl.Series) -> tuple[pl.Series, SlashOrder | None]:
         pl.when(half == "p").then(hour % 12 + 12).when(half == "a").then(hour % 12).otherwise(hour)
     ).to_series()
     clock = (" " + hour.cast(pl.String).str.zfill(2) + ":" + parts["m"]).fill_null("")
-    proof = text.filter(above[0] if day_first else above[1])[0]
-    found = SlashOrder("day first" if day_first else "month first", int(dates.sum()), proof)
-    return (date + clock).fill_null(text).alias(text.name), found
+    return (date + clock).fill_null(text).alias(text.name)

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from genrec.data.slash_dates import SlashOrder, without_slashes
+from genrec.data.slash_dates import SlashOrder, SlashTally, in_order, without_slashes
 from genrec.data.time_units import UNITS, MixedUnits, mixed_units
 from genrec.errors import DataError
 
@@ -23,6 +24,7 @@ _OTHER_DATES = (
     (r"^(?<y>\d{4})[年년] ?(?<m>\d{1,2})[月월] ?(?<d>\d{1,2})[日일](?: *(?<t>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?$"),
 )
 """Spellings of dates that can mean one day only: dots stand between day, month and year, or the year comes first."""
+_ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
 _SLASHES = r"^\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b"
 _SHEET_1970 = 25_569  # 1970-01-01 in days since 1900
 _SHEET_DAYS = (36_526, 51_136)  # 2000 to 2040
@@ -145,7 +147,7 @@ def _from_text(series: pl.Series) -> Times:
     text, slashes = without_slashes(iso_spelled(series.str.strip_chars()))
     numbers = text.cast(pl.Float64, strict=False)
     n_numbers = int(numbers.is_finite().sum())
-    if n_numbers < text.str.contains(r"^\d{4}-\d{2}-\d{2}").sum():
+    if n_numbers < text.str.contains(_ISO_DATE).sum():
         return replace(_dates(parse_iso(text)), slashes=slashes)
     whole = text.cast(pl.Int64, strict=False)
     if len(whole) - whole.null_count() == n_numbers:
@@ -170,6 +172,53 @@ def _decimal_text(text: pl.Series, whole: pl.Series) -> tuple[np.ndarray, np.nda
             values[row], readable[row] = int(number.to_integral_value(ROUND_FLOOR)), True
             fractions[row] = float(number - int(values[row]))
     return values, fractions, readable
+
+
+class TimesInPieces:
+    """What a time column that is read in pieces means as a whole: no piece settles it for itself.
+
+    Attributes:
+        slashes: Dates whose order of day and month all pieces tell together.
+    """
+
+    def __init__(self) -> None:
+        self.slashes = SlashTally()
+        self._numbers = self._dates = 0
+
+    def add(self, text: pl.Series) -> None:
+        """Count the times of a piece.
+
+        Args:
+            text: String.
+        """
+        text = iso_spelled(text.str.strip_chars())
+        self.slashes.add(text)
+        self._numbers += int(text.cast(pl.Float64, strict=False).is_finite().sum())
+        self._dates += int(text.str.contains(_ISO_DATE).sum())
+
+    def settled(self) -> SettledTimes:
+        """How to read every piece."""
+        found = self.slashes.order()
+        dates = self._dates + (0 if found is None else found.rows)
+        return SettledTimes(None if found is None else found.order, self._numbers < dates)
+
+
+class SettledTimes(NamedTuple):
+    """How all pieces of a time column are read.
+
+    Attributes:
+        slashes: ``day first`` or ``month first``; None: dates with slashes cannot be read.
+        dates: Dates are read, and not numbers.
+    """
+
+    slashes: str | None
+    dates: bool
+
+    def of(self, text: pl.Series) -> pl.Series:
+        """Times of a piece, null where the column as a whole cannot be read like that."""
+        text = in_order(iso_spelled(text.str.strip_chars()), self.slashes)
+        numbers = text.cast(pl.Float64, strict=False).is_not_null()
+        return text.set(numbers if self.dates else ~numbers, None)
 
 
 def iso_spelled(text: pl.Series) -> pl.Series:

@@ -17,6 +17,7 @@ import polars as pl
 import torch
 
 from genrec.data.histories import Histories
+from genrec.data.money import numbers_of
 from genrec.decoding.device_trie import DeviceTrie
 from genrec.decoding.search import search
 from genrec.errors import ConfigError, DataError, unknown_name
@@ -86,8 +87,9 @@ class Wishes:
             if name is not None:
                 self._values[kind] = _texts(catalog.frame[name])
         self._prices = np.full(len(catalog), np.nan)
-        if "price" in catalog.fields and catalog.frame["price"].dtype.is_numeric():
-            found = catalog.frame["price"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        numbers = numbers_of(catalog.frame["price"]) if "price" in catalog.fields else None
+        if numbers is not None:
+            found = numbers.fill_null(float("nan")).to_numpy()
             self._prices = np.log(np.where(found > 0, found, np.nan))
         priced = bool(np.isfinite(self._prices).any())
         self.kinds = (*self._values, *(PRICES if priced else ()))

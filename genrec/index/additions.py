@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from genrec.data.catalog import Catalog
+from genrec.data.money import numbers_of
 from genrec.errors import DataError
 from genrec.wording import agree, count
 
@@ -46,6 +47,10 @@ def _differ(before: pl.DataFrame, after: pl.DataFrame, name: str) -> np.ndarray:
     """Rows in which a field differs, ``(n,)`` bool; a field that one of the tables lacks is empty there."""
     nothing = pl.Series(name, [None] * len(before), dtype=pl.String)
     both = [frame[name] if name in frame.columns else nothing for frame in (before, after)]
+    numbers = [values.dtype.is_numeric() for values in both]
+    if any(numbers) and not all(numbers):  # amounts may be text in the one table, and numbers in the other
+        read = [numbers_of(values) for values in both]
+        both = [values if one is None else one for values, one in zip(both, read, strict=True)]
     kind: Any = pl.Float64 if all(values.dtype.is_numeric() for values in both) else pl.String
     first, second = (_plain(values).cast(kind) for values in both)
     return first.ne_missing(second).to_numpy()

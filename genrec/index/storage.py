@@ -99,6 +99,7 @@ def files_of(index: Any) -> IndexFiles:
             "disambiguation": dict(index.tokenizer.rests["disambiguation"]),
             "columns": index.columns.model_dump(exclude_none=True),
             "html": index.tokenizer.html,
+            "currencies": index.catalog.currencies,
             "split": None if index.split is None else index.split.model_dump(mode="json"),
         },
     )
@@ -179,8 +180,11 @@ def load_parts(folder: Path) -> dict[str, Any]:
         columns = parse(ColumnNames, manifest.get("columns") or {})
     with saved_content("split", manifest.path):
         split = parse(SplitSettings, manifest["split"]) if manifest.get("split") else None
+    currencies = manifest.need("currencies", dict) if "currencies" in manifest else {}
+    if not all(isinstance(currency, str) for currency in currencies.values()):
+        raise ArtifactError("The manifest's 'currencies' holds other things than texts.", where=manifest.path)
     return {
-        "catalog": Catalog(frame, html=tokenizer.html),
+        "catalog": Catalog(frame, html=tokenizer.html, currencies=currencies),
         "codes": codes,
         "tokenizer": tokenizer,
         "vectors": vectors,

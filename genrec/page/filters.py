@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from genrec.data.catalog import Catalog
+from genrec.data.money import numbers_of
 
 _MOST_FILTERS, _MOST_VALUES, _FEW = 6, 200, 2000
 _SIGNS = set("<>=!")  # a condition could not be read
@@ -31,8 +32,8 @@ def filters_of(catalog: Catalog | None) -> list[dict[str, Any]]:
 
 
 def _filter(name: str, column: pl.Series) -> dict[str, Any] | None:
-    if column.dtype.is_numeric():
-        numbers = column.cast(pl.Float64)
+    numbers = numbers_of(column)
+    if numbers is not None:
         numbers = numbers.filter(numbers.is_finite().fill_null(False))
         if not len(numbers) or numbers.n_unique() < 2:
             return None

@@ -166,13 +166,16 @@ def _working_folder(store: Store) -> Iterator[Path]:
 def _spool(job: ShardedJob, source: Path, rows: int, allow_lost: float | None, progress: Progress | None) -> None:
     """Cut the histories, unless a run before has done so."""
     marker, spool = job.work / SPOOLED, job.spool
-    if marker.is_file():
+    if marker.is_file() and spool.is_settled():
         return
     shutil.rmtree(spool.folder, ignore_errors=True)
     spool.folder.mkdir(parents=True)
-    spool.fill(source, rows, progress)
     spool.report.allow_lost = allow_lost
+    spool.fill(source, rows, progress)
     spool.report.require_few_lost(source)
+    for problem in spool.report.problems:
+        if problem.effect == "assumed":
+            logger.warning("%s", problem.line())
     counts = left_out(spool.report)
     # the other rows are counted again by the shards that they are in
     counts[ROWS_READ] = sum(count for kind, count in counts.items() if kind != ROWS_READ)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,13 +18,14 @@ from genrec.data.interactions import Interactions
 from genrec.data.pieces import table_files, table_pieces
 from genrec.data.report import DataReport
 from genrec.data.sorting import distinct
-from genrec.data.timestamps import parse_times
+from genrec.data.timestamps import SettledTimes, TimesInPieces, parse_times
 from genrec.errors import DataError
 from genrec.progress import Progress
 from genrec.schema import Columns
 
 _SKETCH = 1 << 16
 """Smallest hashes that are kept to estimate how many users there are (standard error .4 %)."""
+_TIMES = "times.json"
 _FRAME = struct.Struct("<Q")
 ROWS_READ = "rows-read"
 """Beside the counts of what was left out: how many rows there were."""
@@ -114,11 +116,17 @@ class Spool:
     report: DataReport = field(default_factory=lambda: DataReport("histories"))
 
     def fill(self, source: Path, rows: int, progress: Progress | None = None) -> None:
-        """Cut a table of about ``rows`` rows into the shards."""
-        done, missing = 0, 0
+        """Cut a table of about ``rows`` rows into the shards.
+
+        Raises:
+            DataError: It cannot be read, or too many dates with slashes do not tell day and month apart.
+        """
+        done, missing, times = 0, 0, TimesInPieces()
         bounds = np.linspace(0, 2.0**64, self.shards + 1)[1:-1].astype(np.uint64)
         for piece in table_pieces(source, self.columns.names, self.report, options=self.columns.options):
             done += piece.height
+            if self.columns.time is not None:
+                times.add(piece[self.columns.time].cast(pl.String))
             known = piece.with_columns(pl.col(self.columns.user).cast(pl.String).str.strip_chars())
             known = known.filter(pl.col(self.columns.user).is_not_null() & (pl.col(self.columns.user) != ""))
             missing += piece.height - known.height
@@ -128,6 +136,19 @@ class Spool:
             if progress is not None:
                 progress("reading histories", min(done, rows), rows)
         self.report.add("missing-ids", missing)
+        self._settle(times, source)
+
+    def _settle(self, times: TimesInPieces, source: Path) -> None:
+        """Write down how the times of every shard are read: alone, two shards may tell day and month differently."""
+        found = times.slashes.order()
+        if found is not None:
+            self.report.add("slash-dates", found.rows, [f"{found.order}: {found.proof!r} can mean nothing else"])
+        elif times.slashes.rows:
+            shown = [f"day and month cannot be told apart, such as in {times.slashes.example!r}"]
+            self.report.add("unreadable-timestamps", times.slashes.rows, shown)
+            self.report.require_few_lost(source)
+            self.report.add("unreadable-timestamps", 0)  # the shards count theirs
+        (self.folder / _TIMES).write_text(json.dumps(times.settled()._asdict()), encoding="utf-8")
 
     def _append(self, rows: pl.DataFrame, shard: np.ndarray) -> None:
         order = np.argsort(shard, kind="stable")
@@ -146,6 +167,8 @@ class Spool:
         if not frames:
             return Histories.from_lists([], []), DataReport("histories")
         rows = pl.concat(frames, how="vertical_relaxed")
+        if self.columns.time is not None:
+            rows = rows.with_columns(self._settled().of(rows[self.columns.time].cast(pl.String)))
         items = rows[self.columns.item].cast(pl.String).str.strip_chars()
         usable, reason = items.is_in(pl.Series(item_ids.tolist(), dtype=pl.String).implode()), "unknown-items"
         if self.columns.time is not None and usable.any() and not self._has_times(rows):
@@ -165,6 +188,13 @@ class Spool:
             where=f"histories, shard {shard}",
         )
         return table.histories(item_ids), table.report
+
+    def is_settled(self) -> bool:
+        """Whether it says how times are read, which versions before did not write down."""
+        return self.columns.time is None or (self.folder / _TIMES).is_file()
+
+    def _settled(self) -> SettledTimes:
+        return SettledTimes(**json.loads((self.folder / _TIMES).read_text(encoding="utf-8")))
 
     def _has_times(self, rows: pl.DataFrame) -> bool:
         try:

@@ -53,7 +53,10 @@ def test_items_that_meet_all_conditions(shop, conditions, expected):
         (["brnd=Acme"], "Did you mean 'brand'"),
         (["brand=acme"], "Frequent values: 'Acme'"),
         (["brand=Acme", "stock>0"], "together"),
-        (["stock=many"], "No item"),
+        (["stock=many"], "'many' is no number"),
+        (["stock<1_0"], "'1_0' is no number"),
+        (["stock<nan"], "'nan' is no number"),
+        (["brand<5"], "(?s)'brand' holds text, such as 'Acme'.*Frequent values: 'Acme'"),
         (["price<cheap"], "no number"),
         (["tags>3"], "holds lists"),
     ],
@@ -66,3 +69,31 @@ def test_conditions_that_mean_nothing_are_refused(shop, conditions, message):
 def test_digits_of_other_scripts_are_no_numbers():
     shop = Catalog.from_frame(pl.DataFrame({"item_id": ["a", "b"], "price": ["٣", "$5"]}))
     assert items_where(shop, ["price>1"]).tolist() == [False, True]
+
+
+def shop_of(*prices):
+    return Catalog.from_frame(pl.DataFrame({"item_id": [str(n) for n in range(len(prices))], "price": prices}))
+
+
+@pytest.mark.parametrize("condition", ["price<20", "price<€20", "price<=19,99 €", "price!=1299"])
+def test_amounts_are_compared_in_their_currency(condition):
+    assert items_where(shop_of("12,99 €", "1.299,00 €"), [condition]).tolist() == [True, False]
+
+
+def test_amounts_in_another_currency_are_not_compared():
+    with pytest.raises(ConfigError, match=r"(?s)'\$20' is in another currency.*expected: an amount in EUR"):
+        items_where(shop_of("12,99 €", "1.299,00 €"), ["price<$20"])
+
+
+@pytest.mark.parametrize(
+    ("prices", "message"),
+    [
+        (("12,99 €", "$3"), "several currencies: '12,99 €', '\\$3'"),
+        (("$1,299", "$5"), "between thousands: '\\$1,299'"),
+        (("$4.99", "$4,99"), "a point stands before decimals in some rows, a comma in others"),
+        (("cheap", "dear"), "holds text, such as 'cheap'"),
+    ],
+)
+def test_a_field_without_sure_numbers_says_what_it_holds(prices, message):
+    with pytest.raises(ConfigError, match=message):
+        items_where(shop_of(*prices), ["price<20"])

@@ -312,6 +312,42 @@ def test_rows_of_a_user_stay_in_their_order_without_times(tmp_path):
     assert histories.user_ids.tolist() == ["b", "a"]
 
 
+def spool_of(folder, rows, shards=8):
+    table = folder / "log.csv"
+    table.write_text("\n".join(["user_id,item_id,timestamp", *rows]), encoding="utf-8")
+    spool = Spool(folder / "rows", shards, HistoryColumns())
+    spool.folder.mkdir()
+    spool.fill(table, len(rows))
+    return spool
+
+
+def lists_of(spool):
+    made = [spool.histories(shard, np.array(["a", "b"], dtype=object))[0] for shard in range(spool.shards)]
+    return {user: one[n].tolist() for one in made for n, user in enumerate(one.user_ids.tolist())}
+
+
+def test_dates_with_slashes_mean_the_same_in_every_shard(tmp_path):
+    # alone, the last user's dates could only be months first
+    rows = [f"v{n},a,{n % 19 + 13}/01/2024" for n in range(40)] + ["u,a,01/02/2024", "u,b,03/01/2024", "w,a,01/13/2024"]
+    spool = spool_of(tmp_path, rows)
+    lists = lists_of(spool)
+    assert lists["u"] == [1, 0]
+    assert "w" not in lists
+    assert Interactions.read(tmp_path / "log.csv", allow_lost=1).histories(["a", "b"])[40].tolist() == [1, 0]
+    [told] = [problem.line() for problem in spool.report.problems if problem.kind == "slash-dates"]
+    assert "day first: '13/01/2024' can mean nothing else" in told
+
+
+def test_dates_with_slashes_that_no_row_settles_are_refused_before_any_shard(tmp_path):
+    with pytest.raises(DataError, match="day and month cannot be told apart, such as in '01/02/2024'"):
+        spool_of(tmp_path, ["u,a,01/02/2024", "u,b,03/01/2024", "v,a,13/01/2024", "w,a,01/13/2024"])
+
+
+def test_numbers_among_dates_are_read_in_no_shard(tmp_path):
+    spool = spool_of(tmp_path, ["u,a,2024-01-02", "u,b,2024-01-01", "v,a,2024-01-01", "w,a,5", "w,b,4"])
+    assert lists_of(spool) == {"u": [1, 0], "v": [0]}
+
+
 def test_two_workers_make_the_same_bytes(baseline, tables, tmp_path):
     settings = JobSettings(str(baseline), k=5)
     run_sharded(settings, tables[1], tmp_path / "one", shard_users=20)
