@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genrec.artifacts.interrupts import in_one_piece
+from genrec.artifacts.kinds import PERMISSION
 from genrec.artifacts.locks import try_lock, unwritable
 from genrec.artifacts.manifest import refuse_inside
 from genrec.errors import ArtifactError
@@ -87,9 +88,7 @@ def require_free_file(path: Path | str, *, overwrite: bool = False) -> None:
     if path.is_dir():
         raise ArtifactError("The output path is a folder.", where=path, expected="the path of a file")
     if os.path.lexists(path) and not overwrite:
-        raise ArtifactError(
-            "The output file already exists.", where=path, hint="Choose another path, or pass --overwrite."
-        )
+        raise ArtifactError("The output file already exists.", where=path, hint=PERMISSION)
     require_writable(path)
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from genrec.artifacts.files import begin_flush, behind_links, flush, in_the_making, require_writable
 from genrec.artifacts.interrupts import in_one_piece
+from genrec.artifacts.kinds import PERMISSION, kind_of, require_kind
 from genrec.artifacts.locks import output_lock
 from genrec.artifacts.manifest import mark, strangers
 from genrec.errors import ArtifactError
@@ -46,7 +47,8 @@ def atomic_dir(target: Path | str, *, overwrite: bool = False) -> Iterator[Path]
         overwrite: Replace a folder that genrec made; otherwise a folder that holds something is an error.
 
     Raises:
-        ArtifactError: The target exists and may not be replaced, or another process is writing it.
+        ArtifactError: The target exists and may not be replaced, also because it is of another kind than what was
+            made; or another process is writing it.
     """
     target = behind_links(as_folder(target))
     with output_lock(target, wait=_PATIENCE):
@@ -57,6 +59,7 @@ def atomic_dir(target: Path | str, *, overwrite: bool = False) -> Iterator[Path]
             work.mkdir()
             yield work
             mark(work)
+            require_kind(target, kind_of(work))
             _give_rights(work)
             if not in_the_making(work):
                 _flush_all(work)
@@ -79,33 +82,36 @@ def as_folder(target: Path | str) -> Path:
     return Path(target)
 
 
-def require_free(target: Path | str, *, overwrite: bool = False, replaces: bool = True) -> None:
+def require_free(
+    target: Path | str, *, overwrite: bool = False, replaces: bool = True, makes: str | None = None
+) -> None:
     """Refuse an output folder that may not be made or replaced, before any work is done.
 
     Args:
         target: The folder.
         overwrite: A folder that genrec made may be replaced.
         replaces: The whole folder is replaced, not single files in it.
+        makes: What will be there, a key of :data:`genrec.artifacts.kinds.KINDS`.
 
     Raises:
-        ArtifactError: The folder exists and is not empty; it holds what genrec did not make; the path is a file; or
-            nothing can be written there.
+        ArtifactError: The folder exists and is not empty; it holds what genrec did not make, or something of another
+            kind; the path is a file; or nothing can be written there.
     """
     target = Path(target)
     if target.is_file():
         raise ArtifactError("The output path is a file.", where=target, expected="a folder that does not exist yet")
     if target.is_dir() and any(target.iterdir()):
         if not overwrite:
-            raise ArtifactError(
-                "The output folder already exists.", where=target, hint="Choose another --out, or pass --overwrite."
-            )
+            raise ArtifactError("The output folder already exists.", where=target, hint=PERMISSION)
+        if replaces:
+            require_kind(target, makes)
         if replaces and (found := strangers(target)):
             shown = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
             raise ArtifactError(
                 f"The output folder holds what genrec did not make: {shown}.",
                 where=target,
                 expected="a folder that genrec made, and nothing else in it",
-                hint="Only that is ever replaced. Move these files, or choose another --out.",
+                hint="Only that is ever replaced. Move these files, or choose another place (--out).",
             )
     if replaces and target.is_mount():
         raise ArtifactError(

@@ -7,8 +7,32 @@ from pathlib import Path
 
 from genrec.errors import ArtifactError
 
+KINDS = {
+    "recommender": "a recommender",
+    "baseline": "a baseline",
+    "pretrained": "a pretrained recommender",
+    "index": "a semantic index",
+    "shards": "lists that genrec generate made, in shards",
+    "trie": "a saved trie",
+    "results": "the results of an evaluation",
+    "audit": "an audit of data",
+    "tables": "tables that genrec data prepare made",
+    "plain": "a model of transformers",
+}
+"""What a folder can hold, in words."""
 INDEX, RECOMMENDER, _SHARDS, _RUN = "index.json", "recommender.json", "generate.json", "run.json"
+_SAVED = {"baseline": "baseline", "foundation": "pretrained"}
+_FILES = {
+    INDEX: "index",
+    _SHARDS: "shards",
+    "trie.json": "trie",
+    "metrics.json": "results",
+    "audit.json": "audit",
+    "interactions.csv": "tables",
+    "config.json": "plain",
+}
 _OTHER = "Name a folder that genrec made."
+PERMISSION = "Choose another place (--out), or pass --overwrite (overwrite=True in Python)."
 _UNFINISHED = "The same genrec train command as before goes on with it; what it makes is then at {}."
 
 
@@ -54,11 +78,43 @@ def _what(folder: Path, name: str) -> tuple[str, str | None]:
     return "", None
 
 
-def _recommender(folder: Path) -> tuple[str, str | None]:
+def kind_of(folder: Path) -> str | None:
+    """What a folder holds, a key of :data:`KINDS`; None where nobody knows."""
+    if (folder / RECOMMENDER).is_file():
+        return _SAVED.get(_saved_kind(folder) or "", "recommender")
+    return next((kind for name, kind in _FILES.items() if (folder / name).is_file()), None)
+
+
+def require_kind(folder: Path, makes: str | None) -> None:
+    """Refuse to replace a folder of one kind by one of another.
+
+    Args:
+        folder: What is to be replaced.
+        makes: What takes its place, a key of :data:`KINDS`; None: nobody knows.
+
+    Raises:
+        ArtifactError: It holds something else.
+    """
+    held = kind_of(folder)
+    if None not in (held, makes) and held != makes:
+        raise ArtifactError(
+            f"The output folder holds {KINDS[held or '']}.",
+            where=folder,
+            expected=f"nothing, or {KINDS[makes or '']}: only what is of the same kind is ever replaced",
+            hint="Choose another place (--out), or remove the folder yourself.",
+        )
+
+
+def _saved_kind(folder: Path) -> str | None:
     try:
         kind = json.loads((folder / RECOMMENDER).read_text(encoding="utf-8")).get("kind")
     except (OSError, ValueError, AttributeError, RecursionError):
-        return "it is a recommender", None
+        return None
+    return kind if isinstance(kind, str) else None
+
+
+def _recommender(folder: Path) -> tuple[str, str | None]:
+    kind = _saved_kind(folder)
     if kind == "baseline":
         return "it is a baseline, which has no index", "Name an index that genrec index build made."
     if kind == "foundation":

@@ -41,7 +41,7 @@ def audit(
     check_tables(items, interactions)
     choice = tables.choose_split()
     if folder is not None:
-        claim(folder, overwrite=overwrite)
+        claim(folder, overwrite=overwrite, makes="audit")
     catalog, events = tables.catalog(items), tables.interactions(interactions)
     from genrec.audit import audit as run
     from genrec.data.split import CUSTOM

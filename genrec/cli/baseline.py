@@ -61,7 +61,7 @@ def baseline(
     from genrec.encoders.words import word_vectors
 
     settings = _checked(name, set_ or ())
-    claim(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite, makes="baseline")
     choice = tables.choose_split()
     catalog = tables.catalog(items)
     parts, table = read_split(tables, interactions, catalog, choice)

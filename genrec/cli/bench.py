@@ -53,7 +53,7 @@ def decode(
 
     settings = select(default_settings(quick), models=model, items=items, shapes=shape, prompts=prompt)
     command = "genrec " + shlex.join(sys.argv[1:])
-    claim(out, overwrite=True, replaces=False)
+    claim(out, overwrite=True, makes=None)
     bench = Bench(rounds=rounds, vocabulary=vocabulary, threads=threads, device=device, command=command)
     with progress("measuring") as update:
         rows = run(settings, bench, out=out, add=add, progress=update)
@@ -101,7 +101,7 @@ def regret(
             write_regret(out, rows, dataset=dataset, split="test", device=str(recommender.device), command=command)
 
     if out is not None:
-        claim(out, overwrite=True, replaces=False)
+        claim(out, overwrite=True, makes=None)
     grown = None if index is None else SemanticIndex.load(index)
     place = moved_checkpoint(model, checkpoint or ())
     recommender = GenerativeRecommender.from_pretrained(model, index=grown, device=device, checkpoint=place)

@@ -40,7 +40,7 @@ def export(index: IndexFolder, out: CodesOut, overwrite: Overwrite = False) -> N
 def import_(codes: CodesFile, items: ItemsTable, out: Target, overwrite: Overwrite = False, *, tables: Tables) -> None:
     """Make an index from semantic IDs that were made elsewhere."""
     check_tables(codes, items)
-    claim(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite, makes="index")
     from genrec.index.imported import index_from_codes, read_codes
 
     given = read_codes(codes)

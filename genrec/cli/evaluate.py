@@ -106,7 +106,7 @@ def evaluate(
     check_index(index)
     check_tables(interactions, candidates, item_table, user_table)
     check_baselines(baseline or ())
-    claim(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite, makes="results")
     how: dict[str, Any] = {"device": device, "checkpoints": checkpoint or (), "index": index}
     beside = load_contestants(models, baselines=baseline, beams=beams, changes=set_ or (), **how)
     tables = tables.remembering(*known_columns(beside.recommenders))

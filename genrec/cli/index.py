@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrec.cli.checks import check_index
 from genrec.cli.codes import export, import_
 from genrec.cli.columns import Tables, reads
 from genrec.cli.console import duration, err, guarded, markdown, say, summary
@@ -73,7 +74,7 @@ def build(
     if frozen is not None:
         tables = tables.reading_html(frozen.html)
     choice = tables.choose_split()
-    claim(out, overwrite=overwrite)
+    claim(out, overwrite=overwrite, makes="index")
     catalog = tables.catalog(items)
     train, reports = None, [catalog.report]
     if interactions is not None:
@@ -263,11 +264,12 @@ def add(
     from genrec.index.additions import new_items_of
     from genrec.index.semantic_index import SemanticIndex
 
+    check_index(index)
     target = out or index
     if out is None:  # from the reading to the writing, so that nobody's items are lost
-        claim(index, overwrite=True, on_wait=err.print)
+        claim(index, overwrite=True, on_wait=err.print, makes="index")
     else:
-        claim(out, overwrite=overwrite, in_place=True)
+        claim(out, overwrite=overwrite, in_place=True, makes="index")
     before = SemanticIndex.load(index)
     tables = tables.remembering(before.columns).reading_html(before.tokenizer.html)
     table = tables.catalog(new_items, as_text=text_fields(before.catalog))

@@ -49,7 +49,7 @@ def compare(
 
     recipes = [load_recipe(name, set_ or ()) for name in tokenizer]
     choice = tables.choose_split()
-    claim(out, overwrite=overwrite, replaces=False)
+    claim(out, overwrite=overwrite, makes=None)
     catalog = tables.catalog(items)
     parts, reports = None, [catalog.report]
     if interactions is not None:

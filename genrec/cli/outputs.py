@@ -97,8 +97,8 @@ def _identity(target: Path) -> tuple[int, int] | None:
 def claim(
     folder: Path,
     *,
+    makes: str | None,
     overwrite: bool = False,
-    replaces: bool = True,
     resumes: str | None = None,
     on_wait: Callable[[str], None] | None = None,
     in_place: bool = False,
@@ -107,8 +107,9 @@ def claim(
 
     Args:
         folder: The folder.
+        makes: What will be there, a key of :data:`genrec.artifacts.kinds.KINDS`, in place of nothing else; None: the
+            folder stays, and files in it are replaced.
         overwrite: It may be there already, if genrec made it.
-        replaces: The whole folder is replaced, not single files in it.
         resumes: A folder with a file of this name may be there: the command says itself what it does with it.
         on_wait: Wait for another process that is writing it, after a call with a sentence that says so.
         in_place: What is there may be what the command reads: it goes into what takes its place.
@@ -118,11 +119,12 @@ def claim(
     """
     if not _reserve(folder, on_wait):
         return
+    replaces = makes is not None
     if replaces and not in_place:
         _commands[-1].refuse_input(folder)
     recover(folder)
     if resumes is None or overwrite or not (folder / resumes).is_file():
-        require_free(folder, overwrite=overwrite, replaces=replaces)
+        require_free(folder, overwrite=overwrite, replaces=replaces, makes=makes)
     if replaces:
         _commands[-1].watch(folder)
 

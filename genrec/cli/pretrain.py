@@ -51,7 +51,7 @@ def pretrain(
     check_network(settings.model.architecture)
     load_recipe(settings.tokenizer, settings.tokenizer_settings)
     check_tables(*(path for one in named for path in (one.items, one.interactions)))
-    claim(out, overwrite=overwrite, resumes=MANIFEST)
+    claim(out, overwrite=overwrite, resumes=MANIFEST, makes="pretrained")
     domains = read_domains(settings, **tables.how)
     for one, source in zip(domains, named, strict=True):
         tell([one.report], _options(source, tables), source.items, source.interactions)

@@ -68,7 +68,7 @@ def train(
     if seeds:
         claim_seeds(seeds, set_, out)
     else:
-        claim(out, overwrite=overwrite, resumes=MANIFEST)
+        claim(out, overwrite=overwrite, resumes=MANIFEST, makes="recommender")
     check_parts(settings)
     semantic_index = SemanticIndex.load(index)
     tables = tables.remembering(semantic_index.columns, *([] if init is None else [saved_columns(init)]))

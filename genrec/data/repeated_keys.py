@@ -28,7 +28,7 @@ def with_keys_once(data: bytes, frame: pl.DataFrame) -> tuple[bytes, dict[int, s
     rows = data.split(b"\n")
     found: dict[int, str] = {}
     for number in _with_any_twice(rows, keys).tolist():
-        if (key := _first_repeated(rows[number])) is not None:
+        if (key := first_repeated(rows[number])) is not None:
             found[number] = key
             rows[number] = json.dumps(json.loads(rows[number]), ensure_ascii=False).encode()
     return (b"\n".join(rows), found) if found else (data, {})
@@ -56,17 +56,24 @@ class _RepeatedError(Exception):
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _RepeatedError(key)
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _RepeatedError(key)
+            seen.add(key)
     return found
 
 
-def _first_repeated(line: bytes) -> str | None:
+def first_repeated(text: bytes) -> str | None:
+    """The first key that stands twice in one object of a JSON text; None where there is none, or it is no JSON.
+
+    >>> first_repeated(b'{"a": {"k": 1, "k": 2}}'), first_repeated(b'[{"k": 1}, {"k": 2}]')
+    ('k', None)
+    """
     try:
-        json.loads(line, object_pairs_hook=_once)
+        json.loads(text, object_pairs_hook=_once)
     except _RepeatedError as error:
         return str(error)
     except (ValueError, RecursionError):

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from genrec.config import LARGEST_WIDTH, Settings, apply_overrides, parse
+from genrec.config import LARGEST_WIDTH, Settings, apply_overrides, differences, parse
+from genrec.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +125,25 @@ class DecodingOptions(Settings):
         """
         return parse(DecodingOptions, apply_overrides(self.model_dump(), overrides), where="--set")
 
+    def for_once(self, given: DecodingOptions | Mapping[str, Any]) -> DecodingOptions:
+        """The settings of one request.
+
+        Args:
+            given: All of them, or those that differ from these.
+
+        Raises:
+            ConfigError: Something else, an unknown setting, or a wrong value.
+        """
+        if isinstance(given, DecodingOptions):
+            return given
+        if not isinstance(given, Mapping):
+            raise ConfigError(
+                f"Decoding options are given by {type(given).__name__}.",
+                where="options",
+                expected="a mapping of settings, such as {'beams': 100}, or DecodingOptions",
+            )
+        return parse(DecodingOptions, {**self.model_dump(), **given}, where="options")
+
     def idle(self, *, searches: bool = True, prior: bool = True) -> dict[str, str]:
         """Settings that change no list beside the others, each with why, in words that follow "since".
 
@@ -146,6 +166,11 @@ class DecodingOptions(Settings):
         if not prior:
             found["prior_weight"] = "there is no prior beside the request"
         return found
+
+    def idle_beside(self, usual: DecodingOptions, *, searches: bool = True, prior: bool = True) -> dict[str, str]:
+        """Those of :meth:`idle` that differ from the usual settings."""
+        idle = self.idle(searches=searches, prior=prior)
+        return {name: idle[name] for name in sorted(differences(self, usual)) if name in idle}
 
     def users_at_once(self, k: int, device: str = "cpu") -> int:
         """Users of one batch: ``batch_users``, or as many as make the model's steps efficient on this device."""
@@ -172,6 +197,18 @@ def say_idle(idle: Mapping[str, str], asked: Collection[str]) -> None:
     """Log :func:`idle_lines`."""
     for line in idle_lines(idle, asked):
         logger.warning("%s", line)
+
+
+def say_once(idle: dict[str, str], told: dict[str, str]) -> dict[str, str]:
+    """Log what changes nothing, unless that was told of the request before; returns what is told now.
+
+    Args:
+        idle: Settings of a request that change nothing, each with why.
+        told: What this returned for the request before.
+    """
+    if idle != told:
+        say_idle(idle, idle)
+    return idle
 
 
 def even_slices(n: int, most: int) -> list[slice]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from genrec.artifacts import write_atomic
 from genrec.data.split import EvaluationSet
+from genrec.decoding.request import Request
 from genrec.errors import ConfigError
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.metrics import ndcg_at, recall_at
@@ -126,10 +127,10 @@ def _recommend(
     name: str,
     progress: Progress | None,
 ) -> Recommendations:
-    parts = []
+    parts, request = [], Request(k, exclude_seen, options=recommender.options.for_once(options))
     for at in range(0, len(cases), chunk):
         histories = cases.histories.select(np.arange(at, min(at + chunk, len(cases))))
-        parts.append(recommender.recommend(histories, k, exclude_seen=exclude_seen, options=options))
+        parts.append(recommender.answer(histories, request))
         if progress is not None:
             progress(name, min(at + chunk, len(cases)), len(cases))
     items, scores = (np.concatenate([getattr(part, key) for part in parts]) for key in ("items", "scores"))

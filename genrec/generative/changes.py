@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from genrec.config import differences
 from genrec.decoding.options import DecodingOptions, say_idle
 from genrec.generative.recommender import GenerativeRecommender
 
@@ -34,6 +33,5 @@ def without_effect(recommender: GenerativeRecommender, after: DecodingOptions, *
         after: How it is to decode.
         prior: Whether requests may bring an item prior.
     """
-    model = recommender.model
-    idle = after.idle(searches=model.by_beam or not model.scores_items, prior=prior)
-    return {name: idle[name] for name in sorted(differences(after, recommender.options)) if name in idle}
+    searches = recommender.model.by_beam or not recommender.model.scores_items
+    return after.idle_beside(recommender.options, searches=searches, prior=prior)

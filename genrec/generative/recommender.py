@@ -18,10 +18,10 @@ from genrec.data.histories import Histories
 from genrec.data.id_lists import positions_of_set
 from genrec.data.naming import ColumnNames
 from genrec.decoding.exact import sums_slots
-from genrec.decoding.options import DecodingOptions, PriorSettings
+from genrec.decoding.options import DecodingOptions, PriorSettings, say_once
 from genrec.decoding.ranker import Ranker
 from genrec.decoding.request import Prior, Request
-from genrec.errors import ArtifactError, ConfigError
+from genrec.errors import ArtifactError
 from genrec.explanation import Explanations
 from genrec.generative.belonging import check_index, load_described
 from genrec.generative.card import recommender_card
@@ -60,6 +60,7 @@ class GenerativeRecommender(Recommender):
         self.index, self.config, self.metrics = index, config, {} if metrics is None else metrics
         self.item_ids = index.item_ids
         self.options = config.generation
+        self._idle: dict[str, str] = {}
         self.prior: LearnedPrior | None = None
         self.floor: Floor | None = None
         self._ranker = Ranker(model, index, model.reader(index, config), config.model.max_items)
@@ -166,7 +167,8 @@ class GenerativeRecommender(Recommender):
             DataError: An unknown item, or something that does not fit the users or the catalogue.
             ConfigError: An unknown sub-catalogue or setting.
         """
-        request = Request(k, exclude_seen, allow, deny, within, allow_each, prior, self._changed(options), deny_each)
+        chosen = self._changed(options, prior is not None)
+        request = Request(k, exclude_seen, allow, deny, within, allow_each, prior, chosen, deny_each)
         return self.answer(histories, request)
 
     def explain(
@@ -204,7 +206,7 @@ class GenerativeRecommender(Recommender):
             DataError: As in :meth:`recommend`; or an item cannot be recommended to the user.
             ConfigError: As in :meth:`recommend`.
         """
-        chosen = self._changed(options)
+        chosen = self._changed(options, prior is not None)
         request = Request(k, exclude_seen, allow, deny, within, allow_each, prior, options=chosen)
         return self.explain_answer(histories, request, items)
 
@@ -217,16 +219,13 @@ class GenerativeRecommender(Recommender):
         wanted = None if items is None else self._wanted(items, known)
         return explained(self._ranker, known, self.resolved(request), options, learned, wanted)
 
-    def _changed(self, options: DecodingOptions | Mapping[str, Any] | None) -> DecodingOptions | None:
-        if options is None or isinstance(options, DecodingOptions):
-            return options
-        if not isinstance(options, Mapping):
-            raise ConfigError(
-                f"Decoding options are given by {type(options).__name__}.",
-                where="options",
-                expected="a mapping of settings, such as {'beams': 100}, or DecodingOptions",
-            )
-        return parse(DecodingOptions, {**self.options.model_dump(), **options}, where="options")
+    def _changed(self, given: DecodingOptions | Mapping[str, Any] | None, prior: bool) -> DecodingOptions | None:
+        if given is None:
+            return None
+        options, model = self.options.for_once(given), self.model
+        idle = options.idle_beside(self.options, searches=model.by_beam or not model.scores_items, prior=prior)
+        self._idle = say_once(idle, self._idle)
+        return options
 
     def score_items(self, histories: HistoriesLike) -> np.ndarray:
         """Exact score of every item, ``(n_users, n_items)`` float32; no beam is involved.

@@ -125,7 +125,7 @@ def save_index(files: IndexFiles, folder: Path | str, *, overwrite: bool, origin
         ArtifactError: The folder may not be made or replaced, or has changed.
     """
     folder = as_folder(folder)
-    require_free(folder, overwrite=overwrite)
+    require_free(folder, overwrite=overwrite, makes="index")
     with output_lock(folder, wait=60):
         _refuse_changed(folder, origin)
         with atomic_dir(folder, overwrite=overwrite) as work:

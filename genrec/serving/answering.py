@@ -53,7 +53,7 @@ async def on_invalid(request: Request, error: Exception) -> Response:
         for fault in list(error.errors())[:20]
     ]
     sent = request.headers.get("content-type")
-    if not _is_json(sent) and any(fault["loc"] == ["body"] and fault["type"] in _NO_OBJECT for fault in faults):
+    if not is_json(sent) and any(fault["loc"] == ["body"] and fault["type"] in _NO_OBJECT for fault in faults):
         message = "The body is not read as JSON: send it with the header content-type: application/json."
         faults = [{"loc": ["header", "content-type"], "msg": message, "type": "content_type"}]
     return answer({"detail": faults}, 422)
@@ -62,7 +62,7 @@ async def on_invalid(request: Request, error: Exception) -> Response:
 _NO_OBJECT = ("model_attributes_type", "dict_type")
 
 
-def _is_json(content_type: str | None) -> bool:
+def is_json(content_type: str | None) -> bool:
     """Whether a body of this type is read as JSON."""
     kind = (content_type or "").partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))

@@ -7,7 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from genrec.serving.answering import to_json
+from genrec.data.repeated_keys import first_repeated
+from genrec.serving.answering import is_json, to_json
 from genrec.serving.metrics import Metrics
 from genrec.serving.settings import ServeSettings
 
@@ -17,6 +18,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_SHOWN = 200
 _METHODS = frozenset(("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"))
 
 
@@ -24,6 +26,7 @@ class Guard:
     """An ASGI application around another one.
 
     A body is read whole, within its bounds, before the application sees the request: it never waits for a slow client.
+    JSON with a key twice in one object is refused: no reader says which value counts.
 
     Args:
         app: What is guarded.
@@ -63,6 +66,10 @@ class Guard:
         return (host if host.endswith("]") else host.rpartition(":")[0] or host) in self.hosts
 
 
+def _content_type(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"), "")
+
+
 class _Exchange:
     """One request and its answer."""
 
@@ -82,6 +89,9 @@ class _Exchange:
                 body = await self._body(settings.max_body)
                 if body is None:
                     return await self._refuse(413, "too_large", f"The body is above {settings.max_body:,} bytes.")
+                if body and is_json(_content_type(self.scope)) and (key := first_repeated(body)) is not None:
+                    fault = f"The key {key[:_SHOWN]!r} stands twice in one object."
+                    return await self._refuse(422, "repeated_key", fault, ("body", key[:_SHOWN]))
                 reading = False
                 if self.scope["path"].startswith(self.guard.unlimited):
                     limit.reschedule(None)
@@ -127,8 +137,8 @@ class _Exchange:
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    async def _refuse(self, status: int, kind: str, message: str) -> None:
-        body = to_json({"detail": [{"loc": [], "msg": message, "type": kind}]})
+    async def _refuse(self, status: int, kind: str, message: str, place: tuple[str, ...] = ()) -> None:
+        body = to_json({"detail": [{"loc": list(place), "msg": message, "type": kind}]})
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         headers.append((b"connection", b"close"))
         await self.send({"type": "http.response.start", "status": status, "headers": headers})

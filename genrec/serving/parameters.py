@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from inspect import isclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 _MOST = 20
-_FREE = frozenset(("/", "/docs", "/openapi.json", "/page/page.js", "/page/page.css", "/health", "/ready"))
-"""Pages and probes: they read nothing, and what browsers, mailers and balancers append to an address is no wish."""
+_FREE = "_reads_nothing"
+E = TypeVar("E", bound=Callable[..., Any])
+
+
+def reads_nothing(endpoint: E) -> E:
+    """Mark a page or a probe: what browsers, mailers and balancers append to its address is no wish, and is ignored."""
+    setattr(endpoint, _FREE, True)
+    return endpoint
 
 
 class UnknownParametersError(Exception):
@@ -47,9 +53,12 @@ def refuse_unknown(request: "Request") -> None:
     Raises:
         UnknownParametersError: There are other parameters than its route has, or one that has a single value twice.
     """
-    if not request.scope["query_string"] or request.url.path in _FREE:
+    if not request.scope["query_string"]:
         return
-    known, many = _parameters(request.scope["route"])
+    route = request.scope["route"]
+    if getattr(route.endpoint, _FREE, False):
+        return
+    known, many = _parameters(route)
     faults = []
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
         if name not in known:

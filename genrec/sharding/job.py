@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from genrec.artifacts import mend, parse_json, read_json, sha256_of
+from genrec.artifacts.kinds import PERMISSION
 from genrec.config import MOST_PROCESSES
 from genrec.data.histories import Histories
 from genrec.data.rules import RULES
@@ -151,7 +152,7 @@ class ShardedJob:
                 raise ArtifactError(
                     "The output folder already exists and is no batch job of genrec.",
                     where=self.store.where,
-                    hint="Choose another --out.",
+                    hint="Choose another place (--out).",
                 )
         else:
             differ = differences(saved["identity"], self.identity)
@@ -167,7 +168,7 @@ class ShardedJob:
                     "The output folder holds a job with other inputs or settings.",
                     where=self.store.where,
                     expected="the same; different: " + "; ".join(differ[:5]),
-                    hint="Choose another --out, or pass --overwrite.",
+                    hint=PERMISSION,
                 )
             self._clear(saved)
         self._write({"complete": False})

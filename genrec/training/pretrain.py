@@ -84,12 +84,12 @@ def pretrain(
     identity, all_domains = _identity(domains, config), domains
     domains, judges = _roles(domains, config)
     say_unread_in_pretraining(config, len(domains), len(judges))
-    if is_finished(out, identity, overwrite, lambda before, now: differences(before, json.loads(json.dumps(now)))):
+    if is_finished(out, identity, overwrite, _differ, makes="pretrained"):
         return FoundationModel.from_pretrained(out)
     recipe = load_recipe(config.tokenizer, config.tokenizer_settings)
     examples = _examples(domains, config)
     session = TrainingFolder(out)
-    session.open(identity, overwrite=overwrite)
+    session.open(identity, overwrite=overwrite, makes="pretrained")
     foundation, collator = _untrained(recipe, domains, config, session.folder)
     validate = _OnDomains(foundation, judges, config) if judges else None
     trainer = _trainer(foundation, collator, examples, config, session, validate=validate, callbacks=callbacks)
@@ -107,6 +107,10 @@ def pretrain(
     foundation.save_pretrained(out, overwrite=overwrite)
     session.remove()
     return foundation
+
+
+def _differ(before: Any, now: dict[str, Any]) -> list[str]:
+    return differences(before, json.loads(json.dumps(now)))
 
 
 def _examples(domains: Sequence[Domain], config: PretrainConfig) -> PackedExamples:

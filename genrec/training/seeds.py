@@ -47,7 +47,7 @@ def check_seeds(seeds: Sequence[int], out: Path) -> None:
             f"The folder for several seeds holds something else: {', '.join(others[:5])}.",
             where=out,
             expected="nothing, or folders seed-0, seed-1 and so on",
-            hint="Choose another --out.",
+            hint="Choose another place (--out).",
         )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from transformers import TrainerCallback
 
 from genrec.artifacts import output_lock, read_json, read_manifest, recover, require_free, write_atomic
+from genrec.artifacts.kinds import PERMISSION, require_kind
 from genrec.config import parse
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, GenRecError
@@ -83,8 +84,13 @@ class TrainingFolder:
         self.folder = self.out.with_name(f"{self.out.name}.training")
         self.checkpoints = self.folder / "checkpoints"
 
-    def open(self, identity: dict[str, Any], *, overwrite: bool = False) -> None:
+    def open(self, identity: dict[str, Any], *, overwrite: bool = False, makes: str = "recommender") -> None:
         """Start or continue the run.
+
+        Args:
+            identity: Of the run.
+            overwrite: What is at the output may be replaced, and a run with other inputs forgotten.
+            makes: What the run ends with, a key of :data:`genrec.artifacts.kinds.KINDS`.
 
         A run with other inputs that has not reached its first checkpoint is forgotten: nothing was learned in it, and
         what stopped it may have been a wrong setting.
@@ -93,7 +99,7 @@ class TrainingFolder:
             ArtifactError: The folder holds an unfinished run with other settings, data or index (it says which), or
                 something that is no run; or the output may not be replaced.
         """
-        require_free(self.out, overwrite=overwrite)
+        require_free(self.out, overwrite=overwrite, makes=makes)
         path = self.folder / _RUN
         if path.is_file() and not overwrite:
             changed = changes(self._begun(path), identity)
@@ -104,7 +110,7 @@ class TrainingFolder:
                     "An unfinished run with other inputs is in the way.",
                     where=self.folder,
                     expected="the same settings, interactions and index; different: " + "; ".join(changed[:5]),
-                    hint="Repeat the first command to continue it, or pass --overwrite to start anew.",
+                    hint="Repeat the first command to continue it, or pass --overwrite (overwrite=True in Python).",
                 )
         self._refuse_foreign()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -124,7 +130,7 @@ class TrainingFolder:
                 f"The place for unfinished training holds what is not of a run: {', '.join(sorted(found)[:5])}.",
                 where=self.folder,
                 expected="nothing there, or an unfinished run",
-                hint="Move it, or choose another --out.",
+                hint="Move it, or choose another place (--out).",
             )
 
     def _foreign(self) -> list[str]:
@@ -203,7 +209,12 @@ def history_of(trainer: Any) -> list[dict[str, Any]]:
 
 
 def is_finished(
-    out: Path, identity: dict[str, Any], overwrite: bool, differ: Callable[[Any, dict[str, Any]], list[str]] = changes
+    out: Path,
+    identity: dict[str, Any],
+    overwrite: bool,
+    differ: Callable[[Any, dict[str, Any]], list[str]] = changes,
+    *,
+    makes: str = "recommender",
 ) -> bool:
     """Whether a folder already holds what a run would make.
 
@@ -212,17 +223,19 @@ def is_finished(
         identity: Of the run.
         overwrite: What is there may be replaced, so nothing is ever finished.
         differ: Names what differs between the identity that was saved and this one.
+        makes: What the run makes, a key of :data:`genrec.artifacts.kinds.KINDS`.
 
     Raises:
         ArtifactError: The folder holds something else, or the result of other inputs.
     """
+    require_kind(out, makes)
     if overwrite or not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     if not (out / MANIFEST).is_file():
         raise ArtifactError(
             "The output folder already exists and is not a recommender.",
             where=out,
-            hint="Choose another --out, or pass --overwrite.",
+            hint=PERMISSION,
         )
     changed = differ(read_manifest(out, MANIFEST, "recommender").get("run"), identity)
     if changed:
@@ -230,7 +243,7 @@ def is_finished(
             "The output folder holds a recommender trained with other inputs.",
             where=out,
             expected="the same settings and data; different: " + "; ".join(changed[:5]),
-            hint="Choose another --out, or pass --overwrite.",
+            hint=PERMISSION,
         )
     TrainingFolder(out).remove_finished(identity)
     logger.info("%s is already trained with these settings; nothing to do.", out)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genrec.data.split import EvaluationSet
+from genrec.decoding.request import Request
 from genrec.generative.config import TrainConfig
 from genrec.metrics import ndcg_at, recall_at
 
@@ -46,7 +47,8 @@ class GeneratedValidation:
         longest = max(k, *self.settings.also, 0)
         options = {"beams": self.settings.beams, **(ALONE if self.settings.network_alone else {})}
         seen = self.settings.exclude_seen
-        found = recommender.recommend(self.sample.histories, longest, exclude_seen=seen, options=options)
+        request = Request(longest, seen, options=recommender.options.for_once(options))
+        found = recommender.answer(self.sample.histories, request)
         self.ranks = found.ranks_of(self.sample.targets)
         figures = {
             f"{name}@{k}": float(metric(self.ranks, k).mean())

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from genrec.artifacts import read_manifest
+from genrec.artifacts import atomic_dir, read_manifest, require_free, require_free_file, write_manifest
+from genrec.artifacts.kinds import KINDS, kind_of, require_kind
 from genrec.cli.main import app
 from genrec.errors import ArtifactError
 
@@ -74,6 +75,82 @@ def test_the_message_says_what_is_there_and_what_was_meant(places, place, wanted
     assert error.where == folder
     assert hint.format(folder) in (error.hint or "")
     assert error.expected == f"a folder with {wanted[0]}"
+
+
+HELD = {
+    "generative": "recommender",
+    "baseline": "baseline",
+    "foundation": "pretrained",
+    "index": "index",
+    "shards": "shards",
+    "eval": "results",
+    "llm": "plain",
+    "odd": "recommender",
+    "empty": None,
+    "demo": None,
+}
+
+
+@pytest.mark.parametrize("place", HELD)
+def test_only_what_is_of_the_same_kind_is_replaced(places, place):
+    assert kind_of(places / place) == HELD[place]
+    for makes in KINDS:
+        if HELD[place] in (None, makes):
+            require_kind(places / place, makes)
+            continue
+        with pytest.raises(ArtifactError, match=f"The output folder holds {KINDS[HELD[place]]}") as caught:
+            require_kind(places / place, makes)
+        assert f"nothing, or {KINDS[makes]}" in caught.value.expected
+
+
+def test_a_folder_of_another_kind_stays_also_where_nobody_asked_first(tmp_path):
+    with atomic_dir(tmp_path / "thing") as work:
+        write_manifest(work, "recommender.json", {"kind": "generative"})
+    with (
+        pytest.raises(ArtifactError, match="holds a recommender"),
+        atomic_dir(tmp_path / "thing", overwrite=True) as work,
+    ):
+        write_manifest(work, "index.json", {})
+    assert [path.name for path in (tmp_path / "thing").iterdir()] == ["recommender.json"]
+    with atomic_dir(tmp_path / "thing", overwrite=True) as work:
+        write_manifest(work, "recommender.json", {"kind": "generative", "new": True})
+    assert json.loads((tmp_path / "thing" / "recommender.json").read_text())["new"]
+
+
+REPLACING = {
+    "index build": ["index", "build", "items.csv"],
+    "index add": ["index", "add", "index-text", "items.csv"],
+    "index import": ["index", "import", "codes.csv", "items.csv"],
+    "train": ["train", "index-text", "log.csv"],
+    "baseline": ["baseline", "popularity", "items.csv", "log.csv"],
+    "evaluate": ["evaluate", "item-decoder", "log.csv"],
+    "audit": ["audit", "items.csv", "log.csv"],
+}
+
+
+@pytest.mark.parametrize("case", REPLACING)
+def test_no_command_replaces_something_of_another_kind(case, tmp_path, monkeypatch):
+    for name in ("item-decoder", "index-text"):
+        (tmp_path / name).symlink_to(OLD / name)
+    held = tmp_path / "held"
+    with atomic_dir(held) as work:
+        write_manifest(work, "trie.json", {})
+    for name, text in (("items.csv", "item_id,title\na,cup\n"), ("log.csv", "user_id,item_id,timestamp\nu,a,1\n")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "codes.csv").write_text("item_id,codes\na,1\n")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, [*REPLACING[case], "--out", "held", "--overwrite"])
+    assert done.exit_code == 1, done.output
+    assert "The output folder holds a saved trie." in " ".join(done.output.split())
+    assert (held / "trie.json").is_file()
+
+
+def test_an_error_names_the_argument_of_python_too(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a.txt").write_text("mine")
+    for refuses in (lambda: require_free(tmp_path / "there"), lambda: require_free_file(tmp_path / "there" / "a.txt")):
+        with pytest.raises(ArtifactError, match=r"--overwrite \(overwrite=True in Python\)"):
+            refuses()
 
 
 CALLS = {

@@ -89,7 +89,7 @@ def test_who_stops_a_command_hears_whether_its_output_is_there(tmp_path, capsys)
 
     @guarded
     def build(before):
-        claim(target)
+        claim(target, makes="index")
         if before:
             ask(signal.SIGTERM)
         with atomic_dir(target) as work:
@@ -109,7 +109,7 @@ def test_who_stops_a_command_hears_whether_its_output_is_there(tmp_path, capsys)
 def test_a_job_of_several_commands_goes_on_when_it_is_run_again(tmp_path, capsys):
     @guarded
     def build():
-        claim(tmp_path / "job" / "index")
+        claim(tmp_path / "job" / "index", makes="index")
         with atomic_dir(tmp_path / "job" / "index") as work:
             (work / "codes").write_text("1")
         ask(signal.SIGINT)

@@ -72,6 +72,25 @@ def test_exact_and_wide_searches_give_the_true_ranking(recommender, histories):
     assert recommender.options == TrainConfig().generation  # a request changes nothing for the next
 
 
+def test_options_of_a_request_that_change_nothing_are_told_once(recommender, histories, caplog):
+    def told(**options):
+        caplog.clear()
+        recommender.recommend(histories, 3, options=options)
+        return caplog.messages
+
+    line = "Settings that change nothing, since groups is 1: diversity_penalty."
+    assert told(diversity_penalty=0.25) == [line]
+    assert told(diversity_penalty=0.7) == []
+    assert told(exact=True, beams=9) == ["Settings that change nothing, since exact ranks all items: beams."]
+    assert told(beams=9) == []
+    assert told(prior_weight=2.0) == [
+        "Settings that change nothing, since there is no prior beside the request: prior_weight."
+    ]
+    caplog.clear()
+    recommender.explain(histories, k=3, options={"diversity_penalty": 0.25})
+    assert caplog.messages == [line]
+
+
 def test_sub_catalogues_and_lists_of_users(recommender, histories):
     scores, may = recommender.score_items(histories), unseen(histories)
     ids = recommender.item_ids

@@ -12,6 +12,7 @@ from genrec.artifacts import write_manifest
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
 from genrec.errors import ArtifactError, ConfigError, DataError
+from genrec.index.additions import new_items_of
 from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe, load_recipe
 from genrec.index.report import compute_stats, level_stats, render_report, show_item, show_prefix
@@ -136,6 +137,28 @@ def test_saved_and_loaded_is_the_same(catalog, quantizer, tmp_path):
     again.save(tmp_path / "copy")
     for path in (tmp_path / "index").iterdir():
         assert (tmp_path / "copy" / path.name).read_bytes() == path.read_bytes()
+
+
+def priced(*prices, first=0):
+    frame = make_catalog(len(prices), first).frame.with_columns(price=pl.Series(prices))
+    return Catalog.from_frame(frame)
+
+
+def test_an_index_knows_the_currency_of_its_items(tmp_path):
+    SemanticIndex.build(priced(*[f"{n},99 €" for n in range(20)]), recipe_of()).save(tmp_path / "index")
+    again = SemanticIndex.load(tmp_path / "index")
+    assert again.catalog.currencies == {"price": "EUR"}
+    grown = again.encode_new(priced("5,00 €", first=500))
+    assert grown.catalog.frame["price"][-1] == 5.0
+    with pytest.raises(DataError, match=r"'price' of the new items is in \$, and in the catalogue in EUR"):
+        again.encode_new(priced("$5.00", first=500))
+
+
+def test_items_are_added_again_where_amounts_were_text(index):
+    before, after = priced("$5.00", "free"), priced("$5.00", "$6.00")
+    with pytest.raises(DataError, match="1 item is already in the catalogue with other fields, such as 'id0001'"):
+        new_items_of(after, before)
+    assert new_items_of(after.select([0]), before)[1] == 1
 
 
 def test_new_items_never_move_published_ones(index, catalog, tmp_path):

@@ -46,7 +46,10 @@ def test_parameters_of_a_post_are_not_ignored_either(client, place):
     assert "body" in answer.json()["detail"][0]["msg"]
 
 
-@pytest.mark.parametrize("address", ["/?utm_source=mail", "/docs?x=1", "/page/page.js?v=2", "/ready?t=1"])
+PAGES = ["/", "/docs", "/openapi.json", "/page/page.js", "/page/page.css", "/health", "/ready"]
+
+
+@pytest.mark.parametrize("address", [f"{place}?utm_source=mail" for place in PAGES])
 def test_pages_and_probes_read_nothing(client, address):
     """Mailers, browsers and balancers append what they like to addresses."""
     assert client.get(address).status_code == 200
@@ -57,3 +60,19 @@ def test_names_of_any_kind_are_answered(client):
     answer = client.get(f"/items?{long}=1&%ed%a0%80=2&%00=3")
     assert answer.status_code == 422
     assert all(len(fault["loc"][1]) <= 200 for fault in answer.json()["detail"])
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ('{"user": "ann", "k": 3, "k": 4}', "k"),
+        ('{"user": "ann", "options": {"beams": 1, "beams": 2}}', "beams"),
+        ('{"user": "ann", "items": [{"a": 1, "\\u0061": 2}]}', "a"),
+    ],
+)
+@pytest.mark.parametrize("place", ["/recommend", "/recommend?x=1", "/events", "/admin/reload"])
+def test_a_key_that_stands_twice_is_refused_by_name(client, place, body, key):
+    answer = client.post(place, content=body, headers={"content-type": "application/json; charset=utf-8"})
+    assert answer.status_code == 422
+    fault = {"loc": ["body", key], "msg": f"The key {key!r} stands twice in one object.", "type": "repeated_key"}
+    assert answer.json()["detail"] == [fault]

@@ -72,7 +72,7 @@ def prepare(
     """
     if name not in RAW_READERS:
         raise unknown_name("data set", name, RAW_READERS)
-    require_free(out, overwrite=overwrite)
+    require_free(out, overwrite=overwrite, makes="tables")
     raw = RAW_READERS[name](paths)
     for table in raw.report.rows:
         replace(raw.report, table=table, allow_lost=allow_lost).require_few_lost(table)

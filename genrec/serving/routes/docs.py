@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec.serving.parameters import reads_nothing
 from genrec.serving.service import Service
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def router(service: Service) -> "APIRouter":
     made = APIRouter()
 
     @made.get("/docs", include_in_schema=False)
+    @reads_nothing
     def docs(request: Request) -> Response:
         return Response(_page(request.app.openapi), media_type="text/html; charset=utf-8")
 

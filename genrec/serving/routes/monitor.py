@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from genrec.serving.answering import answer
+from genrec.serving.parameters import reads_nothing
 from genrec.serving.service import Service
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ def router(service: Service) -> "APIRouter":
     made = APIRouter(tags=["monitoring"])
 
     @made.get("/health")
+    @reads_nothing
     async def health() -> Response:
         """Whether the process lives."""
         return answer({"status": "ok"})
 
     @made.get("/ready", responses={503: {"description": "The service is stopping"}})
+    @reads_nothing
     async def ready() -> Response:
         """Whether it takes requests."""
         return answer({"status": "ready"} if service.ready else {"status": "stopping"}, 200 if service.ready else 503)

@@ -10,6 +10,7 @@ from genrec.page.content import Catalogues
 from genrec.page.filters import filters_of
 from genrec.serving.answering import REFUSALS, answer
 from genrec.serving.errors import wrong
+from genrec.serving.parameters import reads_nothing
 from genrec.serving.service import Service
 from genrec.serving.settings import MAX_TEXT
 from genrec.serving.users import history_of
@@ -38,11 +39,13 @@ def router(service: Service) -> "APIRouter":
     made = APIRouter(tags=["page"], include_in_schema=False, responses={422: REFUSALS[422]})
 
     @made.get("/")
+    @reads_nothing
     async def page() -> Response:
         """The page."""
         return Response(served_page(), headers=HEADERS, media_type="text/html")
 
     def give(name: str) -> Any:
+        @reads_nothing
         async def file() -> Response:
             return Response(asset(name), headers=HEADERS, media_type=_KINDS[name])
 

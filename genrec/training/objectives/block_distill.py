@@ -143,7 +143,7 @@ class BlockDistill(Alignment):
             raise ArtifactError(
                 "The teacher has changed since training began.",
                 where=str(self.settings.teacher),
-                hint="Put it back, or pass --overwrite to start anew.",
+                hint="Put it back, or pass --overwrite (overwrite=True in Python) to start anew.",
             )
         super().load_state(kept)
 
