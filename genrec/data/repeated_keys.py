@@ -28,7 +28,7 @@ def with_keys_once(data: bytes, frame: pl.DataFrame) -> tuple[bytes, dict[int, s
     rows = data.split(b"\n")
     found: dict[int, str] = {}
     for number in _with_any_twice(rows, keys).tolist():
-        if (key := first_repeated(rows[number])) is not None:
+        if (key := _first_repeated(rows[number])) is not None:
             found[number] = key
             rows[number] = json.dumps(json.loads(rows[number]), ensure_ascii=False).encode()
     return (b"\n".join(rows), found) if found else (data, {})
@@ -51,31 +51,39 @@ def _with_any_twice(rows: list[bytes], keys: list[list[bytes]]) -> np.ndarray:
     return np.flatnonzero(np.any([(lines.str.count_matches(one) > 1).to_numpy() for one in patterns], axis=0))
 
 
-class _RepeatedError(Exception):
-    """Holds the key."""
+class RepeatedKeyError(ValueError):
+    """An object of JSON has a key twice.
+
+    Attributes:
+        key: The first one.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The key {key!r} stands twice.")
+        self.key = key
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON whose keys must be distinct, for ``json.loads(..., object_pairs_hook=once)``.
+
+    Raises:
+        RepeatedKeyError: A key stands there twice.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise _RepeatedError(key)
+                raise RepeatedKeyError(key)
             seen.add(key)
     return found
 
 
-def first_repeated(text: bytes) -> str | None:
-    """The first key that stands twice in one object of a JSON text; None where there is none, or it is no JSON.
-
-    >>> first_repeated(b'{"a": {"k": 1, "k": 2}}'), first_repeated(b'[{"k": 1}, {"k": 2}]')
-    ('k', None)
-    """
+def _first_repeated(line: bytes) -> str | None:
     try:
-        json.loads(text, object_pairs_hook=_once)
-    except _RepeatedError as error:
-        return str(error)
+        json.loads(line, object_pairs_hook=once)
+    except RepeatedKeyError as error:
+        return error.key
     except (ValueError, RecursionError):
         return None
     return None

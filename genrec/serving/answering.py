@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Refused, "description": "The request cannot be read"},
     413: {"model": Refused, "description": "The body is too large"},
+    415: {"model": Refused, "description": "The body is packed"},
     422: {"model": Refused, "description": "A field is wrong"},
     503: {"model": Refused, "description": "Too many users wait, see Retry-After"},
     504: {"model": Refused, "description": "The time limit is over"},

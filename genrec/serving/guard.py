@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from genrec.data.repeated_keys import first_repeated
-from genrec.serving.answering import is_json, to_json
+from genrec.serving.answering import to_json
+from genrec.serving.bodies import fault_of
 from genrec.serving.metrics import Metrics
 from genrec.serving.settings import ServeSettings
 
@@ -18,7 +18,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_SHOWN = 200
 _METHODS = frozenset(("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"))
 
 
@@ -26,7 +25,7 @@ class Guard:
     """An ASGI application around another one.
 
     A body is read whole, within its bounds, before the application sees the request: it never waits for a slow client.
-    JSON with a key twice in one object is refused: no reader says which value counts.
+    One that cannot be read is refused (see :mod:`genrec.serving.bodies`). ``HEAD`` gets the headers of ``GET``.
 
     Args:
         app: What is guarded.
@@ -66,16 +65,13 @@ class Guard:
         return (host if host.endswith("]") else host.rpartition(":")[0] or host) in self.hosts
 
 
-def _content_type(scope: Scope) -> str:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"), "")
-
-
 class _Exchange:
     """One request and its answer."""
 
     def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard, self.scope, self._receive, self._send = guard, scope, receive, send
         self.status = 0
+        self.asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         self.began = time.monotonic()
 
     async def run(self) -> None:
@@ -89,13 +85,12 @@ class _Exchange:
                 body = await self._body(settings.max_body)
                 if body is None:
                     return await self._refuse(413, "too_large", f"The body is above {settings.max_body:,} bytes.")
-                if body and is_json(_content_type(self.scope)) and (key := first_repeated(body)) is not None:
-                    fault = f"The key {key[:_SHOWN]!r} stands twice in one object."
-                    return await self._refuse(422, "repeated_key", fault, ("body", key[:_SHOWN]))
+                if (fault := fault_of(self.scope["headers"], body)) is not None:
+                    return await self._refuse(*fault)
                 reading = False
                 if self.scope["path"].startswith(self.guard.unlimited):
                     limit.reschedule(None)
-                await self.guard.app(self.scope, _Replay(body, self._receive), self.send)
+                await self.guard.app(self.asked, _Replay(body, self._receive), self.send)
         except TimeoutError:
             if self.status:
                 raise  # half an answer: the connection is closed
@@ -112,10 +107,12 @@ class _Exchange:
         """Pass a message on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+        elif self.scope["method"] == "HEAD" and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
         await self._send(message)
 
     def _count(self) -> None:
-        route = getattr(self.scope.get("route"), "path", None) or "none"
+        route = getattr(self.asked.get("route"), "path", None) or "none"
         method = self.scope["method"] if self.scope["method"] in _METHODS else "other"
         self.guard.metrics.answered(route, method, self.status or 500, time.monotonic() - self.began)
 

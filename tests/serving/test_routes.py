@@ -230,3 +230,35 @@ def test_time_is_limited():
 def test_what_a_client_says_of_its_body_binds_nobody(body):
     parts = [{"type": "http.request", "body": body, "more_body": True} for _ in range(2)]
     assert exchange(never, parts, max_body=10, timeout_s=5) == [413]
+
+
+@pytest.mark.parametrize("place", ["/", "/health", "/metrics", "/items/i001", "/items/none"])
+def test_head_gets_the_headers_of_get(client, place):
+    asked, answer = client.get(place), client.head(place)
+    assert answer.status_code == asked.status_code
+    assert answer.headers["content-type"] == asked.headers["content-type"]
+    assert answer.content == b""
+    assert client.head("/events").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (b'{"user": "\xff"}', 400, "no_text"),
+        (b"[" * 100_000, 400, "too_deep"),
+        (b'{"k": ' + b"9" * 5000 + b"}", 400, "too_long"),
+        (b'{"k": 1', 422, "json_invalid"),
+    ],
+)
+def test_what_cannot_be_read_is_named(client, body, status, kind):
+    answer = client.post("/recommend", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["detail"][0]["type"]) == (status, kind)
+
+
+@pytest.mark.parametrize("packed", ["gzip", "br", "deflate, gzip"])
+def test_packed_bodies_are_refused_as_such(client, packed):
+    headers = {"content-type": "application/json", "content-encoding": packed}
+    answer = client.post("/recommend", content=b'{"history": []}', headers=headers)
+    assert answer.status_code == 415
+    assert answer.json()["detail"][0]["loc"] == ["header", "content-encoding"]
+    assert client.post("/recommend", json={"history": []}, headers={"content-encoding": "identity"}).is_success
