@@ -25,6 +25,20 @@ _TEMPORARY = re.compile(r"\.(?P<of>.+)\.([0-9a-f]{16}|\d+)\.tmp", re.DOTALL)
 _OF_RUST = re.compile(r"\(os error (\d+)\)")
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """Name the output in the error of a full disk, which Python raises without a name when bytes are written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 @contextmanager
 def atomic_file(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place when the block ends without an error.
@@ -47,7 +61,8 @@ def atomic_file(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
         with in_one_piece():
             made.append(_create(path))
         temporary = made[0][0]
-        yield temporary
+        with naming_full_disk(path):
+            yield temporary
         if durable:
             flush(temporary)
         os.replace(temporary, path)

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genrec.artifacts.files import begin_flush, behind_links, flush, in_the_making, require_writable
+from genrec.artifacts.files import begin_flush, behind_links, flush, in_the_making, naming_full_disk, require_writable
 from genrec.artifacts.interrupts import in_one_piece
 from genrec.artifacts.kinds import PERMISSION, kind_of, require_kind
 from genrec.artifacts.locks import output_lock
@@ -57,7 +57,8 @@ def atomic_dir(target: Path | str, *, overwrite: bool = False) -> Iterator[Path]
         work = target.with_name(f".{target.name}.tmp-{secrets.token_hex(8)}")
         try:
             work.mkdir()
-            yield work
+            with naming_full_disk(target):
+                yield work
             mark(work)
             require_kind(target, kind_of(work))
             _give_rights(work)

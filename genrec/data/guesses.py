@@ -33,6 +33,7 @@ _ID = pl.col("id")
 _SPELLINGS = {
     "Were leading zeros lost?": pl.when(_ID.str.contains(r"^\d+$")).then(_ID.str.strip_chars_start("0")),
     "Were ids turned into decimals?": pl.when(_ID.str.contains(r"^\d+(?:\.0+)?$")).then(_ID.str.replace(r"\.0+$", "")),
+    "Are accents written in two ways (NFC and NFD of Unicode)?": _ID.str.normalize("NFC"),
     "Do ids differ in upper and lower case?": _ID.str.to_lowercase(),
     "Do ids differ in blanks or signs?": pl.when(_ID.str.contains(r"[\p{L}\p{N}]")).then(
         _ID.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")

@@ -1,5 +1,6 @@
 """Single files are whole or as they were; temporaries of killed processes go."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from contextlib import suppress
 import polars as pl
 import pytest
 
-from genrec.artifacts import atomic_file, require_free_file, write_atomic
+from genrec.artifacts import atomic_dir, atomic_file, require_free_file, write_atomic
 from genrec.data.tables import write_table
 from genrec.errors import ArtifactError
 from genrec.sharding.store import LocalStore
@@ -65,6 +66,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         raise RuntimeError
     assert (tmp_path / "a.txt").read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_told_with_the_output(tmp_path, number):
+    def write(writing):
+        with writing:
+            raise OSError(number, os.strerror(number))  # as write() of a file raises it, without a name
+
+    for writing in (atomic_file(tmp_path / "out.csv"), atomic_dir(tmp_path / "out.csv")):
+        with pytest.raises(OSError, match=r"out\.csv") as caught:
+            write(writing)
+        assert caught.value.filename == str(tmp_path / "out.csv")
+    assert not list(tmp_path.iterdir())
 
 
 def test_long_names_and_links(tmp_path):

@@ -109,6 +109,7 @@ def test_the_likeliest_title(columns, expected):
         (["0", "1"], ["000", "001"], "Were leading zeros lost?"),
         (["0012"], ["12"], "Were leading zeros lost?"),
         (["12.0", "13.0"], ["12", "13"], "Were ids turned into decimals?"),
+        (["caf\u00e9"], ["cafe\u0301"], "Are accents written in two ways (NFC and NFD of Unicode)?"),
         (["b00a"], ["B00A"], "Do ids differ in upper and lower case?"),
         (["a-1"], ["a_1"], "Do ids differ in blanks or signs?"),
         (["x", "y"], ["000"], None),
