@@ -97,7 +97,9 @@ def generate(
     """Recommend for many users, into a table or a folder of shards."""
     check_recommender(model, set_ or ())
     check_index(index)
-    check_tables(histories, allow, deny, prior)
+    plan = Plan(shard_users, workers, engine, address)
+    in_shards = plan.asked or "://" in str(out)
+    check_tables(None if in_shards and histories.is_dir() else histories, allow, deny, prior)
     from genrec.data.tables import table_kind
     from genrec.loading import saved_kind
 
@@ -119,8 +121,7 @@ def generate(
         _refuse(
             {"beams": beams, "where": where, "prior": prior, "set": set_, "index": index, "batch-users": batch_users}
         )
-    plan = Plan(shard_users, workers, engine, address)
-    if plan.asked or "://" in str(out):
+    if in_shards:
         generate_shards(job, plan, histories, str(out), tables, overwrite=overwrite)
         return
     claim_file(Path(out), overwrite=overwrite)

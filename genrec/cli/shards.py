@@ -167,17 +167,19 @@ def look_at(job: Job, histories: Path, tables: Tables) -> list[str]:
 
 
 def _columns(tables: Tables, histories: Path) -> HistoryColumns:
-    """Names of the columns of the histories, by the first of their files."""
+    """Names of the columns of the histories, by the first of their files that has rows."""
     from genrec.data.interaction_columns import find_time_column
     from genrec.data.pieces import table_files
     from genrec.data.tables import table_start
     from genrec.sharding.spool import HistoryColumns
 
-    first = table_files(histories)[0]
+    quotes, files = tables.how.get("quotes", "doubled"), table_files(histories)
+    starts = ((file, table_start(file, quotes=quotes)) for file in files)
+    first, start = next(((file, start) for file, start in starts if start.height), (files[0], table_start(files[0])))
     names = tables.of_interactions(first)
-    start = table_start(first)
     others = (names["user_column"], names["item_column"])
     moment = find_time_column(start, names.get("time_column", Columns.Timestamp), others, str(first))
-    if moment is None:
+    if moment is None and start.height:
         say("There is no time column: the order of the rows is the order of the interactions.")
-    return HistoryColumns(names["user_column"] or Columns.User, names["item_column"] or Columns.Item, moment)
+    user, item = names["user_column"] or Columns.User, names["item_column"] or Columns.Item
+    return HistoryColumns(user, item, moment, quotes)

@@ -27,6 +27,8 @@ _QUOTE, _NEWLINE = 34, 10
 def table_files(source: Path | str) -> list[Path]:
     """The tables that a path names: itself, or every table of a folder, by name.
 
+    Files of no bytes, which engines write for parts without rows, are passed over where another has some.
+
     Raises:
         DataError: There is none, or the files of a folder are of several kinds.
     """
@@ -45,7 +47,7 @@ def table_files(source: Path | str) -> list[Path]:
             where=source,
             expected="files of one kind, the parts of one table",
         )
-    return tables
+    return [path for path in tables if path.stat().st_size] or tables
 
 
 def table_pieces(

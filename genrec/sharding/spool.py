@@ -9,10 +9,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from genrec.data.delimited import Quotes
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.pieces import table_files, table_pieces
@@ -33,11 +35,19 @@ ROWS_READ = "rows-read"
 
 @dataclass(frozen=True)
 class HistoryColumns:
-    """Names of the columns of the histories table; ``time`` None: the order of the rows counts."""
+    """Names of the columns of the histories table, and how it is read.
+
+    Attributes:
+        user: Column of the users.
+        item: Column of the items.
+        time: Column of the times; None: the order of the rows counts.
+        quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
+    """
 
     user: str = Columns.User
     item: str = Columns.Item
     time: str | None = Columns.Timestamp
+    quotes: Quotes = "doubled"
 
     @property
     def names(self) -> list[str]:
@@ -85,7 +95,8 @@ def measure(source: Path, columns: HistoryColumns) -> Measured:
     """Fingerprint a histories table and estimate the number of its users, in memory that does not grow with them."""
     smallest = np.zeros(0, dtype=np.uint64)
     rows = 0
-    for piece in table_pieces(source, [columns.user], DataReport("histories"), options=["user_column"]):
+    how: dict[str, Any] = {"options": ["user_column"], "quotes": columns.quotes}
+    for piece in table_pieces(source, [columns.user], DataReport("histories"), **how):
         users = piece[columns.user].cast(pl.String).str.strip_chars().drop_nulls()
         rows += piece.height
         if len(users):
@@ -123,7 +134,8 @@ class Spool:
         """
         done, missing, times = 0, 0, TimesInPieces()
         bounds = np.linspace(0, 2.0**64, self.shards + 1)[1:-1].astype(np.uint64)
-        for piece in table_pieces(source, self.columns.names, self.report, options=self.columns.options):
+        how: dict[str, Any] = {"options": self.columns.options, "quotes": self.columns.quotes}
+        for piece in table_pieces(source, self.columns.names, self.report, **how):
             done += piece.height
             if self.columns.time is not None:
                 times.add(piece[self.columns.time].cast(pl.String))

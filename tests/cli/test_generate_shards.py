@@ -41,6 +41,24 @@ def test_filters_and_foreign_columns_are_the_same_options(trained, tables, tmp_p
     assert all(int(item[1:]) % 6 == 0 for item in items)
 
 
+def test_a_folder_of_parts_is_one_table_and_empty_parts_are_none(trained, tables, tmp_path):
+    frame = pl.read_csv(tables[1]).reverse()  # in the order of the rows alone the lists would be others
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    frame[:0].write_csv(parts / "part-0.csv")
+    frame[:100].write_csv(parts / "part-1.csv")
+    (parts / "part-2.csv").touch()
+    frame[100:].write_csv(parts / "part-3.csv")
+    words = ("--shard-users", 100, "--k", 3, "--beams", 5)
+    for histories, out in ((parts, "many"), (tables[1], "one")):
+        made = run(trained[1], histories, "--out", tmp_path / out, *words)
+        assert made.exit_code == 0, made.output
+        assert "order of the rows" not in made.output
+    lists = [pl.read_parquet(tmp_path / out / "part-*.parquet").sort("user_id", "rank") for out in ("many", "one")]
+    assert lists[0].equals(lists[1])
+    assert "This is a folder" in run(trained[1], parts, "--out", tmp_path / "table.csv").output
+
+
 def test_a_forgotten_time_column_is_asked_for(trained, tables, tmp_path):
     frame = pl.read_csv(tables[1]).rename({"timestamp": "bought_at"})
     frame.write_csv(tmp_path / "orders.csv")

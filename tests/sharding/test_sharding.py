@@ -312,10 +312,10 @@ def test_rows_of_a_user_stay_in_their_order_without_times(tmp_path):
     assert histories.user_ids.tolist() == ["b", "a"]
 
 
-def spool_of(folder, rows, shards=8):
+def spool_of(folder, rows, shards=8, **how):
     table = folder / "log.csv"
     table.write_text("\n".join(["user_id,item_id,timestamp", *rows]), encoding="utf-8")
-    spool = Spool(folder / "rows", shards, HistoryColumns())
+    spool = Spool(folder / "rows", shards, HistoryColumns(**how))
     spool.folder.mkdir()
     spool.fill(table, len(rows))
     return spool
@@ -324,6 +324,15 @@ def spool_of(folder, rows, shards=8):
 def lists_of(spool):
     made = [spool.histories(shard, np.array(["a", "b"], dtype=object))[0] for shard in range(spool.shards)]
     return {user: one[n].tolist() for one in made for n, user in enumerate(one.user_ids.tolist())}
+
+
+def test_quotes_mean_what_was_said(tmp_path):
+    rows = ['"u ""x",a,1', '"u,b,2']
+    for quotes, users in (("doubled", 'u "x'), ("none", '"u')):
+        (tmp_path / quotes).mkdir()
+        spool = spool_of(tmp_path / quotes, rows, quotes=quotes)
+        assert users in lists_of(spool)
+        assert measure(tmp_path / quotes / "log.csv", spool.columns).users == (2 if quotes == "none" else 1)
 
 
 def test_dates_with_slashes_mean_the_same_in_every_shard(tmp_path):
