@@ -29,6 +29,7 @@ except ImportError:  # Windows
 
 logger = logging.getLogger(__name__)
 
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _PAUSE = 0.05
 _WITHOUT = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _warned: set[Path] = set()
@@ -157,12 +158,19 @@ def _attempt(held: _Held, path: Path, target: Path) -> bool:
 
 
 def _open(path: Path, target: Path) -> int:
+    """The lock file; a link is not followed: what it points to would be emptied."""
+    if path.is_symlink():
+        raise ArtifactError(
+            "The lock file of this output is a link, which genrec never makes.",
+            where=path,
+            hint="Look where it leads, and remove it.",
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            return os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
         except PermissionError:
-            return os.open(path, os.O_RDONLY)  # left by another user: a lock needs no right to write
+            return os.open(path, os.O_RDONLY | _NO_LINK)  # left by another user: a lock needs no right to write
     except OSError as error:
         raise unwritable(target, error) from None
 
@@ -204,7 +212,7 @@ def _holder(path: Path) -> str:
         about = read_json(path)
         since = time.strftime("%H:%M:%S", time.localtime(float(about["since"])))
         return f"process {about['pid']} on {about['host']} ({about['command']}, since {since})"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError):
         return "another process"
 
 

@@ -133,3 +133,16 @@ def test_an_output_below_a_file_says_that_it_is_a_file(tmp_path):
         output_lock(tmp_path / "items.csv" / "deep" / "x"),
     ):
         pass
+
+
+def test_a_lock_file_that_is_a_link_empties_nothing(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    (tmp_path / ".thing.lock").symlink_to(tmp_path / "mine.txt")
+    with pytest.raises(ArtifactError, match="lock file of this output is a link"), output_lock(tmp_path / "thing"):
+        raise AssertionError("nobody gets here")
+    assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_a_lock_file_from_the_end_of_time_is_of_another_process(tmp_path):
+    (tmp_path / ".thing.lock").write_text('{"pid": 1, "host": "h", "command": "c", "since": 1e400}')
+    assert locks._holder(tmp_path / ".thing.lock") == "another process"
