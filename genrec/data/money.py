@@ -48,7 +48,7 @@ _DECIMAL = {
 }
 """Numbers that show which mark stands before the decimals."""
 _LONGEST, _MOST_DIGITS = 40, 15
-_SAMPLE = 1000
+_SAMPLE = 4000
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,10 @@ def read_amounts(column: pl.Series) -> Amounts:
     >>> read_amounts(pl.Series(["12,99 €", "$3"])).doubt
     "it holds several currencies: '12,99 €', '$3'"
     """
-    text = column.str.replace_all(_BLANKS, " ").str.strip_chars(" ")
-    text = text.set(text.is_in(MISSING), None)
+    if not _likely(_tidied(column.drop_nulls().head(_SAMPLE)).drop_nulls()):
+        return Amounts(None, len(column) - column.null_count())
+    text = _tidied(column)
     filled = len(text) - text.null_count()
-    if not _likely(text.drop_nulls().head(_SAMPLE)):
-        return Amounts(None, filled)
     parts = text.str.extract_groups(_FORM).struct.unnest()
     body = parts["body"]
     body = body.set(body.str.contains(_SPACED).fill_null(False), None).fill_null(body.str.replace_all("[ '’]", ""))
@@ -132,6 +131,12 @@ def numbers_of(column: pl.Series) -> pl.Series | None:
         return None
     found = read_amounts(column)
     return found.numbers.cast(pl.Float64) if found.numbers is not None and found.mostly else None
+
+
+def _tidied(text: pl.Series) -> pl.Series:
+    """Texts with plain blanks, null where they mean that there is nothing."""
+    text = text.str.replace_all(_BLANKS, " ").str.strip_chars(" ")
+    return text.set(text.is_in(MISSING), None)
 
 
 def _likely(sample: pl.Series) -> bool:
