@@ -75,8 +75,7 @@ def run_sharded(
     with _reserved(store), _working_folder(store) as work:
         measured = measure(source, columns)
         shards = max(1, round(measured.users / shard_users))
-        read: dict[str, Any] = {"files": measured.files, "columns": columns.names}
-        read |= {} if columns.quotes == "doubled" else {"quotes": columns.quotes}
+        read = {"files": measured.files, **columns.identity()}
         identity = {"histories": read, "settings": settings.identity(), "shard_users": shard_users}
         job = ShardedJob(store, work, identity, shards, columns)
         if job.open(overwrite=overwrite):

@@ -54,6 +54,10 @@ class HistoryColumns:
         """Those that are read."""
         return [self.user, self.item, *([] if self.time is None else [self.time])]
 
+    def identity(self) -> dict[str, object]:
+        """What makes another job of the same files."""
+        return {"columns": self.names, **({} if self.quotes == "doubled" else {"quotes": self.quotes})}
+
     @property
     def options(self) -> list[str]:
         """The Python arguments that map them, for messages."""
