@@ -123,7 +123,7 @@ def compare_recipes(
         )
     if keep is not None:
         for name in names:
-            require_free(keep / _folder_name(name), overwrite=True)
+            require_free(keep / _folder_name(name), overwrite=True, makes="index")
     encoders = SharedEncoders(catalog, None if split is None else split.train)
     for recipe in recipes:
         try:
