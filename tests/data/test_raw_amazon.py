@@ -143,7 +143,7 @@ def test_amazon_2018(tmp_path):
         "item_id": "6546546450",
         "title": "Loud 'N Clear™ Personal Sound Amplifier",
         "brand": "idea village",
-        "price": "$34.99",
+        "price": 34.99,
         "categories": ["All Beauty > Hair & Skin"],
         "description": "Loud 'N Clear for all",
         "features": ["quiet"],
