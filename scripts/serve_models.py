@@ -119,7 +119,7 @@ class Generate:
             allowed = allowed_tokens(self.root, 1, 1)
             found = self.generator.generate(input_ids=ids, prefix_allowed_tokens_fn=allowed, **settings)[:, 1:]
         else:
-            state = self.model.prefill(**batch).user[:, None]
+            state = self.model.prefill(**batch).user
             allowed = allowed_tokens(self.root, 0, 0)
             found = self.generator.generate(inputs_embeds=state, prefix_allowed_tokens_fn=allowed, **settings)
         first = torch.tensor([level.start for level in self.tokens])
