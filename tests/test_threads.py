@@ -67,8 +67,12 @@ def test_nothing_is_said_once_torch_is_loaded(monkeypatch):
     assert said == {}
 
 
-def test_importing_genrec_says_it_before_torch_is_loaded():
-    code = "import os, sys, genrec; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+def test_genrec_says_it_before_torch_is_loaded_and_commands_let_no_thread_spin():
+    code = (
+        "import os, sys, genrec; from genrec.cli.console import quiet_libraries; quiet_libraries();"
+        "print(os.environ['OMP_WAIT_POLICY'], 'GOMP_SPINCOUNT' in os.environ, 'torch' in sys.modules)"
+    )
+    unset = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}  # a count of spins is stronger than the policy
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert said.stdout.split() == ["PASSIVE", "False"]
+    assert said.stdout.split() == ["PASSIVE", "False", "False"]

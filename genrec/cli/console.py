@@ -49,8 +49,6 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    # Threads that wait should soon sleep: spinning ones slow everything down several times on a shared machine.
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(VisibleFormatter("%(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from genrec.data.catalog import Catalog
 from genrec.data.histories import Histories
-from genrec.encoders import ENCODERS, LsaEncoder, build_encoder
+from genrec.encoders import ENCODERS, LsaEncoder, base, build_encoder
 from genrec.encoders.base import check_vectors, normalize_rows, truncated_svd
 from genrec.errors import ConfigError, DataError, ModelError
 
@@ -42,6 +42,25 @@ def test_wrong_shape_or_type(vectors):
 def test_rows_get_unit_length_or_stay_zero(x):
     lengths = np.linalg.norm(normalize_rows(x), axis=1)
     assert all(abs(n - 1) < 1e-4 or n == 0 for n in lengths)
+
+
+def test_a_small_decomposition_takes_one_thread_and_a_large_one_what_is_there(monkeypatch):
+    from sklearn.utils import extmath
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    seen, real = [], extmath.randomized_svd
+
+    def watched(*args, **settings):
+        seen.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return real(*args, **settings)
+
+    monkeypatch.setattr(extmath, "randomized_svd", watched)
+    with threadpool_limits(2):
+        truncated_svd(csr_matrix(np.eye(6)), 3, seed=0)
+        assert set(seen) == {1}
+        before = threadpool_info()
+        with base._threads_for(1e12):
+            assert threadpool_info() == before
 
 
 def test_truncated_svd_agrees_with_numpy_and_drops_empty_directions():
