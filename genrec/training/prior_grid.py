@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-import torch
-from torch import Tensor
 
 from genrec.baselines.base import NOTHING_MORE
 from genrec.baselines.registry import CLASSES
@@ -20,6 +18,7 @@ from genrec.baselines.tuning import fit_each
 from genrec.encoders.word_matches import WordMatches
 from genrec.generative.prior_experience import WEIGHTS
 from genrec.metrics import ndcg_at
+from genrec.training.prior_kernels import ranks_with_counts
 
 if TYPE_CHECKING:
     from genrec.baselines.scoring import ScoringBaseline
@@ -168,47 +167,11 @@ def _ndcg_sums(
     """NDCG@k summed over cases, ``(counted, weights)``, of scores ``(cases, n_items)``, which are overwritten."""
     if exclude_seen:
         scores[np.repeat(np.arange(len(cases)), cases.histories.lengths), cases.histories.items] = -np.inf
-    ranking = _Ranking(torch.from_numpy(scores), torch.from_numpy(cases.targets.astype(np.int64)))
-    return np.array([[ndcg_at(ranks, k).sum() for ranks in ranking.ranks(one, weights)] for one in counted])
-
-
-class _Ranking:
-    """Ranks of targets among scores to which a few are added.
-
-    Args:
-        scores: ``(users, n_items)``, -inf where an item cannot be recommended.
-        targets: ``(users,)`` int64.
-    """
-
-    def __init__(self, scores: Tensor, targets: Tensor) -> None:
-        self.scores, self.targets = scores, targets
-        self.own = scores.gather(1, targets[:, None])
-        self.sorted = scores.sort(dim=1).values
-
-    def ranks(self, counted: sp.csr_array, weights: Sequence[float]) -> Iterator[np.ndarray]:
-        """Per weight the expected rank under a random order of ties ``(users,)`` from 1; 0: cannot be recommended.
-
-        Args:
-            counted: ``(users, n_items)``.
-            weights: Factors.
-        """
-        entries = counted.tocoo()
-        rows, items = torch.from_numpy(entries.row.astype(np.int64)), torch.from_numpy(entries.col.astype(np.int64))
-        added, model = torch.from_numpy(entries.data), self.scores[rows, items]
-        mine = items == self.targets[rows]
-        bonus = torch.zeros(len(self.own))
-        bonus[rows[mine]] = added[mine]
-        others = ~mine & (model > -torch.inf)
-        rows, added, model = rows[others], added[others], model[others]
-        for weight in weights:
-            target = self.own + weight * bonus[:, None]
-            below = torch.searchsorted(self.sorted, target)[:, 0]
-            upto = torch.searchsorted(self.sorted, target, right=True)[:, 0]
-            # the place that the target had without its own bonus is in the order, too
-            above = self.sorted.shape[1] - upto - (target < self.own)[:, 0].long()
-            equal = upto - below - (target == self.own)[:, 0].long()
-            beaten, now = target[rows, 0], model + weight * added
-            above.index_add_(0, rows, (now > beaten).long() - (model > beaten).long())
-            equal.index_add_(0, rows, (now == beaten).long() - (model == beaten).long())
-            ranks = 1 + above + equal.double() / 2
-            yield torch.where(self.own[:, 0] > -torch.inf, ranks, 0.0).numpy()
+    targets, factors = cases.targets.astype(np.int64), np.array(weights, dtype=np.float32)
+    ordered, sums = np.sort(scores, axis=1), np.empty((len(counted), len(weights)))
+    for number, one in enumerate(counted):
+        ranks = np.empty((len(weights), len(cases)))
+        known = one.indptr.astype(np.int64), one.indices, one.data
+        ranks_with_counts(scores, ordered, targets, *known, factors, ranks)
+        sums[number] = [ndcg_at(row, k).sum() for row in ranks]
+    return sums

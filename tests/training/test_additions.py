@@ -18,6 +18,7 @@ from genrec.generative.recommender import GenerativeRecommender
 from genrec.generative.without_network import without_network
 from genrec.training.additions import fit_additions
 from genrec.training.prior_grid import ndcg_of_sums, ndcg_with_priors
+from genrec.training.prior_kernels import ranks_with_counts
 
 N_ITEMS, N_USERS = 40, 120
 
@@ -160,3 +161,23 @@ def test_a_recommender_keeps_its_own_and_the_best_without_it(copy, split, tmp_pa
     changed = without_network(again).score(split.test.histories)
     assert changed.max() == pytest.approx(3.0, abs=3.0)
     assert not np.allclose(changed, bare.score(split.test.histories))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ranks_with_counts_are_those_of_the_plain_sums(seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(-3, 3, (30, 25)).astype(np.float32)  # many ties
+    scores[rng.random(scores.shape) < 0.2] = -np.inf
+    counts = sp.random(30, 25, density=0.3, format="csr", rng=rng, dtype=np.float32)
+    counts.data = np.ceil(counts.data * 3)
+    targets, weights = rng.integers(0, 25, 30), np.array([0.0, 1.0, 2.5], dtype=np.float32)
+    ranks = np.empty((3, 30))
+    known = counts.indptr.astype(np.int64), counts.indices, counts.data
+    ranks_with_counts(scores, np.sort(scores, axis=1), targets, *known, weights, ranks)
+    for weight, row in zip(weights, ranks, strict=True):
+        sums = scores + weight * counts.toarray()
+        own = sums[np.arange(30), targets][:, None]
+        better, equal = (sums > own).sum(1), (sums == own).sum(1) - 1
+        expected = np.where(np.isinf(own[:, 0]), 0, 1 + better + equal / 2)
+        np.testing.assert_array_equal(row, expected)
+    assert (ranks == 0).any()
