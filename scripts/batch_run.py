@@ -26,7 +26,7 @@ from genrec.wording import count
 
 RESULTS = Path(__file__).resolve().parent / "results"
 FEW = 10_000
-K, BEAMS = 10, 50
+K = 10
 _LEAST_PAUSE = 2.0
 _LOOK = 0.5
 
@@ -34,13 +34,12 @@ _LOOK = 0.5
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recommender", choices=("network", "counts"), default="network",
-                        help="The item decoder of genrec demo, or transition counts on the same shop.")  # fmt: skip
+                        help="That of genrec demo, or transition counts on the same shop.")  # fmt: skip
     parser.add_argument("--users", type=int, default=1_000_000, help="N.")
     parser.add_argument("--ratio-users", type=int, default=FEW, help="Users of the runs with one and two processes.")
     parser.add_argument("--shard-users", type=int, default=1_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--pause", type=float, default=40, help="Most seconds from a start or kill to the next kill.")
-    parser.add_argument("--beams", type=int, default=BEAMS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ray", help="Python with Ray: the same job through its actors, and one of them killed.")
     parser.add_argument("--rounds", type=int, default=1, help="Of runs through Ray and without, in turns.")
@@ -85,7 +84,7 @@ class BatchRun:
             index = self.folder / "index"
             self.genrec("index", "build", items, "--interactions", interactions, "--tokenizer", "demo", "--out", index,
                         "--overwrite")  # fmt: skip
-            few = ("--set", "trainer.num_train_epochs=2", "--set", "validation.users=200")
+            few = ("--set", "trainer.num_train_epochs=1", "--set", "validation.users=200")
             self.genrec("train", index, interactions, "--config", "demo", *few, "--out", self.model)
         for users in {FEW, self.options.ratio_users, self.options.users}:
             write_histories(interactions, self.histories(users), users, self.options.seed)
@@ -99,7 +98,6 @@ class BatchRun:
     def start(self, users, out, workers, *more):
         words = ["generate", self.model, self.histories(users), "--out", out, "--k", K, "--workers", workers]
         words += ["--shard-users", self.options.shard_users, *more]
-        words += ["--beams", self.options.beams] if self.options.recommender == "network" else []
         with (self.folder / "log.txt").open("a") as log:
             return subprocess.Popen([self.python, "-m", "genrec", *map(str, words)], stdout=log, stderr=log,
                                     env=environment())  # fmt: skip
@@ -312,7 +310,7 @@ def write(rows, options):
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     about = {"command": own_command(), "commit": commit, "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
     RESULTS.mkdir(exist_ok=True)
-    about |= {"recommender": options.recommender, "beams": options.beams, "shard_users": options.shard_users}
+    about |= {"recommender": options.recommender, "shard_users": options.shard_users}
     path = RESULTS / "batch.json"
     others = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     made = [row for row in others if row["recommender"] != options.recommender]
@@ -335,7 +333,7 @@ def section(name, rows):
     few, whole, killed = named["10,000 users"], named["uninterrupted"], named["killed"]
     one, two = named["one process"], named["two processes"]
     kills = killed["kills of workers"] + killed["kills of the main process"]
-    what = f"item decoder, {about['beams']} beams" if name == "network" else "transition counts"
+    what = "network and counts" if name == "network" else "transition counts"
     lines = [
         f"## {whole['users']:,} histories: the demo shop's {what}",
         "",
