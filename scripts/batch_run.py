@@ -27,7 +27,6 @@ from genrec.wording import count
 RESULTS = Path(__file__).resolve().parent / "results"
 FEW = 10_000
 K = 10
-_LEAST_PAUSE = 2.0
 _LOOK = 0.5
 
 
@@ -39,6 +38,7 @@ def main():
     parser.add_argument("--ratio-users", type=int, default=FEW, help="Users of the runs with one and two processes.")
     parser.add_argument("--shard-users", type=int, default=1_000)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--least-pause", type=float, default=2, help="Least seconds of the same.")
     parser.add_argument("--pause", type=float, default=40, help="Most seconds from a start or kill to the next kill.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ray", help="Python with Ray: the same job through its actors, and one of them killed.")
@@ -142,7 +142,7 @@ class BatchRun:
         while sum(kills.values()) < self.options.kills or not ends or out.exists():
             process = self.start(users, out, 2)
             while sum(kills.values()) < self.options.kills:
-                if ended(process, self.rng.uniform(_LEAST_PAUSE, self.options.pause)):
+                if ended(process, self.rng.uniform(self.options.least_pause, self.options.pause)):
                     break
                 workers = [pid for pid in children(process.pid) if is_worker(pid)]
                 victim = self.rng.choice([process.pid, *workers])
