@@ -89,7 +89,7 @@ def jobs() -> list[Job]:
     """The seven verbs that write, fresh and in the place of something older."""
     tables = ("base/items.jsonl", "base/interactions.csv")
     build = ("index", "build", tables[0], "--interactions", tables[1], "--tokenizer", "demo", *INDEX)
-    train = ("train", "base/index", tables[1], "--config", "demo", *settings(*TRAINING, *BEAMS))
+    train = ("train", "base/index", tables[1], "--config", "item-decoder-small", *settings(*TRAINING, *BEAMS))
     domains = ("--domain", f"a={tables[0]},{tables[1]}", "--domain", f"b={tables[0]},base/others.csv")
     small = (*TRAINING, "tokenizer=base/tokenizer.yaml", "trainer.save_steps=4", "validate_generated=true")
     pretrain = ("pretrain", *domains, *settings(*small, "prior_shares=[1.0]"))
