@@ -45,7 +45,7 @@ def shop(tmp_path, monkeypatch):
 FIRST = {
     "index": "genrec index build items.csv --interactions interactions.csv --tokenizer rq-kmeans-3x256-fused "
     "--out runs/index",
-    "model": "genrec train runs/index interactions.csv --out runs/model",
+    "model": "genrec train runs/index interactions.csv --config vector-decoder --out runs/model",
 }
 """What the commands make in ``runs`` that the README and the tutorial begin with."""
 
