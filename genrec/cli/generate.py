@@ -136,8 +136,8 @@ def _change(name: str, value: int | None) -> list[str]:
 def _generate_table(job: Job, histories: Path, out: Path, tables: Tables) -> None:
     """Recommend in this process, and write one table."""
     from genrec.batch import generate as run
+    from genrec.data.histories import none_longer
     from genrec.decoding.request import Request
-    from genrec.errors import DataError
     from genrec.loading import load, saved_kind
 
     titles, within = None, None
@@ -151,9 +151,7 @@ def _generate_table(job: Job, histories: Path, out: Path, tables: Tables) -> Non
     everybody = read.histories(recommender.item_ids)
     known = everybody.held_out(job.hold_out)
     if not len(known):
-        raise DataError(
-            f"No history has more than {count(job.hold_out, 'item')}.", where="--hold-out", hint="Hold fewer items out."
-        )
+        raise none_longer(job.hold_out)
     read.report.add("held-out-whole", len(everybody) - len(known))
     tell([read.report], tables.check_options(), job.index or job.model, histories)
     request = Request(

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from genrec.data.columns import HISTORY_NAMES, MISSING, as_strings, require_colu
 from genrec.data.delimited import Quotes
 from genrec.data.guesses import other_spelling
 from genrec.data.histories import Histories
-from genrec.data.report import ALLOW_UNKNOWN, N_EXAMPLES, DataReport, Lines
+from genrec.data.report import ALLOW_UNKNOWN, LOST_IN_READING, N_EXAMPLES, DataReport, Lines
 from genrec.data.split import EvaluationSet
 from genrec.data.tables import read_rows
 from genrec.errors import DataError
@@ -54,7 +54,7 @@ def read_cases(
         The cases in the order of the rows, and what was found.
 
     Raises:
-        DataError: A column is missing, a history cannot be read, or more rows are lost than allowed.
+        DataError: A column is missing, a history cannot be read, more rows are lost than allowed, or all are.
     """
     report = DataReport("cases", allow_lost=allow_lost)
     frame, lines = read_rows(path, report, quotes=quotes)
@@ -79,8 +79,21 @@ def read_cases(
     report.require_few_lost(path, ("unknown-targets", "empty-histories"), ALLOW_UNKNOWN)
     users = _users(frame, user_column, path, report)
     rows = np.flatnonzero(~empty & (targets >= 0))
+    if not len(rows):
+        _refuse_nothing(report, path)
     lists = Histories.from_lists([kept[row] for row in rows], [users[row] or lines.of(int(row)) for row in rows])
     return EvaluationSet(lists, targets[rows]), report
+
+
+def _refuse_nothing(report: DataReport, path: Path | str) -> NoReturn:
+    """Say why no case is left, however many may be lost."""
+    lost = [one for one in report.problems if one.kind in (*LOST_IN_READING, "unknown-targets", "empty-histories")]
+    raise DataError(
+        "No case can be used.",
+        where=f"{path}: " + "; ".join(one.place() for one in lost) if lost else path,
+        expected="rows with a history and a target of the catalogue",
+        hint=max(lost, key=lambda one: one.count).fix if lost else None,
+    )
 
 
 def _count_unknown(

@@ -123,3 +123,10 @@ class Histories:
 def _id(value: str) -> str:
     """An id that a table can hold."""
     return mended(value) if isinstance(value, str) else value
+
+
+def none_longer(hold_out: int) -> DataError:
+    """What is said where holding items out leaves nobody."""
+    return DataError(
+        f"No history has more than {count(hold_out, 'item')}.", where="--hold-out", hint="Hold fewer items out."
+    )

@@ -215,15 +215,27 @@ class Interactions:
         names = strange.head(N_EXAMPLES).to_list()
         spelling = other_spelling(strange, known, "this table") if n_rows else None
         if n_rows and (unknown == "error" or n_rows == len(keep)):
-            raise DataError(
-                f"{n_rows:,} of {count(len(keep), 'interaction')} {agree(n_rows, 'is', 'are')} with items that the "
-                "catalogue does not have.",
-                where="items " + ", ".join(repr(name) for name in names),
-                expected="item ids of the catalogue",
-                hint=spelling or "Check that both tables use the same ids, or add the items to the catalogue.",
-            )
+            raise all_unknown(n_rows, len(keep), "items " + ", ".join(repr(name) for name in names), spelling)
         self.report.add("unknown-items", n_rows, [f"item {name!r}" for name in names], spelling)
         self.report.require_few_lost("interactions", UNKNOWN, ALLOW_UNKNOWN)
+
+
+def all_unknown(unknown: int, rows: int, where: object, spelling: str | None = None) -> DataError:
+    """What is said where unknown items leave nothing of a table.
+
+    Args:
+        unknown: Rows with items that the catalogue does not have.
+        rows: Rows in all.
+        where: The items, or the file.
+        spelling: How the ids of both tables differ, where that is known.
+    """
+    return DataError(
+        f"{unknown:,} of {count(rows, 'interaction')} {agree(unknown, 'is', 'are')} with items that the catalogue "
+        "does not have.",
+        where=where,
+        expected="item ids of the catalogue",
+        hint=spelling or "Check that both tables use the same ids, or add the items to the catalogue.",
+    )
 
 
 def _known_ids(catalog: Catalog | Sequence[str] | np.ndarray) -> pl.Series:

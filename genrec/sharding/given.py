@@ -85,7 +85,7 @@ class GivenLists(Recommender):
 
         Args:
             histories: Of the cases.
-            allow_lost: Largest share of cases without a list; they count as not hit.
+            allow_lost: Largest share of cases without a list; they count as not hit. One case must have a list.
 
         Returns:
             How many have none.
@@ -96,7 +96,7 @@ class GivenLists(Recommender):
         """
         made_for = self._fit(histories)
         lost = int((~made_for).sum())
-        if lost > allow_lost * len(made_for):
+        if lost > allow_lost * len(made_for) or lost == len(made_for):
             known = np.array([user in self._rows for user in histories.user_ids.tolist()], dtype=bool)
             found = []
             for what, rows in (("no list", ~known), ("a list for another history", known & ~made_for)):
@@ -109,7 +109,7 @@ class GivenLists(Recommender):
                 where=self.name,
                 expected="lists made from the histories of the cases, without what was held out",
                 hint="For a leave-one-out test run genrec generate with --hold-out 1, else on the histories of the "
-                "cases; or say how many may be missing: --allow-lost SHARE.",
+                f"cases{'; or say how many may be missing: --allow-lost SHARE' if lost < len(made_for) else ''}.",
             )
         return lost
 

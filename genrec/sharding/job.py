@@ -216,11 +216,12 @@ class ShardedJob:
         there = set(self.store.names())
         return [shard for shard in range(self.shards) if part_name(shard) not in there]
 
-    def finish(self, bound: Callable[[dict[str, int]], None] | None = None) -> dict[str, Any]:
+    def finish(self, check: Callable[[int, dict[str, int]], None] | None = None) -> dict[str, Any]:
         """Write what every shard holds and remove the working files; returns the manifest.
 
         Args:
-            bound: Called with all counts before; may refuse them. The job then stays as it is, to be gone on with.
+            check: Called with the users and all counts before; may refuse them. The job then stays as it is, to be
+                gone on with.
 
         Raises:
             ArtifactError: A shard is damaged.
@@ -233,10 +234,10 @@ class ShardedJob:
             for kind, count in counts.pop("problems").items():
                 left_out[kind] = left_out.get(kind, 0) + count
             parts.append({"file": name, **counts, "sha256": hashlib.sha256(content).hexdigest()})
-        if bound is not None:
-            bound(left_out)
-        left_out.pop(ROWS_READ, None)
         totals = {name: sum(int(part[name]) for part in parts) for name in ("users", "rows", "short")}
+        if check is not None:
+            check(totals["users"], left_out)
+        left_out.pop(ROWS_READ, None)
         written = self._write({"complete": True, **totals, "left_out": left_out, "parts": parts})
         self._remove_work()
         return written

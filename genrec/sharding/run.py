@@ -15,8 +15,11 @@ from typing import Any, Literal
 
 from genrec.artifacts import output_lock, write_atomic
 from genrec.artifacts.files import require_writable
-from genrec.data.report import ALLOW_UNKNOWN, LOST_IN_READING, UNKNOWN, DataReport
+from genrec.data.histories import none_longer
+from genrec.data.interactions import all_unknown
+from genrec.data.report import ALLOW_UNKNOWN, LOST_IN_READING, RULES, UNKNOWN, DataReport
 from genrec.data.tables import require_file
+from genrec.errors import DataError
 from genrec.progress import Progress
 from genrec.sharding.job import MANIFEST, SPOOLED, WORK, JobSettings, ShardedJob, check_counts, read_manifest
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, left_out, measure
@@ -79,14 +82,21 @@ def run_sharded(
         identity = {"histories": read, "settings": settings.identity(), "shard_users": shard_users}
         job = ShardedJob(store, work, identity, shards, columns)
         if job.open(overwrite=overwrite):
-            return read_manifest(store) or {}
+            made = read_manifest(store) or {}
+            _require_somebody(source, settings.hold_out, made.get("users", 0), made.get("left_out", {}))
+            return made
         _spool(job, source, measured.rows, allow_lost, progress)
         left = job.left()
         bound, done = partial(_require_few_lost, source, allow_lost), measured.users * (shards - len(left)) // shards
+
+        def check(users: int, counts: dict[str, int]) -> None:
+            bound(counts)
+            _require_somebody(source, settings.hold_out, users, counts)
+
         try:
             if left:
                 _make(job, settings, left, workers, engine, address, _Tally(done, measured.users, bound, progress))
-            return job.finish(bound)
+            return job.finish(check)
         finally:
             job.sweep()  # what workers that were killed or ended had begun
 
@@ -108,6 +118,28 @@ def _require_few_lost(source: Path, allow_lost: float | None, counts: dict[str, 
         report.add(kind, counts.get(kind, 0))
     report.require_few_lost(source)
     report.require_few_lost(source, UNKNOWN, ALLOW_UNKNOWN)
+
+
+def _require_somebody(source: Path, hold_out: int, users: int, counts: dict[str, int]) -> None:
+    """Refuse a job of which no user is left, however many rows may be lost.
+
+    Raises:
+        DataError: Nobody is; says the same as for one table.
+    """
+    if users:
+        return
+    if counts.get("held-out-whole"):
+        raise none_longer(hold_out)
+    unknown = counts.get("unknown-items", 0)
+    if unknown and not any(counts.get(kind) for kind in LOST_IN_READING):
+        raise all_unknown(unknown, unknown, source)
+    lost = {kind: counts[kind] for kind in (*LOST_IN_READING, *UNKNOWN) if counts.get(kind)}
+    raise DataError(
+        "No interaction can be used.",
+        where=f"{source}: " + ", ".join(f"{number:,} {kind}" for kind, number in lost.items()),
+        expected="rows with a user, a time and an item of the catalogue",
+        hint=RULES[max(lost, key=lambda kind: lost[kind])].fix if lost else None,
+    )
 
 
 @dataclass

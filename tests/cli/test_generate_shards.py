@@ -68,6 +68,29 @@ def test_a_forgotten_time_column_is_asked_for(trained, tables, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("case", ["strangers", "held out", "without times"])
+def test_nobody_to_recommend_for_is_the_same_error_for_a_table_and_for_shards(case, trained, tables, tmp_path):
+    frame = pl.read_csv(tables[1])
+    item, time = ("'x' || item_id" if case == "strangers" else "item_id"), "timestamp"
+    if case == "without times":
+        item, time = "CASE WHEN user_id < 'u005' THEN item_id ELSE 'x' || item_id END", "'never'"
+    frame.sql(f"SELECT user_id, {item} AS item_id, {time} AS timestamp FROM self").write_csv(tmp_path / "h.csv")
+    words = ["--allow-lost", 1, *(["--hold-out", 1000] if case == "held out" else [])]
+    table = run(trained[1], tmp_path / "h.csv", "--out", tmp_path / "t.parquet", *words)
+    for users in (1000, 20, 20):  # the last goes on with the one before
+        shards = run(trained[1], tmp_path / "h.csv", "--out", tmp_path / f"s-{users}", "--shard-users", users, *words)
+        assert table.exit_code == shards.exit_code == 1, shards.output
+        said = {"strangers": "with items that the catalogue does not have", "held out": "No history has more than"}
+        told = [" ".join(made.output.split("Error: ")[1].split()) for made in (table, shards)]
+        if case in said:
+            assert all(said[case] in one for one in told)
+            assert told[0].split("where:")[0] == told[1].split("where:")[0]
+        else:
+            assert "unreadable-timestamps" in told[1]
+        assert "shards  " not in shards.output
+        assert 'complete": true' not in (tmp_path / f"s-{users}" / "generate.json").read_text()
+
+
 @pytest.mark.parametrize("words", [["--workers", "0"], ["--shard-users", "0"], ["--engine", "spark"]])
 def test_sizes_that_make_no_sense_are_refused(words, trained, tables, tmp_path):
     assert run(trained[1], tables[1], "--out", tmp_path / "out", *words).exit_code == 2

@@ -65,6 +65,15 @@ def test_what_the_catalogue_lacks_is_counted_and_bounded(tmp_path):
         read_cases(path, np.array(["x"], dtype=object))
 
 
+def test_nothing_left_is_an_error_however_much_may_be_lost(tmp_path):
+    path = tmp_path / "cases.csv"
+    path.write_text("user_id,history,item_id\nu,strange,other\nv,a,other\nw,strange,a\n")
+    with pytest.raises(DataError, match="No case can be used") as told:
+        read_cases(path, np.array(["a", "b"], dtype=object), allow_lost=1)
+    assert "2 unknown-targets" in str(told.value)
+    assert "1 empty-histories" in str(told.value)
+
+
 def test_lost_zeros_and_broken_rows_of_cases(tmp_path):
     path = tmp_path / "cases.csv"
     path.write_text("user_id,history,item_id\n" + "a,0 1,7\n" * 3 + "a,0 1,07\n")

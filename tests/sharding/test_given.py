@@ -136,6 +136,10 @@ def test_lists_for_other_histories_are_refused_with_users(counts, tables, split,
     assert made.exit_code == 1
     assert "a list for another history, such as 'u000'" in made.output
     assert "--hold-out 1" in made.output
+    nothing = evaluate(counts, tmp_path / "all", tables[1], "--out", tmp_path / "report", "--allow-lost", 1)
+    assert nothing.exit_code == 1
+    assert "80 of 80 cases have no list of 'all'" in " ".join(nothing.output.split())
+    assert "--allow-lost" not in nothing.output
     item_ids = Recommender.from_pretrained(counts).item_ids
     write_histories(split.test.histories.select(np.arange(70)), item_ids, tmp_path / "some.csv")
     run_sharded(JobSettings(str(counts), k=K), tmp_path / "some.csv", tmp_path / "some", shard_users=40)
