@@ -271,7 +271,7 @@ def add(
 ) -> None:
     """Give new items semantic IDs; published IDs never move."""
     from genrec.encoders.text import text_fields
-    from genrec.index.additions import new_items_of
+    from genrec.index.additions import new_items_of, note_new_alike
     from genrec.index.semantic_index import SemanticIndex
 
     check_index(index)
@@ -283,6 +283,7 @@ def add(
     before = SemanticIndex.load(index)
     tables = tables.remembering(before.columns).reading_html(before.tokenizer.html)
     table = tables.catalog(new_items, as_text=text_fields(before.catalog))
+    note_new_alike(table, before.catalog)
     tell([table.report], tables.check_options(), new_items)
     catalog, known = new_items_of(table, before.catalog)
     if known:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
+from genrec.data.alike import note_case
 from genrec.data.catalog import Catalog
 from genrec.data.delimited import Quotes
 from genrec.data.fields import Html
@@ -103,10 +104,12 @@ def check_tables(
     errors += _too_many_lost(catalog, items, allow_lost) + _too_many_lost(table, interactions, allow_lost)
     facts: list[dict[str, Any]] = [{}, {}]
     if catalog is not None:
+        note_case(catalog.frame[Columns.Item], id_column, catalog.report)
         report.merge(catalog.report)
         facts[0] = item_facts(catalog)
     if table is not None:
         _check_times(table)
+        note_case(table.user_ids, user_column, table.report)
         report.merge(table.report)
         facts[1] = interaction_facts(table)
     problems = sorted(report.problems, key=lambda problem: (-problem.count, problem.table, problem.kind))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from genrec.data.alike import note_alike
 from genrec.data.inside import inside_hint
 from genrec.data.nested_ids import refuse_lists, refuse_objects
 from genrec.data.report import DataReport, Lines
@@ -221,8 +222,10 @@ def clean_ids(series: pl.Series, report: DataReport, lines: Lines, where: object
         clean = clean.str.head(-2)
     changed = ((clean != unique) & clean.is_not_null()).fill_null(False).to_numpy()
     if not changed.any() and not clean.null_count():
+        note_alike(unique, series.name, report)
         return codes, unique
     again, unique = factorize(clean)
+    note_alike(unique, series.name, report)
     # the extra last entries serve code -1, the rows without an id
     rows = np.flatnonzero(np.r_[changed, False][codes])
     if len(rows):

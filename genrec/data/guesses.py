@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from genrec.data.alike import told_apart
 from genrec.data.time_units import epoch_share
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -133,5 +134,6 @@ def other_spelling(unknown: pl.Series, known: pl.Series, here: str) -> str | Non
         pairs = keys[0].join(keys[1].unique("key", keep="first", maintain_order=True), on="key", maintain_order="left")
         if pairs.height and pairs.height >= _SOME * len(unknown):
             first = pairs.row(0, named=True)
-            return f"{cause} The catalogue has {first['id_right']!r} where {here} has {first['id']!r}."
+            theirs, mine = told_apart(first["id_right"], first["id"])
+            return f"{cause} The catalogue has {theirs} where {here} has {mine}."
     return None

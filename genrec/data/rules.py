@@ -87,6 +87,17 @@ RULES: dict[str, Rule] = {
         "Write ids as text, so that no tool turns them into decimals.",
         "changed",
     ),
+    "alike-ids": Rule(
+        "ids that look the same (accents written in two ways, signs that are not seen) are different ids",
+        "Write every id in one way in all tables, such as in the form NFC of Unicode and without such signs.",
+        "assumed",
+        "ids",
+    ),
+    "ids-by-case": Rule(
+        "ids that differ in upper and lower case alone are different ids",
+        "Nothing to do where they are meant so, else write every id in one way.",
+        unit="ids",
+    ),
     "unreadable-timestamps": Rule(
         "rows whose time is blank, NaN or unreadable are left out",
         "Write times as integers or ISO dates such as 2024-05-31T12:00:00.",

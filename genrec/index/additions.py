@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from genrec.data.alike import note_alike
 from genrec.data.catalog import Catalog
 from genrec.data.money import numbers_of
 from genrec.errors import DataError
@@ -41,6 +42,13 @@ def new_items_of(table: Catalog, index: Catalog) -> tuple[Catalog, int]:
             hint="Leave these rows out: published semantic IDs never change. Or build the index again.",
         )
     return table.select(np.flatnonzero(positions < 0)), len(known)
+
+
+def note_new_alike(table: Catalog, index: Catalog) -> None:
+    """Note new items whose ids look like those of others, here or in the index, in the report of their table."""
+    table.report.add("alike-ids", 0)  # what the table alone shows is found again
+    new = table.frame["item_id"].filter(pl.Series(index.positions(table.frame["item_id"]) < 0))
+    note_alike(new, "item_id", table.report, index.frame["item_id"])
 
 
 def _differ(before: pl.DataFrame, after: pl.DataFrame, name: str) -> np.ndarray:

@@ -119,5 +119,7 @@ def test_the_likeliest_title(columns, expected):
 )
 def test_ids_in_another_spelling(unknown, known, cause):
     told = other_spelling(pl.Series(unknown), pl.Series(known), "this table")
-    expected = cause and f"{cause} The catalogue has {known[0]!r} where this table has {unknown[0]!r}."
+    points = {"caf\u00e9": " (U+00E9)", "cafe\u0301": " (U+0065 U+0301)"}
+    texts = [repr(text) + points.get(text, "") for text in (known[0], unknown[0])]
+    expected = cause and f"{cause} The catalogue has {texts[0]} where this table has {texts[1]}."
     assert told == expected
