@@ -15,6 +15,7 @@ from genrec.artifacts import atomic_file
 from genrec.artifacts.files import with_place
 from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.encodings import conversion_hint
+from genrec.data.formulas import formula_note
 from genrec.data.inside import json_file_hint
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.packed import PACKED, byte_chunks, inner_suffix, packing, require_packing, unpacking_hint
@@ -275,7 +276,8 @@ def _read_parquet(path: Path) -> pl.DataFrame:
 def write_table(frame: pl.DataFrame, path: Path | str) -> None:
     """Write a table by suffix (as :func:`read_table` reads it); readers see the old or the new file, never a part.
 
-    Lists become JSON text in csv and tsv files.
+    Lists become JSON text in csv and tsv files. Texts that a spreadsheet program would run as formulas are told, and
+    stay as they are.
 
     Raises:
         DataError: Unknown suffix, or ``.zst``, which is only read.
@@ -287,6 +289,9 @@ def write_table(frame: pl.DataFrame, path: Path | str) -> None:
             _write(frame, temporary, kind, path.suffix.lower())
         except (OSError, pl.exceptions.PolarsError) as error:
             raise with_place(error, path) from None
+    note = formula_note(frame) if kind in ("csv", "tsv") else None
+    if note is not None:
+        logger.warning("%s: %s Import such columns as text there, or write .parquet or .jsonl.", path, note)
 
 
 def _write(frame: pl.DataFrame, path: Path, kind: str, suffix: str) -> None:
