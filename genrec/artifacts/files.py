@@ -30,13 +30,21 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def naming_full_disk(path: Path) -> Iterator[None]:
-    """Name the output in the error of a full disk, which Python raises without a name when bytes are written."""
+    """Name the output in the error of a full disk.
+
+    Python raises it without a name when bytes are written, and libraries in Rust as an error of their own.
+    """
     try:
         yield
     except OSError as error:
         if error.errno in _FULL and error.filename is None:
             error.filename = str(path)
         raise
+    except Exception as error:
+        placed = with_place(error, path)
+        if placed is error or getattr(placed, "errno", None) not in _FULL:
+            raise
+        raise placed from None
 
 
 @contextmanager

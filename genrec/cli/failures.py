@@ -17,7 +17,7 @@ _LIBRARIES = {
 }
 _ODD = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that are no text
 _TORCH_MEMORY = re.compile(r"(?<=DefaultCPUAllocator: ).*allocate.*?bytes|Storage size calculation overflowed.*")
-_TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container")
+_TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container|iostream error")
 
 
 def refuse_odd_bytes(values: Iterable[object]) -> None:

@@ -12,13 +12,14 @@ import torch
 from accelerate.data_loader import prepare_data_loader
 from torch.utils.data import DataLoader, Sampler
 from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from genrec.generative.config import TrainConfig
 from genrec.models.base import CodeModel
 from genrec.models.outputs import CodeModelOutput
 from genrec.models.quiet import quiet_loading
 from genrec.training.arguments import training_arguments
-from genrec.training.checkpoints import keep_objective, restore_objective, usable_checkpoint
+from genrec.training.checkpoints import keep_objective, restore_objective, usable_checkpoint, whole_or_gone
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 from genrec.training.divergence import DivergenceGuard
 from genrec.training.loss_meter import LossMeter, Patience
@@ -88,7 +89,8 @@ class RecommenderTrainer(Trainer):
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         self._meter.keep(self.state, self._mean)
-        with quiet_loading():
+        folder = Path(self.args.output_dir or "") / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        with quiet_loading(), whole_or_gone(folder):
             super()._save_checkpoint(*args, **kwargs)
 
     def _mean(self, value: float) -> float:

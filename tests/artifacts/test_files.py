@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import polars as pl
 import pytest
+from safetensors import SafetensorError
 
 from genrec.artifacts import atomic_dir, atomic_file, require_free_file, write_atomic
 from genrec.data.tables import write_table
@@ -78,6 +79,16 @@ def test_a_full_disk_is_told_with_the_output(tmp_path, number):
         with pytest.raises(OSError, match=r"out\.csv") as caught:
             write(writing)
         assert caught.value.filename == str(tmp_path / "out.csv")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_that_a_library_in_rust_meets_is_told_with_the_output(tmp_path):
+    for kind in (SafetensorError, pl.exceptions.ComputeError):
+        with pytest.raises(OSError, match=r"out") as caught, atomic_dir(tmp_path / "out"):
+            raise kind("Error while serializing: I/O error: No space left on device (os error 28)")
+        assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "out"))
+    with pytest.raises(SafetensorError, match="os error 13"), atomic_dir(tmp_path / "out"):
+        raise SafetensorError("Permission denied (os error 13)")
     assert not list(tmp_path.iterdir())
 
 
