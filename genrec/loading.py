@@ -103,12 +103,16 @@ def saved_columns(folder: Path | str) -> ColumnNames:
     return ColumnNames()
 
 
-def read_tokenizer(folder: Path | str) -> ItemTokenizer:
+def read_tokenizer(folder: Path | str) -> tuple[ItemTokenizer, tuple[str, ...]]:
     """The fitted item tokenizer of a pretrained recommender, of any recommender, or of an index.
+
+    Returns:
+        The tokenizer, and the fields that held text when it was fitted: other items must be read in the same way.
 
     Raises:
         ArtifactError: The folder is none of these.
     """
+    from genrec.index.fitted_texts import fitted_text_fields
     from genrec.index.item_tokenizer import ItemTokenizer
     from genrec.index.semantic_index import SemanticIndex
 
@@ -120,10 +124,12 @@ def read_tokenizer(folder: Path | str) -> ItemTokenizer:
             read_manifest(folder, RECOMMENDER, "recommender")
             return ItemTokenizer.load(folder / "tokenizer")
 
-        return read_whole(folder, "recommender", load_frozen)
+        frozen = read_whole(folder, "recommender", load_frozen)
+        return frozen, fitted_text_fields(frozen)
     for place in (folder, folder / "index"):
         if (place / INDEX).is_file():
-            return SemanticIndex.load(place).tokenizer
+            index = SemanticIndex.load(place)
+            return index.tokenizer, fitted_text_fields(index.tokenizer, index.catalog)
     raise ArtifactError(
         "There is no fitted quantizer here.", where=folder, expected="a folder of genrec pretrain, train or index build"
     )

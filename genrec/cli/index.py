@@ -74,12 +74,12 @@ def build(
     from genrec.index.report import collision_line, overall, reasons, says_little
     from genrec.index.semantic_index import SemanticIndex
 
-    recipe, frozen = _recipe(tokenizer, quantizer, set_ or ())
+    recipe, frozen, texts = _recipe(tokenizer, quantizer, set_ or ())
     if frozen is not None:
         tables = tables.reading_html(frozen.html)
     choice = tables.choose_split()
     claim(out, overwrite=overwrite, makes="index")
-    catalog = tables.catalog(items)
+    catalog = tables.catalog(items, as_text=texts)
     train, reports = None, [catalog.report]
     if interactions is not None:
         parts, table = read_split(tables, interactions, catalog, choice)
@@ -161,17 +161,17 @@ def _after_build(
 
 def _recipe(
     tokenizer: str, quantizer: Path | None, changes: Sequence[str]
-) -> tuple[TokenizerRecipe, ItemTokenizer | None]:
-    """The recipe, and what is taken frozen from a pretrained recommender or another index."""
+) -> tuple[TokenizerRecipe, ItemTokenizer | None, tuple[str, ...]]:
+    """The recipe, what is taken frozen from a pretrained recommender or another index, and what was text there."""
     from genrec.config import apply_overrides, parse
     from genrec.index.recipe import TokenizerRecipe, load_recipe
     from genrec.loading import read_tokenizer
 
     if quantizer is None:
-        return load_recipe(tokenizer, changes), None
-    frozen = read_tokenizer(quantizer)
+        return load_recipe(tokenizer, changes), None, ()
+    frozen, texts = read_tokenizer(quantizer)
     content = apply_overrides(frozen.recipe.model_dump(mode="json"), changes)
-    return parse(TokenizerRecipe, content, "--set"), frozen
+    return parse(TokenizerRecipe, content, "--set"), frozen, texts
 
 
 @app.command("show")

@@ -15,7 +15,7 @@ from genrec.data.columns import clean_ids, positions_of, require_column
 from genrec.data.delimited import Quotes
 from genrec.data.fields import LEAVE_OUT, Html, read_field, typed_columns, without_money
 from genrec.data.guesses import likely_title
-from genrec.data.money import same_currency
+from genrec.data.money import amounts_were_text, same_currency
 from genrec.data.parquet import first_line
 from genrec.data.report import DataReport, Lines
 from genrec.data.rules import MISSING, MISSING_WORDS
@@ -76,7 +76,7 @@ class Catalog:
             allow_lost: Largest share of rows that cannot be read; None: :data:`genrec.data.report.ALLOW_LOST`.
             quotes: What ``"`` means in csv and tsv files: see :data:`genrec.data.delimited.Quotes`.
             html: ``plain`` turns HTML entities and tags of the text into plain text, ``keep`` leaves them.
-            as_text: Fields whose amounts of money stay text, as in the index that the items are for.
+            as_text: Fields of which numbers and amounts of money stay text, as in the index that the items are for.
 
         Raises:
             DataError: The file cannot be read, a column or an id is missing, or too many rows are lost.
@@ -84,7 +84,7 @@ class Catalog:
         report = DataReport("items", allow_lost=allow_lost)
         frame, lines = read_rows(path, report, quotes=quotes)
         if table_kind(Path(path)) in ("csv", "tsv"):
-            frame = typed_columns(frame, {id_column, title_column or Columns.Title}, report)
+            frame = typed_columns(frame, {id_column, title_column or Columns.Title, *as_text}, report)
         return cls._build(frame, id_column, title_column, str(path), report, lines, html, as_text)
 
     @classmethod
@@ -95,6 +95,7 @@ class Catalog:
         id_column: str = Columns.Item,
         title_column: str | None = None,
         html: Html = "plain",
+        as_text: Collection[str] = (),
         where: str = "items",
     ) -> Catalog:
         """Make a catalogue of a table in memory, by the same rules as :meth:`read`.
@@ -106,7 +107,7 @@ class Catalog:
         report = DataReport("items")
         report.read(frame.height)
         frame = without_nul(frame, report, Lines())
-        return cls._build(frame, id_column, title_column, where, report, Lines(), html)
+        return cls._build(frame, id_column, title_column, where, report, Lines(), html, as_text)
 
     @classmethod
     def _build(
@@ -210,7 +211,7 @@ class Catalog:
                 expected="new item ids only",
                 hint="Remove these rows from the table of new items.",
             )
-        _require_currencies(self.currencies, other.currencies)
+        _require_currencies(self, other)
         mine, theirs = _same_types(self.frame, other.frame)
         currencies = other.currencies | self.currencies
         return Catalog(pl.concat([mine, theirs], how="diagonal"), html=self.html, currencies=currencies)
@@ -243,16 +244,19 @@ def _require_names(frame: pl.DataFrame, id_column: str, title_column: str | None
             )
 
 
-def _require_currencies(mine: Mapping[str, str], theirs: Mapping[str, str]) -> None:
-    """Refuse amounts of new items in another currency: numbers of two would stand in one field."""
-    for name in mine.keys() & theirs.keys():
-        if not same_currency(mine[name], theirs[name]):
+def _require_currencies(mine: Catalog, other: Catalog) -> None:
+    """Refuse amounts of new items in another currency, and numbers where the amounts of the others are text."""
+    for name, theirs in other.currencies.items():
+        here = mine.currencies.get(name)
+        if here is not None and not same_currency(here, theirs):
             raise DataError(
-                f"The field '{name}' of the new items is in {theirs[name]}, and in the catalogue in {mine[name]}.",
+                f"The field '{name}' of the new items is in {theirs}, and in the catalogue in {here}.",
                 where="new items",
-                expected=f"amounts in {mine[name]}",
+                expected=f"amounts in {here}",
                 hint="Convert them.",
             )
+        if mine.frame.schema.get(name) == pl.String:
+            raise amounts_were_text(name, "new items", "in the catalogue")
 
 
 def _field(series: pl.Series, where: str, report: DataReport, lines: Lines, html: Html) -> pl.Series:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from genrec.data.rules import MISSING
+from genrec.errors import DataError
 from genrec.wording import agree, count
 
 _DOLLARS = ("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN", "ARS", "CLP", "COP")
@@ -241,3 +242,13 @@ def read_money(field: pl.Series) -> tuple[pl.Series, str | None, str | None]:
     less = found.filled - found.found
     rest = f"{count(less, 'row')} {agree(less, 'is', 'are')} no amount, such as {others[0][:_LONGEST]!r}"
     return field, None, rest if found.mostly else None
+
+
+def amounts_were_text(name: str, where: str, before: str) -> DataError:
+    """What is said where a field of amounts was text before, and is numbers now."""
+    return DataError(
+        f"The field '{name}' holds amounts that were read as numbers; {before} it was text.",
+        where=where,
+        expected="the same kind in both, so that texts of items are made in the same way",
+        hint=f"Read it as text: Catalog.read(path, as_text=['{name}']), as the command line does by itself.",
+    )

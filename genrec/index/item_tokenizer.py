@@ -19,6 +19,7 @@ from genrec.config import parse
 from genrec.disambiguation import Disambiguation, QuantizedItems, build_disambiguation
 from genrec.errors import ArtifactError, ConfigError
 from genrec.index.encoding import EncodedItems, encode_items
+from genrec.index.fitted_texts import require_texts_as_fitted
 from genrec.index.recipe import TokenizerRecipe
 from genrec.index.row_order import canonical_order, context_of, in_order, unsorted
 from genrec.index.sizes import check_sizes, sized
@@ -120,6 +121,7 @@ class ItemTokenizer:
         recipe = sized(recipe, len(catalog))
         quantizer, rule = build_quantizer(recipe.quantizer), build_disambiguation(recipe.disambiguation)
         if frozen is not None:
+            require_texts_as_fitted(frozen, catalog)
             quantizer = frozen._reusable(recipe)
         else:
             check_sizes(quantizer, rule, len(catalog))

@@ -82,21 +82,14 @@ def run_sharded(
         identity = {"histories": read, "settings": settings.identity(), "shard_users": shard_users}
         job = ShardedJob(store, work, identity, shards, columns)
         if job.open(overwrite=overwrite):
-            made = read_manifest(store) or {}
-            _require_somebody(source, settings.hold_out, made.get("users", 0), made.get("left_out", {}))
-            return made
+            return _made_before(store, source, settings.hold_out)
         _spool(job, source, measured.rows, allow_lost, progress)
         left = job.left()
         bound, done = partial(_require_few_lost, source, allow_lost), measured.users * (shards - len(left)) // shards
-
-        def check(users: int, counts: dict[str, int]) -> None:
-            bound(counts)
-            _require_somebody(source, settings.hold_out, users, counts)
-
         try:
             if left:
                 _make(job, settings, left, workers, engine, address, _Tally(done, measured.users, bound, progress))
-            return job.finish(check)
+            return job.finish(partial(_check_end, source, allow_lost, settings.hold_out))
         finally:
             job.sweep()  # what workers that were killed or ended had begun
 
@@ -118,6 +111,18 @@ def _require_few_lost(source: Path, allow_lost: float | None, counts: dict[str, 
         report.add(kind, counts.get(kind, 0))
     report.require_few_lost(source)
     report.require_few_lost(source, UNKNOWN, ALLOW_UNKNOWN)
+
+
+def _made_before(store: Store, source: Path, hold_out: int) -> dict[str, Any]:
+    """The manifest of a finished job; versions before ended one for nobody, too."""
+    made = read_manifest(store) or {}
+    _require_somebody(source, hold_out, made.get("users", 0), made.get("left_out", {}))
+    return made
+
+
+def _check_end(source: Path, allow_lost: float | None, hold_out: int, users: int, counts: dict[str, int]) -> None:
+    _require_few_lost(source, allow_lost, counts)
+    _require_somebody(source, hold_out, users, counts)
 
 
 def _require_somebody(source: Path, hold_out: int, users: int, counts: dict[str, int]) -> None:
