@@ -12,11 +12,12 @@ import polars as pl
 from genrec.data.alike import note_alike
 from genrec.data.inside import inside_hint
 from genrec.data.nested_ids import refuse_lists, refuse_objects
-from genrec.data.report import DataReport, Lines
+from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.rules import MISSING
 from genrec.data.signs import mended
 from genrec.errors import DataError
 
+_ROUNDED = r"^-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2}$"
 _MANY = 1 << 21
 """Rows from which it pays to load a compiler and number their ids by a compiled table."""
 _BLOCK = 1 << 20
@@ -222,16 +223,23 @@ def clean_ids(series: pl.Series, report: DataReport, lines: Lines, where: object
         clean = clean.str.head(-2)
     changed = ((clean != unique) & clean.is_not_null()).fill_null(False).to_numpy()
     if not changed.any() and not clean.null_count():
-        note_alike(unique, series.name, report)
+        _note_ids(unique, series.name, report)
         return codes, unique
     again, unique = factorize(clean)
-    note_alike(unique, series.name, report)
+    _note_ids(unique, series.name, report)
     # the extra last entries serve code -1, the rows without an id
     rows = np.flatnonzero(np.r_[changed, False][codes])
     if len(rows):
         examples = [f"{series.name} {series[int(row)]!r}" for row in rows[:3]]
         report.add_to("repaired-ids", len(rows), lines.examples(rows, examples))
     return np.r_[again, np.int32(-1)][codes], unique
+
+
+def _note_ids(unique: pl.Series, name: str, report: DataReport) -> None:
+    """What is told of ids that stay as they are."""
+    note_alike(unique, name, report)
+    rounded = unique.filter(unique.str.contains(_ROUNDED).fill_null(False))
+    report.add_to("rounded-ids", len(rounded), [f"{name} {one!r}" for one in rounded.head(N_EXAMPLES)])
 
 
 def positions_of(ids: Sequence[str] | np.ndarray | pl.Series, known: pl.Series) -> np.ndarray:

@@ -23,6 +23,7 @@ inside them, or is a sign like any other (the rule of tsv)."""
 _LONGEST_RECORD = 1000
 _MAX_FIELD = 1 << 27
 _OLD_LINE_END = re.compile(rb"[^\r\n\"]*\r(?!\n)")
+_OF_SPREADSHEETS = re.compile(r"(?i)sep=.?")
 _ESCAPED = re.compile(rb"\\([\\\"])")
 
 
@@ -192,6 +193,13 @@ def _header(line: str, separator: str, where: object, quotes: bool) -> list[str]
 
 def _unique_names(fields: list[str], where: object) -> list[str]:
     names = [name.strip() for name in fields]
+    if names[:1] and _OF_SPREADSHEETS.fullmatch(names[0]) and not any(names[1:]):
+        raise DataError(
+            f"The first line, {names[0]!r}, is a note for spreadsheet programs.",
+            where=where,
+            expected="a first line with the names of the columns",
+            hint="Remove this line, such as with: tail -n +2 FILE > NEW.",
+        )
     names = [name or f"column_{n + 1}" for n, name in enumerate(names)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

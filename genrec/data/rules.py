@@ -87,6 +87,12 @@ RULES: dict[str, Rule] = {
         "Write ids as text, so that no tool turns them into decimals.",
         "changed",
     ),
+    "rounded-ids": Rule(
+        "ids look like long numbers that a spreadsheet rounded (1.23457E+12): different ids may be the same now",
+        "Export the ids again as text, before any spreadsheet program opens the file.",
+        "assumed",
+        "ids",
+    ),
     "alike-ids": Rule(
         "ids that look the same (accents written in two ways, signs that are not seen) are different ids",
         "Write every id in one way in all tables, such as in the form NFC of Unicode and without such signs.",

@@ -79,3 +79,13 @@ def test_new_items_are_compared_with_those_of_the_index():
     assert not found(new.report)
     note_new_alike(new, index)
     assert found(new.report) == [(2, (f"item_id '{NFC}' (U+00E9) and '{NFD}' (U+0065 U+0301)",))]
+
+
+def test_long_numbers_that_a_spreadsheet_rounded_are_told():
+    ids = ["1.23457E+12", "1,23458e+12", "4E+12", "12E+3", "1.5", "E+12", "1E5"]
+    catalog = Catalog.from_frame(pl.DataFrame({"item_id": ids, "title": list("abcdefg")}))
+    assert found(catalog.report, "rounded-ids") == [
+        (3, ("item_id '1.23457E+12'", "item_id '1,23458e+12'", "item_id '4E+12'"))
+    ]
+    assert catalog.item_ids.tolist() == ids
+    assert "rounded" in "\n".join(catalog.report.lines())
