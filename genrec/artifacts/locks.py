@@ -159,7 +159,7 @@ def _attempt(held: _Held, path: Path, target: Path) -> bool:
 
 def _open(path: Path, target: Path) -> int:
     """The lock file; a link is not followed: what it points to would be emptied."""
-    if path.is_symlink():
+    if os.path.islink(path):
         raise ArtifactError(
             "The lock file of this output is a link, which genrec never makes.",
             where=path,
@@ -169,8 +169,11 @@ def _open(path: Path, target: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
-        except PermissionError:
-            return os.open(path, os.O_RDONLY | _NO_LINK)  # left by another user: a lock needs no right to write
+        except PermissionError as error:
+            try:
+                return os.open(path, os.O_RDONLY | _NO_LINK)  # left by another user: a lock needs no right to write
+            except FileNotFoundError:
+                raise error from None
     except OSError as error:
         raise unwritable(target, error) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _TRIES = 5
 _PATIENCE = 60.0
+_RIGHTS, _LATER = "Change the rights of the file or folder.", "Run the same again, with fewer files open (ulimit -n)."
+_OF_SYSTEM = {errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS, errno.EMFILE: _LATER, errno.ENFILE: _LATER}
 _FAILURES: tuple[type[BaseException], ...] = (Exception,)
 
 
@@ -76,11 +79,23 @@ def saved_content(kind: str, where: object, *, settings: bool = True) -> Iterato
         raise ArtifactError(error.what, where=place, expected=error.expected, hint=error.hint or COPY_AGAIN) from error
     except GenRecError:
         raise
+    except OSError as error:
+        raise _unread(kind, where, error) from error
     except (*_FAILURES, _panic()) as error:
         logger.debug("the %s at %s cannot be read", kind, where, exc_info=True)
         raise ArtifactError(
             f"The {kind} is damaged or of another version: {in_words(error)}.", where=where, hint=COPY_AGAIN
         ) from error
+
+
+def _unread(kind: str, where: object, error: OSError) -> ArtifactError:
+    """The error of a file that the system does not hand out; one that has gone is damage."""
+    hint = _OF_SYSTEM.get(error.errno or 0)
+    if hint is None:
+        said, place, hint = f"is damaged or of another version: {in_words(error)}", where, COPY_AGAIN
+    else:
+        said, place = f"cannot be read: {error.strerror}", error.filename or where
+    return ArtifactError(f"The {kind} {said}.", where=place, hint=hint)
 
 
 def _with_advice(error: GenRecError) -> GenRecError:

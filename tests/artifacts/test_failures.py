@@ -1,6 +1,8 @@
 """What damaged content breaks is told in words."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,16 @@ def test_a_place_is_named_once():
     with pytest.raises(ArtifactError) as raised, saved_content("index", "runs/index"):
         raise ConfigError("Wrong.", where="split")
     assert raised.value.where == "runs/index: split"
+
+
+@pytest.mark.parametrize(
+    ("number", "todo"), [(errno.EACCES, "rights"), (errno.EPERM, "rights"), (errno.EMFILE, "ulimit")]
+)
+def test_what_the_system_does_not_hand_out_is_no_damage(number, todo):
+    with pytest.raises(ArtifactError) as raised, saved_content("index", "runs/index"):
+        raise OSError(number, os.strerror(number), "runs/index/items.parquet")
+    assert raised.value.what == f"The index cannot be read: {os.strerror(number)}."
+    assert raised.value.where == "runs/index/items.parquet"
+    assert todo in raised.value.hint
+    with pytest.raises(ArtifactError, match="damaged"), saved_content("index", "runs/index"):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "runs/index/items.parquet")

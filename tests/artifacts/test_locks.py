@@ -1,5 +1,6 @@
 """One writer at a time."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -146,3 +147,17 @@ def test_a_lock_file_that_is_a_link_empties_nothing(tmp_path):
 def test_a_lock_file_from_the_end_of_time_is_of_another_process(tmp_path):
     (tmp_path / ".thing.lock").write_text('{"pid": 1, "host": "h", "command": "c", "since": 1e400}')
     assert locks._holder(tmp_path / ".thing.lock") == "another process"
+
+
+def test_a_folder_that_may_not_be_written_is_said_as_such(tmp_path, monkeypatch):
+    opened = os.open
+
+    def forbidden(path, flags, *mode, **options):
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, flags, *mode, **options)
+
+    monkeypatch.setattr(os, "open", forbidden)
+    said = "The output cannot be written: Permission denied"
+    with pytest.raises(ArtifactError, match=said), output_lock(tmp_path / "recs.csv"):
+        pass
