@@ -6,8 +6,9 @@
 # six digits. Add one text column, and the ids are written in full. Text is no protection: a text column in which all entries look like
 # numbers is written as numbers, so "007" is 7 and "12E4" is 120000. to_csv and to_string write all of it right. disable_numparse=True helps
 # text ids.
-# Why it matters: such tables go into prompts, model cards and result pages. Millions of ids become a few hundred names, items that a
-# language model is asked to choose from cannot be told apart, and a title column more or less decides whether this happens.
+# Why it matters: such tables go into prompts, model cards and result pages. Ten neighbouring ids of seven digits have one name, a hundred
+# of eight digits. Items that a language model is asked to choose from cannot be told apart, and a title column more or less decides whether
+# this happens.
 # Output seen:
 #   items 1234567 and 1234568 beside scores: ['1.23457e+06', '1.23457e+06'], beside scores and titles: ['1234567', '1234568']
 #   items '007' and '12E4': ['7', '120000'], with disable_numparse ['007', '12E4']
@@ -37,6 +38,8 @@ kept = cells(texts, disable_numparse=True)
 print(f"items 1234567 and 1234568 beside scores: {found}, beside scores and titles: {titled}")
 print(f"items '007' and '12E4': {named}, with disable_numparse {kept}")
 assert found == ["1.23457e+06"] * 2 and titled == ["1234567", "1234568"]
+plain = numbers.to_csv(index=False), texts.to_string(index=False)
+assert all(word in plain[0] for word in ("1234567", "1234568")) and "007" in plain[1] and "12E4" in plain[1]
 assert named == ["7", "120000"] and kept == ["007", "12E4"]
 END
 echo "as found: pandas-markdown-table-writes-items-in-six-digits"
