@@ -103,8 +103,17 @@ def saved_columns(folder: Path | str) -> ColumnNames:
     return ColumnNames()
 
 
-def read_tokenizer(folder: Path | str) -> tuple[ItemTokenizer, tuple[str, ...]]:
+def read_tokenizer(folder: Path | str) -> ItemTokenizer:
     """The fitted item tokenizer of a pretrained recommender, of any recommender, or of an index.
+
+    Raises:
+        ArtifactError: The folder is none of these.
+    """
+    return read_fitted_tokenizer(folder)[0]
+
+
+def read_fitted_tokenizer(folder: Path | str) -> tuple[ItemTokenizer, tuple[str, ...]]:
+    """As :func:`read_tokenizer`, with what the items were read as.
 
     Returns:
         The tokenizer, and the fields that held text when it was fitted: other items must be read in the same way.

@@ -165,11 +165,11 @@ def _recipe(
     """The recipe, what is taken frozen from a pretrained recommender or another index, and what was text there."""
     from genrec.config import apply_overrides, parse
     from genrec.index.recipe import TokenizerRecipe, load_recipe
-    from genrec.loading import read_tokenizer
+    from genrec.loading import read_fitted_tokenizer
 
     if quantizer is None:
         return load_recipe(tokenizer, changes), None, ()
-    frozen, texts = read_tokenizer(quantizer)
+    frozen, texts = read_fitted_tokenizer(quantizer)
     content = apply_overrides(frozen.recipe.model_dump(mode="json"), changes)
     return parse(TokenizerRecipe, content, "--set"), frozen, texts
 

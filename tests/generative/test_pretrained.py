@@ -142,7 +142,7 @@ def test_recommenders_of_one_model_do_not_disturb_each_other(world, pretrained, 
 def test_the_index_speaks_the_pretrained_codes_and_trains_nothing(pretrained, index):
     from genrec.loading import read_tokenizer
 
-    made, tokenizer = SemanticIndex.load(index), read_tokenizer(pretrained)[0]
+    made, tokenizer = SemanticIndex.load(index), read_tokenizer(pretrained)
     assert made.tokenizer.quantizer_fingerprint == tokenizer.quantizer_fingerprint
     np.testing.assert_array_equal(tokenizer.quantizer.encode(made.vectors()), made.codes[:, : made.quantizer_levels])
 

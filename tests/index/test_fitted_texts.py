@@ -12,7 +12,7 @@ from genrec.index.fitted_texts import fitted_text_fields
 from genrec.index.item_tokenizer import ItemTokenizer
 from genrec.index.recipe import TokenizerRecipe
 from genrec.index.semantic_index import SemanticIndex
-from genrec.loading import read_tokenizer
+from genrec.loading import read_fitted_tokenizer
 
 PRICES = [f"${n},299.00" for n in range(1, 31)]
 NEW = 'item_id,title,price,year\nn1,red cup,"$1,299.00",1990\nn2,blue pot,$5.00,2001\n'
@@ -80,7 +80,7 @@ def test_a_tokenizer_fitted_to_numbers_still_reads_numbers(tmp_path):
 
 
 def test_python_refuses_amounts_that_were_text(older):
-    tokenizer, texts = read_tokenizer(older)
+    tokenizer, texts = read_fitted_tokenizer(older)
     assert texts == ("title", "price", "year")
     with pytest.raises(DataError, match=r"'price' holds amounts .* when the tokenizer was fitted it was text"):
         SemanticIndex.build(items(PRICES), tokenizer.recipe, tokenizer=tokenizer)
