@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from genrec.data.histories import Histories
 from genrec.data.split import EvaluationSet
-from genrec.evaluation.case_kernels import meetings
+from genrec.evaluation.case_kernels import linked, meetings
 
 MEMORISATION, SYMMETRY, SUBSTITUTION, NEW = "memorisation", "symmetry", "substitution", "new"
 TRANSITIVITY = "transitivity"
@@ -105,21 +105,16 @@ def _questions(forward: sp.csr_array, backward: sp.csr_array) -> list[tuple[str,
             lambda first, second: _meet(forward, first, forward, second) | _meet(backward, first, backward, second),
         ),
         (f"{TRANSITIVITY}-2", lambda first, second: _meet(forward, first, backward, second)),
-        (f"{TRANSITIVITY}-3", lambda first, second: _meet(forward, first, backward, second, left=True)),
+        # from the target, whose few predecessors are noted; the walk from the source ends where it meets one
+        (f"{TRANSITIVITY}-3", lambda first, second: _meet(backward, second, forward, first, right=True)),
         (f"{TRANSITIVITY}-4", lambda first, second: _meet(forward, first, backward, second, left=True, right=True)),
     ]
 
 
 def _linked(graph: sp.csr_array, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Whether there is an edge, pair by pair, ``(n,)`` bool."""
-    n = graph.shape[0]
-    edges = np.repeat(np.arange(n, dtype=np.int64), np.diff(graph.indptr)) * n + graph.indices
-    if not len(edges):
-        return np.zeros(len(first), dtype=np.bool_)
-    wanted = first.astype(np.int64) * n + second
-    place = np.searchsorted(edges, wanted)  # edges are sorted: see transitions
-    linked: np.ndarray = edges[place.clip(max=len(edges) - 1)] == wanted
-    return linked
+    found: np.ndarray = linked(graph.indptr.astype(np.int64), graph.indices, first, second)
+    return found
 
 
 def _meet(
@@ -135,7 +130,7 @@ def _meet(
 
     Args:
         near: Graph on the side of the source.
-        first: ``(n,)`` rows, sorted.
+        first: ``(n,)`` rows; equal ones side by side are read once.
         far: Graph on the side of the target.
         second: ``(n,)`` rows.
         left: Go one step further from the source.

@@ -155,13 +155,13 @@ def _aligned(results: Sequence[EvaluationResult]) -> list[EvaluationResult]:
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DataError(f"Two results are called '{twice[0]}'.", hint="Rename one of them.")
-    orders = [np.lexsort((result.targets, result.user_ids.astype(str))) for result in results]
-    first, back = results[0], np.argsort(orders[0], kind="stable")
-    aligned = [first]
-    for result, order in zip(results[1:], orders[1:], strict=True):
-        same = result.cases == first.cases
-        if same:
-            by = order[back]
+    first = results[0]
+    aligned, back = [first], None
+    for result in results[1:]:
+        same, by = _same_cases(result, first), np.arange(first.cases)
+        if not same and result.cases == first.cases:
+            back = np.argsort(_by_user(first), kind="stable") if back is None else back
+            by = _by_user(result)[back]
             same = bool((result.user_ids[by] == first.user_ids).all() and (result.targets[by] == first.targets).all())
         if not same:
             raise DataError(
@@ -181,3 +181,13 @@ def _aligned(results: Sequence[EvaluationResult]) -> list[EvaluationResult]:
             )
         )
     return aligned
+
+
+def _same_cases(result: EvaluationResult, first: EvaluationResult) -> bool:
+    """Whether the cases are the same, in the same order."""
+    return np.array_equal(result.targets, first.targets) and np.array_equal(result.user_ids, first.user_ids)
+
+
+def _by_user(result: EvaluationResult) -> np.ndarray:
+    """Order of the cases by user and target, ``(n_cases,)``."""
+    return np.lexsort((result.targets, result.user_ids.astype(str)))

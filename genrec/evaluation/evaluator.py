@@ -91,9 +91,11 @@ class EvaluationResult:
     @cached_property
     def owners(self) -> np.ndarray | None:
         """Number of the user of every case, ``(n_cases,)`` int64; None where every user has one case."""
+        users = self.user_ids.tolist()
+        if len(set(users)) == len(users):
+            return None
         numbers: dict[str, int] = {}
-        owners = np.array([numbers.setdefault(user, len(numbers)) for user in self.user_ids], dtype=np.int64)
-        return None if len(numbers) == len(owners) else owners
+        return np.array([numbers.setdefault(user, len(numbers)) for user in users], dtype=np.int64)
 
     def values(self, metric: str, targets: str = "all") -> np.ndarray:
         """Values of a metric case by case, of one slice: ``(n,)`` float64.

@@ -11,6 +11,9 @@ from genrec.metrics import gini
 from genrec.recommender import Recommendations
 from genrec.wording import count
 
+_NARROW = 64
+"""Columns that are compared with one another; rows of more are sorted, which costs as much at a hundred."""
+
 
 class Tally:
     """Ranks, exposure, validity and figures beyond accuracy, collected batch by batch.
@@ -69,8 +72,9 @@ class Tally:
         if self.id_ranks is not None and self._numbers is not None:
             self.id_ranks[batch] = id_ranks(items, targets, self._numbers)
         for name, values in self._lists(items, histories).items():
-            whole = self.figures.setdefault(name, np.full(len(self.ranks), np.nan, dtype=np.float32))
-            whole[batch] = values
+            if name not in self.figures:
+                self.figures[name] = np.full(len(self.ranks), np.nan, dtype=np.float32)
+            self.figures[name][batch] = values
 
     @property
     def valid(self) -> float:
@@ -96,14 +100,25 @@ def wrong_entries(items: np.ndarray, n_items: int, seen: Histories | None) -> np
     """
     filled = items >= 0
     wrong = (items < -1) | (items >= n_items) | (filled & (np.cumsum(~filled, axis=1) > 0))
-    order = np.argsort(items, axis=1, kind="stable")
-    ordered = np.take_along_axis(items, order, axis=1)
-    again = np.zeros_like(wrong)
-    again[:, 1:] = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
-    duplicate = np.zeros_like(wrong)
-    np.put_along_axis(duplicate, order, again, axis=1)
-    wrong |= duplicate
+    wrong |= again(items)
     if seen is not None and len(seen.items):
         keys = np.repeat(np.arange(len(seen)), seen.lengths) * n_items + seen.items
         wrong |= filled & np.isin(np.arange(len(items))[:, None] * n_items + items, keys)
     return wrong
+
+
+def again(items: np.ndarray) -> np.ndarray:
+    """Items that stand further ahead in their row, too, ``(n, k)`` bool; gaps are none.
+
+    >>> again(np.array([[4, 2, 4, -1, -1, 4]])).tolist()
+    [[False, False, True, False, False, True]]
+    """
+    repeats = np.zeros(items.shape, dtype=np.bool_)
+    if items.shape[1] <= _NARROW:
+        for shift in range(1, items.shape[1]):
+            repeats[:, shift:] |= items[:, shift:] == items[:, :-shift]
+        return repeats & (items >= 0)
+    order = np.argsort(items, axis=1, kind="stable")
+    ordered = np.take_along_axis(items, order, axis=1)
+    np.put_along_axis(repeats, order[:, 1:], (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0), axis=1)
+    return repeats

@@ -106,10 +106,12 @@ def bootstrap_metrics(
     >>> bootstrap_metrics(np.array([1, 0, 0, 0]), ["recall@1"])["recall@1"].mean
     0.25
     """
-    distinct, kind, counts = np.unique(ranks, return_inverse=True, return_counts=True)
+    occurring = np.bincount(ranks)
+    distinct = np.flatnonzero(occurring)
     table = np.stack([metric_values(distinct, name) for name in metrics], axis=1)
-    points = np.hstack([table, np.ones((len(distinct), 1))])
+    points, counts = np.hstack([table, np.ones((len(distinct), 1))]), occurring[distinct]
     if users is not None:
+        kind = np.searchsorted(distinct, ranks)
         points, counts = np.unique(_per_user(table[kind], users), axis=0, return_counts=True)
     intervals = _intervals(points, counts, resamples, confidence, seed)
     return dict(zip(metrics, intervals, strict=True))
