@@ -12,7 +12,7 @@ from pydantic import Field
 from genrec.baselines.base import FitInputs
 from genrec.baselines.ranking import near_top
 from genrec.baselines.scoring import ScoringBaseline
-from genrec.baselines.sparse import incidence, newest, pack_sparse, unpack_sparse
+from genrec.baselines.sparse import in_single, incidence, newest, pack_sparse, unpack_sparse
 from genrec.baselines.tuning import product
 from genrec.config import Settings
 from genrec.data.histories import Histories
@@ -72,7 +72,7 @@ class ItemKNN(ScoringBaseline):
     def score(self, histories: Histories) -> sp.csr_array:
         """Sparse scores: only neighbours of the read items are stored."""
         read = incidence(newest(histories, self.settings.last), len(self.item_ids))
-        return sp.csr_array(read @ self._similar).astype(np.float32)
+        return in_single(read @ self._similar)
 
     def background(self) -> np.ndarray:
         """Zero for every item: no user had both."""

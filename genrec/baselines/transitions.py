@@ -11,7 +11,7 @@ from pydantic import Field
 
 from genrec.baselines.base import FitInputs
 from genrec.baselines.scoring import ScoringBaseline
-from genrec.baselines.sparse import ages, pack_sparse, unpack_sparse
+from genrec.baselines.sparse import ages, in_single, pack_sparse, unpack_sparse
 from genrec.baselines.tuning import product
 from genrec.config import Settings
 from genrec.data.histories import Histories
@@ -103,7 +103,7 @@ class TransitionCounts(ScoringBaseline):
         read = histories.last(self.settings.last)
         rows, age = ages(read)  # age = r + 1
         readers = sp.csr_array((1.0 / age, (rows, read.items)), shape=(len(read), len(self.item_ids)))
-        return sp.csr_array(readers @ self._weights).astype(np.float32)
+        return in_single(readers @ self._weights)
 
     def background(self) -> np.ndarray:
         """Zero for every item: no transition was seen."""
