@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from genrec.artifacts import mend, parse_json, read_json, sha256_of
+from genrec.artifacts import mend, parse_json, sha256_of
 from genrec.artifacts.kinds import PERMISSION
 from genrec.config import MOST_PROCESSES
 from genrec.data.histories import Histories
 from genrec.data.rules import RULES
 from genrec.errors import ArtifactError, ConfigError
 from genrec.schema import Columns
+from genrec.sharding.cut import are_counts, is_count, read_cut
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, Spool, left_out
 from genrec.sharding.store import Store
 
@@ -31,8 +32,6 @@ MANIFEST = "generate.json"
 FORMAT = 2
 """2: shards say from which histories they were made."""
 WORK = ".work"
-SPOOLED = "spooled.json"
-"""Written when the histories are cut; counts of what was left out."""
 _OUTPUTS = re.compile(rf"part-\d{{5,}}\.parquet|{re.escape(MANIFEST)}")
 SCHEMA = {
     Columns.User: pl.String,
@@ -158,8 +157,9 @@ class ShardedJob:
             differ = differences(saved["identity"], self.identity)
             if not differ:
                 self._remove_damaged(saved)
+                self._tell_strange()
             if not differ and saved.get("complete") and not self.left():
-                self._remove_work()
+                self.remove_work()
                 return True
             if not differ:
                 return False
@@ -178,7 +178,7 @@ class ShardedJob:
         """Remove what the job of a manifest made, and nothing else."""
         for name in {part_name(shard) for shard in range(int(saved["shards"]))} & set(self.store.names()):
             self.store.remove(name)
-        self._remove_work()
+        self.remove_work()
         self.store.remove(MANIFEST)
 
     def _remove_damaged(self, saved: dict[str, Any]) -> None:
@@ -198,7 +198,17 @@ class ShardedJob:
                 logger.warning("%s/%s was changed or damaged: it is made again", self.store.where, name)
                 self.store.remove(name)
 
-    def _remove_work(self) -> None:
+    def _tell_strange(self) -> None:
+        """Name files that look like shards of this job and are none."""
+        own = {part_name(shard) for shard in range(self.shards)} | {MANIFEST}
+        for name in self.store.names():
+            if _OUTPUTS.fullmatch(name) and name not in own:
+                logger.warning(
+                    "%s/%s is no shard of this job; who reads part-*.parquet reads it, too", self.store.where, name
+                )
+
+    def remove_work(self) -> None:
+        """Remove the working files; of a link in their place the link, and nothing behind it."""
         shutil.rmtree(self.work, ignore_errors=True)
         self.store.remove(WORK)
 
@@ -226,7 +236,10 @@ class ShardedJob:
         Raises:
             ArtifactError: A shard is damaged.
         """
-        parts, left_out = [], dict(read_json(self.work / SPOOLED))
+        parts, left_out = [], read_cut(self.work, self.spool)
+        if left_out is None:
+            hint = "Run the same again: it cuts the histories again, and no finished shard is lost."
+            raise ArtifactError("The working files of this job are damaged.", where=self.work, hint=hint)
         for shard in range(self.shards):
             name = part_name(shard)
             content = self.store.read(name)
@@ -239,7 +252,7 @@ class ShardedJob:
             check(totals["users"], left_out)
         left_out.pop(ROWS_READ, None)
         written = self._write({"complete": True, **totals, "left_out": left_out, "parts": parts})
-        self._remove_work()
+        self.remove_work()
         return written
 
 
@@ -285,12 +298,20 @@ def _is_whole(content: dict[str, Any]) -> bool:
 
 
 def shard_counts(content: bytes, where: str) -> dict[str, Any]:
-    """``users``, ``rows``, ``short`` and ``problems`` of a finished shard, from its own metadata."""
+    """``users``, ``rows``, ``short`` and ``problems`` of a finished shard, from its own metadata.
+
+    Raises:
+        ArtifactError: It is damaged.
+    """
     try:
-        return json.loads(pl.read_parquet_metadata(content)["genrec"])  # type: ignore[no-any-return]
-    except (pl.exceptions.PolarsError, KeyError, ValueError):
+        counts = parse_json(pl.read_parquet_metadata(content)["genrec"].encode())
+        whole = are_counts(counts["problems"]) and all(is_count(counts[name]) for name in ("users", "rows", "short"))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, ValueError, TypeError, AttributeError):
+        whole = False
+    if not whole:
         hint = "Remove it; the same command makes it again."
-        raise ArtifactError("A shard is damaged.", where=where, hint=hint) from None
+        raise ArtifactError("A shard is damaged.", where=where, hint=hint)
+    return counts  # type: ignore[no-any-return]
 
 
 def differences(saved: Any, now: Any, name: str = "") -> list[str]:

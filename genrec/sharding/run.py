@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from genrec.artifacts import output_lock, write_atomic
+from genrec.artifacts import output_lock
 from genrec.artifacts.files import require_writable
 from genrec.data.histories import none_longer
 from genrec.data.interactions import all_unknown
@@ -21,7 +19,8 @@ from genrec.data.report import ALLOW_UNKNOWN, LOST_IN_READING, RULES, UNKNOWN, D
 from genrec.data.tables import require_file
 from genrec.errors import DataError
 from genrec.progress import Progress
-from genrec.sharding.job import MANIFEST, SPOOLED, WORK, JobSettings, ShardedJob, check_counts, read_manifest
+from genrec.sharding.cut import mark_cut, read_cut
+from genrec.sharding.job import MANIFEST, WORK, JobSettings, ShardedJob, check_counts, read_manifest
 from genrec.sharding.spool import ROWS_READ, HistoryColumns, left_out, measure
 from genrec.sharding.store import LocalStore, Store, open_store
 
@@ -202,10 +201,10 @@ def _working_folder(store: Store) -> Iterator[Path]:
 
 def _spool(job: ShardedJob, source: Path, rows: int, allow_lost: float | None, progress: Progress | None) -> None:
     """Cut the histories, unless a run before has done so."""
-    marker, spool = job.work / SPOOLED, job.spool
-    if marker.is_file() and spool.is_settled():
+    spool = job.spool
+    if read_cut(job.work, spool) is not None:
         return
-    shutil.rmtree(spool.folder, ignore_errors=True)
+    job.remove_work()
     spool.folder.mkdir(parents=True)
     spool.report.allow_lost = allow_lost
     spool.fill(source, rows, progress)
@@ -216,7 +215,7 @@ def _spool(job: ShardedJob, source: Path, rows: int, allow_lost: float | None, p
     counts = left_out(spool.report)
     # the other rows are counted again by the shards that they are in
     counts[ROWS_READ] = sum(count for kind, count in counts.items() if kind != ROWS_READ)
-    write_atomic(marker, json.dumps(counts))
+    mark_cut(job.work, spool, counts)
 
 
 def _make(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from genrec.artifacts import read_json
 from genrec.data.delimited import Quotes
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
@@ -21,7 +22,7 @@ from genrec.data.pieces import table_files, table_pieces
 from genrec.data.report import DataReport
 from genrec.data.sorting import distinct
 from genrec.data.timestamps import SettledTimes, TimesInPieces, parse_times
-from genrec.errors import DataError
+from genrec.errors import ArtifactError, DataError
 from genrec.progress import Progress
 from genrec.schema import Columns
 
@@ -184,7 +185,10 @@ class Spool:
             return Histories.from_lists([], []), DataReport("histories")
         rows = pl.concat(frames, how="vertical_relaxed")
         if self.columns.time is not None:
-            rows = rows.with_columns(self._settled().of(rows[self.columns.time].cast(pl.String)))
+            settled = self._settled()
+            if settled is None:
+                raise self._damaged()
+            rows = rows.with_columns(settled.of(rows[self.columns.time].cast(pl.String)))
         items = rows[self.columns.item].cast(pl.String).str.strip_chars()
         usable, reason = items.is_in(pl.Series(item_ids.tolist(), dtype=pl.String).implode()), "unknown-items"
         if self.columns.time is not None and usable.any() and not self._has_times(rows):
@@ -207,10 +211,22 @@ class Spool:
 
     def is_settled(self) -> bool:
         """Whether it says how times are read, which versions before did not write down."""
-        return self.columns.time is None or (self.folder / _TIMES).is_file()
+        return self.columns.time is None or self._settled() is not None
 
-    def _settled(self) -> SettledTimes:
-        return SettledTimes(**json.loads((self.folder / _TIMES).read_text(encoding="utf-8")))
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every file by name; none where the folder is no folder."""
+        if self.folder.is_symlink() or not self.folder.is_dir():
+            return {}
+        return {path.name: path.stat().st_size for path in sorted(self.folder.iterdir()) if path.is_file()}
+
+    def _settled(self) -> SettledTimes | None:
+        """How times are read; None where it is not said."""
+        try:
+            found = SettledTimes(**read_json(self.folder / _TIMES))
+        except (OSError, ValueError, TypeError):
+            return None
+        known = found.slashes in (None, "day first", "month first") and isinstance(found.dates, bool)
+        return found if known else None
 
     def _has_times(self, rows: pl.DataFrame) -> bool:
         try:
@@ -223,9 +239,27 @@ class Spool:
         path = self._file(shard)
         if not path.is_file():
             return
+        names, left = set(self.columns.names), path.stat().st_size
         with path.open("rb") as stream:
             while head := stream.read(_FRAME.size):
-                yield pl.read_ipc(io.BytesIO(stream.read(_FRAME.unpack(head)[0])))
+                left -= _FRAME.size
+                if len(head) < _FRAME.size or (size := _FRAME.unpack(head)[0]) > left:
+                    raise self._damaged()
+                left -= size
+                try:
+                    frame = pl.read_ipc(io.BytesIO(stream.read(size)))
+                except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+                    raise self._damaged() from None
+                if set(frame.columns) != names:
+                    raise self._damaged()
+                yield frame
+
+    def _damaged(self) -> ArtifactError:
+        return ArtifactError(
+            "The working files of this job are damaged.",
+            where=self.folder,
+            hint="Remove this folder; the same command cuts the histories again, and no finished shard is lost.",
+        )
 
     def _file(self, shard: int) -> Path:
         return self.folder / f"rows-{shard:05d}.bin"

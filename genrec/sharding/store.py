@@ -65,6 +65,10 @@ class LocalStore:
 
     def read(self, name: str) -> bytes:
         """See :class:`Store`."""
+        if (self.folder / name).is_dir():
+            raise ArtifactError(
+                "A folder stands where a file of this job belongs.", where=self.folder / name, hint="Move it away."
+            )
         return (self.folder / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
