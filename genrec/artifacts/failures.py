@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 
 _OF_SETTING = re.compile(r"for (?:field|validator) '(\w+)'")
@@ -25,6 +26,8 @@ def in_words(error: BaseException) -> str:
         return f"it is no JSON from line {error.lineno}, column {error.colno} on"
     if isinstance(error, KeyError):
         return f"it has no {said}" if said and said != "None" else _WRONG_VALUE
+    if isinstance(error, pickle.UnpicklingError):
+        return "it holds objects of Python, which are never read"
     if isinstance(error, UnicodeDecodeError):
         return "it is no UTF-8 text"
     if isinstance(error, OSError) and error.strerror:

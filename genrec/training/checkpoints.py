@@ -7,16 +7,20 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 from zipfile import is_zipfile
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from transformers.trainer_utils import get_last_checkpoint
+from torch import Tensor
+from transformers.trainer_callback import TrainerState
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint
 
-from genrec.artifacts import read_json, tensor_shapes
+from genrec.artifacts import read_json, saved_content, tensor_shapes
 from genrec.artifacts.files import naming_full_disk
 from genrec.errors import ArtifactError
 from genrec.training.objectives.base import Objective
@@ -25,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 _OBJECTIVE = "objective.safetensors"
 _PROBE = 1 << 20
+_MOST = 1 << 53
+_LIKE_WEIGHTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "sum")
+"""States of torch's optimizers that have the shape of their weight."""
 _TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container|iostream error")
 
 
@@ -88,11 +95,68 @@ def usable_checkpoint(folder: Path) -> str | None:
 def _complete(checkpoint: Path) -> bool:
     # transformers writes trainer_state.json last.
     try:
-        read_json(checkpoint / "trainer_state.json")
+        if not _is_state(read_json(checkpoint / "trainer_state.json")):
+            return False
     except (OSError, ValueError):
         return False
     try:  # where power failed, files may have their names and not all of their content
         tensor_shapes(checkpoint / "model.safetensors")
-        return all(is_zipfile(checkpoint / name) for name in ("optimizer.pt", "scheduler.pt"))
     except ArtifactError:
         return False
+    chance = checkpoint.glob("rng_state*.pth")
+    return all(map(is_zipfile, [checkpoint / "optimizer.pt", checkpoint / "scheduler.pt", *chance]))
+
+
+def _is_state(content: Any) -> bool:
+    """Whether the state of a trainer can be gone on with."""
+    if not isinstance(content, dict) or not content.keys() <= {one.name for one in fields(TrainerState)}:
+        return False
+    best, log = content.get("best_model_checkpoint"), content.get("log_history", [])
+    if not (best is None or (isinstance(best, str) and Path(best).name.startswith(PREFIX_CHECKPOINT_DIR))):
+        return False
+    if not (isinstance(log, list) and all(isinstance(row, dict) for row in log)):
+        return False
+    if not isinstance(content.get("stateful_callbacks") or {}, dict):
+        return False
+    counts = (content.get(name, 0) for name in ("global_step", "max_steps", "num_train_epochs"))
+    numbers = (content.get(name) or 0 for name in ("epoch", "best_metric", "total_flos"))
+    size = content.get("train_batch_size", 1)
+    return (
+        all(type(one) is int and 0 <= one < _MOST for one in counts)
+        and all(type(one) in (int, float) for one in numbers)
+        and type(size) is int
+        and size > 0
+    )
+
+
+@contextmanager
+def gone_on_with(checkpoint: Path | str) -> Iterator[None]:
+    """Around the loading of a checkpoint: what is wrong in it is told as such.
+
+    Raises:
+        ArtifactError: It is damaged.
+    """
+    try:
+        with saved_content("checkpoint", checkpoint):
+            yield
+    except ArtifactError as error:
+        hint = "Remove this folder; the same command goes on from the checkpoint before, or begins anew."
+        raise ArtifactError(error.what, where=checkpoint, expected=error.expected, hint=hint) from error
+
+
+def require_fitting(states: Mapping[Tensor, Mapping[str, Any]]) -> None:
+    """Refuse states of an optimizer that do not fit their weights: compiled steps do not look at their sizes.
+
+    Args:
+        states: Of every weight.
+
+    Raises:
+        ValueError: One has another shape.
+    """
+    for weight, state in states.items():
+        for name, value in state.items():
+            if not isinstance(value, Tensor):
+                continue
+            fits = value.shape == weight.shape if name in _LIKE_WEIGHTS else name != "step" or value.numel() == 1
+            if not fits:
+                raise ValueError(f"its optimizer's '{name}' does not fit the weights")

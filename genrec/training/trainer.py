@@ -19,7 +19,14 @@ from genrec.models.base import CodeModel
 from genrec.models.outputs import CodeModelOutput
 from genrec.models.quiet import quiet_loading
 from genrec.training.arguments import training_arguments
-from genrec.training.checkpoints import keep_objective, restore_objective, usable_checkpoint, whole_or_gone
+from genrec.training.checkpoints import (
+    gone_on_with,
+    keep_objective,
+    require_fitting,
+    restore_objective,
+    usable_checkpoint,
+    whole_or_gone,
+)
 from genrec.training.distributed import RankBatches, agreed, anyone, weighted_loss
 from genrec.training.divergence import DivergenceGuard
 from genrec.training.loss_meter import LossMeter, Patience
@@ -121,10 +128,25 @@ class RecommenderTrainer(Trainer):
             keep_objective(self.objective, Path(output_dir or self.args.output_dir or ""))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-        restore_objective(self.objective, Path(resume_from_checkpoint))
+        with gone_on_with(resume_from_checkpoint):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            restore_objective(self.objective, Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with gone_on_with(checkpoint or ""):
+            super()._load_optimizer_and_scheduler(checkpoint)
+            if checkpoint is not None and self.optimizer is not None:
+                require_fitting(self.optimizer.state)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with gone_on_with(checkpoint or ""):
+            super()._load_rng_state(checkpoint)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
+        if load_result.unexpected_keys:
+            raise ValueError(
+                f"it holds weights that the network does not have, such as {load_result.unexpected_keys[0]}"
+            )
         if not hasattr(self.model, "save_training_state"):
             super()._issue_warnings_after_load(load_result)
 
