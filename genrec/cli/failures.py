@@ -17,6 +17,7 @@ _LIBRARIES = {
 }
 _ODD = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that are no text
 _TORCH_MEMORY = re.compile(r"(?<=DefaultCPUAllocator: ).*allocate.*?bytes|Storage size calculation overflowed.*")
+_LOOP = re.compile(r"Symlink loop from '(.*)'$", re.DOTALL)
 _TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container|iostream error")
 
 
@@ -55,6 +56,10 @@ def explained(error: BaseException, written: Sequence[Path] = ()) -> GenRecError
                 hint=f"What it made is whole: {', '.join(map(str, written))}.",
             )
         return _of_system(error)
+    if isinstance(error, RuntimeError) and (loop := _LOOP.match(str(error))):
+        return GenRecError(
+            "A link leads back to itself.", where=loop[1], hint="Remove the link, or choose another path."
+        )
     asked = _TORCH_MEMORY.search(str(error)) if isinstance(error, RuntimeError) else None
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or asked:
         return GenRecError(

@@ -63,6 +63,15 @@ def test_everything_else_is_no_message(error):
     assert explained(error) is None
 
 
+def test_a_link_that_leads_back_to_itself_is_one_error(tables, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    made = CliRunner().invoke(app, ["index", "build", str(tables[0]), "--out", str(tmp_path / "loop")])
+    assert made.exit_code == 1
+    assert isinstance(made.exception, SystemExit)
+    assert "Error: " in made.output
+    assert str(explained(RuntimeError("Symlink loop from '/data/loop'"))).startswith("A link leads back to itself.")
+
+
 def test_a_demo_whose_disk_is_full_leaves_nothing(tmp_path, monkeypatch):
     from genrec.data import shop
 
