@@ -3,8 +3,8 @@
 #
 # Guess beforehand: an item without a trial has an unlimited upper bound and is shown next, as in the textbook.
 # Found: its bound is 0. Items with a click rate above nothing have a positive bound, so it is never chosen: 0 of 1,000 rounds with a
-# learning step after each, for an item that was added later and for one that was there from the beginning, although it is the only one that
-# is always clicked. With epsilon-greedy it is tried and wins.
+# learning step after each, for an item that was added later and for one that was there from the beginning, although both are clicked each
+# time that they are shown. With epsilon-greedy it is tried and wins.
 # Why it matters: UCB is chosen because it explores. Every item that comes into the shop after the first training stays without a show for
 # ever, and the log looks like one of a good policy: it has converged.
 # Output seen:
