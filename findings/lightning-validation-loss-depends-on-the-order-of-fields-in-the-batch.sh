@@ -4,8 +4,8 @@
 # Guess beforehand: the mean over an epoch weighs every batch by its users, or every batch alike.
 # Found: self.log takes the size of the first tensor that it finds in the batch, in the order of the fields. Two batches of two users, with
 # losses of 1 and 0: if the field "loss" is first, the weights are 2 and 2. If the flat list of all items of the histories is first, the
-# weights are 10 and 30, and the loss is halved. There is one warning about an ambiguous batch size. self.log(..., batch_size=2) gives 0.5
-# in both.
+# weights are 10 and 30, and the loss is halved. A warning about an ambiguous batch size names the size that was taken. self.log(...,
+# batch_size=2) gives 0.5 in both.
 # Why it matters: batches of histories without padding hold such flat lists, offsets and scalars beside the users. A collate function that
 # adds a field in front changes all curves, early stopping and the checkpoint that is kept, and nothing about the model has changed.
 # Output seen:
