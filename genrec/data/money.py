@@ -250,5 +250,5 @@ def amounts_were_text(name: str, where: str, before: str) -> DataError:
         f"The field '{name}' holds amounts that were read as numbers; {before} it was text.",
         where=where,
         expected="the same kind in both, so that texts of items are made in the same way",
-        hint=f"Read it as text: Catalog.read(path, as_text=['{name}']), as the command line does by itself.",
+        hint=f"In Python: Catalog.read(path, as_text=['{name}']). Commands read it as text by themselves.",
     )

@@ -21,6 +21,7 @@ FROM_PYTHON_ALONE = {
     "baselines/base.py": "fit(...) before recommend(...)",
     "baselines/storage.py": "load_baseline of another kind; commands load every kind",
     "data/id_lists.py": "positions in place of ids",
+    "data/money.py": "a catalogue that was read without as_text; commands know what was text",
     "decoding/logits_processor.py": "the processor for generate() of transformers",
     "decoding/subtries.py": "names of within= and define(...)",
     "encoders/base.py": "fit(...) before encode(...), histories of another catalogue",

@@ -119,6 +119,7 @@ SPEAKERS = {
     "training/domains.py": {"pretrain"},
     "models/llm/stored.py": {"generate", "evaluate", "bench regret"},
     "data/cases.py": {"evaluate"},
+    "data/histories.py": {"generate"},
     "generative/pretrained.py": {"train", "generate", "evaluate", "bench regret"},
     "sharding/": {"generate"},
     "serving/": {"serve"},

@@ -105,7 +105,7 @@ def test_what_was_said_is_kept_from_line_to_line(export):
     show, train = paste(from_compare)
     assert (show, train) == (
         "genrec index show runs/index",
-        f"genrec train runs/index 'my shop/log.csv' {allowed} --out runs/model",
+        f"genrec train runs/index 'my shop/log.csv' {allowed} --config vector-decoder --out runs/model",
     )
     paste(show)
     another = paste(from_audit.replace("runs/index", "runs/index-2"))[1]
