@@ -86,6 +86,12 @@ def measure(recommender: GenerativeRecommender, given: argparse.Namespace, name:
         network = cost if who in ("network-alone", "everything") else {}
         speed = {"users_per_second": round(speeds[who], 1)}
         rows.append({**common, "recommender": who, **figures(ranks), **gain(ranks, base), **network, **speed})
+        if who == "everything" and "everything-without-network" in lists:
+            same = gain(ranks, ndcg_at(lists["everything-without-network"], 10))
+            rows[-1] |= {
+                name.replace("ndcg@10_gain", "over_same"): value for name, value in same.items() if name != "p"
+            }
+            rows[-1]["over_same_p"] = same["p"]
         print(f"{who}: NDCG@10 {rows[-1]['ndcg@10']:.4f}", flush=True)
     beams = compare_beams(recommender, split.test, given.beam_users)
     return [*rows, {**common, "recommender": "everything-50-beams", **beams}]
@@ -168,7 +174,7 @@ def figures(ranks: np.ndarray) -> dict[str, float]:
 
 
 def gain(ranks: np.ndarray, base: np.ndarray) -> dict[str, float]:
-    """NDCG@10 against everything without network, paired."""
+    """NDCG@10 against that of others, ``(n,)``, paired."""
     difference = paired_difference(ndcg_at(np.where(ranks > 10, 0, ranks), 10), base)
     return {
         "ndcg@10_gain": difference.mean,
@@ -213,6 +219,14 @@ def page(name: str, rows: list[dict[str, Any]]) -> str:
             f"| {row['recommender']}, {row['runs']} seeds | {row['recall@10']:.4f} ± {row['recall@10_std']:.4f} | "
             f"{row['ndcg@10']:.4f} ± {row['ndcg@10_std']:.4f} |"
         )
+    for row in ranked:
+        if "over_same" in row:
+            lines += [
+                "",
+                f"Seed {row['seed']}: everything is above the same words and counts without its network by "
+                f"{row['over_same']:+.4f} NDCG@10 ({row['over_same_low']:+.4f} to {row['over_same_high']:+.4f}, "
+                f"p {row['over_same_p']:.4f}).",
+            ]
     for row in rows:
         if "ndcg@10_exact" in row:
             lines += [
