@@ -11,6 +11,7 @@ _PYTHONS = re.compile(
     r"argument|could not convert|invalid literal|unpack|not supported between|object |attribute|iterable|indices"
     r"|dictionary update|negative dimension|shape|size|cast|NoneType|instance of"
 )
+_TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container|iostream error")
 _WRONG_VALUE = "a value in it is of another kind or size than it must be"
 _PLAIN = (TypeError, AttributeError, IndexError, ArithmeticError, AssertionError, NotImplementedError)
 
@@ -39,3 +40,8 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, _PLAIN) or (isinstance(error, ValueError | RuntimeError) and _PYTHONS.search(said)):
         return _WRONG_VALUE
     return said or _WRONG_VALUE
+
+
+def is_of_writing(error: RuntimeError) -> bool:
+    """Whether PyTorch could not write a file: its error has no number, and looks like any other."""
+    return _TORCH_WRITING.search(str(error)) is not None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from genrec.artifacts.failures import is_of_writing
 from genrec.errors import ConfigError, GenRecError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -18,7 +19,6 @@ _LIBRARIES = {
 _ODD = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that are no text
 _TORCH_MEMORY = re.compile(r"(?<=DefaultCPUAllocator: ).*allocate.*?bytes|Storage size calculation overflowed.*")
 _LOOP = re.compile(r"Symlink loop from '(.*)'$", re.DOTALL)
-_TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container|iostream error")
 
 
 def refuse_odd_bytes(values: Iterable[object]) -> None:
@@ -67,7 +67,7 @@ def explained(error: BaseException, written: Sequence[Path] = ()) -> GenRecError
             hint="Use smaller batches (settings batch_users, trainer.per_device_train_batch_size), fewer beams, or "
             "smaller sizes of what is built.",
         )
-    if isinstance(error, RuntimeError) and _TORCH_WRITING.search(str(error)):
+    if isinstance(error, RuntimeError) and is_of_writing(error):
         return GenRecError(f"A checkpoint cannot be written: {_first(error)}", hint="Is the disk full?")
     for cls in type(error).__mro__:
         if (library := _LIBRARIES.get((cls.__module__, cls.__name__))) is not None:

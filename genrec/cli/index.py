@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=Pipeline, no_args_is_help=True)
 
 _BEST_PRESET, _BEST_UP_TO = "vector-decoder", 100_000
-"""What recommends best on every data set where it was measured, and the most items for which it is named: it has a row
-for each, and scores all of them."""
+"""What was above words and counts on all five data sets where it was measured (docs/results.md), and the most items for
+which it is named: it has a row for each, and scores all of them."""
 
 Recipe = Annotated[str, typer.Option("--tokenizer", help="Recipe, or a YAML file; auto: sizes by the catalogue.")]
 Frozen = Annotated[

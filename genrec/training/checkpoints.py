@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint
 
 from genrec.artifacts import read_json, saved_content, tensor_shapes
+from genrec.artifacts.failures import is_of_writing
 from genrec.artifacts.files import naming_full_disk
 from genrec.errors import ArtifactError
 from genrec.training.objectives.base import Objective
@@ -32,7 +32,6 @@ _PROBE = 1 << 20
 _MOST = 1 << 53
 _LIKE_WEIGHTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "sum")
 """States of torch's optimizers that have the shape of their weight."""
-_TORCH_WRITING = re.compile(r"PytorchStreamWriter|inline_container|iostream error")
 
 
 def keep_objective(objective: Objective, folder: Path) -> None:
@@ -58,7 +57,7 @@ def whole_or_gone(checkpoint: Path) -> Iterator[None]:
         with naming_full_disk(checkpoint):
             yield
     except (OSError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, RuntimeError) and not _TORCH_WRITING.search(str(error)):
+        if isinstance(error, RuntimeError) and not is_of_writing(error):
             raise
         shutil.rmtree(checkpoint, ignore_errors=True)
         number = getattr(error, "errno", None)
@@ -145,7 +144,7 @@ def gone_on_with(checkpoint: Path | str) -> Iterator[None]:
 
 
 def require_fitting(states: Mapping[Tensor, Mapping[str, Any]]) -> None:
-    """Refuse states of an optimizer that do not fit their weights: compiled steps do not look at their sizes.
+    """Refuse states of an optimizer that do not fit their weights.
 
     Args:
         states: Of every weight.
