@@ -65,11 +65,13 @@ class States:
         vectors: ``(n, dim)`` float32.
         newest: ``(n,)`` position of the item before.
         users: ``(n,)`` which history.
+        places: ``(n,)`` how many items the history has up to there, of those that the network reads.
     """
 
     vectors: Tensor
     newest: np.ndarray
     users: np.ndarray
+    places: np.ndarray
 
 
 def find_concepts(
@@ -157,11 +159,11 @@ def read_states(recommender: GenerativeRecommender, histories: Histories, *, bat
         raise ConfigError(
             f"This network does not give: {', '.join(missing)}.",
             where=recommender.config.model.architecture,
-            expected="a network whose states can be looked at and changed, such as item-decoder",
+            expected="a network whose states can be looked at and changed, such as vector-decoder or item-decoder",
         )
     recent = histories.last(recommender.config.model.max_items + 1)
     read = model.reader(recommender.index, recommender.config)
-    vectors, newest, users = [], [], []
+    vectors, newest, users, read_items = [], [], [], []
     for start in range(0, len(recent), batch):
         some = recent.select(np.arange(start, min(start + batch, len(recent))))
         with torch.no_grad():
@@ -171,9 +173,10 @@ def read_states(recommender: GenerativeRecommender, histories: Histories, *, bat
         vectors.append(output.need("states").cpu()[torch.from_numpy(later)].float())
         newest.append(items[rows[later], places[later] - 1])
         users.append(rows[later] + start)
+        read_items.append(places[later])
     if not vectors or not sum(map(len, newest)):
         raise DataError("There are no states to look at: no history has two items.")
-    return States(torch.cat(vectors), np.concatenate(newest), np.concatenate(users))
+    return States(torch.cat(vectors), *map(np.concatenate, (newest, users, read_items)))
 
 
 def words_of_titles(titles: list[str], *, least: int = 3, most: float = 0.5) -> tuple[sp.csr_array, list[str]]:
@@ -269,12 +272,7 @@ def _ablated(
     _, firsts = np.unique(states.users[strong], return_index=True)
     chosen = strong[np.sort(firsts)][:most]
     recent = histories.last(recommender.config.model.max_items + 1)
-    cut = []
-    for row in chosen:
-        items = recent[int(states.users[row])]
-        place = int(np.count_nonzero((states.users == states.users[row])[: row + 1]))
-        cut.append(items[:place].tolist())
-    some = Histories.from_lists(cut)
+    some = Histories.from_lists([recent[states.users[row]][: states.places[row]].tolist() for row in chosen])
     column = has[:, [words.index(concept.word)]].toarray().ravel()
     latent = torch.tensor([concept.latent], device=recommender.model.device)
 

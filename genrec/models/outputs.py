@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -82,6 +82,19 @@ class CodeModelOutput(ModelOutput):
     def adding(self, term: Tensor) -> CodeModelOutput:
         """The same with something added to the loss, a scalar."""
         return CodeModelOutput(**{**self, "loss": term if self.loss is None else self.loss + term})
+
+
+def together(outputs: Sequence[CodeModelOutput]) -> CodeModelOutput:
+    """One output of the parts of a batch: the mean loss over the targets of all, and the rest one after the other.
+
+    Args:
+        outputs: At least one, each with ``n_targets``, all with the same fields; ``rows`` count through the batch.
+    """
+    counts = torch.stack([one.need("n_targets") for one in outputs])
+    losses = torch.stack([one.need("loss") for one in outputs])
+    lists = set(outputs[0]) - {"loss", "n_targets"}
+    joined = {name: torch.cat([one[name] for one in outputs]) for name in lists}
+    return CodeModelOutput((losses * counts).sum() / counts.sum().clamp_min(1), counts.sum(), **joined)
 
 
 def also_asked(forward: Callable[..., CodeModelOutput]) -> Callable[..., CodeModelOutput]:

@@ -70,7 +70,7 @@ def test_names_are_those_of_brute_force():
     newest, first = rng.integers(0, 12, 80), rng.random(80) < 0.5
     activations = np.where(rng.random((80, 5)) < 0.3, rng.random((80, 5)), 0)
     activations[:, 3] = has.toarray()[newest, 2]  # this latent is word 2
-    states = States(torch.zeros(80, 1), newest, np.arange(80))
+    states = States(torch.zeros(80, 1), newest, np.arange(80), np.ones(80, dtype=int))
     found = {
         one.latent: one for one in named(activations, has, list("abcd"), states, first, [str(n) for n in range(12)])
     }

@@ -14,6 +14,8 @@ would give away the next item.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -25,7 +27,7 @@ from genrec.data.histories import Histories
 from genrec.encoders.word_matches import WordMatches
 from genrec.models.beam_tree import last_real, read_prefix
 from genrec.models.catalogue_network import CatalogueNetwork, unbound
-from genrec.models.outputs import CodeModelOutput, TrainingBatches, UserReader
+from genrec.models.outputs import CodeModelOutput, TrainingBatches, UserReader, together
 from genrec.models.parts import CodeTable, build_backbone
 from genrec.models.predictor import ItemScores
 from genrec.models.registry import network
@@ -60,6 +62,7 @@ class VectorDecoder(CatalogueNetwork):
     config: VectorDecoderConfig
     repeats: ClassVar[bool] = False
     by_beam: ClassVar[bool] = True
+    answers: ClassVar[frozenset[str]] = frozenset({"states", "changed_states"})
 
     def __init__(self, config: VectorDecoderConfig) -> None:
         super().__init__(config)
@@ -76,6 +79,7 @@ class VectorDecoder(CatalogueNetwork):
         self.register_buffer("pairs", torch.zeros(config.n_items, config.pair_dim))
         self._of_others: list[Tensor] = []
         self._neighbours: Neighbours | None = None
+        self._changes: list[Callable[[Tensor], Tensor]] = []
         self.post_init()
 
     def bind(self, index: SemanticIndex) -> Self:
@@ -83,6 +87,11 @@ class VectorDecoder(CatalogueNetwork):
         bound = super().bind(index)
         bound._neighbours = Neighbours(bound.vectors, WordMatches(index.word_vectors) if self.config.words else None)
         return bound
+
+    @property
+    def state_dim(self) -> int:
+        """See :attr:`CodeModel.state_dim`."""
+        return int(self.backbone.config.hidden_size)
 
     @property
     def works_untrained(self) -> bool:
@@ -142,11 +151,11 @@ class VectorDecoder(CatalogueNetwork):
             return self._loss(table, states, items, mask, targets, None)
         outputs = []
         for fold in folds.unique().tolist():
-            part = folds == fold
-            outputs.append(self._loss(table, states[part], items[part], mask[part], targets[part], fold))
-        counts = torch.stack([one.n_targets for one in outputs])  # type: ignore[misc]
-        losses = torch.stack([one.loss for one in outputs])  # type: ignore[misc]
-        return CodeModelOutput(loss=(losses * counts).sum() / counts.sum().clamp_min(1), n_targets=counts.sum())
+            part = (folds == fold).nonzero()[:, 0]
+            output = self._loss(table, states[part], items[part], mask[part], targets[part], fold)
+            output.rows = part[output.need("rows")]
+            outputs.append(output)
+        return together(outputs)
 
     def prefill(  # type: ignore[override]
         self,
@@ -184,22 +193,29 @@ class VectorDecoder(CatalogueNetwork):
         self, table: Tensor, states: Tensor, items: Tensor, mask: Tensor, targets: Tensor, fold: int | None
     ) -> CodeModelOutput:
         wanted = find_wanted(items, mask, targets, self.config.later, self.config.later_share)
-        n = len(wanted.places)
-        if not n:
-            return CodeModelOutput(loss=states.sum() * 0, n_targets=torch.tensor(0, device=states.device))
+        rows, newest = wanted.places // items.shape[1], wanted.places % items.shape[1]
+        found = {
+            "n_targets": torch.tensor(len(rows), device=states.device),
+            "states": states[rows, newest],
+            "targets": self.codes[items[rows, newest + 1]],
+            "rows": rows,
+            "places": newest + 1,
+        }
+        if not len(rows):
+            return CodeModelOutput(loss=states.sum() * 0, **found)
         learned = F.dropout(states, self.config.dropout, self.training) @ self.output
         bias, chosen = self._bias(), None
         if self.training and len(table) > self.config.candidates:
             chosen = self._candidates(wanted)
             table, bias, wanted = table[chosen], bias[chosen], wanted.among(chosen)
-        found, place = items.unique(return_inverse=True)
-        found = F.pad(found, (0, -len(found) % _ROUND[0]))
+        read, place = items.unique(return_inverse=True)
+        read = F.pad(read, (0, -len(read) % _ROUND[0]))
         dtype = product_type(states.device)
-        near = Near(self._near().rows(found, chosen, self._pairs(fold), dtype), place)
+        near = Near(self._near().rows(read, chosen, self._pairs(fold), dtype), place)
         smoothing = self.config.label_smoothing if self.training else 0.0
         queries = learned.flatten(0, 1)[wanted.places]
         loss = item_loss(queries, self._mix(states, mask), table, bias, near, wanted, smoothing)
-        return CodeModelOutput(loss=loss, n_targets=torch.tensor(n, device=states.device))
+        return CodeModelOutput(loss=loss, **found)
 
     def _candidates(self, wanted: Wanted) -> Tensor:
         """Items of a step: a uniform sample and all that are wanted, sorted; filled up from the others."""
@@ -225,7 +241,23 @@ class VectorDecoder(CatalogueNetwork):
 
     def _states(self, tokens: Tensor, mask: Tensor) -> Tensor:
         tokens = F.dropout(self.norm(tokens), self.config.dropout, self.training)
-        return read_prefix(self.backbone, mask, None, inputs_embeds=tokens)
+        states = read_prefix(self.backbone, mask, None, inputs_embeds=tokens)
+        for change in self._changes:
+            states = change(states)
+        return states
+
+    @contextmanager
+    def changed_states(self, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+        """Items are scored from changed states, in training and in search; what is near by vectors stays.
+
+        Args:
+            change: ``(..., dim)`` to the same.
+        """
+        self._changes.append(change)
+        try:
+            yield
+        finally:
+            self._changes.remove(change)
 
     def _mix(self, states: Tensor, mask: Tensor) -> Tensor:
         mixed: Tensor = self.mixtures(F.dropout(states, self.config.dropout, self.training), mask)

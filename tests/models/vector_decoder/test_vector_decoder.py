@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from genrec.data import Catalog, Interactions
+from genrec.data.histories import Histories
 from genrec.data.split import split_for
-from genrec.errors import ArtifactError, ModelError
+from genrec.errors import ArtifactError, ConfigError, ModelError
+from genrec.evaluation.concepts import find_concepts, read_states
 from genrec.generative.config import load_train_config
 from genrec.generative.recommender import GenerativeRecommender
 from genrec.models import build_model
@@ -165,6 +167,63 @@ def test_items_that_came_later_are_scored_by_their_texts(fitted, tiny_index):
     assert scores.shape == (1, len(tiny_index) + 1)
     assert np.isfinite(scores).all()
     assert (scores[0] < scores[0, -1]).mean() > 0.5
+
+
+@pytest.mark.parametrize("by_fold", [False, True])
+def test_states_are_what_every_target_was_predicted_from(fitted, by_fold):
+    model = fitted[0].model
+    items = torch.tensor([[3, 4, 5, 4, 6], [9, 1, 2, -1, -1], [7, -1, -1, -1, -1], [2, 8, -1, -1, -1]])
+    batch = {"codes": model._codes[items.clamp_min(0)], "mask": items >= 0, "items": items}
+    folds = {"folds": torch.tensor([1, 0, 0, 1])} if by_fold else {}
+    with torch.no_grad():
+        output = model(**batch, **folds)
+        expected = model._states(model._table()[items.clamp_min(0)], items >= 0)
+    found = {
+        (int(row), int(place)): (state, codes.tolist())
+        for row, place, state, codes in zip(output.rows, output.places, output.states, output.targets, strict=True)
+    }
+    assert set(found) == {(0, 1), (0, 2), (0, 4), (1, 1), (1, 2), (3, 1)}  # an item again is no target
+    for (row, place), (state, codes) in found.items():
+        torch.testing.assert_close(state, expected[row, place - 1])
+        assert codes == model._codes[items[row, place]].tolist()
+    assert int(output.n_targets) == len(found)
+    assert output.states.shape[1] == model.state_dim
+
+
+def test_lists_are_made_from_changed_states(fitted, histories):
+    recommender = GenerativeRecommender.from_pretrained(fitted[1])
+    torch.nn.init.normal_(recommender.model.output)  # so few epochs may keep the start, where states say nothing yet
+    before = recommender.score_items(histories)
+    with recommender.model.changed_states(lambda states: states * 1.0):
+        np.testing.assert_array_equal(recommender.score_items(histories), before)
+    with recommender.model.changed_states(lambda states: states + 10):
+        changed = recommender.score_items(histories)
+    with recommender.model.changed_states(torch.zeros_like):
+        nothing = recommender.score_items(histories)
+    assert np.abs(changed - before)[:3].max() > 1e-3
+    assert np.abs(nothing - before)[:3].max() > 1e-3
+    np.testing.assert_array_equal(changed[3], before[3])  # nobody has no state
+    np.testing.assert_array_equal(recommender.score_items(histories), before)
+
+
+def test_concepts_of_its_states_change_its_lists(fitted):
+    repeats = Histories.from_lists([[n % 30, (n * 7) % 30, n % 30, (n * 3 + 1) % 30] for n in range(60)])
+    states = read_states(fitted[0], repeats)
+    for newest, user, place in zip(states.newest, states.users, states.places, strict=True):
+        assert repeats[user][place - 1] == newest  # also behind an item that is no target
+    concepts, figures = find_concepts(fitted[0], repeats, width=24, k=3, steps=60, shown=4, lists=10)
+    assert figures["states"] == len(states.newest) < 60 * 3
+    assert 1 <= len(concepts) <= 4
+
+
+def test_texts_of_users_are_aligned_with_its_states(tables, tiny_index, tmp_path):
+    settings = ["objective.name=text-alignment", "objective.items=0", "trainer.num_train_epochs=1"]
+    config = load_train_config("vector-decoder", [*TINY, *settings])
+    aligned = train(tiny_index, Interactions.read(tables[1]), config, tmp_path / "model")
+    assert aligned.metrics["steps"] > 0
+    config = load_train_config("vector-decoder", [*TINY, "objective.name=text-alignment"])
+    with pytest.raises(ConfigError, match="embed"):
+        train(tiny_index, Interactions.read(tables[1]), config, tmp_path / "items")
 
 
 def test_it_says_what_it_needs(tiny_index, fitted):
