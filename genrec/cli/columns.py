@@ -254,8 +254,9 @@ class Tables:
 
         Empty where one of the columns that are missing stays unknown: a command without it would fail again.
         """
-        from genrec.data.columns import nearest_column
         from genrec.data.guesses import likely_time
+        from genrec.data.inside import holds_objects
+        from genrec.data.likely_columns import is_of_rows, nearest_column
         from genrec.data.naming import ROW_ORDER
 
         found: dict[str, str | None] = {}
@@ -264,10 +265,12 @@ class Tables:
                 continue
             start = self._start(path)
             for role in roles:
-                if role == "item" and found.get("id") in start.columns:
+                same = found.get("id")
+                if role == "item" and same in start.columns and not is_of_rows(same, start.columns):
                     continue  # --id-column names both
                 if self.used.get(role) not in (*start.columns, ROW_ORDER):
-                    rest = [name for name in start.columns if name not in found.values()]
+                    rest = [name for name in start.columns if role == "item" or name not in found.values()]
+                    rest = [name for name in rest if not holds_objects(start[name])]
                     rest = [name for name in rest if role != "item" or name.lower() != "id"]  # that of the row
                     found[role] = nearest_column(rest, _USUAL[role])
             if "time" in found:

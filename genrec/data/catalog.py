@@ -127,10 +127,11 @@ class Catalog:
         missing = np.flatnonzero(codes < 0)
         if len(missing):
             places = ", ".join(lines.of(int(row)) for row in missing[:3]) + (", ..." if len(missing) > 3 else "")
-            given = ", ".join(repr(value) for value in frame[id_column].gather(missing[:3]).to_list())
+            words = frame[id_column].gather(missing[:3]).drop_nulls().to_list()
+            given = f" ({', '.join(map(repr, words))})" if words else ""
             raise DataError(
                 f"{count(len(missing), 'item')} {agree(len(missing), 'has', 'have')} no {id_column}.",
-                where=f"{where}: {places} ({given})",
+                where=f"{where}: {places}{given}",
                 expected=f"an id in every row; blanks and the words {MISSING_WORDS} mean that there is none",
                 hint="Fill the ids in, or remove these rows.",
             )

@@ -12,6 +12,7 @@ from genrec.data.event_kinds import note_kinds
 from genrec.data.interaction_columns import find_time_column, note_times, read_parts
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.timestamps import parse_times
+from genrec.data.unnamed_users import advice_on_missing, note_guests
 from genrec.errors import DataError
 
 
@@ -80,13 +81,16 @@ def code_rows(
     note_kinds(frame, (user_column, item_column, time_column, part_column), report, lines)
     keep = (users >= 0) & (items >= 0)
     missing = np.flatnonzero(~keep)
-    report.add("missing-ids", len(missing), lines.examples(missing))
+    advice = advice_on_missing(frame, user_column, users < 0)
+    report.add("missing-ids", len(missing), lines.examples(missing), advice)
     if times is not None and time_column is not None:
         note_times(times, frame[time_column], keep, report, lines)
         keep &= times.readable
     if not keep.any():
-        raise DataError("No row has a user, an item and a time.", where=where, expected="at least one usable row")
+        expected = "at least one usable row"
+        raise DataError("No row has a user, an item and a time.", where=where, expected=expected, hint=advice)
     report.require_few_lost(where)
+    note_guests(user_ids, users[keep], report)
     values, order = (None, None) if times is None else (times.values, times.order)
     if keep.all():
         report.add("users-without-rows", 0)

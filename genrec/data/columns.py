@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
-import unicodedata
+import re
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from genrec.data.alike import note_alike
-from genrec.data.inside import inside_hint
+from genrec.data.inside import holds_objects, inside_hint
+from genrec.data.likely_columns import USUAL, nearest_column, plain_name
 from genrec.data.nested_ids import refuse_lists, refuse_objects
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
 from genrec.data.rules import MISSING
 from genrec.data.signs import mended
 from genrec.errors import DataError
 
+_VALUE = re.compile(r"-?\d+(?:\.\d*)?$|\d{4}-\d{2}-\d{2}(?!\w)")
+"""A name of a column that is a number or a date: there is no first line with names."""
 _ROUNDED = r"^-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2}$"
 _MANY = 1 << 21
 """Rows from which it pays to load a compiler and number their ids by a compiled table."""
@@ -37,16 +40,15 @@ def require_column(frame: pl.DataFrame, name: str, option: str | None, where: ob
     """
     if name in frame.columns:
         return name
-    near = _meant(frame.columns, name, option)
-    if any(column.lstrip("-").replace(".", "", 1).isdigit() for column in frame.columns):
+    near = _meant([column for column in frame.columns if not holds_objects(frame[column])], name, option)
+    if any(_VALUE.match(column) for column in frame.columns):
         raise DataError(
             f"There is no column '{name}', and the first line looks like a row: {', '.join(frame.columns)}.",
             where=where,
             expected="a first line with the names of the columns",
             hint="Add such a line to the file.",
         )
-    usual = _USUAL.get(option or "", name)
-    inside = None if near else inside_hint(frame, lambda names: nearest_column(names, usual))
+    inside = None if near else inside_hint(frame, lambda names: _meant(names, name, option), where)
     raise DataError(
         f"There is no column '{name}'.",
         where=where,
@@ -60,8 +62,8 @@ def require_column(frame: pl.DataFrame, name: str, option: str | None, where: ob
 def _meant(columns: Sequence[str], name: str, option: str | None) -> str | None:
     """The column that was probably meant."""
     if option == "item_column":  # an ``id`` of a table of interactions is that of the row
-        columns = [column for column in columns if _plain(column) != "id"]
-    return nearest_column(columns, name) or nearest_column(columns, _USUAL.get(option or "", name))
+        columns = [column for column in columns if plain_name(column) != "id"]
+    return nearest_column(columns, name) or nearest_column(columns, USUAL.get(option or "", name))
 
 
 def _naming(option: str | None, near: str | None) -> str:
@@ -70,51 +72,13 @@ def _naming(option: str | None, near: str | None) -> str:
         return ""
     flag, column = "--" + option.replace("_", "-"), near or "COLUMN"
     rows = " Or take the order of the rows: --time-column none (time_column=None in Python)."
-    return f"Name the column that holds it: {flag} {column} ({option}={column!r} in Python)." + (
+    return f"Name the column that holds it: {flag} {shlex.quote(column)} ({option}={column!r} in Python)." + (
         rows if option == "time_column" else ""
     )
 
 
 HISTORY_NAMES = ("history_item_id", "history_item_ids", "history", "item_history", "history_ids", "input_ids", "inputs")
 """Names under which official cases hold their histories."""
-_USUAL = {"user_column": "user_id", "item_column": "item_id", "id_column": "item_id", "time_column": "timestamp"}
-_ALIASES = {
-    "item_id": (
-        *("asin", "parent_asin", "product_id", "business_id", "movie_id", "sku", "id", "item", "product"),
-        *("artikelnummer", "artikelnr", "artikel_id", "artikel", "produktnummer", "produkt_id", "référence"),
-        *("reference", "référence_produit", "id_produit", "article", "id_producto", "referencia"),
-        *("商品コード", "商品ID", "商品番号", "品番", "商品编号", "商品编码", "상품코드", "상품번호"),
-        *("codigo_produto", "cod_produto", "id_produto", "produto", "codice_articolo", "codice_prodotto"),
-        *("id_prodotto", "codigo_articulo", "productnummer", "artikelcode", "kod_produktu", "id_produktu"),
-        *("product_code", "product_number", "article_id", "article_number", "variant_id", "content_id"),
-    ),
-    "user_id": (
-        *("reviewer_id", "customer_id", "username", "user", "uid", "customer", "client", "client_id"),
-        *("kundennummer", "kundennr", "kunden_id", "kunde", "nutzer_id", "numéro_client", "id_client", "cliente"),
-        *("id_cliente", "utilisateur", "顧客ID", "顧客番号", "顧客コード", "会員ID", "会員番号", "ユーザーID"),
-        *("codigo_cliente", "cod_cliente", "codice_cliente", "usuario", "id_usuario", "utente", "klantnummer"),
-        *("klant_id", "id_klienta", "用户ID", "会员编号", "客户编号", "고객번호", "회원번호", "buyer_id"),
-        *("account_id", "member_id", "visitor_id", "customer_number", "customer_email", "session_id"),
-    ),
-    "timestamp": (
-        *("unix_review_time", "time", "date", "datetime", "ts", "created_at", "posted"),
-        *("datum", "zeitpunkt", "bestelldatum", "kaufdatum", "date_de_commande", "date_commande", "fecha"),
-        *("購入日", "購入日時", "注文日", "注文日時", "日付", "日時", "下单时间", "订单时间", "주문일", "주문일시"),
-        *("data_pedido", "data_do_pedido", "data_compra", "data_ordine", "data_acquisto", "fecha_pedido"),
-        *("fecha_compra", "besteldatum", "data_zamowienia", "data", "event_time", "order_date", "ordered_at"),
-        *("purchase_date", "purchased_at", "event_timestamp"),
-    ),
-}
-
-
-def nearest_column(columns: Sequence[str], name: str) -> str | None:
-    """The column that was probably meant: the same but for case and signs, a usual other name, or similar letters."""
-    plain = {_plain(column): column for column in reversed(columns)}
-    for candidate in (name, *_ALIASES.get(name, ())):
-        if _plain(candidate) in plain:
-            return plain[_plain(candidate)]
-    near = difflib.get_close_matches(_plain(name), list(plain), n=1, cutoff=0.6)
-    return plain[near[0]] if near else None
 
 
 def require_different(names: Sequence[str | None], where: object) -> None:
@@ -134,11 +98,6 @@ def require_different(names: Sequence[str | None], where: object) -> None:
             where=where,
             expected="a column each for users, items, times and parts",
         )
-
-
-def _plain(name: str) -> str:
-    """Letters and digits alone, small and without accents."""
-    return "".join(sign for sign in unicodedata.normalize("NFKD", name.lower()) if sign.isalnum())
 
 
 def as_strings(series: pl.Series, where: object) -> pl.Series:

@@ -16,6 +16,8 @@ _NO_TIME_WORDS = {"id", "ids", "uuid", "no", "nr", "number", "num", "code", "sku
 _NO_TIME_WORDS |= {"price", "amount", "cost", "total", "birth", "lifetime", "size", "count"}
 _DATE = r"^\s*(?:\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d{4}[/.]\d{1,2}[/.]\d{1,2})(?:\D.*)?$"
 _DATE += r"|^\s*\d{4}[年년] ?\d{1,2}[月월]"
+_DATE += r"|(?i)^\s*(?:[a-z]{3,9},? )?(?:\d{1,2}[ -])?"
+_DATE += r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?[ -].*\d{4}"
 _SURE = 0.9
 _SAMPLE = 10_000
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 import polars as pl
 
-from genrec.data.columns import HISTORY_NAMES, as_strings, nearest_column, require_column
+from genrec.data.columns import HISTORY_NAMES, as_strings, require_column
 from genrec.data.guesses import likely_time
+from genrec.data.likely_columns import nearest_column
 from genrec.data.report import N_EXAMPLES, DataReport, Lines
+from genrec.data.time_units import dates_as_numbers
 from genrec.data.timestamps import Times, day_of, looks_like_days
 from genrec.errors import DataError
 from genrec.schema import Columns
@@ -41,7 +45,7 @@ def find_time_column(frame: pl.DataFrame, name: str | None, others: tuple[str | 
         f"There is no column '{name}', but '{near}' may be the time.",
         where=where,
         expected=f"'{name}' among the columns, which are: {', '.join(frame.columns)}",
-        hint=f"Pass --time-column {near} (time_column={near!r} in Python), "
+        hint=f"Pass --time-column {shlex.quote(near)} (time_column={near!r} in Python), "
         "or --time-column none (time_column=None in Python) to use the order of the rows.",
     )
 
@@ -58,6 +62,9 @@ def note_times(times: Times, given: pl.Series, keep: np.ndarray, report: DataRep
     first = np.flatnonzero(keep & times.readable)[:1]
     shown = [f"{given[int(row)]} is {day_of(float(given[int(row)]))}" for row in first] if days else []
     report.add("day-numbers", int((keep & times.readable).sum()) if days else 0, lines.examples(first, shown))
+    if times.kind == "integer" and dates_as_numbers(times.values[keep & times.readable]):
+        shown = [str(given[int(row)]) for row in first]
+        report.add("dates-as-numbers", int((keep & times.readable).sum()), lines.examples(first, shown))
     report.add("fractional-timestamps", 0 if days else times.fractional)
     if times.slashes is not None:
         shown = [f"{times.slashes.order}: {times.slashes.proof!r} can mean nothing else"]

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pydantic import Field
 
 from genrec.config import Settings
+from genrec.data.likely_columns import is_of_rows
 from genrec.schema import Columns
 
 ROW_ORDER = "none"
@@ -52,13 +53,14 @@ class ColumnNames(Settings):
     def of_interactions(self, remembered: ColumnNames, columns: Collection[str]) -> ColumnNames:
         """The names to read interactions with: said here, else remembered and there, else the usual ones.
 
-        Item ids may also go by the name that they have in the items table.
+        Item ids may also go by the name that they have in the items table, unless that is the id of a row here.
 
         Args:
             remembered: Names of an earlier table.
             columns: Those that this table has; empty where that is not known.
         """
-        items = (remembered.item, Columns.Item, self.id, remembered.id)
+        known = (remembered.item, Columns.Item, self.id, remembered.id)
+        items = [name for name in known if name is None or not is_of_rows(name, columns)]
         return ColumnNames(
             user=self.user or _first(columns, remembered.user, Columns.User),
             item=self.item or _first(columns, *items),

@@ -33,6 +33,14 @@ def unpacking_hint(path: Path) -> str | None:
     return f"Unpack it first ({tool}), or pack it with gzip." if tool else None
 
 
+def packed_start(path: Path, size: int) -> bytes:
+    """The first bytes of a file, unpacked; none where they cannot be read."""
+    try:
+        return next(byte_chunks(path), b"")[:size]
+    except (DataError, OSError):
+        return b""
+
+
 def byte_chunks(path: Path) -> Iterator[bytes]:
     r"""The bytes of a file, unpacked where its suffix says that it is packed.
 

@@ -123,6 +123,16 @@ RULES: dict[str, Rule] = {
         "Write dates, or seconds since 1970: (days - 25569) * 86400.",
         "assumed",
     ),
+    "dates-as-numbers": Rule(
+        "times look like dates without signs between, such as 20240531: they count as plain numbers",
+        "Write them with signs (2024-05-31 12:00), where days and hours between them matter.",
+        "assumed",
+    ),
+    "guests": Rule(
+        "a user id that stands for nobody counts as one user with all of its rows",
+        "Leave these rows out of the table: they are of many people.",
+        "assumed",
+    ),
     "slash-dates": Rule(
         "dates with slashes are read in the one order that all of them allow",
         "Nothing to do; ISO dates (2024-05-31) leave no doubt.",

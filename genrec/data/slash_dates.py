@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from genrec.data.month_names import clock_of
+
 _PATTERN = (
     r"^(?<a>\d{1,2})[/-](?<b>\d{1,2})[/-](?<y>\d{4})"
     r"(?:,?[ T]+(?<h>\d{1,2}):(?<m>\d{2}(?::\d{2}(?:\.\d+)?)?)(?: ?(?<half>[AaPp])\.?[Mm]\.?)?)?$"
@@ -96,10 +98,5 @@ def in_order(text: pl.Series, order: str | None) -> pl.Series:
     parts = text.str.extract_groups(_PATTERN).struct.unnest()
     day, month = (parts["a"], parts["b"]) if order == "day first" else (parts["b"], parts["a"])
     date = parts["y"] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
-    hour = parts["h"].cast(pl.Int64, strict=False)
-    half = parts["half"].str.to_lowercase()
-    hour = pl.select(
-        pl.when(half == "p").then(hour % 12 + 12).when(half == "a").then(hour % 12).otherwise(hour)
-    ).to_series()
-    clock = (" " + hour.cast(pl.String).str.zfill(2) + ":" + parts["m"]).fill_null("")
+    clock = clock_of(parts["h"], parts["m"], parts["half"])
     return (date + clock).fill_null(text).alias(text.name)

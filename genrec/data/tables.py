@@ -15,8 +15,8 @@ from genrec.artifacts import atomic_file
 from genrec.artifacts.files import with_place
 from genrec.data.delimited import Parsed, Quotes, parse_delimited
 from genrec.data.encodings import conversion_hint
+from genrec.data.file_kinds import content_hint, kind_hint
 from genrec.data.formulas import formula_note
-from genrec.data.inside import json_file_hint
 from genrec.data.jsonlines import parse_json_lines
 from genrec.data.packed import PACKED, byte_chunks, inner_suffix, packing, require_packing, unpacking_hint
 from genrec.data.parquet import read_parquet
@@ -43,6 +43,10 @@ _MAGIC = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
+_OF_PYTHON = (
+    "The lines are Python and no JSON, as in the dumps of Amazon and Steam that genrec data prepare reads. For others: "
+    "python3 -c 'import ast, json, sys; [print(json.dumps(ast.literal_eval(x))) for x in sys.stdin]' < FILE > NEW.jsonl"
+)
 _CHUNK = 1 << 24
 _LOOK = 1 << 16
 _FIRST_ROWS = 1000
@@ -82,10 +86,12 @@ def read_rows(path: Path | str, report: DataReport, *, quotes: Quotes = "doubled
     data = read_text(path)
     may_hold_nul = kind == "jsonl" or b"\x00" in data  # JSON also by an escape
     parsed = _parse(data, kind, path, quotes)
+    python = kind == "jsonl" and data[:_LOOK].lstrip().startswith((b"{'", b"{u'"))
     del data
     if not parsed.frame.height:
         found = f" ({parsed.examples[0]})" if parsed.examples else ""
-        raise DataError(f"No line can be read{found}.", where=path, expected="one JSON object a line")
+        hint = _OF_PYTHON if python else None
+        raise DataError(f"No line can be read{found}.", where=path, expected="one JSON object a line", hint=hint)
     report.read(parsed.frame.height + parsed.broken)
     report.add("broken-rows", parsed.broken, parsed.examples, parsed.advice)
     report.add("replaced-signs", parsed.replaced, parsed.replaced_at)
@@ -126,7 +132,7 @@ def table_kind(path: Path, *, to_write: bool = False) -> str:
     if kind is None:
         if not to_write:
             require_file(path)
-        hint = json_file_hint(path) if path.suffix.lower() == ".json" else unpacking_hint(path)
+        hint = unpacking_hint(path) if to_write else kind_hint(path)
         raise DataError(f"Cannot tell what kind of table '{path.name}' is.", where=path, expected=_KNOWN, hint=hint)
     if to_write:
         require_packing(path)
@@ -224,7 +230,7 @@ def _require_text(start: bytes, path: Path) -> None:
     if magic is None and not _is_binary(start[:_LOOK]):
         return
     found = magic or "a binary file"
-    hint = "Export the table, or give the file its right suffix."
+    hint = content_hint(start, path) or "Export the table, or give the file its right suffix."
     hint = "Save it as UTF-8 text." if found == "UTF-16 text" else hint
     raise DataError(f"This is {found}, not a text table.", where=path, expected=_KNOWN, hint=hint)
 

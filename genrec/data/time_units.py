@@ -55,6 +55,23 @@ def mixed_units(values: np.ndarray, readable: np.ndarray) -> MixedUnits | None:
     return MixedUnits(finest, factors, told & ~fits[usual], counts)
 
 
+def dates_as_numbers(values: np.ndarray) -> bool:
+    """Whether all numbers are dates without signs between: ``20240531``, with hours, minutes and seconds or without.
+
+    >>> dates_as_numbers(np.array([20240531, 20231231])), dates_as_numbers(np.array([1717113600]))
+    (True, False)
+    """
+    if not len(values) or (low := int(values.min())) < 10**7 or len(str(low)) != len(str(int(values.max()))):
+        return False
+    parts, rest = [], values
+    for _ in range((len(str(low)) - 4) // 2):
+        rest, part = np.divmod(rest, 100)
+        parts.append(part)
+    bounds = ((1, 12), (1, 31), (0, 23), (0, 59), (0, 59))
+    fits = [((part >= least) & (part <= most)).all() for part, (least, most) in zip(parts[::-1], bounds, strict=False)]
+    return 2 <= len(parts) <= len(bounds) and bool(all(fits) and rest.min() >= 1990 and rest.max() < 2100)
+
+
 def _of_one_unit(values: np.ndarray) -> bool:
     low, high = int(values.min(initial=_LATEST)), int(values.max(initial=0))
     return any(_EARLIEST * size <= low and high <= _LATEST * size for size in UNITS.values())

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from genrec.data.month_names import without_month_names
 from genrec.data.slash_dates import SlashOrder, SlashTally, in_order, without_slashes
 from genrec.data.time_units import UNITS, MixedUnits, mixed_units
 from genrec.errors import DataError
@@ -83,7 +84,7 @@ def parse_times(series: pl.Series, where: object) -> Times:
             f"No time in the column '{series.name}' can be read" + (f" (such as {example!r})." if example else "."),
             where=where,
             expected="integers (epoch seconds or milliseconds), decimals, or ISO dates such as 2024-05-31T12:00:00 or "
-            "2024-05-31 (also 31.05.2024)",
+            "2024-05-31 (also 31.05.2024 and May 31, 2024)",
             hint=f"{either}Convert the column, or use the order of the rows: --time-column none (time_column=None in "
             "Python).",
         )
@@ -227,6 +228,7 @@ def iso_spelled(text: pl.Series) -> pl.Series:
     >>> iso_spelled(pl.Series(["1.5.2024 8:30", "2024/05/31", "2024年5月1日", "1/5/2024"])).to_list()
     ['2024-05-01 08:30', '2024-05-31', '2024-05-01', '1/5/2024']
     """
+    text = without_month_names(text)
     for pattern in _OTHER_DATES:
         if not text.str.contains(pattern).any():
             continue
@@ -239,7 +241,7 @@ def iso_spelled(text: pl.Series) -> pl.Series:
 
 def parse_iso(text: pl.Series) -> pl.Series:
     """ISO dates and datetimes as Datetime in microseconds (UTC, no zone); null where unreadable."""
-    plain = text.str.replace(r"^(\d{4}-\d{2}-\d{2})[Tt]", "${1} ").str.replace(r"(?:[Zz]| ?UTC)$", "")
+    plain = text.str.replace(r"^(\d{4}-\d{2}-\d{2})[Tt]", "${1} ").str.replace(r"(?:[Zz]| ?UTC| ?GMT)$", "")
     zoned = plain.str.contains(r":\d{2}.*[+-]\d{2}(:?\d{2})?$").fill_null(False)
     if not zoned.any():
         return _local(plain)

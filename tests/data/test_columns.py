@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrec.data import Histories, Interactions, columns
-from genrec.data.columns import factorize, nearest_column, positions_of
+from genrec.data.columns import factorize, positions_of
+from genrec.data.likely_columns import nearest_column
 from genrec.data.pieces import table_pieces
 from genrec.data.report import DataReport
 from genrec.data.tables import write_table

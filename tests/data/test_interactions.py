@@ -1,3 +1,5 @@
+import shlex
+
 import numpy as np
 import polars as pl
 import pytest
@@ -114,7 +116,7 @@ def test_row_order_is_not_taken_where_a_column_holds_times(tmp_path, name):
     with pytest.raises(DataError) as caught:
         Interactions.read(path)
     assert f"'{name}' may be the time" in str(caught.value)
-    assert f"--time-column {name} (time_column={name!r} in Python)" in caught.value.hint
+    assert f"--time-column {shlex.quote(name)} (time_column={name!r} in Python)" in caught.value.hint
     assert not Interactions.read(path, time_column=name).ordinal
     assert Interactions.read(path, time_column=None).ordinal
 

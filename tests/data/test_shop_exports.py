@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 
 from genrec.data import Catalog, Interactions
-from genrec.data.columns import nearest_column
 from genrec.data.encodings import conversion_hint
 from genrec.data.inside import json_file_hint
+from genrec.data.likely_columns import nearest_column
+from genrec.data.naming import ColumnNames
 from genrec.data.slash_dates import without_slashes
 from genrec.errors import DataError
 
@@ -29,6 +30,59 @@ from genrec.errors import DataError
 def test_foreign_columns_are_found(columns, expected):
     found = [nearest_column(columns, name) for name in ("user_id", "item_id", "timestamp")]
     assert found == [columns[place] for place in expected]
+
+
+SHOPS = {
+    "Shopify": ("Name|Email|Paid at|Created at|Lineitem name|Lineitem sku|Id", "Email", "Lineitem sku", "Created at"),
+    "Shopify, products": ("Handle|Title|Vendor|Variant SKU|Variant Price|Status", None, "Variant SKU", None),
+    "WooCommerce": (
+        "Order ID|Order Date|_customer_user|Billing Email|SKU|Quantity",
+        "_customer_user",
+        "SKU",
+        "Order Date",
+    ),
+    "Stripe": (
+        "id|Amount|Customer ID|Customer Email|product_id (metadata)",
+        "Customer ID",
+        "product_id (metadata)",
+        None,
+    ),
+    "Magento": ("increment_id|created_at|customer_id|customer_email|sku|name", "customer_id", "sku", "created_at"),
+    "PrestaShop": ("id_order|reference|id_customer|product_id|date_add|total", "id_customer", "product_id", None),
+    "Amazon": ("amazon-order-id|purchase-date|sku|item-price|buyer-email", "buyer-email", "sku", "purchase-date"),
+    "Amazon, listings": ("item-name|item-description|listing-id|seller-sku|price", None, "seller-sku", None),
+    "GA4": ("event_date|event_timestamp|user_pseudo_id|item_id", "user_pseudo_id", "item_id", "event_timestamp"),
+    "Segment": ("anonymousId|event|messageId|timestamp|product_id", "anonymousId", "product_id", "timestamp"),
+    "Matomo": ("idvisit|idvisitor|idaction_sku|quantity|idorder", "idvisitor", "idaction_sku", None),
+    "Snowplow": ("app_id|event|event_id|domain_userid|ti_orderid|ti_sku|ti_name", "domain_userid", "ti_sku", None),
+}
+
+
+@pytest.mark.parametrize("shop", SHOPS)
+def test_columns_of_shops_and_trackers_are_found_and_orders_are_no_users(shop):
+    columns, *expected = SHOPS[shop]
+    rest = [name for name in columns.split("|") if name.lower() != "id"]
+    assert [nearest_column(rest, name) for name in ("user_id", "item_id", "timestamp")] == expected
+
+
+def test_names_in_messages_are_written_for_a_shell():
+    frame = pl.DataFrame({"Lineitem sku": ["a"], "user_id": ["u"], "Created at": [1]})
+    with pytest.raises(DataError, match="--item-column 'Lineitem sku'"):
+        Interactions.from_frame(frame)
+    with pytest.raises(DataError, match="--time-column 'Created at'"):
+        Interactions.from_frame(frame, item_column="Lineitem sku")
+
+
+def test_a_first_line_without_names_is_told():
+    frame = pl.DataFrame({"shop": ["x"], "2024-01-01 16:51:28.123": ["y"], "SKU-1": ["z"]})
+    with pytest.raises(DataError, match="the first line looks like a row"):
+        Interactions.from_frame(frame)
+
+
+def test_the_number_of_a_row_is_not_the_item_though_items_are_called_so():
+    names = ColumnNames(id="id")
+    assert names.of_interactions(ColumnNames(), ["id", "user_id", "product_id"]).item == "item_id"
+    assert names.of_interactions(ColumnNames(), ["id", "user_id", "when"]).item == "id"
 
 
 def test_the_number_of_an_order_is_no_item():
@@ -129,6 +183,42 @@ def test_lines_of_orders_are_found_inside_and_the_command_takes_them_out(tmp_pat
     run(raised.value.hint, tmp_path, "orders.jsonl", "lines.jsonl")
     read = Interactions.read(tmp_path / "lines.jsonl", **names)
     assert (len(read), len(read.user_ids), len(read.item_ids)) == (8, 2, 5)
+
+
+EVENTS = {
+    "objects": [{"user_id": f"u{n}", "at": n, "properties": {"product_id": f"p{n}"}} for n in range(4)],
+    "lists in objects": [
+        {"user_id": f"u{n}", "at": n, "properties": {"products": [{"product_id": f"p{n}"}]}} for n in range(4)
+    ],
+    "lists in lists": [
+        {"user_id": f"u{n}", "at": n, "actions": [{"details": [{"itemSKU": f"p{n}"}]}]} for n in range(4)
+    ],
+    "a list that is called like the column": [
+        {"user_id": f"u{n}", "at": n, "items": [{"item_id": f"p{n}", "quantity": 1}]} for n in range(4)
+    ],
+    "events without items": [
+        {"user_id": "u", "at": 0, "properties": {"path": "/"}},
+        *({"user_id": "u", "at": n, "properties": {"path": "/", "product_id": f"p{n}"}} for n in range(1, 4)),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", EVENTS)
+def test_items_are_found_inside_events_and_the_command_takes_them_out(tmp_path, case):
+    (tmp_path / "events.jsonl").write_text("\n".join(map(json.dumps, EVENTS[case])))
+    with pytest.raises(DataError, match="It may be '") as raised:
+        Interactions.read(tmp_path / "events.jsonl", time_column="at")
+    run(raised.value.hint, tmp_path, "events.jsonl", "lines.jsonl")
+    found = raised.value.hint.split("'")[1]
+    read = Interactions.read(tmp_path / "lines.jsonl", time_column="at", item_column=found, allow_lost=0.3)
+    assert {"p1", "p2", "p3"} <= set(read.item_ids)
+
+
+def test_json_inside_other_tables_gets_no_command_that_cannot_read_it(tmp_path):
+    (tmp_path / "t.csv").write_text('user_id,at,lines\nu,1,"[{""sku"": ""a""}]"\n')
+    with pytest.raises(DataError, match="It may be 'sku' in the lists of 'lines'") as raised:
+        Interactions.read(tmp_path / "t.csv", time_column="at")
+    assert "jq" not in raised.value.hint
 
 
 @pytest.mark.parametrize("content", [ORDERS, {"orders": ORDERS}, {"Die Liste": ORDERS, "next": None}])
