@@ -106,9 +106,9 @@ def jobs() -> list[Job]:
         Job("train", (*train, "--out", "out"), "recommender", resumes=training),
         Job("train", (*train, "--out", "out", over), "recommender", old="model-old", resumes=training),
         Job("pretrain", (*pretrain, "--out", "out"), "recommender", resumes=training),
-        Job("pretrain", (*pretrain, "--out", "out", over), "recommender", old="model-old", resumes=training),
+        Job("pretrain", (*pretrain, "--out", "out", over), "recommender", old="pretrained-old", resumes=training),
         Job("baseline", (*baseline, "--out", "out"), "recommender"),
-        Job("baseline", (*baseline, "--out", "out", over), "recommender", old="model-old"),
+        Job("baseline", (*baseline, "--out", "out", over), "recommender", old="baseline-old"),
         Job("generate", (*generate, "--out", "out.parquet"), "table", "out.parquet"),
         Job("generate", (*generate, "--out", "out.parquet", over), "table", "out.parquet", old="recs-old.parquet"),
         Job("generate --shard-users", shards, "shards", resumes=("out",), weight=2),
@@ -119,7 +119,7 @@ def jobs() -> list[Job]:
 
 
 def prepare(folder: Path, genrec: Callable[[Path, tuple[str, ...]], None]) -> None:
-    """Make ``base/``: tables, an index, a recommender, and older versions of everything that is replaced.
+    """Make ``base/``: tables, an index, a recommender, and older ones of every kind: only the same kind is replaced.
 
     Args:
         folder: Where.
@@ -127,11 +127,13 @@ def prepare(folder: Path, genrec: Callable[[Path, tuple[str, ...]], None]) -> No
     """
     by_verb = {job.verb: job for job in jobs() if job.old is None}
     base = folder / "base"
-    build, train = by_verb["index build"].words[:-2], by_verb["train"].words[:-2]
+    build, train, pretrain = (by_verb[verb].words[:-2] for verb in ("index build", "train", "pretrain"))
     genrec(folder, (*build, "--out", "base/index"))
     genrec(folder, (*build, "--set", "seed=1", "--out", "base/index-old"))
     genrec(folder, (*train, "--out", "base/model"))
     genrec(folder, (*train, "--set", "seed=1", "--set", "trainer.num_train_epochs=1", "--out", "base/model-old"))
+    genrec(folder, (*pretrain, "--set", "seed=1", "--out", "base/pretrained-old"))
+    genrec(folder, ("baseline", "popularity", *by_verb["baseline"].words[2:4], "--out", "base/baseline-old"))
     genrec(folder, ("generate", "base/model", "base/interactions.csv", "--k", "3", "--out", "base/recs-old.parquet"))
     genrec(folder, ("evaluate", "base/model-old", "base/interactions.csv", "--users", "9", "--out", "base/report-old"))
     assert (base / "report-old").is_dir()

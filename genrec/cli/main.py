@@ -71,6 +71,6 @@ def _options(
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the command that was typed; :mod:`genrec.__main__` is where the console script begins."""
     collect_seldom()
     app()

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -122,3 +123,34 @@ def test_a_job_of_several_commands_goes_on_when_it_is_run_again(tmp_path, capsys
     code, said = stopped(demo, capsys)
     assert code == 130
     assert "run the same command again" in said
+
+
+WHILE_LOADING = """
+import os, signal, sys
+import genrec.__main__
+
+class Finder:
+    def find_spec(self, name, *more):
+        if name == "typer":
+            os.kill(os.getpid(), {number})
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["genrec", "list", "recipes"]
+genrec.__main__.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_command_loads_is_one_line(number):
+    code = WHILE_LOADING.format(number=int(number))
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + number, "", "\nStopped.\n")
+
+
+def test_an_ignored_signal_stays_ignored_while_the_command_loads():
+    code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)" + WHILE_LOADING.format(
+        number=int(signal.SIGINT)
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0
+    assert "demo" in ended.stdout
