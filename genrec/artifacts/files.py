@@ -123,7 +123,7 @@ def require_writable(target: Path) -> None:
     """
     refuse_inside(target)
     place = behind_links(target).parent
-    while not place.exists() and place != place.parent:
+    while not os.path.exists(place) and place != place.parent:
         place = place.parent
     if not place.is_dir():
         raise ArtifactError(

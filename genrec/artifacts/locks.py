@@ -201,7 +201,8 @@ def _release_unlocked(path: Path) -> None:
 
 def _write_holder(file: int) -> None:
     """Who holds the lock, for the messages of others; it decides nothing."""
-    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])[:200]
+    program = os.path.basename(sys.argv[0]).replace("__main__.py", "genrec")  # of python -m genrec
+    command = " ".join([program, *sys.argv[1:]])[:200]
     about = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": time.time()}
     try:
         os.ftruncate(file, 0)
@@ -230,7 +231,7 @@ def _busy(target: Path, holder: str) -> ArtifactError:
 
 def unwritable(target: Path, error: OSError) -> ArtifactError:
     """The error of an output that cannot be written."""
-    place = next(folder for folder in target.absolute().parents if folder.exists())
+    place = next(folder for folder in target.absolute().parents if os.path.exists(folder))
     if not place.is_dir():
         said = f"The output cannot be written: {place} is a file."
         return ArtifactError(said, where=target, expected="a path inside a folder")

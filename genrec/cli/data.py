@@ -10,7 +10,7 @@ import typer
 from genrec.cli.columns import Tables, column_options, reads
 from genrec.cli.console import err, for_shell, guarded, heading, say, show_error, summary, table
 from genrec.cli.options import AsJson, ItemsTable, Overwrite
-from genrec.cli.outputs import claim_file
+from genrec.cli.outputs import claim, claim_file
 from genrec.cli.pipeline import Pipeline
 from genrec.cli.reading import free_path, shell_command, tell
 from genrec.cli.table_options import Html
@@ -160,6 +160,7 @@ def prepare(
     """Turn a public raw dump into the two canonical tables."""
     from genrec.data.raw import prepare as run
 
+    claim(out, overwrite=overwrite, makes="tables")
     report = run(name, raw, out, k_core=k_core or None, allow_lost=allow_lost, html=html, overwrite=overwrite)
     for problem in report.problems:
         say(f"{problem.count:>9,}  {problem.kind} ({problem.table}): {problem.rule}.")

@@ -16,6 +16,7 @@ _LIBRARIES = {
     ("pyo3_runtime", "PanicException"): "polars",
     ("safetensors._safetensors_rust", "SafetensorError"): "safetensors",
 }
+_SPEAKERS = ("rich.", "typer.")
 _ODD = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that are no text
 _TORCH_MEMORY = re.compile(r"(?<=DefaultCPUAllocator: ).*allocate.*?bytes|Storage size calculation overflowed.*")
 _LOOP = re.compile(r"Symlink loop from '(.*)'$", re.DOTALL)
@@ -85,6 +86,12 @@ def _of_system(error: OSError) -> GenRecError:
             hint="There may be too little memory (ulimit -v), or the installation is broken: install genrec anew.",
         )
     files = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    if not files and _while_speaking(error):
+        return GenRecError(
+            f"What this command says cannot be written: {error.strerror or _first(error)}.",
+            where="standard output (what > or | leads to)",
+            hint="Free some room there, or send it elsewhere, and run the same command again.",
+        )
     if error.errno in _FULL:
         hint = "Free some room there, or choose another place, and run the same command again."
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -96,6 +103,14 @@ def _of_system(error: OSError) -> GenRecError:
         where=" and ".join(files) or None,
         hint=f"{hint} Nothing was half-written.",
     )
+
+
+def _while_speaking(error: OSError) -> bool:
+    """Whether what failed is a command that says something, not one that reads or writes files."""
+    trace, module = error.__traceback__, ""
+    while trace is not None:
+        trace, module = trace.tb_next, trace.tb_frame.f_globals.get("__name__", "")
+    return module.startswith(_SPEAKERS)
 
 
 def _first(error: BaseException) -> str:

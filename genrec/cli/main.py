@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from genrec.cli.console import show_error
+from genrec.cli.failures import explained
 from genrec.cli.pipeline import Pipeline
 from genrec.cli.several import Several
 from genrec.importing import collect_seldom
@@ -73,4 +75,10 @@ def _options(
 def main() -> None:
     """Run the command that was typed; :mod:`genrec.__main__` is where the console script begins."""
     collect_seldom()
-    app()
+    try:
+        app()
+    except OSError as error:  # of --help and --version: commands explain their own
+        if (message := explained(error)) is None:
+            raise
+        show_error(message)
+        raise SystemExit(1) from None

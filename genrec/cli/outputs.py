@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from genrec.artifacts import output_lock, recover, require_free, require_free_file
@@ -159,7 +159,7 @@ def _reserve(target: Path, on_wait: Callable[[str], None] | None = None) -> bool
     if os.environ.get("RANK", "0") != "0":
         return False
     stack = _commands[-1].stack
-    missing = [parent for parent in target.absolute().parents if not parent.exists()]
+    missing = [parent for parent in target.absolute().parents if not os.path.exists(parent)]
     stack.callback(_remove_empty, missing)
     stack.enter_context(output_lock(target, wait=0.0 if on_wait is None else None, on_wait=on_wait))
     return True
@@ -170,7 +170,5 @@ def _remove_empty(folders: list[Path]) -> None:
     for folder in folders:
         if folder.name == "..":  # of a path such as made/../out, which is another folder
             continue
-        try:
+        with suppress(OSError):  # it is not empty, or was never made
             folder.rmdir()
-        except OSError:
-            return

@@ -1,6 +1,7 @@
 """Errors of the system and of libraries as a user reads them."""
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,17 @@ def test_a_report_that_finds_no_room_says_that_the_output_is_whole(trained, tabl
     assert f"whole: {tmp_path / 'o.parquet'}" in made.stderr
     assert "Traceback" not in made.stderr
     assert pl.read_parquet(tmp_path / "o.parquet").height
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["list", "recipes"]])
+def test_a_full_device_behind_the_standard_output_is_named(words, unbuffered):
+    told = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "genrec", *words]
+        made = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=told)
+    assert made.returncode != 0
+    assert "Error: What this command says cannot be written: No space left" in made.stderr
+    assert "standard output" in made.stderr
+    assert "Traceback" not in made.stderr

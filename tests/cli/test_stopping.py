@@ -154,3 +154,15 @@ def test_an_ignored_signal_stays_ignored_while_the_command_loads():
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0
     assert "demo" in ended.stdout
+
+
+@pytest.mark.parametrize("output", ["made/{long}", "made/{long}/out", "made/deeper/{long}/out"])
+def test_a_name_that_is_too_long_leaves_no_folder_behind(tmp_path, capsys, output):
+    @guarded
+    def build():
+        claim(tmp_path / output.format(long="x" * 300), makes="index")
+
+    code, said = stopped(build, capsys)
+    assert code == 1
+    assert "The output cannot be written: File name too long." in said
+    assert not list(tmp_path.iterdir())
