@@ -109,7 +109,8 @@ def _while_speaking(error: OSError) -> bool:
     """Whether what failed is a command that says something, not one that reads or writes files."""
     trace, module = error.__traceback__, ""
     while trace is not None:
-        trace, module = trace.tb_next, trace.tb_frame.f_globals.get("__name__", "")
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        trace = trace.tb_next
     return module.startswith(_SPEAKERS)
 
 

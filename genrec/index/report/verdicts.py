@@ -25,6 +25,9 @@ MATTERS: dict[Matters, str] = {
 """The same in words."""
 
 _MEANING = {"likeness under a code", "bought together"}
+_GOOD = "A good index: no check found a weakness."
+_FEW = 10
+"""Items below which no check tells good codes from bad ones."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ def checks(stats: IndexStats) -> list[Check]:
 def overall(stats: IndexStats) -> str:
     """One sentence over all checks; two where it depends on the model."""
     made = checks(stats)
+    if stats.n_items < _FEW:
+        return f"Nothing can be said of so few items: {count(stats.n_items, 'item')} would look well with any codes."
     if stats.levels[0].kind == "slot":
         shared = [check for check in made if check.matters == "every model"]
         slots, stepwise = _judged(shared), _judged(made)
@@ -65,7 +70,10 @@ def overall(stats: IndexStats) -> str:
                 f"For a model that scores all slots at once (RecGPT): {_small(slots)} "
                 f"For one that generates code by code: {_small(stepwise)}"
             )
-    return _judged(made)
+    judged = _judged(made)
+    if judged == _GOOD and not _MEANING & {check.topic for check in made}:
+        return "No check found a weakness; whether the codes say anything about the items could not be measured."
+    return judged
 
 
 def reasons(stats: IndexStats) -> list[str]:
@@ -115,7 +123,7 @@ def _judged(made: list[Check]) -> str:
         return f"A usable index with weak points: {_and(poor)}. Every item can be recommended all the same."
     if fair:
         return f"A usable index; not at its best: {_and(fair)}."
-    return "A good index: no check found a weakness."
+    return _GOOD
 
 
 def _graded(value: float, good: float, fair: float) -> Grade:

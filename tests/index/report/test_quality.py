@@ -257,3 +257,16 @@ def test_levels_without_use_are_not_praised(shop):
     found = {check.topic: check.sentence for check in checks(stats)}
     assert found["codes in use"].startswith("A level uses no more than 16.7% of the codes that it could.")
     assert "as varied as 1 equally frequent code of 6," in found["evenness (Gini)"]
+
+
+@pytest.mark.parametrize("quantizer", [KMEANS, FSQ], ids=lambda q: q["name"])
+@pytest.mark.parametrize("n_items", [1, 2, 9])
+def test_of_a_handful_of_items_nothing_is_said(shop, quantizer, n_items):
+    stats = build(shop[0].select(np.arange(n_items)), quantizer).stats()
+    noun = "1 item" if n_items == 1 else f"{n_items} items"
+    assert overall(stats) == f"Nothing can be said of so few items: {noun} would look well with any codes."
+
+
+def test_no_weakness_is_not_good_where_nothing_tells_what_codes_mean(measured):
+    stats = replace(without_weakness(measured[1]), similarity_random=None, agreement=[])
+    assert overall(stats).startswith("No check found a weakness; whether the codes say")
