@@ -16,6 +16,7 @@ _LIBRARIES = {
     ("pyo3_runtime", "PanicException"): "polars",
     ("safetensors._safetensors_rust", "SafetensorError"): "safetensors",
 }
+_NO_TEMPORARY = "No usable temporary directory found"
 _SPEAKERS = ("rich.", "typer.")
 _ODD = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that are no text
 _TORCH_MEMORY = re.compile(r"(?<=DefaultCPUAllocator: ).*allocate.*?bytes|Storage size calculation overflowed.*")
@@ -84,6 +85,11 @@ def _of_system(error: OSError) -> GenRecError:
         return GenRecError(
             f"A library of compiled code cannot be loaded: {_first(error)[:120]}",
             hint="There may be too little memory (ulimit -v), or the installation is broken: install genrec anew.",
+        )
+    if _NO_TEMPORARY in str(error):
+        return GenRecError(
+            f"There is no folder for temporary files{str(error).partition(_NO_TEMPORARY)[2]}.",
+            hint="Name one that may be written (export TMPDIR=FOLDER); in a container mount one at /tmp.",
         )
     files = [str(name) for name in (error.filename, error.filename2) if name is not None]
     if not files and _while_speaking(error):

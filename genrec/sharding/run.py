@@ -227,6 +227,7 @@ def _make(
     address: str | None,
     count: Callable[[dict[str, Any]], None],
 ) -> None:
+    tempfile.gettempdir()  # libraries of the workers need one: one error here in place of one a worker
     if engine == "ray":
         from genrec.sharding.ray_engine import run_ray
 

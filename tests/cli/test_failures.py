@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import polars as pl
@@ -128,3 +129,12 @@ def test_a_full_device_behind_the_standard_output_is_named(words, unbuffered):
     assert "Error: What this command says cannot be written: No space left" in made.stderr
     assert "standard output" in made.stderr
     assert "Traceback" not in made.stderr
+
+
+def test_no_folder_for_temporary_files_says_what_to_set(monkeypatch):
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
+    with pytest.raises(FileNotFoundError) as raised:
+        tempfile._get_default_tempdir()
+    told = str(explained(raised.value))
+    assert "There is no folder for temporary files" in told
+    assert "TMPDIR" in told
