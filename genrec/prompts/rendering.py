@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genrec.data.histories import Histories
-from genrec.errors import ConfigError, DataError, ModelError
+from genrec.errors import ConfigError, DataError
+from genrec.prompts.chat import in_chat, require_chat
 from genrec.prompts.items import ItemTexts
 from genrec.prompts.keywords import CodeTexts
 from genrec.prompts.marks import MarkedText, TextTokens, as_codes, without_marks
@@ -75,12 +76,8 @@ class PromptRenderer:
         system: str | None = None,
         whole: bool = False,
     ) -> None:
-        if chat and not getattr(tokenizer, "chat_template", None):
-            raise ModelError(
-                "The tokenizer has no chat template.",
-                where=getattr(tokenizer, "name_or_path", None) or type(tokenizer).__name__,
-                hint="Leave 'chat' off, use a chat model, or set tokenizer.chat_template.",
-            )
+        if chat:
+            require_chat(tokenizer)
         if whole and not (task.recommends and task.whole):
             raise ConfigError(
                 f"The task '{task.name}' cannot be trained on whole histories here.",
@@ -168,10 +165,7 @@ class PromptRenderer:
         return sample.target
 
     def _in_chat(self, body: MarkedText) -> MarkedText:
-        messages = [{"role": "system", "content": self.system}] if self.system else []
-        messages.append({"role": "user", "content": body.marked()})
-        text: str = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return MarkedText.read(text, strip=False)
+        return MarkedText.read(in_chat(self.tokenizer, body.marked(), self.system), strip=False)
 
     # -- budget --
 

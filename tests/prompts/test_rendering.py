@@ -107,6 +107,35 @@ def test_a_chat_needs_a_chat_template():
         PromptRenderer(load_task("next-item"), T5_ITEMS, T5, seq2seq=True, chat=True)
 
 
+CHATS = {
+    "refuses": ("{{ raise_exception('System role not supported') }}", "cannot be used: System role not supported."),
+    "is no template": ("{% for m in messages %}", "cannot be used: Unexpected end of template"),
+    "reaches into Python": ("{{ messages.__class__.__name__ }}", "cannot be used: "),
+    "asks for what is not there": ("{{ nobody.name }}", "cannot be used: 'nobody' is undefined"),
+    "is no text": (["a"], "cannot be used"),
+    "calls itself": ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "cannot be used: maximum recursion depth"),
+    "says something else": ("hello", "leaves out or changes what the user says"),
+}
+
+
+@pytest.mark.parametrize("case", CHATS)
+def test_a_chat_template_that_cannot_be_used_is_one_error(case):
+    template, said = CHATS[case]
+    tokenizer = make_tokenizer(chat=template)
+    made = PromptRenderer(load_task("next-item"), ITEMS, tokenizer, seq2seq=False, chat=True, system="Be brief.")
+    with pytest.raises(ModelError) as raised:
+        made.render(sample(made.task))
+    assert said in raised.value.what
+    assert "prompts.system" in raised.value.hint
+
+
+def test_a_chat_template_may_trim():
+    trims = "{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}{% endfor %}<assistant>"
+    tokenizer = make_tokenizer(chat=trims)
+    made = PromptRenderer(load_task("next-item"), ITEMS, tokenizer, seq2seq=False, chat=True)
+    assert made.render(sample(made.task)).source.startswith("<user>A user chose")
+
+
 def test_an_end_that_the_tokenizer_adds_does_not_stand_between_prompt_and_answer():
     made = PromptRenderer(load_task("next-item"), T5_ITEMS, T5, seq2seq=False)
     assert T5.eos_token_id not in made.render_example(sample(made.task))["input_ids"]
