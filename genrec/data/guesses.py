@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 import polars as pl
 
 from genrec.data.alike import told_apart
+from genrec.data.likely_columns import words_of
 from genrec.data.time_units import epoch_share
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _TIME_WORDS = {"time", "timestamp", "date", "datetime", "ts", "when", "epoch", "day"}
 _NO_TIME_WORDS = {"id", "ids", "uuid", "no", "nr", "number", "num", "code", "sku", "ean", "gtin", "isbn", "phone"}
 _NO_TIME_WORDS |= {"price", "amount", "cost", "total", "birth", "lifetime", "size", "count"}
@@ -43,15 +42,6 @@ _SPELLINGS = {
     ),
 }
 _SOME = 0.2
-
-
-def words_of(name: str) -> list[str]:
-    """The words of a column's name, lower case.
-
-    >>> words_of("eventTime_UTC2")
-    ['event', 'time', 'utc', '2']
-    """
-    return [word.lower() for word in _WORDS.findall(name)]
 
 
 def likely_time(frame: pl.DataFrame, skip: Collection[str]) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from genrec.data.guesses import words_of
 from genrec.schema import Columns
 
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 USUAL = {"user_column": "user_id", "item_column": "item_id", "id_column": "item_id", "time_column": "timestamp"}
 """The usual name of a column, by the option that names another one."""
 _ALIASES = {
@@ -87,6 +88,15 @@ def is_of_rows(name: str, columns: Collection[str]) -> bool:
     if plain_name(name) != "id":
         return False
     return nearest_column([column for column in columns if plain_name(column) != "id"], Columns.Item) is not None
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a column's name, lower case.
+
+    >>> words_of("eventTime_UTC2")
+    ['event', 'time', 'utc', '2']
+    """
+    return [word.lower() for word in _WORDS.findall(name)]
 
 
 def plain_name(name: str) -> str:

@@ -3,8 +3,8 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from genrec.data.guesses import holds_times, likely_time, likely_title, other_spelling, words_of
-from genrec.data.likely_columns import nearest_column
+from genrec.data.guesses import holds_times, likely_time, likely_title, other_spelling
+from genrec.data.likely_columns import nearest_column, words_of
 
 SECONDS = [1_600_000_000 + n for n in range(20)]
 
