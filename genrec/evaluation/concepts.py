@@ -163,7 +163,7 @@ def read_states(recommender: GenerativeRecommender, histories: Histories, *, bat
         )
     recent = histories.last(recommender.config.model.max_items + 1)
     read = model.reader(recommender.index, recommender.config)
-    vectors, newest, users, read_items = [], [], [], []
+    vectors, newest, users, columns = [], [], [], []
     for start in range(0, len(recent), batch):
         some = recent.select(np.arange(start, min(start + batch, len(recent))))
         with torch.no_grad():
@@ -173,10 +173,10 @@ def read_states(recommender: GenerativeRecommender, histories: Histories, *, bat
         vectors.append(output.need("states").cpu()[torch.from_numpy(later)].float())
         newest.append(items[rows[later], places[later] - 1])
         users.append(rows[later] + start)
-        read_items.append(places[later])
+        columns.append(places[later])
     if not vectors or not sum(map(len, newest)):
         raise DataError("There are no states to look at: no history has two items.")
-    return States(torch.cat(vectors), *map(np.concatenate, (newest, users, read_items)))
+    return States(torch.cat(vectors), *map(np.concatenate, (newest, users, columns)))
 
 
 def words_of_titles(titles: list[str], *, least: int = 3, most: float = 0.5) -> tuple[sp.csr_array, list[str]]:
