@@ -43,6 +43,7 @@ class Job:
         results: Of the asks that are done.
         future: Gets the results of all, or the first error.
         waiting: Numbers of the asks that no batch has taken yet.
+        passed: Batches that could have taken one of its asks and took others.
         since: When it came, on the monotonic clock.
     """
 
@@ -52,16 +53,21 @@ class Job:
     future: Future[list[Found]]
     waiting: deque[int]
     left: int
+    passed: int = 0
     since: float = field(default_factory=time.monotonic)
 
 
 Batch = list[tuple[Job, int]]
 
+_POOL = 4  # batches that a batch is chosen from
+_PASSED = 3  # batches that may take others before a job
+
 
 class Decoder:
     """Decodes asks in a thread of its own, together where they are of one kind.
 
-    Requests take turns, one user each, so that a request of many users does not hold up the others.
+    Requests take turns, one user each, so that a request of many users does not hold up the others. Where more users
+    wait than a batch holds, histories of about the same length are decoded together.
 
     Args:
         name: Of the model, for the thread.
@@ -152,24 +158,50 @@ class Decoder:
             return self._take() if self._jobs else []
 
     def _take(self) -> Batch:
-        """Asks of the kind that waits longest, one request after the other, as many as make steps efficient."""
+        """Asks of the kind that waits longest, as many as make steps efficient.
+
+        Requests take turns. Where more wait than there is room for, those come along whose histories are about as long
+        as the first one's: a batch of T5 then costs a tenth less (``scripts/bench_serve.py``), for less of it is
+        padding. Nobody is passed over more than a few times.
+        """
         first = self._jobs[0]
-        kind, recommender = first.asks[first.waiting[0]].kind, first.recommender
-        most = most_at_once(recommender, first.asks[first.waiting[0]], self._cores)
-        batch: Batch = []
-        took = True
-        while took and len(batch) < most:
-            took = False
-            for job in self._jobs:
-                if len(batch) == most:
-                    break
-                if job.waiting and job.recommender is recommender and job.asks[job.waiting[0]].kind == kind:
-                    batch.append((job, job.waiting.popleft()))
-                    took = True
+        ask = first.asks[first.waiting[0]]
+        most, length = most_at_once(first.recommender, ask, self._cores), len(ask.history)
+        found = self._of_kind(first, _POOL * most)
+        if len(found) > most:
+
+            def distance(one: tuple[Job, int]) -> int:
+                job, number = one
+                return -1 if job.passed == _PASSED else abs(len(job.asks[number].history) - length)
+
+            others = sorted(found[1:], key=distance)
+            batch = [found[0], *others[: most - 1]]
+        else:
+            batch = found
+        for job in {id(job): job for job, _ in found}.values():
+            job.passed = min(job.passed + 1, _PASSED)
+        for job, number in batch:
+            job.waiting.remove(number)
+            job.passed = 0
         self._waiting -= len(batch)
         self._jobs.rotate(-1)
         self._jobs = deque(job for job in self._jobs if job.waiting)
         return batch
+
+    def _of_kind(self, first: Job, most: int) -> Batch:
+        """Asks that can be decoded together with the first one of a job, which comes first; jobs take turns."""
+        kind = first.asks[first.waiting[0]].kind
+        left = [(job, iter(job.waiting)) for job in self._jobs if job.recommender is first.recommender]
+        found: Batch = []
+        while left and len(found) < most:
+            more = []
+            for job, numbers in left:
+                number = next(numbers, None)
+                if number is not None and job.asks[number].kind == kind:
+                    found.append((job, number))
+                    more.append((job, numbers))
+            left = more
+        return found[:most]
 
     def _drop_cancelled(self) -> None:
         if any(job.future.cancelled() for job in self._jobs):

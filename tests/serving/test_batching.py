@@ -18,11 +18,12 @@ class Slow:
 
     def __init__(self):
         self.item_ids = np.array([f"i{n}" for n in range(50)], dtype=object)
-        self.gate, self.batches = threading.Event(), []
+        self.gate, self.batches, self.lengths = threading.Event(), [], []
         self.gate.set()
 
     def answer(self, histories, request):
         self.batches.append(len(histories))
+        self.lengths.append([len(one) for one in histories])
         self.gate.wait(10)
         if any(one[-1] == 13 for one in histories):
             raise ConfigError("Thirteen.")
@@ -127,6 +128,39 @@ def test_every_core_gets_a_round(recommender):
     rounds = [most_at_once(recommender, one, cores) for cores in (1, 2, 8)]
     assert rounds == [recommender.options.users_at_once(1) * cores for cores in (1, 2, 8)]
     assert most_at_once(Slow(), ask(1)) == 256
+
+
+@pytest.fixture
+def four(monkeypatch):
+    """Batches of four users."""
+    monkeypatch.setattr("genrec.serving.batching.most_at_once", lambda *_: 4)
+
+
+def test_histories_of_about_one_length_are_decoded_together(decoder, slow, four):
+    fill(decoder, slow)
+    asked = [[n] * (9 if n % 3 == 0 else 2) for n in range(1, 13)]
+    futures = [decoder.submit(slow, [ask(*items)]) for items in asked]
+    slow.gate.set()
+    assert [first(future) for future in futures] == [[[items[-1] + 1]] for items in asked]
+    assert slow.lengths[1:] == [[2, 2, 2, 2], [9, 9, 9, 9], [2, 2, 2, 2]]
+
+
+def test_asks_of_one_request_are_put_together_by_length_and_answered_in_order(decoder, slow, four):
+    fill(decoder, slow)
+    future = decoder.submit(slow, [ask(*[n] * (n % 4 + 1)) for n in range(20, 36)])
+    slow.gate.set()
+    assert first(future) == [[n + 1] for n in range(20, 36)]
+    assert all(len(set(lengths)) == 1 for lengths in slow.lengths)
+    assert decoder.waiting == 0
+
+
+def test_no_request_is_passed_over_more_than_three_times(decoder, slow, four):
+    fill(decoder, slow)
+    lengths = [2, 4, 6, 8, 30, *[2] * 3, *[4] * 3, *[6] * 3, *[8] * 5]
+    futures = [decoder.submit(slow, [ask(*[1] * length)]) for length in lengths]
+    slow.gate.set()
+    assert [first(future) for future in futures] == [[[2]]] * len(lengths)
+    assert slow.lengths[1:] == [[2] * 4, [4] * 4, [6] * 4, [8, 30, 8, 8], [8, 8, 8]]
 
 
 def test_stopping_ends_what_waits_and_takes_nothing_new(slow):
