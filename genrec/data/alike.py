@@ -14,7 +14,9 @@ _PLAIN = r"^[!-~]+(?: [!-~]+)*$"
 """Ids that look like themselves only: letters, digits and signs of ASCII, single blanks between them."""
 
 
-def note_alike(ids: pl.Series, name: str, report: DataReport, known: pl.Series | None = None) -> None:
+def note_alike(
+    ids: pl.Series, name: str, report: DataReport, known: pl.Series | None = None, *, advice: str | None = None
+) -> None:
     r"""Note ids that a person cannot tell apart; they stay different ids.
 
     Args:
@@ -22,6 +24,7 @@ def note_alike(ids: pl.Series, name: str, report: DataReport, known: pl.Series |
         name: Of their column.
         report: Where they are noted.
         known: Distinct ids that are there already, and with which they are compared, too.
+        advice: What to say beside it.
 
     >>> report = DataReport("items")
     >>> note_alike(pl.Series(["caf\u00e9", "cafe\u0301"]), "item_id", report)
@@ -31,13 +34,13 @@ def note_alike(ids: pl.Series, name: str, report: DataReport, known: pl.Series |
     table = ids.drop_nulls().alias("id").to_frame().with_columns(new=True)
     if known is not None:
         table = pl.concat([known.alias("id").to_frame().with_columns(new=False), table])
-    as_seen = pl.col("id").str.contains(_PLAIN)
-    odd = table.filter(~as_seen)
+    strange = is_odd(table["id"])
+    odd = table.filter(strange)
     if not odd.height:
         return
-    odd = odd.with_columns(key=_looks(odd["id"]))
-    plain = table.filter(as_seen & pl.col("id").is_in(odd["key"].implode())).with_columns(key="id")
-    _note("alike-ids", pl.concat([plain, odd]), name, report)
+    odd = odd.with_columns(key=looks(odd["id"]))
+    plain = table.filter(~strange & table["id"].is_in(odd["key"].implode())).with_columns(key="id")
+    _note("alike-ids", pl.concat([plain, odd]), name, report, advice)
 
 
 def note_case(ids: pl.Series, name: str, report: DataReport) -> None:
@@ -78,19 +81,24 @@ def _shared(first: str, second: str) -> int:
     return next((place for place, equal in enumerate(same) if not equal), min(len(first), len(second)))
 
 
-def _looks(ids: pl.Series) -> pl.Series:
-    """What is seen of ids."""
+def is_odd(ids: pl.Series) -> pl.Series:
+    """Whether ids, String, may look like others: all but those of plain letters, digits, signs and single blanks."""
+    return ~ids.str.contains(_PLAIN)
+
+
+def looks(ids: pl.Series) -> pl.Series:
+    """What is seen of ids, String."""
     seen = ids.str.normalize("NFC").str.replace_all(_BLANKS, " ").str.replace_all(_UNSEEN, "")
     return seen.str.strip_chars()
 
 
-def _note(kind: str, table: pl.DataFrame, name: str, report: DataReport) -> None:
+def _note(kind: str, table: pl.DataFrame, name: str, report: DataReport, advice: str | None = None) -> None:
     """Note the ids of one key: ``id``, ``key``, and whether it is ``new``; one of a group must be."""
     groups = table.group_by("key", maintain_order=True).agg("id", pl.col("new").any())
     groups = groups.filter(pl.col("new") & (pl.col("id").list.len() > 1))
     if groups.height:
         examples = [_example(name, found) for found in groups["id"].head(N_EXAMPLES).to_list()]
-        report.add_to(kind, int(groups["id"].list.len().sum()), examples)
+        report.add_to(kind, int(groups["id"].list.len().sum()), examples, advice)
 
 
 def _example(name: str, ids: Sequence[str]) -> str:

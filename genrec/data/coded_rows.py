@@ -54,6 +54,8 @@ def code_rows(
     where: str,
     report: DataReport,
     lines: Lines,
+    *,
+    decimals: bool = True,
 ) -> CodedRows:
     """Number the users and items of a table and read its times.
 
@@ -63,6 +65,7 @@ def code_rows(
         where: The table, for messages.
         report: Counts what is wrong.
         lines: Where the rows stand.
+        decimals: See :func:`genrec.data.columns.clean_ids`.
 
     Raises:
         DataError: A column is missing, no row is usable, or too many are lost.
@@ -74,8 +77,8 @@ def code_rows(
     time_column = find_time_column(frame, time_column, (user_column, item_column, part_column), where)
     if not frame.height:
         raise DataError("There are no interactions.", where=where, expected="one row for each interaction")
-    users, user_ids = clean_ids(frame[user_column], report, lines, where)
-    items, item_ids = clean_ids(frame[item_column], report, lines, where)
+    users, user_ids = clean_ids(frame[user_column], report, lines, where, decimals=decimals)
+    items, item_ids = clean_ids(frame[item_column], report, lines, where, decimals=decimals)
     times = None if time_column is None else parse_times(frame[time_column], where)
     parts = None if part_column is None else read_parts(frame, part_column, where)
     note_kinds(frame, (user_column, item_column, time_column, part_column), report, lines)

@@ -163,8 +163,22 @@ def _number(hashes: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     return (np.cumsum(is_first, dtype=np.int32) - np.int32(1))[first], np.flatnonzero(is_first)
 
 
-def clean_ids(series: pl.Series, report: DataReport, lines: Lines, where: object) -> tuple[np.ndarray, pl.Series]:
+def are_decimals(ids: pl.Series) -> pl.Series:
+    """Whether ids, String, are whole numbers with the ``.0`` that a float column gave them."""
+    return ids.str.contains(r"^-?\d+\.0$")
+
+
+def clean_ids(
+    series: pl.Series, report: DataReport, lines: Lines, where: object, *, decimals: bool = True
+) -> tuple[np.ndarray, pl.Series]:
     """Ids as factors: strings without surrounding blanks, and without the ``.0`` that a float column gave all of them.
+
+    Args:
+        series: The ids.
+        report: Counts what is wrong or repaired.
+        lines: Where the rows stand.
+        where: The table, for messages.
+        decimals: False: a ``.0`` stays, because the column is a part of a longer one, of which that was decided.
 
     Returns:
         ``codes (n_rows,)`` int32 with -1 for missing ids, and the distinct ids in order of first appearance.
@@ -178,7 +192,7 @@ def clean_ids(series: pl.Series, report: DataReport, lines: Lines, where: object
     clean = unique.str.strip_chars()
     clean = clean.set(clean.is_in(MISSING), None)
     present = clean.drop_nulls()
-    if len(present) and present.str.contains(r"^-?\d+\.0$").all():
+    if decimals and len(present) and are_decimals(present).all():
         clean = clean.str.head(-2)
     changed = ((clean != unique) & clean.is_not_null()).fill_null(False).to_numpy()
     if not changed.any() and not clean.null_count():

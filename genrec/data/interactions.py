@@ -105,8 +105,11 @@ class Interactions:
         part_column: str | None = None,
         allow_lost: float | None = None,
         where: str = "interactions",
+        decimals: bool = True,
     ) -> Interactions:
         """Make interactions of a table in memory, by the same rules as :meth:`read`.
+
+        ``decimals=False`` keeps a ``.0`` that all ids of a column have, for a part of a table that was read already.
 
         >>> rows = pl.DataFrame({"user_id": ["a", "a"], "item_id": ["x", "y"], "timestamp": [20, 10]})
         >>> Interactions.from_frame(rows).frame["item_id"].to_list()
@@ -116,7 +119,7 @@ class Interactions:
         names = (user_column, item_column, time_column, part_column)
         report = DataReport("interactions", allow_lost=allow_lost)
         report.read(frame.height)
-        rows = code_rows(without_nul(frame, report, Lines()), names, where, report, Lines())
+        rows = code_rows(without_nul(frame, report, Lines()), names, where, report, Lines(), decimals=decimals)
         return _sorted(rows, report, Lines())
 
     def __len__(self) -> int:

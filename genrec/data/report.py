@@ -192,13 +192,13 @@ class DataReport:
         if count:
             self.problems.append(Problem(kind, int(count), tuple(examples)[:N_EXAMPLES], self.table, advice))
 
-    def add_to(self, kind: str, count: int, examples: Iterable[str] = ()) -> None:
+    def add_to(self, kind: str, count: int, examples: Iterable[str] = (), advice: str | None = None) -> None:
         """Like :meth:`add`, on top of an earlier note of the same kind."""
         before = next((one for one in self.problems if (one.kind, one.table) == (kind, self.table)), None)
         if before is None:
-            self.add(kind, count, examples)
+            self.add(kind, count, examples, advice)
         elif count:
-            self.add(kind, before.count + count, [*before.examples, *examples], before.advice)
+            self.add(kind, before.count + count, [*before.examples, *examples], advice or before.advice)
 
     def count(self, kind: str) -> int:
         """How often a kind of problem occurs, over all tables of this report."""

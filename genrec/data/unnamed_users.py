@@ -53,12 +53,29 @@ def note_guests(user_ids: pl.Series, users: np.ndarray, report: DataReport) -> N
         report: Gets ``guests``.
     """
     counts = np.bincount(users, minlength=len(user_ids))
-    words = user_ids.str.to_lowercase().str.strip_chars("()[]<>{}_ .").str.replace_all("[-_/]", "")
-    many = counts >= _LARGE * max(float(counts.mean()), 1.0)
-    named = words.is_in(sorted(_NOBODY)).to_numpy() | (user_ids.is_in(_NUMBERS).to_numpy() & many)
+    note_counted_guests(user_ids, counts, float(counts.mean()), report)
+
+
+def note_counted_guests(user_ids: pl.Series, counts: np.ndarray, usual: float, report: DataReport) -> None:
+    """Like :func:`note_guests`, of ids whose rows are counted.
+
+    Args:
+        user_ids: Distinct ids.
+        counts: ``(n_ids,)`` rows of each.
+        usual: Rows of a usual user.
+        report: Gets ``guests``.
+    """
+    many = counts >= _LARGE * max(usual, 1.0)
+    named = may_be_nobody(user_ids).to_numpy() & (~user_ids.is_in(_NUMBERS).to_numpy() | many)
     found = np.flatnonzero(named & (counts > 0))
     shown = [f"user {user_ids[int(row)]!r}: {counted(int(counts[row]), 'row')}" for row in found[:N_EXAMPLES]]
     report.add("guests", int(counts[found].sum()), shown)
+
+
+def may_be_nobody(user_ids: pl.Series) -> pl.Series:
+    """Whether ids, String, are words for nobody, or numbers that are one where they have many rows."""
+    words = user_ids.str.to_lowercase().str.strip_chars("()[]<>{}_ .").str.replace_all("[-_/]", "")
+    return words.is_in(sorted(_NOBODY)) | user_ids.is_in(_NUMBERS)
 
 
 def _present(series: pl.Series) -> np.ndarray:

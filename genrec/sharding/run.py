@@ -21,7 +21,7 @@ from genrec.errors import DataError
 from genrec.progress import Progress
 from genrec.sharding.cut import mark_cut, read_cut
 from genrec.sharding.job import MANIFEST, WORK, JobSettings, ShardedJob, check_counts, read_manifest
-from genrec.sharding.spool import ROWS_READ, HistoryColumns, left_out, measure
+from genrec.sharding.spool import ROWS_READ, HistoryColumns, Measured, left_out, measure
 from genrec.sharding.store import LocalStore, Store, open_store
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def run_sharded(
         job = ShardedJob(store, work, identity, shards, columns)
         if job.open(overwrite=overwrite):
             return _made_before(store, source, settings.hold_out)
-        _spool(job, source, measured.rows, allow_lost, progress)
+        _spool(job, source, measured, allow_lost, progress)
         left = job.left()
         bound, done = partial(_require_few_lost, source, allow_lost), measured.users * (shards - len(left)) // shards
         try:
@@ -199,7 +199,9 @@ def _working_folder(store: Store) -> Iterator[Path]:
         yield Path(folder) / WORK
 
 
-def _spool(job: ShardedJob, source: Path, rows: int, allow_lost: float | None, progress: Progress | None) -> None:
+def _spool(
+    job: ShardedJob, source: Path, measured: Measured, allow_lost: float | None, progress: Progress | None
+) -> None:
     """Cut the histories, unless a run before has done so."""
     spool = job.spool
     if read_cut(job.work, spool) is not None:
@@ -207,7 +209,7 @@ def _spool(job: ShardedJob, source: Path, rows: int, allow_lost: float | None, p
     job.remove_work()
     spool.folder.mkdir(parents=True)
     spool.report.allow_lost = allow_lost
-    spool.fill(source, rows, progress)
+    spool.fill(source, measured, progress)
     spool.report.require_few_lost(source)
     for problem in spool.report.problems:
         if problem.effect == "assumed":

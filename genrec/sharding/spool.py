@@ -15,13 +15,16 @@ import numpy as np
 import polars as pl
 
 from genrec.artifacts import read_json
+from genrec.data.columns import are_decimals
 from genrec.data.delimited import Quotes
 from genrec.data.histories import Histories
 from genrec.data.interactions import Interactions
 from genrec.data.pieces import table_files, table_pieces
 from genrec.data.report import DataReport
+from genrec.data.rules import MISSING
 from genrec.data.sorting import distinct
 from genrec.data.timestamps import SettledTimes, TimesInPieces, parse_times
+from genrec.data.user_names import UserNames
 from genrec.errors import ArtifactError, DataError
 from genrec.progress import Progress
 from genrec.schema import Columns
@@ -29,6 +32,7 @@ from genrec.schema import Columns
 _SKETCH = 1 << 16
 """Smallest hashes that are kept to estimate how many users there are (standard error .4 %)."""
 _TIMES = "times.json"
+_IDS = "ids.json"
 _FRAME = struct.Struct("<Q")
 ROWS_READ = "rows-read"
 """Beside the counts of what was left out: how many rows there were."""
@@ -73,11 +77,13 @@ class Measured:
         files: ``name, bytes, sha256`` of every file.
         rows: Readable rows.
         users: How many users there are, estimated to half a percent where there are many.
+        names: What is strange about their ids.
     """
 
     files: list[dict[str, object]]
     rows: int
     users: int
+    names: UserNames = field(default_factory=UserNames)
 
 
 def left_out(report: DataReport) -> dict[str, int]:
@@ -99,12 +105,13 @@ def user_hashes(users: pl.Series) -> np.ndarray:
 def measure(source: Path, columns: HistoryColumns) -> Measured:
     """Fingerprint a histories table and estimate the number of its users, in memory that does not grow with them."""
     smallest = np.zeros(0, dtype=np.uint64)
-    rows = 0
+    rows, names = 0, UserNames()
     how: dict[str, Any] = {"options": ["user_column"], "quotes": columns.quotes}
     for piece in table_pieces(source, [columns.user], DataReport("histories"), **how):
         users = piece[columns.user].cast(pl.String).str.strip_chars().drop_nulls()
         rows += piece.height
         if len(users):
+            names.read(users)
             smallest = distinct(np.r_[smallest, user_hashes(users)])[:_SKETCH]
     if not rows:
         raise DataError("There are no histories.", where=source, expected="one row for each interaction")
@@ -113,7 +120,7 @@ def measure(source: Path, columns: HistoryColumns) -> Measured:
     ]
     full = len(smallest) == _SKETCH
     users_in_all = round((_SKETCH - 1) * 2.0**64 / float(smallest[-1])) if full else len(smallest)
-    return Measured(files, rows, users_in_all)
+    return Measured(files, rows, users_in_all, names)
 
 
 @dataclass
@@ -131,13 +138,19 @@ class Spool:
     columns: HistoryColumns
     report: DataReport = field(default_factory=lambda: DataReport("histories"))
 
-    def fill(self, source: Path, rows: int, progress: Progress | None = None) -> None:
-        """Cut a table of about ``rows`` rows into the shards.
+    def fill(self, source: Path, measured: Measured, progress: Progress | None = None) -> None:
+        """Cut a table into the shards.
+
+        Args:
+            source: The table.
+            measured: The same table after the first pass.
+            progress: Called with what is being done, rows done, and rows in all.
 
         Raises:
             DataError: It cannot be read, or too many dates with slashes do not tell day and month apart.
         """
-        done, missing, times = 0, 0, TimesInPieces()
+        done, missing, times, rows = 0, 0, TimesInPieces(), measured.rows
+        decimals = dict.fromkeys((self.columns.user, self.columns.item), True)
         bounds = np.linspace(0, 2.0**64, self.shards + 1)[1:-1].astype(np.uint64)
         how: dict[str, Any] = {"options": self.columns.options, "quotes": self.columns.quotes}
         for piece in table_pieces(source, self.columns.names, self.report, **how):
@@ -147,12 +160,17 @@ class Spool:
             known = piece.with_columns(pl.col(self.columns.user).cast(pl.String).str.strip_chars())
             known = known.filter(pl.col(self.columns.user).is_not_null() & (pl.col(self.columns.user) != ""))
             missing += piece.height - known.height
+            for name in decimals:
+                decimals[name] = decimals[name] and _only_decimals(piece[name])
             if known.height:
+                measured.names.read_again(known[self.columns.user])
                 shard = np.searchsorted(bounds, user_hashes(known[self.columns.user]), side="right")
                 self._append(known, shard)
             if progress is not None:
                 progress("reading histories", min(done, rows), rows)
         self.report.add("missing-ids", missing)
+        measured.names.note(self.columns.user, rows, measured.users, self.report)
+        (self.folder / _IDS).write_text(json.dumps([name for name in decimals if decimals[name]]), encoding="utf-8")
         self._settle(times, source)
 
     def _settle(self, times: TimesInPieces, source: Path) -> None:
@@ -183,7 +201,10 @@ class Spool:
         frames = list(self._frames(shard))
         if not frames:
             return Histories.from_lists([], []), DataReport("histories")
-        rows = pl.concat(frames, how="vertical_relaxed")
+        rows, decimals = pl.concat(frames, how="vertical_relaxed"), self._decimals()
+        if decimals is None:
+            raise self._damaged()
+        rows = rows.with_columns(_without_decimals(rows[name]) for name in decimals)
         if self.columns.time is not None:
             settled = self._settled()
             if settled is None:
@@ -206,12 +227,13 @@ class Spool:
             time_column=self.columns.time,
             allow_lost=1.0,  # a shard is not the table; the job counts
             where=f"histories, shard {shard}",
+            decimals=False,
         )
         return table.histories(item_ids), table.report
 
     def is_settled(self) -> bool:
-        """Whether it says how times are read, which versions before did not write down."""
-        return self.columns.time is None or self._settled() is not None
+        """Whether it says how times and ids are read, which versions before did not write down."""
+        return self._decimals() is not None and (self.columns.time is None or self._settled() is not None)
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every file by name; none where the folder is no folder."""
@@ -227,6 +249,15 @@ class Spool:
             return None
         known = found.slashes in (None, "day first", "month first") and isinstance(found.dates, bool)
         return found if known else None
+
+    def _decimals(self) -> list[str] | None:
+        """Columns whose ids all have a ``.0`` that a float column gave them; None where it is not said."""
+        try:
+            found = read_json(self.folder / _IDS)
+        except (OSError, ValueError):
+            return None
+        columns = [self.columns.user, self.columns.item]
+        return found if isinstance(found, list) and all(name in columns for name in found) else None
 
     def _has_times(self, rows: pl.DataFrame) -> bool:
         try:
@@ -263,6 +294,16 @@ class Spool:
 
     def _file(self, shard: int) -> Path:
         return self.folder / f"rows-{shard:05d}.bin"
+
+
+def _only_decimals(ids: pl.Series) -> bool:
+    texts = ids.cast(pl.String).str.strip_chars().drop_nulls()
+    return bool(are_decimals(texts.filter(~texts.is_in(MISSING))).all())
+
+
+def _without_decimals(ids: pl.Series) -> pl.Series:
+    texts = ids.cast(pl.String).str.strip_chars()
+    return texts.str.strip_suffix(".0").alias(ids.name)
 
 
 def _digest(path: Path) -> str:

@@ -306,7 +306,7 @@ def test_rows_of_a_user_stay_in_their_order_without_times(tmp_path):
     frame.write_csv(tmp_path / "h.csv")
     spool = Spool(tmp_path / "rows", 1, HistoryColumns(time=None))
     spool.folder.mkdir()
-    spool.fill(tmp_path / "h.csv", 10)
+    spool.fill(tmp_path / "h.csv", measure(tmp_path / "h.csv", spool.columns))
     histories, _ = spool.histories(0, np.array([str(n) for n in range(10)], dtype=object))
     assert [list(one) for one in histories] == [[0, 2, 4, 6, 8], [1, 3, 5, 7, 9]]
     assert histories.user_ids.tolist() == ["b", "a"]
@@ -317,7 +317,7 @@ def spool_of(folder, rows, shards=8, **how):
     table.write_text("\n".join(["user_id,item_id,timestamp", *rows]), encoding="utf-8")
     spool = Spool(folder / "rows", shards, HistoryColumns(**how))
     spool.folder.mkdir()
-    spool.fill(table, len(rows))
+    spool.fill(table, measure(table, spool.columns))
     return spool
 
 
@@ -350,6 +350,60 @@ def test_dates_with_slashes_mean_the_same_in_every_shard(tmp_path):
 def test_dates_with_slashes_that_no_row_settles_are_refused_before_any_shard(tmp_path):
     with pytest.raises(DataError, match="day and month cannot be told apart, such as in '01/02/2024'"):
         spool_of(tmp_path, ["u,a,01/02/2024", "u,b,03/01/2024", "v,a,13/01/2024", "w,a,01/13/2024"])
+
+
+def notes_of(spool, kind):
+    return [(one.count, one.examples, one.advice) for one in spool.report.problems if one.kind == kind]
+
+
+def test_ids_lose_the_decimals_that_all_of_the_table_have(tmp_path):
+    items = np.array(["12", "13"], dtype=object)
+    for name, last, users in (("all", "40.0", "40"), ("some", "abc", "40.0")):
+        (tmp_path / name).mkdir()
+        rows = [f"{n}.0,{12 + n % 2}.0,{n}" for n in range(41)] + [f"{last},12.0,99"]
+        spool = spool_of(tmp_path / name, rows, shards=20)
+        made = [spool.histories(shard, items)[0] for shard in range(20)]
+        found = {user: one[n].tolist() for one in made for n, user in enumerate(one.user_ids.tolist())}
+        whole = Interactions.read(tmp_path / name / "log.csv").histories(items)
+        assert found == dict(zip(whole.user_ids.tolist(), [one.tolist() for one in whole], strict=True))
+        assert users in found
+
+
+def test_users_that_look_alike_or_stand_for_nobody_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("genrec.data.pieces.BLOCK", 64)
+    rows = ["ab,a,1", "guest,a,1", *(f"u{n},a,{n}" for n in range(50)), "a\u200bb,a,2", "caf\u00e9,a,3", "x y,a,1"]
+    rows += ["(guest),b,4", "cafe\u0301,b,4", "x  y,b,4", "null,a,5", *["0,a,6"] * 40, "-1,a,7"]
+    spool = spool_of(tmp_path, rows)
+    whole = Interactions.read(tmp_path / "log.csv").report
+    for kind, count in (("alike-ids", 6), ("guests", 42)):
+        assert [found[0] for found in notes_of(spool, kind)] == [count] == [whole.count(kind)]
+    shown = " ".join(notes_of(spool, "alike-ids")[0][1])
+    assert "'a\\u200bb' (U+200B)" in shown
+    assert "'x  y'" in shown
+
+
+def test_memory_for_strange_users_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("genrec.data.user_names.MOST", 10)
+    monkeypatch.setattr("genrec.data.pieces.BLOCK", 64)
+    rows = [f"{name},a,{n}" for n in range(40) for name in (f"b{n}", f"b{n}\u200b", f"{'(' * n}guest")]
+    table = tmp_path / "log.csv"
+    table.write_text("\n".join(["user_id,item_id,timestamp", *rows]), encoding="utf-8")
+    measured = measure(table, HistoryColumns())
+    assert measured.names._odd.height == len(measured.names._guests) == 10
+    spool = Spool(tmp_path / "rows", 4, HistoryColumns())
+    spool.folder.mkdir()
+    spool.fill(table, measured)
+    assert notes_of(spool, "alike-ids")[0][0] == 20
+    assert notes_of(spool, "alike-ids")[0][2] == "Only 10 ids with such signs were compared."
+    assert len(measured.names._plain) == 10
+
+
+def test_a_job_tells_strange_users_once(baseline, tables, tmp_path, caplog):
+    renamed = pl.col("user_id").replace("u001", "guest").replace("u002", "u000\u200b")
+    pl.read_csv(tables[1]).with_columns(renamed).write_csv(tmp_path / "h.csv")
+    run_sharded(JobSettings(str(baseline), k=5), tmp_path / "h.csv", tmp_path / "out", shard_users=20)
+    told = [line for line in caplog.messages if "guests" in line or "alike-ids" in line]
+    assert len(told) == 2
 
 
 def test_numbers_among_dates_are_read_in_no_shard(tmp_path):
