@@ -369,7 +369,51 @@ def test_an_adapter_that_lacks_weights_is_not_its_base(change, copied):
     ADAPTERS[change](weights, settings)
     save_file(weights, path, metadata={"format": "pt"})
     beside.write_text(json.dumps(settings))
-    with pytest.raises(ArtifactError, match=r"do not belong together|to be scaled by"):
+    with pytest.raises(ArtifactError, match=r"do not belong together|to be scaled by|has lora_alpha"):
+        used("llm-lora", sign(folder))
+
+
+SETTINGS = {
+    "r": ["2", True, 0, -1, 3, 2.0, None, 10**9],
+    "rank_pattern": [{"q_proj": 10**9}, {"q_proj": "2"}, "x", 5],
+    "lora_alpha": ["4", None, [4], True],
+    "alpha_pattern": [{"q_proj": "4"}, {"q_proj": float("nan")}],
+    "use_rslora": ["yes", 1],
+    "trainable_token_indices": [[33], {"lm_head": 33}, "x"],
+    "alora_invocation_tokens": [[1]],
+    "modules_to_save": [5],
+    "layers_pattern": [5],
+    "init_lora_weights": ["pissa_niter_9999999", "pissa_niter_x", "strange"],
+    "target_modules": [["nothing"], [1], 3],
+    "auto_mapping": [{"base_model_class": "planted", "parent_library": "planted"}],
+    "base_model_name_or_path": ["../../planted"],
+}
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_settings_of_an_adapter_are_checked_one_by_one(key, copied, monkeypatch, tmp_path):
+    """peft would take memory for any rank, and work for any number of rounds."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "planted.py").write_text("raise SystemExit")
+    for value in SETTINGS[key]:
+        folder = copied("llm-lora")
+        path = folder / "model" / "adapter" / "adapter_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+        if key in ("auto_mapping", "base_model_name_or_path"):  # nothing reads them
+            assert np.array_equal(used("llm-lora", sign(folder)).items, used("llm-lora", OLD / "llm-lora").items)
+            continue
+        with pytest.raises(ArtifactError, match=rf"(?s)adapter.*(has {key}|cannot be used|belong together)") as caught:
+            used("llm-lora", sign(folder))
+        assert "adapter" in str(caught.value.where)
+        assert caught.value.expected
+        assert caught.value.hint
+
+
+def test_weights_of_another_rank_are_told_with_both_shapes(copied):
+    folder = copied("llm-lora")
+    path = folder / "model" / "adapter" / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "r": 3}))
+    with pytest.raises(ArtifactError, match=r"lora_A\S+\.(.|\n)*\[3, 16\], as the settings say; these have \[2, 16\]"):
         used("llm-lora", sign(folder))
 
 

@@ -18,14 +18,17 @@ from genrec.artifacts import tensor_shapes
 from genrec.artifacts.manifest import COPY_AGAIN
 from genrec.errors import ArtifactError, ConfigError, MissingExtraError, ModelError
 from genrec.models.llm.adapted_layers import ALL_LINEAR, adapted_layers
+from genrec.models.llm.adapter_settings import check_adapter_settings, not_an_adapter
 from genrec.models.llm.code_rows import namesakes, part_head_and_decoder, token_tables
 from genrec.models.llm.fast_layers import quicken
 from genrec.models.patterns import check_adapter_patterns
-from genrec.models.saved import check_sizes, read_config
+from genrec.models.saved import read_config
 
 logger = logging.getLogger(__name__)
 
 TUNINGS = ("lora", "full", "embeddings-only")
+MOST_RANK = 1 << 14
+"""Largest rank of a new adapter: no layer is so wide that more would be of use."""
 _ADAPTER_CONFIG, _ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -76,6 +79,7 @@ def tune(
     else:
         options = dict(lora or {})
         wanted = options.pop("target_modules", ALL_LINEAR)
+        check_adapter_settings(options, MOST_RANK, "model.llm.lora", ConfigError)
         check_adapter_patterns(options, "model.llm.lora", ConfigError)
         options["target_modules"] = adapted_layers(model, wanted, _fused_names(peft, model))
         if train_code_rows:
@@ -97,8 +101,12 @@ def load_adapter(model: Any, folder: Path, *, trainable: bool = False) -> Any:
     """
     _check_adapter(folder, len(model.get_input_embeddings().weight))
     _prepare_tables(model)
-    with _quiet():
-        tuned = require_peft().PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+    peft = require_peft()
+    try:
+        with _quiet():
+            tuned = peft.PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        raise not_an_adapter(error, folder, _ADAPTER_CONFIG) from error
     _share_rows(tuned)
     _check_weights(tuned, folder)
     _keep_biases(tuned)
@@ -117,9 +125,10 @@ def _check_adapter(folder: Path, vocabulary: int) -> None:
             raise ArtifactError(f"This adapter asks for {key}.", where=folder / _ADAPTER_CONFIG, expected="none")
     if (kind := content.get("peft_type")) not in ("LORA", "TRAINABLE_TOKENS"):
         raise ArtifactError(f"This is an adapter of the kind {kind}.", where=folder, expected="LORA")
+    longest = max([1, *(side for shape in tensor_shapes(weights).values() for side in shape)])
+    check_adapter_settings(content, longest, folder / _ADAPTER_CONFIG)
     check_adapter_patterns(content, folder / _ADAPTER_CONFIG)
-    check_sizes({"r": content.get("r")}, tensor_shapes(weights), folder, least=1)
-    for ids in dict(content.get("trainable_token_indices") or {}).values():
+    for ids in (content.get("trainable_token_indices") or {}).values():
         if not all(type(one) is int and 0 <= one < vocabulary for one in ids):
             raise ArtifactError("This adapter trains tokens that the vocabulary does not have.", where=folder)
 

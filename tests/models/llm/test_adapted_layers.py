@@ -196,3 +196,13 @@ def test_ordinary_families_keep_last_names(tmp_path):
     model = build(save_checkpoint(tmp_path / "llama", "llama"))
     names = model.lm.peft_config["default"].target_modules
     assert set(names) == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"r": 10**9}, {"init_lora_weights": "pissa_niter_999999"}, {"rank_pattern": {"q_proj": 10**9}}]
+)
+def test_settings_that_work_without_end_are_refused_before_training(wrong, tmp_path):
+    folder = save_checkpoint(tmp_path / "base", "llama")
+    with pytest.raises(ConfigError, match=next(iter(wrong))) as caught:
+        build(folder, lora={"r": 2, **wrong})
+    assert caught.value.where == "model.llm.lora"
