@@ -25,6 +25,7 @@ FLOORS = (
         "pages",
         "progress",
         "registry",
+        "templates",
         "tensors",
         "threads",
         "trust",

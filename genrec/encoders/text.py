@@ -17,6 +17,7 @@ from genrec.assets import find_asset
 from genrec.config import Settings, parse_yaml
 from genrec.data.catalog import Catalog
 from genrec.errors import ConfigError, DataError, unknown_name
+from genrec.templates import EndlessTemplateError, bounded, may_be_long, refuse_large_numbers, require_short
 
 logger = logging.getLogger(__name__)
 
@@ -240,11 +241,26 @@ def compile_template(
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, finalize=finalize
     )
     try:
+        refuse_large_numbers(source)
         macro = f"{{% macro render({', '.join(inputs)}) -%}}{source}{{%- endmacro %}}"
-        call: Any = environment.from_string(macro).module.render  # type: ignore[attr-defined]
-    except TemplateError as error:
+        watched = may_be_long(environment.parse(macro))
+        with bounded():
+            call: Any = environment.from_string(macro).module.render  # type: ignore[attr-defined]
+    except (TemplateError, EndlessTemplateError) as error:
         raise template_failed(name, error, inputs) from None
-    return call
+    return _watched(call) if watched else call
+
+
+def _watched(call: Any) -> Any:
+    """A template whose every text is bounded."""
+
+    def render(*values: Any) -> Any:
+        with bounded():
+            text = call(*values)
+        require_short(text)
+        return text
+
+    return render
 
 
 def template_failed(name: str, error: Exception, inputs: tuple[str, ...], hint: str | None = None) -> ConfigError:

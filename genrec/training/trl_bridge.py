@@ -22,6 +22,7 @@ from genrec.decoding.device_trie import DeviceTrie
 from genrec.errors import DataError
 from genrec.models.hf.causal import HFCausalPredictor
 from genrec.models.hf.vocabulary_head import CodeTokenIds
+from genrec.prompts.chat import rendering
 from genrec.training.policy.rewards import Offer, Rewards
 from genrec.trie import Trie
 
@@ -172,5 +173,6 @@ def _runs(values: list[Any]) -> Iterator[slice]:
 def _tokens(tokenizer: Any, prompt: Any) -> list[int]:
     if isinstance(prompt, str):
         return [int(token) for token in tokenizer(prompt)["input_ids"]]
-    found = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)
+    with rendering(tokenizer):
+        found = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)
     return [int(token) for token in found["input_ids"]]
