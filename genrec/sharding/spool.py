@@ -158,7 +158,7 @@ class Spool:
             if self.columns.time is not None:
                 times.add(piece[self.columns.time].cast(pl.String))
             known = piece.with_columns(pl.col(self.columns.user).cast(pl.String).str.strip_chars())
-            known = known.filter(pl.col(self.columns.user).is_not_null() & (pl.col(self.columns.user) != ""))
+            known = known.filter(~pl.col(self.columns.user).is_in(MISSING))
             missing += piece.height - known.height
             for name in decimals:
                 decimals[name] = decimals[name] and _only_decimals(piece[name])
@@ -211,13 +211,14 @@ class Spool:
                 raise self._damaged()
             rows = rows.with_columns(settled.of(rows[self.columns.time].cast(pl.String)))
         items = rows[self.columns.item].cast(pl.String).str.strip_chars()
-        usable, reason = items.is_in(pl.Series(item_ids.tolist(), dtype=pl.String).implode()), "unknown-items"
-        if self.columns.time is not None and usable.any() and not self._has_times(rows):
-            usable, reason = usable & False, "unreadable-timestamps"
-        if not usable.any():
+        known = items.is_in(pl.Series(item_ids.tolist(), dtype=pl.String).implode()).fill_null(False).to_numpy()
+        readable, named = self._readable(rows), ~items.is_in(MISSING).fill_null(True).to_numpy()
+        if not (known & readable & named).any():
             report = DataReport("histories")
             report.read(rows.height)
-            report.add(reason, rows.height)
+            report.add("missing-ids", int((~named).sum()))
+            report.add("unreadable-timestamps", int((named & ~readable).sum()))
+            report.add("unknown-items", int((named & readable).sum()))
             report.add("users-without-items", rows[self.columns.user].n_unique())
             return Histories.from_lists([], []), report
         table = Interactions.from_frame(
@@ -259,12 +260,14 @@ class Spool:
         columns = [self.columns.user, self.columns.item]
         return found if isinstance(found, list) and all(name in columns for name in found) else None
 
-    def _has_times(self, rows: pl.DataFrame) -> bool:
+    def _readable(self, rows: pl.DataFrame) -> np.ndarray:
+        """Rows whose time can be read, ``(n,)`` bool."""
+        if self.columns.time is None:
+            return np.ones(rows.height, dtype=bool)
         try:
-            parse_times(rows[self.columns.time or ""], "histories")
+            return parse_times(rows[self.columns.time], "histories").readable
         except DataError:
-            return False
-        return True
+            return np.zeros(rows.height, dtype=bool)
 
     def _frames(self, shard: int) -> Iterator[pl.DataFrame]:
         path = self._file(shard)

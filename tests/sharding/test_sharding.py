@@ -14,6 +14,7 @@ import pytest
 
 from genrec.batch import generate
 from genrec.data import Interactions
+from genrec.data.rules import RULES
 from genrec.errors import ArtifactError, DataError, ModelError
 from genrec.recommender import Recommender
 from genrec.sharding import JobSettings, run_sharded
@@ -367,6 +368,24 @@ def test_ids_lose_the_decimals_that_all_of_the_table_have(tmp_path):
         whole = Interactions.read(tmp_path / name / "log.csv").histories(items)
         assert found == dict(zip(whole.user_ids.tolist(), [one.tolist() for one in whole], strict=True))
         assert users in found
+
+
+def test_shards_without_a_usable_row_do_not_end_a_job(tmp_path):
+    """A word for a missing id may have a shard of its own, and every row of a shard may lack another thing."""
+    rows = ["null,a,1", "NaN,b,2", "u1,null,3", "u1,,4", "u2,a,soon", "u2,x,5", "u3,x,6", "u4,a,7", "u4,b,8"]
+    spool = spool_of(tmp_path, rows, shards=40)
+    assert lists_of(spool) == {"u4": [0, 1]}
+    reports = [spool.report, *(spool.histories(n, np.array(["a", "b"], dtype=object))[1] for n in range(40))]
+    counts = {kind: sum(one.count(kind) for one in reports) for kind in RULES}
+    assert {kind: n for kind, n in counts.items() if n} == {
+        "missing-ids": 4,
+        "unreadable-timestamps": 1,
+        "unknown-items": 2,
+        "users-without-items": 3,
+    }
+    whole = Interactions.read(tmp_path / "log.csv", allow_lost=1)
+    assert whole.histories(["a", "b"]).user_ids.tolist() == ["u4"]
+    assert [whole.report.count(kind) for kind in ("missing-ids", "unreadable-timestamps", "unknown-items")] == [4, 1, 2]
 
 
 def test_users_that_look_alike_or_stand_for_nobody_are_told(tmp_path, monkeypatch):
