@@ -15,6 +15,7 @@ _DATABASES = (".db", ".sqlite", ".sqlite3", ".duckdb", ".sql", ".dump")
 AS_CSV = "Save the sheet as CSV UTF-8 in the spreadsheet program, one file a sheet."
 _LOOK = 1 << 16
 _PACKED_SIGNS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
+_UNPACKING = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "zstd -d"}
 _KINDS = {
     ".jsonl": "one JSON object a line",
     ".tsv": "columns separated by tabs",
@@ -37,6 +38,8 @@ def kind_hint(path: Path) -> str | None:
         return "Write the table as .parquet or .csv with the program that made it."
     if inner == ".tar" or suffix == ".tar":
         return f"Unpack it first (tar -xf {shlex.quote(path.name)}), and give the table in it."
+    if inner == ".parquet":  # packed once more: it is read from its end, which a stream reaches last
+        return f"Unpack it first ({_UNPACKING[suffix]}); Parquet is packed already."
     return unpacking_hint(path) or _text_hint(path)
 
 

@@ -34,6 +34,8 @@ def archive(path, *names):
             "Unpack it to books.json. Make one JSON object a line of it: jq",
         ),
         ("all.tar.gz", gzip.compress(b"x" * 9), "tar -xf all.tar.gz"),
+        ("orders.parquet.gz", gzip.compress(b"PAR1"), "Unpack it first (gunzip); Parquet is packed already."),
+        ("orders.parquet.zst", b"\x28\xb5\x2f\xfd", "Unpack it first (zstd -d); Parquet is packed already."),
         ("sheet.xlsx", b"PK\x03\x04", "Save the sheet as CSV"),
         ("sheet.ods", b"PK\x03\x04", "Save the sheet as CSV"),
         ("frame.feather", b"ARROW1", ".parquet or .csv"),
