@@ -1,8 +1,11 @@
 """Amazon readers on small files in the exact raw formats."""
 
+import bz2
 import gzip
 import json
+import lzma
 
+import polars as pl
 import pytest
 
 from genrec.data import Catalog
@@ -65,6 +68,21 @@ def test_amazon_2014(tmp_path):
     assert raw.report.count("broken-rows") == 2
     assert [text.split(":")[0] for text in raw.report.problems[0].examples] == ["line 3", "line 4"]
     assert [path.name for path in raw.files] == ["meta_Beauty.json.gz", "reviews_Beauty_5.json.gz"]
+
+
+@pytest.mark.parametrize("suffix", [".bz2", ".XZ", ".zst"])
+def test_raw_files_are_packed_in_any_way_that_tables_are(tmp_path, suffix):
+    for name, lines in (("reviews_Beauty_5.json", REVIEWS_2014), ("meta_Beauty.json", META_2014)):
+        path = tmp_path / f"{name}{suffix}"
+        if suffix == ".zst":
+            table = pl.DataFrame({lines[0]: lines[1:]})
+            table.write_csv(path, compression="zstd", quote_style="never", check_extension=False)
+        else:
+            pack = {".bz2": bz2.compress, ".XZ": lzma.compress}[suffix]
+            path.write_bytes(pack(("\n".join(lines) + "\n").encode()))
+    raw = RAW_READERS["amazon-2014"](tmp_path)
+    assert raw.interactions.height == 3
+    assert raw.items["item_id"].to_list() == ["0000031852", "B2"]
 
 
 def test_amazon_2014_files_by_name_python_literals_and_ratings(tmp_path):

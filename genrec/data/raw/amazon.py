@@ -38,8 +38,8 @@ _CALL, _SCRIPT = r"getTime\s*\(\s*\)", r"\bvar\s+\w+\s*=|\bfunction\s*\w*\s*\(|g
 def read_amazon_2014(paths: Paths) -> RawTables:
     """Amazon 2014: ``reviews_X_5.json.gz`` or ``reviews_X.json.gz`` and ``meta_X.json.gz`` (Python literals)."""
     roles = {
-        "metadata": Role(r"meta_.*\.json(\.gz)?", "meta_X.json.gz"),
-        "reviews": Role(r".*\.json(\.gz)?|ratings_.*\.csv(\.gz)?", "reviews_X_5.json.gz, or ratings_X.csv"),
+        "metadata": Role(r"meta_.*\.json", "meta_X.json.gz"),
+        "reviews": Role(r".*\.json|ratings_.*\.csv", "reviews_X_5.json.gz, or ratings_X.csv"),
     }
     files = find_files(paths, roles, "amazon-2014")
     report = DataReport("interactions")
@@ -54,8 +54,8 @@ def read_amazon_2014(paths: Paths) -> RawTables:
 def read_amazon_2018(paths: Paths) -> RawTables:
     """Amazon 2018: ``X_5.json.gz`` or ``X.json.gz`` (or the ratings ``X.csv``) and ``meta_X.json.gz``."""
     roles = {
-        "metadata": Role(r"meta_.*\.json(\.gz)?", "meta_X.json.gz"),
-        "reviews": Role(r".*\.json(\.gz)?|.*\.csv(\.gz)?", "X_5.json.gz or X.json.gz, or X.csv (ratings only)"),
+        "metadata": Role(r"meta_.*\.json", "meta_X.json.gz"),
+        "reviews": Role(r".*\.json|.*\.csv", "X_5.json.gz or X.json.gz, or X.csv (ratings only)"),
     }
     files = find_files(paths, roles, "amazon-2018")
     report = DataReport("interactions")
@@ -73,8 +73,8 @@ def read_amazon_2018(paths: Paths) -> RawTables:
 def read_amazon_2023(paths: Paths) -> RawTables:
     """Amazon 2023: ``X.jsonl`` or the ratings ``X.csv``, and ``meta_X.jsonl`` (all also ``.gz``)."""
     roles = {
-        "metadata": Role(r"meta_.*\.jsonl(\.gz)?", "meta_X.jsonl.gz"),
-        "reviews": Role(r".*\.jsonl(\.gz)?|.*\.csv(\.gz)?", "X.jsonl.gz, or X.csv.gz (ratings only)"),
+        "metadata": Role(r"meta_.*\.jsonl", "meta_X.jsonl.gz"),
+        "reviews": Role(r".*\.jsonl|.*\.csv", "X.jsonl.gz, or X.csv.gz (ratings only)"),
     }
     files = find_files(paths, roles, "amazon-2023")
     report = DataReport("interactions")

@@ -13,6 +13,7 @@ import polars as pl
 
 from genrec.data.delimited import Parsed
 from genrec.data.jsonlines import parse_json_lines, parse_records, python_literal
+from genrec.data.packed import PACKED
 from genrec.data.report import DataReport
 from genrec.data.tables import text_blocks
 from genrec.errors import DataError
@@ -43,7 +44,7 @@ class Role:
     """A kind of file of a data set.
 
     Attributes:
-        pattern: Regular expression for its whole name, upper or lower case.
+        pattern: Regular expression for its whole name without ``.gz`` and the like, upper or lower case.
         example: What to call it in a message.
         required: Whether the data set is useless without it.
     """
@@ -75,7 +76,9 @@ def find_files(paths: Paths, roles: Mapping[str, Role], name: str) -> dict[str, 
             raise DataError(f"A path of the {name} data does not exist.", where=path, expected=expected)
         in_folder: dict[str, list[Path]] = {role: [] for role in roles}
         for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-            role = next((r for r, it in roles.items() if re.fullmatch(it.pattern, file.name, re.IGNORECASE)), None)
+            role = next(
+                (r for r, it in roles.items() if re.fullmatch(it.pattern, _unpacked(file), re.IGNORECASE)), None
+            )
             if role is not None and file.is_file():
                 in_folder[role].append(file)
             elif file == path:
@@ -91,6 +94,11 @@ def find_files(paths: Paths, roles: Mapping[str, Role], name: str) -> dict[str, 
         where = ", ".join(str(path) for path in given) or "no path"
         raise DataError(f"The {name} data has no file of {' and '.join(missing)}.", where=where, expected=expected)
     return found
+
+
+def _unpacked(file: Path) -> str:
+    """The name of a file without the suffix that says how it is packed."""
+    return file.stem if file.suffix.lower() in PACKED else file.name
 
 
 def read_json(

@@ -18,20 +18,20 @@ from genrec.errors import DataError
 from genrec.schema import Columns
 
 _CSV = {
-    "ratings": Role(r"ratings\.csv(\.gz)?", "ratings.csv"),
-    "movies": Role(r"movies\.csv(\.gz)?", "movies.csv"),
-    "tags": Role(r"tags\.csv(\.gz)?", "tags.csv", required=False),
+    "ratings": Role(r"ratings\.csv", "ratings.csv"),
+    "movies": Role(r"movies\.csv", "movies.csv"),
+    "tags": Role(r"tags\.csv", "tags.csv", required=False),
 }
 _DAT = {
-    "ratings": Role(r"ratings\.dat(\.gz)?", "ratings.dat"),
-    "movies": Role(r"movies\.dat(\.gz)?", "movies.dat"),
-    "users": Role(r"users\.dat(\.gz)?", "users.dat", required=False),
+    "ratings": Role(r"ratings\.dat", "ratings.dat"),
+    "movies": Role(r"movies\.dat", "movies.dat"),
+    "users": Role(r"users\.dat", "users.dat", required=False),
 }
 _ANY = {
-    "ratings": Role(r"ratings\.(csv|dat)(\.gz)?", "ratings.csv or ratings.dat"),
-    "movies": Role(r"movies\.(csv|dat)(\.gz)?", "movies.csv or movies.dat"),
-    "tags": Role(r"tags\.(csv|dat)(\.gz)?", "tags.csv", required=False),
-    "users": Role(r"users\.dat(\.gz)?", "users.dat", required=False),
+    "ratings": Role(r"ratings\.(csv|dat)", "ratings.csv or ratings.dat"),
+    "movies": Role(r"movies\.(csv|dat)", "movies.csv or movies.dat"),
+    "tags": Role(r"tags\.(csv|dat)", "tags.csv", required=False),
+    "users": Role(r"users\.dat", "users.dat", required=False),
 }
 _MOST_TAGS = 20
 _NO_GENRES = "(no genres listed)"

@@ -24,9 +24,9 @@ from genrec.data.report import DataReport
 from genrec.schema import Columns
 
 _ROLES = {
-    "games": Role(r"steam_games.*\.json(\.gz)?", "steam_games.json.gz"),
+    "games": Role(r"steam_games.*\.json", "steam_games.json.gz"),
     "reviews": Role(
-        r"australian_user_reviews.*\.json(\.gz)?|steam_reviews.*\.json(\.gz)?|steam_new.*\.json(\.gz)?",
+        r"australian_user_reviews.*\.json|steam_reviews.*\.json|steam_new.*\.json",
         "steam_reviews.json.gz or australian_user_reviews.json.gz",
     ),
 }

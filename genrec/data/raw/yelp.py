@@ -12,8 +12,8 @@ from genrec.data.timestamps import parse_iso
 from genrec.schema import Columns
 
 _ROLES = {
-    "businesses": Role(r"(yelp_academic_dataset_)?business\.json(\.gz)?", "yelp_academic_dataset_business.json"),
-    "reviews": Role(r"(yelp_academic_dataset_)?review\.json(\.gz)?", "yelp_academic_dataset_review.json"),
+    "businesses": Role(r"(yelp_academic_dataset_)?business\.json", "yelp_academic_dataset_business.json"),
+    "reviews": Role(r"(yelp_academic_dataset_)?review\.json", "yelp_academic_dataset_review.json"),
 }
 
 
