@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ def require_short(text: object) -> None:
         raise EndlessTemplateError(f"it makes a text of more than {LENGTH:,} signs")
 
 
+@lru_cache(maxsize=64)  # asked for every prompt; without this it is most of the time
 def refuse_large_numbers(source: str) -> None:
     """Refuse powers and huge numbers, which no prompt needs: nothing ends one operation that takes for ever.
 
