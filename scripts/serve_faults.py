@@ -25,12 +25,15 @@ from genrec.data import Catalog
 from genrec.index import SemanticIndex
 
 HISTORIES = [[f"i{number:03d}", f"i{number + 6:03d}"] for number in range(50)]
+_ITEMS = 60  # that the index has at first
 
 
 def grow(index: Path, name: str) -> None:
-    """Add an item to the index on disk."""
-    new = pl.DataFrame({"item_id": [name], "title": [f"red cup {name}"], "categories": [["cup", "home"]]})
-    SemanticIndex.load(index).encode_new(Catalog.from_frame(new)).save(index, overwrite=True)
+    """Add an item to the index on disk, of another kind each time: a group of equal codes holds so many items only."""
+    before = SemanticIndex.load(index)
+    like = before.catalog.frame[len(before) % _ITEMS]
+    new = like.with_columns(item_id=pl.lit(name), title=pl.col("title") + f" {name}")
+    before.encode_new(Catalog.from_frame(new)).save(index, overwrite=True)
 
 
 def reloads(command: list[str], log: Path, index: Path, seconds: float) -> dict[str, Any]:
